@@ -1,0 +1,1 @@
+"""The `accel` command and the measurements behind it."""

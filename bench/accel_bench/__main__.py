@@ -1,0 +1,5 @@
+"""``python -m accel_bench`` is `accel`."""
+
+from accel_bench.cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""The `accel` command: a thin shell over importable functions.
+
+Results go to stdout, progress and doubts to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage
+or a missing extra, 130 interrupted. Each subcommand imports what it needs when it runs, so help
+is quick and nothing but `accel export` needs torch.
+"""
+
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+import typer
+
+from accel_bench.commands.bench import bench
+from accel_bench.commands.export import export
+from accel_bench.commands.generate import generate
+from accel_bench.commands.inspect import inspect
+from accel_bench.commands.verify import verify
+from accel_runtime.errors import AccelError
+
+app = typer.Typer(
+    help="Compile a Stable Diffusion pipeline into deep and shallow graphs, run it, measure what reuse buys.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (export, generate, bench, inspect, verify):
+    app.command()(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run `accel` and exit; errors of ours become one line, bugs keep their traceback."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(args=arguments, standalone_mode=False)
+    except AccelError as error:
+        _fail(str(error), code=error.exit_code)
+    except typer.TyperException as error:
+        # Usage errors know how to name the option they are about; the public base class does not say so.
+        message = getattr(error, "format_message", error.__str__)()
+        _fail(" ".join(message.split()), code=2)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted, nothing was kept", code=130)
+    except BrokenPipeError:
+        # The reader of our output has gone, as with `| head`; Python would complain once more at exit.
+        sys.stderr.close()
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _fail(message: str, *, code: int) -> NoReturn:
+    print(f"accel: {message}", file=sys.stderr)  # noqa: T201  # the one place where errors are printed
+    sys.exit(code)

@@ -1,0 +1,106 @@
+"""`accel export`."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated
+
+import typer
+
+from accel_bench.console import note, print_json, print_line, progress_bar
+from accel_bench.environment import peak_rss_bytes
+from accel_bench.extras import export_extra
+from accel_runtime.bundle import Bundle
+from accel_runtime.errors import InputError
+from accel_runtime.manifest import read_manifest
+
+
+class Weights(StrEnum):
+    """Where weights come from."""
+
+    TRAINED = "trained"
+    RANDOM = "random"
+
+
+def export(
+    source: Annotated[str, typer.Argument(help="A diffusers folder, a hub id, or an alias: sd15, tiny.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The bundle to write.")],
+    *,
+    branches: Annotated[str, typer.Option(help="Cuts that get a shallow graph: 0,1 or all.")] = "0,1",
+    weights: Annotated[
+        Weights, typer.Option(help="random: an alias's architecture, no download.")
+    ] = Weights.TRAINED,
+    seed: Annotated[int, typer.Option(help="Seed of random weights.")] = 0,
+    variant: Annotated[str | None, typer.Option(help="Weights variant to prefer, such as fp16.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit on the hub.")] = None,
+    cache_dir: Annotated[Path | None, typer.Option(help="Where downloads are kept.")] = None,
+    opset: Annotated[int, typer.Option(help="ONNX operator set, 18 to 23.")] = 18,
+    static: Annotated[bool, typer.Option("--static", help="Fix batch, height and width.")] = False,
+    batch: Annotated[int | None, typer.Option(help="With --static: images at a time.")] = None,
+    height: Annotated[int | None, typer.Option(help="With --static: pixels.")] = None,
+    width: Annotated[int | None, typer.Option(help="With --static: pixels.")] = None,
+    schedulers: Annotated[str | None, typer.Option(help="Schedulers to compile, by commas.")] = None,
+    max_steps: Annotated[int, typer.Option(help="Compile schedules of 1 to this many steps.")] = 100,
+    tolerance: Annotated[float, typer.Option(help="Largest relative difference to torch.")] = 1e-4,
+    force: Annotated[bool, typer.Option("--force", help="Replace a bundle at the output.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON.")] = False,
+) -> None:
+    """Export a pipeline as a bundle: deep and shallow UNet graphs, CLIP, VAE, schedules, manifest."""
+    with export_extra():
+        from accel_exporter import ExportOptions, StaticSize, export_bundle, open_source, parse_branches
+        from accel_exporter.staging import check_target
+    fixed = {"--batch": batch, "--height": height, "--width": width}
+    _refuse_without_static(fixed, is_static=static)
+    options = ExportOptions(
+        branches=parse_branches(branches),
+        opset=opset,
+        static=StaticSize(batch=batch or 1, height=height, width=width) if static else None,
+        max_steps=max_steps,
+        tolerance=tolerance,
+        **({} if schedulers is None else {"schedulers": tuple(schedulers.split(","))}),
+    )
+    check_target(output, force=force)
+    started = perf_counter()
+    with progress_bar() as progress:
+        task = progress.add_task(f"open {source}", total=None)
+        pipeline = open_source(
+            source, weights=weights.value, seed=seed, variant=variant, revision=revision, cache_dir=cache_dir
+        )
+        for stage in export_bundle(pipeline, output, options=options, force=force):
+            progress.update(task, description=stage.name, completed=stage.done, total=stage.total)
+    _report(output, seconds=perf_counter() - started, as_json=as_json)
+
+
+def _refuse_without_static(fixed: Mapping[str, int | None], *, is_static: bool) -> None:
+    given = [name for name, value in fixed.items() if value is not None]
+    if given and not is_static:
+        raise InputError(
+            f"{given[0]} fixes a size: add --static, or leave it out and choose it in `accel generate`"
+        )
+
+
+def _report(output: Path, *, seconds: float, as_json: bool) -> None:
+    manifest = read_manifest(output)
+    size = sum(file.size for file in manifest.files.values())
+    if manifest.provenance.weights == "random":
+        note("random weights: timings are real, images and scores mean nothing")
+    if as_json:
+        print_json(
+            {
+                "bundle": str(output),
+                "digest": Bundle(output, manifest).digest,
+                "branches": manifest.branches,
+                "bytes": size,
+                "seconds": seconds,
+                "peak_rss_bytes": peak_rss_bytes(),
+                "relative_error": {name: graph.relative_error for name, graph in manifest.graphs.items()},
+            }
+        )
+        return
+    worst = max(graph.relative_error for _, graph in manifest.graphs.items())
+    print_line(
+        f"{output}: branches {', '.join(map(str, manifest.branches))}, {size / 1e6:.1f} MB, "
+        f"{seconds:.0f} s, peak memory {peak_rss_bytes() / 1e9:.1f} GB, "
+        f"largest difference to torch {worst:.1e}"
+    )

@@ -1,0 +1,163 @@
+"""`accel generate`."""
+
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import typer
+
+from accel_bench.console import note, print_json, print_line, progress_bar
+from accel_bench.images import ImageLabel, check_outputs, image_paths, read_latents, write_latents, write_png
+from accel_runtime.backends import BackendDescription
+from accel_runtime.errors import InputError
+from accel_runtime.forecast import Forecast
+from accel_runtime.pipeline import Pipeline, Request, Result, open_bundle
+from accel_runtime.plan import Plan
+
+
+class Generated(msgspec.Struct, frozen=True):
+    """What `accel generate --json` prints."""
+
+    images: list[str]
+    seeds: list[int]
+    bundle: str
+    weights: str
+    scheduler: str
+    steps: int
+    calls: int
+    deep_calls: tuple[int, ...]
+    seconds: float
+    backend: BackendDescription
+
+
+def generate(
+    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    prompts: Annotated[
+        list[str], typer.Argument(metavar="PROMPT", help="What to draw; several make a batch.")
+    ],
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="PNG to write; of several, image-0.png, …")
+    ] = Path("image.png"),
+    steps: Annotated[int, typer.Option(help="Denoising steps.")] = 20,
+    scheduler: Annotated[str | None, typer.Option(help="One of the bundle's; see `accel inspect`.")] = None,
+    guidance: Annotated[float, typer.Option(help="Classifier-free guidance; 1 or less skips it.")] = 7.5,
+    negative: Annotated[str, typer.Option(help="What not to draw.")] = "",
+    seed: Annotated[int, typer.Option(help="Image i draws its noise from seed + i.")] = 0,
+    plan: Annotated[str, typer.Option(help="Deep calls: full, every:3 or calls:0,3,7.")] = "full",
+    branch: Annotated[int, typer.Option(help="Where shallow calls cut the UNet.")] = 0,
+    forecast: Annotated[Forecast, typer.Option(help="How a shallow call's feature is made.")] = Forecast.HOLD,
+    batch: Annotated[int, typer.Option(help="Images per prompt.")] = 1,
+    height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    latents_in: Annotated[Path | None, typer.Option(help="Initial noise, .npy [B, C, H/8, W/8].")] = None,
+    latents_out: Annotated[Path | None, typer.Option(help="Write the final latents, .npy.")] = None,
+    provider: Annotated[str, typer.Option(help="Execution provider.")] = "cpu",
+    truncate: Annotated[
+        bool, typer.Option("--truncate", help="Cut too long prompts instead of refusing.")
+    ] = False,
+    trust_files: Annotated[
+        bool, typer.Option("--trust-files", help="Skip hashing the bundle's files.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing outputs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+) -> None:
+    """Draw images from a bundle, without torch."""
+    if batch < 1:
+        raise InputError(f"batch: expected 1 or more images per prompt, got {batch}")
+    paths = image_paths(output, count=len(prompts) * batch)
+    check_outputs([*paths, *([latents_out] if latents_out else [])], force=force)
+    request = Request(
+        prompts=tuple(prompts),
+        negatives=(negative,),
+        images_per_prompt=batch,
+        seed=seed,
+        height=height,
+        width=width,
+        latents=None if latents_in is None else read_latents(latents_in),
+    )
+    pipeline = open_bundle(bundle, provider=provider, verification="sizes" if trust_files else "hashes")
+    chosen = pipeline.plan(
+        steps, plan, scheduler=scheduler, branch=branch, forecast=forecast, guidance=guidance
+    )
+    _check_prompts(pipeline, request, truncate=truncate)
+    started = perf_counter()
+    result = _run(pipeline, request, chosen)
+    seconds = perf_counter() - started
+    _write(pipeline, request, chosen, result=result, paths=paths, name=f"{plan} k={branch} {forecast}")
+    if latents_out is not None:
+        write_latents(latents_out, result.latents)
+    _report(pipeline, request, chosen, paths=paths, seconds=seconds, as_json=as_json)
+
+
+def _check_prompts(pipeline: Pipeline, request: Request, *, truncate: bool) -> None:
+    for prompt in (*request.prompts, *request.negatives):
+        tokens = pipeline.tokenize(prompt)
+        if not tokens.cut:
+            continue
+        problem = f"the prompt has {tokens.count} tokens, at most {len(tokens.ids)} fit; this would be cut: {tokens.cut!r}"
+        if not truncate:
+            raise InputError(f"{problem}: shorten it, or add --truncate")
+        note(problem)
+
+
+def _run(pipeline: Pipeline, request: Request, plan: Plan) -> Result:
+    latents = np.empty(0, np.float32)
+    with progress_bar() as progress:
+        task = progress.add_task("denoise", total=len(plan.calls))
+        for step in pipeline.denoise(request, plan):
+            progress.advance(task)
+            latents = step.latents
+        progress.update(task, description="decode")
+        return Result(images=pipeline.decode(latents), latents=latents)
+
+
+def _write(
+    pipeline: Pipeline, request: Request, plan: Plan, *, result: Result, paths: list[Path], name: str
+) -> None:
+    for index, (path, pixels) in enumerate(zip(paths, result.images, strict=True)):
+        label = ImageLabel(
+            prompt=request.prompts[index // request.images_per_prompt],
+            negative=request.negatives[0],
+            seed=request.seed + index,
+            plan=name,
+            scheduler=plan.schedule.scheduler,
+            steps=plan.schedule.steps,
+            guidance=plan.calls[0].guidance,
+            bundle=pipeline.bundle.digest,
+            weights=pipeline.bundle.manifest.provenance.weights,
+        )
+        write_png(path, pixels, label=label)
+
+
+def _report(
+    pipeline: Pipeline, request: Request, plan: Plan, *, paths: list[Path], seconds: float, as_json: bool
+) -> None:
+    weights = pipeline.bundle.manifest.provenance.weights
+    if weights == "random":
+        note("random weights: the picture means nothing")
+    if as_json:
+        print_json(
+            Generated(
+                images=[str(path) for path in paths],
+                seeds=[request.seed + index for index in range(len(paths))],
+                bundle=pipeline.bundle.digest,
+                weights=weights,
+                scheduler=plan.schedule.scheduler,
+                steps=plan.schedule.steps,
+                calls=len(plan.calls),
+                deep_calls=plan.deep_calls,
+                seconds=seconds,
+                backend=pipeline.backend.describe(),
+            )
+        )
+        return
+    for index, path in enumerate(paths):
+        print_line(f"{path}  seed {request.seed + index}")
+    deep = len(plan.deep_calls)
+    print_line(
+        f"{plan.schedule.scheduler} {plan.schedule.steps} steps, {deep} deep and {len(plan.calls) - deep} shallow calls, "
+        f"{seconds:.2f} s on {pipeline.backend.describe().provider}"
+    )

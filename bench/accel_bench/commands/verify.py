@@ -1,0 +1,39 @@
+"""`accel verify`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accel_bench.console import print_json, print_line, progress_bar
+from accel_runtime.backends import OnnxRuntimeBackend
+from accel_runtime.bundle import read_bundle, verify_files
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    *,
+    provider: Annotated[str, typer.Option(help="Provider to load the graphs on.")] = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Check that every file of a bundle is whole and that every graph loads."""
+    opened = read_bundle(bundle, verification="sizes")
+    graphs = opened.manifest.graphs.items()
+    backend = OnnxRuntimeBackend(provider)
+    with progress_bar() as progress:
+        task = progress.add_task("hash files", total=len(opened.manifest.files) + len(graphs))
+        for _ in verify_files(opened):
+            progress.advance(task)
+        for name, graph in graphs:
+            progress.update(task, description=f"load {name}")
+            backend.load(opened.path(graph.file))
+            progress.advance(task)
+    files = opened.manifest.files
+    size = sum(file.size for file in files.values())
+    if as_json:
+        print_json(
+            {"bundle": str(bundle), "digest": opened.digest, "files": len(files), "graphs": len(graphs)}
+        )
+        return
+    print_line(f"{bundle}: {len(files)} files, {size / 1e6:.1f} MB, hashes hold; {len(graphs)} graphs load")
+    print_line(f"digest {opened.digest}")

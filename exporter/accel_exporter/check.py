@@ -1,0 +1,81 @@
+"""Every exported graph is run beside torch on random inputs, by the runtime's own backend."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from accel_exporter.graphs import Traceable
+from accel_exporter.unet import inference
+from accel_runtime.backends import OnnxRuntimeBackend
+from accel_runtime.errors import ExportError
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Inputs, and what torch makes of them."""
+
+    inputs: Arrays
+    outputs: Arrays
+
+
+def torch_reference(traceable: Traceable) -> Reference:
+    """Run the module in torch on the traceable's own inputs."""
+    with inference(traceable.module) as module, torch.inference_mode():
+        outputs = module(*traceable.inputs.values())
+    named = zip(traceable.outputs, outputs if isinstance(outputs, tuple) else (outputs,), strict=True)
+    return Reference(
+        inputs={name: tensor.numpy() for name, tensor in traceable.inputs.items()},
+        outputs={name: tensor.contiguous().numpy() for name, tensor in named},
+    )
+
+
+def check_graph(path: Path, reference: Reference, *, tolerance: float) -> float:
+    """Run the graph at ``path`` on the reference's inputs and hold its outputs against torch's.
+
+    Returns:
+        The largest difference of any output, relative to that output's largest value.
+
+    Raises:
+        ExportError: The difference is over ``tolerance`` or not finite.
+    """
+    made = run_graph(path, reference)
+    errors = {name: relative_error(made[name], expected) for name, expected in reference.outputs.items()}
+    worst = max(errors, key=lambda name: _rank(errors[name]))
+    if not errors[worst] <= tolerance:
+        raise ExportError(
+            f"{path.name}: output {worst} differs from torch by {errors[worst]:.2e} of its size, "
+            f"over the tolerance of {tolerance:.0e}: the graph cannot be trusted"
+        )
+    return errors[worst]
+
+
+def run_graph(path: Path, reference: Reference) -> dict[str, NDArray[Any]]:
+    """What the runtime's CPU backend makes of the reference's inputs; one array per expected output."""
+    backend = OnnxRuntimeBackend("cpu")
+    given = {
+        name: backend.allocate(values.shape, str(values.dtype)) for name, values in reference.inputs.items()
+    }
+    made = {
+        name: backend.allocate(values.shape, str(values.dtype)) for name, values in reference.outputs.items()
+    }
+    for name, buffer in given.items():
+        buffer.write(reference.inputs[name])
+    backend.load(path).bind(given, made).run()
+    return {name: buffer.read() for name, buffer in made.items()}
+
+
+def relative_error(actual: NDArray[Any], expected: NDArray[Any]) -> float:
+    """max |actual - expected| / max |expected|; NaN where anything is not finite."""
+    scale = float(np.abs(expected).max())
+    return float(np.abs(actual - expected).max()) / max(scale, np.finfo(np.float32).tiny)
+
+
+def _rank(error: float) -> float:
+    return error if np.isfinite(error) else np.inf

@@ -1,0 +1,239 @@
+"""`accel export`: a pipeline in, a bundle out."""
+
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from accel_exporter import graphs, layout
+from accel_exporter.options import ExportOptions, choose_branches
+from accel_exporter.schedules import SCHEDULERS, compile_all
+from accel_exporter.sizes import ModelSizes
+from accel_exporter.sources import Source
+from accel_exporter.staging import staged_folder
+from accel_exporter.unet import branch_count
+from accel_exporter.write import Settings, Written, checked, write_graph, write_unet
+from accel_runtime.bundle import describe_file
+from accel_runtime.errors import ExportError
+from accel_runtime.manifest import (
+    MANIFEST_NAME,
+    GraphSpec,
+    GraphSpecs,
+    Manifest,
+    ModelSpec,
+    Provenance,
+    SchedulesSpec,
+    TextSpec,
+    encode_manifest,
+)
+from accel_runtime.schedule import SCHEDULE_SUFFIX, write_schedules
+
+_STAMPED_PACKAGES = (
+    "accel-sd",
+    "diffusers",
+    "onnx",
+    "onnx-ir",
+    "onnxruntime",
+    "onnxscript",
+    "torch",
+    "transformers",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the export does next, for a progress bar."""
+
+    name: str
+    done: int
+    total: int
+
+
+def export_bundle(
+    source: Source, target: Path, *, options: ExportOptions, force: bool = False
+) -> Iterator[Stage]:
+    """Export a pipeline, yielding before each stage; the bundle is at ``target`` when the iterator ends.
+
+    Components are loaded, traced, written and dropped one after the other, so the peak of memory is
+    that of the largest one. Leaving the iterator early leaves nothing behind.
+
+    Args:
+        source: The pipeline.
+        target: The folder to make.
+        options: How to export.
+        force: Replace a bundle at ``target``.
+
+    Raises:
+        AccelError: Anything that cannot be done; nothing is left behind.
+    """
+    with staged_folder(target, force=force) as folder:
+        export = _Export(source, folder, options)
+        stages = export.stages()
+        for done, (name, work) in enumerate(stages):
+            yield Stage(name=name, done=done, total=len(stages))
+            work()
+
+
+class _Export:
+    """One export in the making: each stage adds its part, the last writes the manifest."""
+
+    def __init__(self, source: Source, folder: Path, options: ExportOptions) -> None:
+        self._source = source
+        self._folder = folder
+        self._options = options
+        self._sizes: ModelSizes
+        self._text: TextSpec
+        self._schedules: SchedulesSpec
+        self._model: ModelSpec
+        self._graphs: dict[str, GraphSpec] = {}
+        self._unchecked: list[Written] = []
+
+    def stages(self) -> tuple[tuple[str, Callable[[], None]], ...]:
+        return (
+            ("read configs", self._read_configs),
+            ("compile schedules", self._compile_schedules),
+            ("text encoder", self._export_text_encoder),
+            ("VAE decoder", self._export_vae_decoder),
+            ("VAE encoder", self._export_vae_encoder),
+            ("UNet", self._export_unet),
+            ("check the UNet", self._check_written),
+            ("hash files", self._write_manifest),
+        )
+
+    def _read_configs(self) -> None:
+        unet, vae = self._source.unet_config, self._source.vae_config
+        self._sizes = ModelSizes.of(unet, vae, static=self._options.static)
+        self._model = ModelSpec(
+            pipeline_class=str(self._source.model_index["_class_name"]),
+            latent_channels=vae["latent_channels"],
+            latent_scale=self._sizes.latent_scale,
+            scaling_factor=vae["scaling_factor"],
+            sample_size=self._sizes.sample_size,
+            size_multiple=self._sizes.size_multiple,
+        )
+        layout.write_model_index(self._folder, self._source.model_index)
+        layout.write_scheduler(self._folder, self._source.scheduler_config)
+        self._text = layout.write_tokenizer(self._folder, self._source.load_tokenizer())
+
+    def _compile_schedules(self) -> None:
+        (self._folder / "schedules").mkdir()
+        asked = self._options.schedulers
+        files = {}
+        for name in asked or SCHEDULERS:
+            try:
+                files[name] = self._compile(name)
+            except ExportError:
+                # Under some configs diffusers' DDIM clips, so it is no table. Whoever asked for it must know.
+                if asked is not None:
+                    raise
+        default = _default_scheduler(self._source.scheduler_config, files)
+        self._schedules = SchedulesSpec(default=default, files=files)
+
+    def _compile(self, name: str) -> str:
+        steps = range(1, self._options.max_steps + 1)
+        file = f"schedules/{name}{SCHEDULE_SUFFIX}"
+        for compiled in compile_all(self._source.scheduler_config, names=(name,), steps=steps):
+            write_schedules(self._folder / file, compiled.tables, metadata=compiled.metadata)
+        return file
+
+    def _export_text_encoder(self) -> None:
+        model = self._source.load_text_encoder()
+        config = model.config.to_dict()
+        self._write("text_encoder", lambda sizes: graphs.text_encoder(model, sizes), config=config)
+
+    def _export_vae_decoder(self) -> None:
+        vae = self._source.load_vae()
+        self._write("vae_decoder", lambda sizes: graphs.vae_decoder(vae, sizes), config=vae.config)
+
+    def _export_vae_encoder(self) -> None:
+        vae = self._source.load_vae()
+        self._write("vae_encoder", lambda sizes: graphs.vae_encoder(vae, sizes), config=vae.config)
+
+    def _write(
+        self, component: str, build: Callable[[graphs.Sizes], graphs.Traceable], *, config: Mapping[str, Any]
+    ) -> None:
+        layout.write_component_config(self._folder, component, config=config)
+        written = write_graph(build, self._folder / component / "model.onnx", settings=self._settings())
+        self._graphs[component] = checked(written, self._options.tolerance)
+
+    def _export_unet(self) -> None:
+        unet = self._source.load_unet()
+        branches = choose_branches(self._options.branches, branch_count(unet))
+        layout.write_component_config(self._folder, "unet", config=unet.config)
+        self._unchecked += write_unet(
+            lambda sizes: graphs.unet_deep(unet, branches, sizes=sizes, text_length=self._text.max_length),
+            self._folder / "unet",
+            branches=branches,
+            settings=self._settings(),
+        )
+
+    def _check_written(self) -> None:
+        # Exported programs hold reference cycles; torch's copy of the weights must go before the session's comes.
+        gc.collect()
+        for written in self._unchecked:
+            self._graphs[written.path.stem] = checked(written, self._options.tolerance)
+
+    def _write_manifest(self) -> None:
+        found = sorted(path for path in self._folder.rglob("*") if path.is_file())
+        shallow = {
+            name.removeprefix("shallow_"): g
+            for name, g in self._graphs.items()
+            if name.startswith("shallow_")
+        }
+        manifest = Manifest(
+            schema_version=1,
+            model=self._model,
+            text=self._text,
+            graphs=GraphSpecs(
+                text_encoder=self._graphs["text_encoder"],
+                unet_deep=self._graphs["model"],
+                unet_shallow=shallow,
+                vae_decoder=self._graphs["vae_decoder"],
+                vae_encoder=self._graphs["vae_encoder"],
+            ),
+            schedules=self._schedules,
+            files={path.relative_to(self._folder).as_posix(): describe_file(path) for path in found},
+            provenance=self._provenance(),
+        )
+        (self._folder / MANIFEST_NAME).write_bytes(encode_manifest(manifest))
+
+    def _provenance(self) -> Provenance:
+        origin, options = self._source.origin, self._options
+        return Provenance(
+            source=origin.source,
+            revision=origin.revision,
+            weights=origin.weights,
+            seed=origin.seed,
+            packages={name: _version(name) for name in _STAMPED_PACKAGES},
+            options={
+                "opset": options.opset,
+                "static": options.static is not None,
+                "max_steps": options.max_steps,
+            },
+        )
+
+    def _settings(self) -> Settings:
+        return Settings(
+            opset=self._options.opset,
+            is_static=self._options.static is not None,
+            trace_sizes=self._sizes.to_trace,
+            check_sizes=self._sizes.to_check,
+            flops_sizes=self._sizes.symbols,
+        )
+
+
+def _default_scheduler(config: Mapping[str, Any], compiled: Mapping[str, str]) -> str:
+    """The short name of the pipeline's own scheduler; the first compiled one where it has none."""
+    if not compiled:
+        raise ExportError("none of the schedulers can be a table under this pipeline's scheduler config")
+    own = (name for name in compiled if SCHEDULERS[name].class_name == config.get("_class_name"))
+    return next(own, next(iter(compiled)))
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,71 @@
+"""What a graph costs, counted from the graph itself."""
+
+from collections.abc import Iterable, Mapping
+from math import prod
+from pathlib import Path
+
+import onnx
+from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
+
+from accel_runtime.dims import resolve
+from accel_runtime.errors import ExportError
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def count_flops(path: Path, sizes: Mapping[str, int]) -> int:
+    """2 × multiply-accumulates of convolutions and matrix products in one call.
+
+    Args:
+        path: The ONNX file; its weights are not read.
+        sizes: A number for each symbol in the inputs' shapes.
+
+    Element-wise work (norms, activations, softmax) is left out, as is usual for these models:
+    fvcore, torch's FlopCounterMode and the DeepCache paper do the same.
+    """
+    model = onnx.load(path, load_external_data=False)
+    _fix_sizes(model, sizes)
+    _weights_to_inputs(model.graph)
+    inferred = SymbolicShapeInference.infer_shapes(model, auto_merge=True)
+    if inferred is None:
+        raise ExportError(f"{path.name}: shapes cannot be inferred, so its FLOPs cannot be counted")
+    shapes = _shapes(inferred.graph)
+    return sum(_node_flops(node, shapes) for node in inferred.graph.node)
+
+
+def _node_flops(node: onnx.NodeProto, shapes: Shapes) -> int:
+    if node.op_type == "Conv":
+        # weight: [out, in / groups, kernel…]
+        return 2 * prod(shapes[node.output[0]]) * prod(shapes[node.input[1]][1:])
+    if node.op_type == "MatMul":
+        return 2 * prod(shapes[node.output[0]]) * shapes[node.input[0]][-1]
+    if node.op_type == "Gemm":
+        transposed = any(a.name == "transA" and a.i for a in node.attribute)
+        return 2 * prod(shapes[node.output[0]]) * shapes[node.input[0]][0 if transposed else -1]
+    return 0
+
+
+def _fix_sizes(model: onnx.ModelProto, sizes: Mapping[str, int]) -> None:
+    for value in model.graph.input:
+        for dimension in value.type.tensor_type.shape.dim:
+            if dimension.dim_param:
+                (dimension.dim_value,) = resolve((dimension.dim_param,), sizes)
+    for value in model.graph.output:
+        value.type.tensor_type.ClearField("shape")
+
+
+def _weights_to_inputs(graph: onnx.GraphProto) -> None:
+    """Shape inference would read the weights' values; as inputs they only have shapes."""
+    external = [tensor for tensor in graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
+    for tensor in external:
+        graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+        graph.initializer.remove(tensor)
+
+
+def _shapes(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:
+    values: Iterable[onnx.ValueInfoProto] = (*graph.input, *graph.value_info, *graph.output)
+    shapes = {
+        value.name: tuple(dimension.dim_value for dimension in value.type.tensor_type.shape.dim)
+        for value in values
+    }
+    return shapes | {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}

@@ -1,0 +1,166 @@
+"""What is traced: each component of the pipeline as a module with named inputs and outputs.
+
+Names follow optimum's ONNX layout, so that other loaders recognise the graphs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from torch import Tensor, nn
+from transformers import CLIPTextModel
+
+from accel_exporter.unet import DeepPass
+from accel_runtime.errors import ExportError
+from accel_runtime.manifest import feature_name
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A dimension left open: its symbol, and the number its size must be a multiple of."""
+
+    symbol: str
+    multiple: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """A size to trace or run graphs at.
+
+    Attributes:
+        batch: Images at a time.
+        latent_height: Pixels / latent scale.
+        latent_width: Same.
+    """
+
+    batch: int
+    latent_height: int
+    latent_width: int
+
+    @property
+    def unet_batch(self) -> int:
+        """The UNet sees each image twice: without and with the prompt (classifier-free guidance)."""
+        return 2 * self.batch
+
+
+@dataclass(frozen=True, slots=True)
+class Traceable:
+    """A module, the inputs to trace it with, and which of their axes stay open."""
+
+    name: str
+    module: nn.Module
+    inputs: Mapping[str, Tensor]
+    outputs: Sequence[str]
+    axes: Mapping[str, Mapping[int, Axis]]
+
+
+class _TextEncoder(nn.Module):
+    def __init__(self, model: CLIPTextModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Tensor) -> tuple[Tensor, Tensor]:
+        output = self.model(input_ids=input_ids)
+        return output.last_hidden_state, output.pooler_output
+
+
+class _VaeDecoder(nn.Module):
+    def __init__(self, vae: AutoencoderKL) -> None:
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, latent_sample: Tensor) -> Tensor:
+        image: Tensor = self.vae.decode(latent_sample, return_dict=False)[0]
+        return image
+
+
+class _VaeEncoder(nn.Module):
+    """Returns the moments, mean and log-variance on the channels: sampling is the runtime's."""
+
+    def __init__(self, vae: AutoencoderKL) -> None:
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, sample: Tensor) -> Tensor:
+        moments: Tensor = self.vae.encode(sample, return_dict=False)[0].parameters
+        return moments
+
+
+def text_encoder(model: CLIPTextModel, sizes: Sizes) -> Traceable:
+    """CLIP's text model: input_ids [B, L] → last_hidden_state [B, L, D], pooler_output [B, D]."""
+    length = model.config.max_position_embeddings
+    ids = torch.randint(0, model.config.vocab_size, (sizes.batch, length))
+    return Traceable(
+        name="text_encoder",
+        module=_TextEncoder(model),
+        inputs={"input_ids": ids},
+        outputs=("last_hidden_state", "pooler_output"),
+        axes={"input_ids": {0: Axis("batch")}},
+    )
+
+
+def unet_deep(
+    unet: UNet2DConditionModel, branches: Sequence[int], *, sizes: Sizes, text_length: int
+) -> Traceable:
+    """The deep pass; see `accel_exporter.unet.DeepPass`."""
+    _refuse_extra_inputs(unet)
+    multiple = 2**unet.num_upsamplers
+    channels = int(unet.config["in_channels"])
+    inputs = {
+        "sample": torch.randn(sizes.unet_batch, channels, sizes.latent_height, sizes.latent_width),
+        "timestep": torch.tensor([500.0]),
+        "encoder_hidden_states": torch.randn(sizes.unet_batch, text_length, _text_width(unet)),
+    }
+    return Traceable(
+        name="unet_deep",
+        module=DeepPass(unet, branches),
+        inputs=inputs,
+        outputs=("out_sample", *(feature_name(k) for k in branches)),
+        axes={
+            "sample": {
+                0: Axis("batch"),
+                2: Axis("latent_height", multiple),
+                3: Axis("latent_width", multiple),
+            },
+            "encoder_hidden_states": {0: Axis("batch")},
+        },
+    )
+
+
+def vae_decoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:
+    """latent_sample [B, C, h, w], already divided by the scaling factor → sample [B, 3, H, W] in [-1, 1]."""
+    latents = torch.randn(sizes.batch, vae.config["latent_channels"], sizes.latent_height, sizes.latent_width)
+    return Traceable(
+        name="vae_decoder",
+        module=_VaeDecoder(vae),
+        inputs={"latent_sample": latents},
+        outputs=("sample",),
+        axes={"latent_sample": {0: Axis("batch"), 2: Axis("latent_height"), 3: Axis("latent_width")}},
+    )
+
+
+def vae_encoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:
+    """sample [B, 3, H, W] in [-1, 1] → latent_parameters [B, 2C, h, w]: mean, then log-variance."""
+    scale = 2 ** (len(vae.config["block_out_channels"]) - 1)
+    pixels = torch.rand(sizes.batch, 3, sizes.latent_height * scale, sizes.latent_width * scale) * 2 - 1
+    return Traceable(
+        name="vae_encoder",
+        module=_VaeEncoder(vae),
+        inputs={"sample": pixels},
+        outputs=("latent_parameters",),
+        axes={"sample": {0: Axis("batch"), 2: Axis("height", scale), 3: Axis("width", scale)}},
+    )
+
+
+def _text_width(unet: UNet2DConditionModel) -> int:
+    width = unet.config["cross_attention_dim"]
+    return int(width[0] if isinstance(width, (list, tuple)) else width)
+
+
+def _refuse_extra_inputs(unet: UNet2DConditionModel) -> None:
+    for key in ("addition_embed_type", "class_embed_type", "encoder_hid_dim_type", "time_cond_proj_dim"):
+        if unet.config.get(key) is not None:
+            raise ExportError(
+                f"unet: {key} = {unet.config[key]!r} needs inputs that the runtime does not feed yet"
+            )

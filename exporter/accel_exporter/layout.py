@@ -1,0 +1,47 @@
+"""The parts of a bundle that follow diffusers' folder convention, so that other loaders can read it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import CLIPTokenizer
+
+from accel_runtime.manifest import TextSpec
+
+
+def write_model_index(folder: Path, model_index: Mapping[str, Any]) -> None:
+    """`model_index.json`: the source's, less the optional parts that a bundle does not hold."""
+    kept = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+    index = {key: value for key, value in model_index.items() if key.startswith("_") or key in kept}
+    index |= {
+        "safety_checker": [None, None],
+        "feature_extractor": [None, None],
+        "image_encoder": [None, None],
+    }
+    _write_json(folder / "model_index.json", index)
+
+
+def write_scheduler(folder: Path, config: Mapping[str, Any]) -> None:
+    """`scheduler/scheduler_config.json`, as diffusers saves it."""
+    _write_json(folder / "scheduler" / "scheduler_config.json", config)
+
+
+def write_component_config(folder: Path, component: str, *, config: Mapping[str, Any]) -> None:
+    """`config.json` of one component; loaders read sizes and the scaling factor from it."""
+    _write_json(folder / component / "config.json", config)
+
+
+def write_tokenizer(folder: Path, tokenizer: CLIPTokenizer) -> TextSpec:
+    """`tokenizer/`, as transformers saves it, and what the runtime must know of it."""
+    tokenizer.save_pretrained(str(folder / "tokenizer"))
+    return TextSpec(
+        tokenizer="tokenizer/tokenizer.json",
+        max_length=int(tokenizer.model_max_length),
+        pad_id=int(tokenizer.pad_token_id),
+    )
+
+
+def _write_json(path: Path, document: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")

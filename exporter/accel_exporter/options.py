@@ -1,0 +1,80 @@
+"""What a user may choose about an export."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from accel_runtime.errors import InputError
+
+MIN_OPSET, MAX_OPSET = 18, 23
+
+
+@dataclass(frozen=True, slots=True)
+class StaticSize:
+    """Graphs fixed to one size: images at a time, and pixels; None takes the model's own."""
+
+    batch: int = 1
+    height: int | None = None
+    width: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """How to export.
+
+    Attributes:
+        branches: Which cuts get a shallow graph; None for every one the UNet has.
+        opset: ONNX operator set, 18 to 23; 18 is what every provider can run.
+        static: Fix batch, height and width; None leaves them open.
+        schedulers: Short names of the schedulers to compile; None for all that this pipeline's config
+            lets be tables.
+        max_steps: Tables are compiled for 1 to this many steps.
+        tolerance: Largest relative difference between a graph and torch.
+    """
+
+    branches: tuple[int, ...] | None = (0, 1)
+    opset: int = 18
+    static: StaticSize | None = None
+    schedulers: tuple[str, ...] | None = None
+    max_steps: int = 100
+    tolerance: float = 1e-4
+
+    def __post_init__(self) -> None:
+        if not MIN_OPSET <= self.opset <= MAX_OPSET:
+            raise InputError(f"opset: expected {MIN_OPSET} to {MAX_OPSET}, got {self.opset}")
+        if self.max_steps < 1:
+            raise InputError(f"max steps: expected 1 or more, got {self.max_steps}")
+        if self.static and self.static.batch < 1:
+            raise InputError(f"batch: expected 1 or more, got {self.static.batch}")
+
+
+def parse_branches(text: str) -> tuple[int, ...] | None:
+    """Branch numbers from ``0,1``; None for ``all``.
+
+    >>> parse_branches("2,0,2")
+    (0, 2)
+    """
+    if text == "all":
+        return None
+    try:
+        return tuple(sorted({_natural(part) for part in text.split(",")}))
+    except ValueError:
+        raise InputError(f"branches {text!r}: expected numbers such as 0,1 or the word all") from None
+
+
+def choose_branches(asked: Sequence[int] | None, count: int) -> tuple[int, ...]:
+    """The branches to export of a UNet that has ``count``.
+
+    Raises:
+        InputError: The UNet is not so deep.
+    """
+    if asked is None:
+        return tuple(range(count))
+    if beyond := [k for k in asked if k >= count]:
+        raise InputError(f"branch {beyond[0]}: this UNet has branches 0 to {count - 1}")
+    return tuple(asked)
+
+
+def _natural(text: str) -> int:
+    if not text.strip().isdecimal():
+        raise ValueError(text)
+    return int(text)

@@ -1,0 +1,55 @@
+"""Give the open dimensions the names that the manifest promises."""
+
+from collections.abc import Mapping
+
+import onnx_ir as ir
+import sympy
+
+from accel_exporter.graphs import Axis
+
+
+class NameDimensions(ir.passes.InPlacePass):
+    """Rename torch's symbols (`8*s75`) on inputs and outputs, and forget the inner shapes.
+
+    1. Each open axis of an input gets its symbol, such as ``latent_height``.
+    2. Each output dimension is rewritten in these symbols: ``4*s75`` becomes ``latent_height/2``.
+    3. Shapes of inner values go: runtimes infer them anew, and torch's symbols would contradict the names.
+    """
+
+    def __init__(self, axes: Mapping[str, Mapping[int, Axis]]) -> None:
+        super().__init__()
+        self._axes = axes
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Rename the dimensions of ``model``."""
+        graph = model.graph
+        replacements = self._name_inputs(graph)
+        for output in graph.outputs:
+            _rewrite(output, replacements)
+        kept = {id(value) for value in (*graph.inputs, *graph.outputs)}
+        for node in graph.all_nodes():
+            for value in node.outputs:
+                if id(value) not in kept:
+                    value.shape = None
+        return ir.passes.PassResult(model, modified=True)
+
+    def _name_inputs(self, graph: ir.Graph) -> dict[sympy.Symbol, sympy.Expr]:
+        replacements: dict[sympy.Symbol, sympy.Expr] = {}
+        for value in graph.inputs:
+            for position, axis in self._axes.get(value.name or "", {}).items():
+                if value.shape is None or isinstance(value.shape[position], int):
+                    continue
+                dimension = value.shape[position]
+                traced = sympy.sympify(str(getattr(dimension, "value", dimension)))
+                (symbol,) = traced.free_symbols
+                replacements[symbol] = sympy.Symbol(axis.symbol) * symbol / traced
+                value.shape[position] = axis.symbol
+        return replacements
+
+
+def _rewrite(value: ir.Value, replacements: Mapping[sympy.Symbol, sympy.Expr]) -> None:
+    assert value.shape is not None  # noqa: S101  # torch knows the shape of every output
+    for position, dimension in enumerate(value.shape):
+        if not isinstance(dimension, int):
+            traced = sympy.sympify(str(dimension.value))
+            value.shape[position] = str(traced.subs(replacements))

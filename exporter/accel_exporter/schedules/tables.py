@@ -1,0 +1,94 @@
+"""All schedule tables of a pipeline: every scheduler, every step count."""
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import diffusers
+import torch
+from diffusers import SchedulerMixin
+
+from accel_exporter.schedules.compile import compile_schedule
+from accel_exporter.schedules.names import SCHEDULERS, scheduler_for
+from accel_runtime.errors import ExportError
+from accel_runtime.schedule import ScheduleTable
+
+ALL_STEPS = range(1, 101)
+
+
+@dataclass(frozen=True)
+class CompiledScheduler:
+    """The tables of one scheduler.
+
+    Attributes:
+        name: Short name.
+        tables: One per step count, in the order asked for.
+        skipped: Why there is no table, by step count, where diffusers itself fails.
+        metadata: Strings to write beside the tables.
+    """
+
+    name: str
+    tables: tuple[ScheduleTable, ...]
+    skipped: Mapping[int, str]
+    metadata: Mapping[str, str]
+
+
+def compile_all(
+    scheduler_config: Mapping[str, Any],
+    *,
+    names: Iterable[str] = tuple(SCHEDULERS),
+    steps: Iterable[int] = ALL_STEPS,
+) -> Iterator[CompiledScheduler]:
+    """Compile the schedulers called ``names`` for every step count, one scheduler at a time.
+
+    Args:
+        scheduler_config: The source pipeline's.
+        names: Keys of `SCHEDULERS`.
+        steps: Step counts. What diffusers itself cannot run is listed as skipped, not an error.
+
+    Raises:
+        InputError: Unknown name.
+        SourceError: The config names no scheduler.
+        ExportError: A scheduler cannot be a table (it clips or thresholds); says what to change.
+    """
+    steps = tuple(steps)
+    for name in names:
+        yield _compile_one(name, scheduler_for(name, scheduler_config), steps)
+
+
+def _compile_one(name: str, scheduler: SchedulerMixin, steps: tuple[int, ...]) -> CompiledScheduler:
+    tables: list[ScheduleTable] = []
+    skipped: dict[int, str] = {}
+    for count in steps:
+        reason = None
+        try:
+            tables.append(compile_schedule(scheduler, name, steps=count))
+        except ExportError:
+            reason = why_diffusers_fails(scheduler, count)
+            if reason is None:
+                raise
+            skipped[count] = reason
+    return CompiledScheduler(name, tuple(tables), skipped, _metadata(scheduler))
+
+
+def why_diffusers_fails(scheduler: SchedulerMixin, steps: int) -> str | None:
+    """What goes wrong in the scheduler's own loop on plain float32 latents; None if nothing does."""
+    loop = cast("Any", copy.deepcopy(scheduler))
+    latents = torch.ones(1, 4, 8, 8)
+    try:
+        loop.set_timesteps(steps)
+        for t in loop.timesteps:
+            noise_pred = loop.scale_model_input(latents, t) * 0.1
+            latents = loop.step(noise_pred, t, latents, return_dict=False)[0]
+    except Exception as error:  # noqa: BLE001 - whatever it is, a user of diffusers would meet it too
+        return f"{type(error).__name__}: {error}"
+    return None if bool(latents.isfinite().all()) else "the latents become infinite or NaN"
+
+
+def _metadata(scheduler: SchedulerMixin) -> dict[str, str]:
+    return {
+        "class": type(scheduler).__name__,
+        "config": cast("Any", scheduler).to_json_string(),
+        "diffusers": diffusers.__version__,
+    }

@@ -1,0 +1,69 @@
+"""The sizes an export works with, from the configs of the UNet and the VAE."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from accel_exporter.graphs import Sizes
+from accel_exporter.options import StaticSize
+from accel_runtime.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSizes:
+    """Sizes of a pipeline.
+
+    Attributes:
+        latent_scale: Pixels per latent; the VAE halves the picture between its levels.
+        sample_size: (height, width) in pixels: the model's own, or the fixed size.
+        size_multiple: Pixels must divide by this.
+        to_trace: What graphs are traced at; where they are open, any size does that torch cannot
+            take for a special case: no ones, height and width unlike.
+        to_check: What they are checked at: other sizes where they are open, the same where not.
+    """
+
+    latent_scale: int
+    sample_size: tuple[int, int]
+    size_multiple: int
+    to_trace: Sizes
+    to_check: Sizes
+
+    @classmethod
+    def of(cls, unet: Mapping[str, Any], vae: Mapping[str, Any], *, static: StaticSize | None) -> Self:
+        """The sizes of a pipeline with these configs.
+
+        Raises:
+            InputError: A fixed size does not fit the model.
+        """
+        scale = 2 ** (len(vae["block_out_channels"]) - 1)
+        # Latent sizes must divide by this for each upsampling to meet its skip exactly.
+        steps = 2 ** (len(unet["block_out_channels"]) - 1)
+        own = unet["sample_size"]
+        height, width = (own, own) if isinstance(own, int) else own
+        if static is None:
+            return cls(
+                latent_scale=scale,
+                sample_size=(height * scale, width * scale),
+                size_multiple=steps * scale,
+                to_trace=Sizes(batch=2, latent_height=2 * steps, latent_width=3 * steps),
+                to_check=Sizes(batch=1, latent_height=5 * steps, latent_width=4 * steps),
+            )
+        pixels = (static.height or height * scale, static.width or width * scale)
+        _check_pixels(pixels, scale)
+        fixed = Sizes(batch=static.batch, latent_height=pixels[0] // scale, latent_width=pixels[1] // scale)
+        return cls(
+            latent_scale=scale, sample_size=pixels, size_multiple=scale, to_trace=fixed, to_check=fixed
+        )
+
+    @property
+    def symbols(self) -> dict[str, int]:
+        """A number for each symbol of the graphs' shapes: batch 1, the model's own size."""
+        height, width = self.sample_size
+        latents = {"latent_height": height // self.latent_scale, "latent_width": width // self.latent_scale}
+        return {"batch": 1, "height": height, "width": width} | latents
+
+
+def _check_pixels(pixels: tuple[int, int], scale: int) -> None:
+    for name, size in zip(("height", "width"), pixels, strict=True):
+        if size <= 0 or size % scale:
+            raise InputError(f"{name}: expected a positive multiple of {scale} pixels, got {size}")

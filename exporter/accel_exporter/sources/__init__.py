@@ -1,0 +1,26 @@
+"""Where pipelines come from: local folders, a hub, or shipped architectures with random weights."""
+
+from accel_exporter.sources.aliases import ALIASES, Alias
+from accel_exporter.sources.hub import open_hub
+from accel_exporter.sources.local import FolderSource, open_folder
+from accel_exporter.sources.random_weights import RandomSource, architectures, open_random
+from accel_exporter.sources.resolve import open_source
+from accel_exporter.sources.selection import WeightFiles, select_files
+from accel_exporter.sources.source import Origin, Source, WeightsKind
+
+__all__ = [
+    "ALIASES",
+    "Alias",
+    "FolderSource",
+    "Origin",
+    "RandomSource",
+    "Source",
+    "WeightFiles",
+    "WeightsKind",
+    "architectures",
+    "open_folder",
+    "open_hub",
+    "open_random",
+    "open_source",
+    "select_files",
+]

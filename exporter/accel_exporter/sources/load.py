@@ -1,0 +1,101 @@
+"""One part of a pipeline folder, read by diffusers or transformers, with every failure made ours."""
+
+import pickle
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from accel_exporter.sources.checkpoint import check_weights
+from accel_exporter.sources.jsonfile import read_object
+from accel_exporter.sources.oneline import one_line
+from accel_exporter.sources.quiet import quiet
+from accel_exporter.sources.selection import WeightFiles
+from accel_runtime.errors import SourceError
+
+
+def load_unet(folder: Path, weights: WeightFiles) -> UNet2DConditionModel:
+    """Return the UNet of the pipeline in ``folder``, in float32 and evaluation mode.
+
+    Raises:
+        SourceError: Config or weights cannot be read, or do not belong together.
+    """
+    unet: UNet2DConditionModel = _load_model(UNet2DConditionModel, folder, part="unet", weights=weights)
+    return unet
+
+
+def load_vae(folder: Path, weights: WeightFiles) -> AutoencoderKL:
+    """Return the autoencoder of the pipeline in ``folder``; see `load_unet`."""
+    vae: AutoencoderKL = _load_model(AutoencoderKL, folder, part="vae", weights=weights)
+    return vae
+
+
+def load_text_encoder(folder: Path, weights: WeightFiles) -> CLIPTextModel:
+    """Return the text encoder of the pipeline in ``folder``; see `load_unet`."""
+    encoder: CLIPTextModel = _load_model(CLIPTextModel, folder, part="text_encoder", weights=weights)
+    return encoder
+
+
+def load_tokenizer(folder: Path) -> CLIPTokenizer:
+    """Return the tokenizer of the pipeline in ``folder``.
+
+    Raises:
+        SourceError: Its files cannot be read.
+    """
+    for name in sorted(path.name for path in (folder / "tokenizer").glob("*.json")):
+        read_object(folder, f"tokenizer/{name}")
+    with _reading("tokenizer"):
+        tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    return tokenizer
+
+
+# The two libraries share the class method but no base class that declares it.
+def _load_model(model_class: Any, folder: Path, *, part: str, weights: WeightFiles) -> Any:  # noqa: ANN401
+    read_object(folder, f"{part}/config.json")
+    check_weights(folder, weights)
+    with _reading(weights.files[0]):
+        model, report = model_class.from_pretrained(
+            folder / part,
+            variant=weights.variant,
+            use_safetensors=weights.safetensors,
+            dtype=torch.float32,
+            low_cpu_mem_usage=True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    _check_complete(report["missing_keys"], file=weights.files[0])
+    return model.eval()
+
+
+def _check_complete(missing: Collection[str], *, file: str) -> None:
+    """Refuse weights with holes: the libraries would fill them with random numbers."""
+    if missing:
+        raise SourceError(
+            f"{file}: {len(missing)} tensors that the config asks for are missing, such as '{min(missing)}'"
+        )
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Turn whatever a library raises over a broken folder into one line about ``what``."""
+    try:
+        with quiet():
+            yield
+    except Exception as error:
+        raise SourceError(f"{what} cannot be loaded: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return the error that started the chain, in one line."""
+    causes = [error]
+    while (earlier := causes[-1].__cause__ or causes[-1].__context__) is not None:
+        causes.append(earlier)
+    if any(isinstance(cause, pickle.UnpicklingError) for cause in causes):
+        return (
+            "it is not a pickle of tensors alone, and anything else in a pickle is refused: use safetensors"
+        )
+    return one_line(causes[-1])

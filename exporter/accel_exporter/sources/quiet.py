@@ -1,0 +1,28 @@
+"""Silence for the libraries that load models: we report what went wrong ourselves."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Mute logs, warnings and progress bars of diffusers and transformers, and restore them after."""
+    before = [(library, library.get_verbosity()) for library in (diffusers_logging, transformers_logging)]
+    bars = [library for library, _ in before if library.is_progress_bar_enabled()]
+    try:
+        for library, _ in before:
+            library.set_verbosity(logging.CRITICAL)
+            library.disable_progress_bar()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for library, level in before:
+            library.set_verbosity(level)
+        for library in bars:
+            library.enable_progress_bar()

@@ -1,0 +1,71 @@
+"""From what the user typed to a pipeline."""
+
+from pathlib import Path
+
+from accel_exporter.sources.aliases import ALIASES
+from accel_exporter.sources.hub import open_hub
+from accel_exporter.sources.local import open_folder
+from accel_exporter.sources.random_weights import open_random
+from accel_exporter.sources.source import Source, WeightsKind
+from accel_runtime.errors import InputError, SourceError
+
+
+def open_source(
+    source: str,
+    *,
+    weights: WeightsKind = "trained",
+    seed: int = 0,
+    variant: str | None = None,
+    revision: str | None = None,
+    cache_dir: Path | None = None,
+) -> Source:
+    """Return the pipeline that ``source`` names.
+
+    An alias is always the alias, whatever folders lie around, so that a command means the same
+    everywhere; ``./sd15`` names the folder. Anything else is a folder if there is one of that
+    name, and otherwise a hub id if it looks like ``organisation/name``.
+
+    Args:
+        source: An alias, a local diffusers folder, or a hub id.
+        weights: ``random`` makes seeded weights for an alias, without any download.
+        seed: The seed of random weights.
+        variant: The weights variant to prefer, such as ``fp16``.
+        revision: The hub's branch, tag or commit.
+        cache_dir: Where hub downloads are kept.
+
+    Raises:
+        SourceError: The pipeline cannot be found or read.
+        InputError: An option that does not go with such a source.
+    """
+    if weights == "random":
+        _refuse({"--variant": variant, "--revision": revision}, why="random weights have none")
+        return _open_random(source, seed=seed)
+    hub_id = _hub_id(source)
+    if hub_id is not None:
+        return open_hub(hub_id, revision=revision, variant=variant, cache_dir=cache_dir)
+    _refuse({"--revision": revision}, why="a local folder has none")
+    return open_folder(Path(source), variant=variant)
+
+
+def _open_random(source: str, *, seed: int) -> Source:
+    alias = ALIASES.get(source)
+    if alias is None:
+        raise SourceError(f"'{source}' cannot have random weights: expected one of {', '.join(ALIASES)}")
+    return open_random(alias.architecture, seed=seed)
+
+
+def _hub_id(source: str) -> str | None:
+    """Return the hub id that ``source`` stands for; None for a folder."""
+    alias = ALIASES.get(source)
+    if alias is not None:
+        if alias.hub_id is None:
+            raise SourceError(f"trained weights of '{source}' are not shipped yet: use `--weights random`")
+        return alias.hub_id
+    is_hub_id = source.count("/") == 1 and not source.startswith((".", "/", "~")) and not source.endswith("/")
+    return source if is_hub_id and not Path(source).exists() else None
+
+
+def _refuse(options: dict[str, str | None], *, why: str) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise InputError(f"{name} {value} cannot be used here: {why}, leave it out")

@@ -1,0 +1,152 @@
+"""Which files of a pipeline are needed, decided from their names alone.
+
+The same rules serve a hub listing, before anything is downloaded, and a local folder.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+from accel_exporter.sources.model_index import MODEL_INDEX
+from accel_runtime.errors import SourceError
+
+# Weights files are <part>/<stem>[.<variant>].<ending>; the stem depends on part and ending.
+_STEMS: Final[Mapping[str, Mapping[str, str]]] = {
+    "unet": {"safetensors": "diffusion_pytorch_model", "bin": "diffusion_pytorch_model"},
+    "vae": {"safetensors": "diffusion_pytorch_model", "bin": "diffusion_pytorch_model"},
+    "text_encoder": {"safetensors": "model", "bin": "pytorch_model"},
+}
+_ENDINGS: Final = ("safetensors", "bin")  # the order is the preference
+_SCHEDULER: Final = "scheduler/scheduler_config.json"
+_TOKENIZER_FAST: Final = "tokenizer/tokenizer.json"
+_TOKENIZER_SLOW: Final = ("tokenizer/vocab.json", "tokenizer/merges.txt")
+_TOKENIZER_EXTRA: Final = (
+    "tokenizer/tokenizer_config.json",
+    "tokenizer/special_tokens_map.json",
+    "tokenizer/added_tokens.json",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFiles:
+    """The one set of weights chosen for a part.
+
+    Attributes:
+        files: One weights file, or a shard index followed by its shards.
+        variant: The variant they are of; None for the plain ones.
+        safetensors: False for ``.bin`` files.
+    """
+
+    files: tuple[str, ...]
+    variant: str | None
+    safetensors: bool
+
+
+def select_files(names: Collection[str], *, variant: str | None) -> tuple[str, ...]:
+    """Return the files of ``names`` that make a whole pipeline, and no others.
+
+    Args:
+        names: Paths relative to the pipeline's root, with ``/``.
+        variant: The weights variant asked for, such as ``fp16``.
+
+    Raises:
+        SourceError: A part, its weights or the asked variant is missing.
+    """
+    chosen = select_weights(names, variant=variant)
+    configs = [_require(names, f"{part}/config.json", part=part) for part in _STEMS]
+    scheduler = _require(names, _SCHEDULER, part="scheduler")
+    weights = [file for part in chosen.values() for file in part.files]
+    index = _require(names, MODEL_INDEX, part="pipeline")
+    return (index, *configs, *weights, *_tokenizer_files(names), scheduler)
+
+
+def select_weights(names: Collection[str], *, variant: str | None) -> dict[str, WeightFiles]:
+    """Return the weights chosen for each part that has any: ``.safetensors`` first, then ``.bin``.
+
+    A part that lacks the asked variant falls back to its plain weights, as in diffusers.
+
+    Raises:
+        SourceError: A part has no usable weights, or no part has the asked variant.
+    """
+    existing = sorted({found for part in _STEMS for found in _variants(names, part)})
+    if variant is not None and variant not in existing:
+        have = ", ".join(existing) if existing else "none, drop `--variant`"
+        raise SourceError(f"no component has weights of variant '{variant}'; variants that exist: {have}")
+    return {part: _part_weights(names, part, variant=variant) for part in _STEMS}
+
+
+def _part_weights(names: Collection[str], part: str, *, variant: str | None) -> WeightFiles:
+    wanted = (variant, None) if variant is not None else (None,)
+    for candidate in wanted:
+        for ending in _ENDINGS:
+            files = _find(names, f"{part}/{_STEMS[part][ending]}", ending=ending, variant=candidate)
+            if files:
+                return WeightFiles(files, variant=candidate, safetensors=ending == "safetensors")
+    raise SourceError(_why_none(names, part))
+
+
+def _find(names: Collection[str], stem: str, *, ending: str, variant: str | None) -> tuple[str, ...]:
+    """Return the files of one candidate, empty if it does not exist.
+
+    A shard index goes before a single file because that is what the diffusers loader picks.
+    """
+    suffix = f".{variant}" if variant else ""
+    index = f"{stem}.{ending}.index{suffix}.json"
+    if index in names:
+        return (index, *_shards(names, f"{stem}{suffix}", ending=ending))
+    single = f"{stem}{suffix}.{ending}"
+    return (single,) if single in names else ()
+
+
+def _shards(names: Collection[str], stem: str, *, ending: str) -> tuple[str, ...]:
+    pattern = re.compile(rf"{re.escape(stem)}-\d{{5}}-of-(\d{{5}})\.{ending}")
+    found = {name: match[1] for name in names if (match := pattern.fullmatch(name))}
+    total = max(map(int, found.values()), default=1)
+    expected = tuple(f"{stem}-{i:05d}-of-{total:05d}.{ending}" for i in range(1, total + 1))
+    missing = [name for name in expected if name not in found]
+    if missing:
+        raise SourceError(f"{missing[0]} is missing: {len(missing)} of {total} shards are not there")
+    return expected
+
+
+def _variants(names: Collection[str], part: str) -> set[str]:
+    stems = _STEMS[part].items()
+    choices = "|".join(
+        rf"{re.escape(stem)}\.([^./]+?)(?:-\d{{5}}-of-\d{{5}})?\.{ending}" for ending, stem in stems
+    )
+    pattern = re.compile(rf"{part}/(?:{choices})")
+    return {
+        next(filter(None, match.groups())) for name in names if (match := pattern.fullmatch(name)) is not None
+    }
+
+
+def _why_none(names: Collection[str], part: str) -> str:
+    """Say in one line why a part has no usable weights."""
+    variants = sorted(_variants(names, part))
+    if variants:
+        have = ", ".join(variants)
+        return f"component '{part}' has only variant weights ({have}): add `--variant {variants[0]}`"
+    inside = sorted(name for name in names if name.startswith(f"{part}/"))
+    if not inside:
+        return f"component '{part}' is missing: expected a folder '{part}' with config.json and weights"
+    expected = f"{part}/{_STEMS[part]['safetensors']}.safetensors"
+    others = [PurePosixPath(name).name for name in inside if not name.endswith((".json", ".txt"))]
+    got = f"only {', '.join(others)}" if others else "no weights"
+    return f"component '{part}': expected {expected} (or .bin), got {got}"
+
+
+def _tokenizer_files(names: Collection[str]) -> tuple[str, ...]:
+    """Return the tokenizer's files: the single-file form, the two-file form, or both."""
+    if _TOKENIZER_FAST not in names and not all(name in names for name in _TOKENIZER_SLOW):
+        raise SourceError(
+            f"component 'tokenizer': expected {_TOKENIZER_FAST}, or {' with '.join(_TOKENIZER_SLOW)}"
+        )
+    return tuple(name for name in (_TOKENIZER_FAST, *_TOKENIZER_SLOW, *_TOKENIZER_EXTRA) if name in names)
+
+
+def _require(names: Collection[str], name: str, *, part: str) -> str:
+    if name not in names:
+        raise SourceError(f"component '{part}' is incomplete: expected {name}, which is not there")
+    return name

@@ -1,0 +1,68 @@
+"""What the rest of the exporter sees of a pipeline, whatever it was read from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTokenizer
+
+WeightsKind = Literal["trained", "random"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a pipeline came from, as the bundle's manifest tells it.
+
+    Attributes:
+        source: The hub id, the alias, or the name of the local folder (never a path of this machine).
+        revision: The hub commit the files were taken from; None for anything else.
+        weights: Whether the numbers mean anything.
+        seed: The seed of random weights; None for trained ones.
+    """
+
+    source: str
+    revision: str | None
+    weights: WeightsKind
+    seed: int | None
+
+
+class Source(Protocol):
+    """A pipeline whose parts are read when asked for, one at a time.
+
+    Every ``load_*`` call returns a new object, in float32 and evaluation mode, and the source
+    keeps no reference: the peak memory of an export is that of its largest part.
+    Whatever cannot be read raises `SourceError`.
+    """
+
+    @property
+    def origin(self) -> Origin:
+        """Where the pipeline came from."""
+
+    @property
+    def model_index(self) -> Mapping[str, Any]:
+        """``model_index.json``, checked: a supported pipeline with all the parts it needs."""
+
+    @property
+    def scheduler_config(self) -> Mapping[str, Any]:
+        """``scheduler/scheduler_config.json``, with its ``_class_name``."""
+
+    @property
+    def unet_config(self) -> Mapping[str, Any]:
+        """``unet/config.json``, with the defaults that the file leaves out."""
+
+    @property
+    def vae_config(self) -> Mapping[str, Any]:
+        """``vae/config.json``, with the defaults that the file leaves out."""
+
+    def load_unet(self) -> UNet2DConditionModel:
+        """Return the UNet."""
+
+    def load_vae(self) -> AutoencoderKL:
+        """Return the autoencoder."""
+
+    def load_text_encoder(self) -> CLIPTextModel:
+        """Return the text encoder."""
+
+    def load_tokenizer(self) -> CLIPTokenizer:
+        """Return the tokenizer."""

@@ -1,0 +1,121 @@
+"""The deep pass: a UNet that also hands out the features a shallow pass can start from.
+
+The cut is read off the module's structure. A `UNet2DConditionModel` keeps a stack of skips: the
+output of `conv_in`, then one per resnet and downsampler of the down path. Each resnet of the up
+path takes one skip off the stack and joins it (concatenation on the channels) to what comes from
+below. With S skips, up unit S-1-k eats skip k, and *what comes from below* there is the feature
+of branch k. All that is deeper lies behind that one tensor (DeepCache, arXiv:2312.00858).
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Tensor, nn
+
+from accel_runtime.errors import ExportError
+
+
+def up_units(unet: UNet2DConditionModel) -> list[nn.Module]:
+    """The resnets of the up path, in the order in which they run; each eats one skip."""
+    blocks: Any = unet.up_blocks
+    if not all(hasattr(block, "resnets") for block in blocks):
+        raise ExportError(f"{type(unet).__name__}: an up block without `resnets` cannot be cut")
+    return [resnet for block in blocks for resnet in block.resnets]
+
+
+def branch_count(unet: UNet2DConditionModel) -> int:
+    """How many branches the UNet has: its skips, S."""
+    return len(up_units(unet))
+
+
+class DeepPass(nn.Module):
+    """The whole UNet, returning the noise and one feature per branch.
+
+    ``forward(sample, timestep, encoder_hidden_states)`` maps
+
+        sample                 [B, C, H, W]
+        timestep               [1]
+        encoder_hidden_states  [B, L, D]
+
+    to ``(noise, feature_k, …)``, the noise [B, C, H, W] and each feature [B, C_k, H_k, W_k].
+    Further inputs that a UNet needs (SDXL's `text_embeds` and `time_ids`, a consistency model's
+    `timestep_cond`) are keyword arguments.
+    """
+
+    def __init__(self, unet: UNet2DConditionModel, branches: Sequence[int]) -> None:
+        super().__init__()
+        self.unet = unet
+        self.branches = tuple(branches)
+
+    def forward(
+        self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor, **extra: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Run the UNet once; see the class."""
+        added = {name: extra.pop(name) for name in ("text_embeds", "time_ids") if name in extra}
+        with _Recording(self.unet, self.branches) as recorded:
+            (noise,) = self.unet(
+                sample,
+                timestep,
+                encoder_hidden_states,
+                added_cond_kwargs=added or None,
+                return_dict=False,
+                **extra,
+            )
+        return (noise, *recorded.features())
+
+
+class _Recording:
+    """Forward hooks that note every skip and, for each branch, what it is joined to.
+
+    Hooks are the module's public observers: nothing is patched, and they are gone afterwards.
+    """
+
+    def __init__(self, unet: UNet2DConditionModel, branches: Sequence[int]) -> None:
+        self._unet = unet
+        self._branches = branches
+        self._skips: list[Tensor] = []
+        self._joined: dict[int, Tensor] = {}
+        self._hooks = ExitStack()
+
+    def __enter__(self) -> "_Recording":
+        units = up_units(self._unet)
+        self._watch(self._unet.conv_in.register_forward_hook(lambda _m, _i, out: self._skips.append(out)))
+        for block in self._unet.down_blocks:
+            self._watch(block.register_forward_hook(lambda _m, _i, out: self._skips.extend(out[1])))
+        for k in self._branches:
+            self._watch(units[len(units) - 1 - k].register_forward_pre_hook(self._note_join(k)))
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._hooks.close()
+
+    def _watch(self, handle: Any) -> None:
+        self._hooks.callback(handle.remove)
+
+    def _note_join(self, k: int) -> Any:
+        def note(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            self._joined[k] = inputs[0]
+
+        return note
+
+    def features(self) -> Iterator[Tensor]:
+        units = branch_count(self._unet)
+        if len(self._skips) != units:
+            raise ExportError(
+                f"{type(self._unet).__name__}: {len(self._skips)} skips but {units} up units: "
+                "each up unit must eat one skip for the UNet to be cut"
+            )
+        for k in self._branches:
+            # The join is cat([from below, skip]) on the channels.
+            joined, skip = self._joined[k], self._skips[k]
+            yield joined[:, : joined.shape[1] - skip.shape[1]]
+
+
+@contextmanager
+def inference(module: nn.Module) -> Iterator[nn.Module]:
+    """``module`` in evaluation mode, without gradients."""
+    with torch.no_grad():
+        yield module.eval()

@@ -1,0 +1,140 @@
+"""From a component to files in the bundle: trace, edit, write, check, describe."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import onnx_ir as ir
+
+from accel_exporter.check import Reference, check_graph, torch_reference
+from accel_exporter.flops import count_flops
+from accel_exporter.graphs import Sizes, Traceable
+from accel_exporter.passes import ExposeFeatures, NameDimensions, clean, cut_shallow
+from accel_exporter.trace import trace
+from accel_exporter.weights import WeightStore
+from accel_runtime.manifest import DType, GraphSpec, TensorSpec, feature_name
+
+Build = Callable[[Sizes], Traceable]
+
+_DTYPES: Mapping[ir.DataType, DType] = {
+    ir.DataType.FLOAT: "float32",
+    ir.DataType.FLOAT16: "float16",
+    ir.DataType.BFLOAT16: "bfloat16",
+    ir.DataType.INT64: "int64",
+    ir.DataType.INT32: "int32",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How graphs are written.
+
+    Attributes:
+        opset: ONNX operator set.
+        is_static: Whether batch, height and width are fixed.
+        trace_sizes: Sizes to trace at; the graphs' own sizes where they are static.
+        check_sizes: Other sizes, to see that open dimensions really are open.
+        flops_sizes: Number of each symbol at batch 1 and the model's own size.
+    """
+
+    opset: int
+    is_static: bool
+    trace_sizes: Sizes
+    check_sizes: Sizes
+    flops_sizes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A graph on disk, and what torch expects of it; `checked` turns it into a trusted spec."""
+
+    spec: GraphSpec
+    path: Path
+    reference: Reference
+
+
+def write_graph(build: Build, path: Path, *, settings: Settings) -> Written:
+    """Write one component's graph to ``path``, its weights beside it.
+
+    Args:
+        build: Makes the traceable at given sizes.
+        path: The ONNX file.
+        settings: How.
+    """
+    model, reference = _trace(build, settings)
+    with WeightStore(path.with_name(f"{path.stem}.data")) as store:
+        parameters = store.move(model)
+    return Written(_save(model, path, parameters=parameters, settings=settings), path, reference)
+
+
+def write_unet(
+    build: Build, folder: Path, *, branches: Sequence[int], settings: Settings
+) -> tuple[Written, ...]:
+    """Write the deep graph and one shallow graph per branch over one file of weights.
+
+    Returns:
+        The deep pass, then the shallow pass of each branch.
+    """
+    model, reference = _trace(build, settings)
+    models = {"model.onnx": model} | {
+        f"shallow_{k}.onnx": cut_shallow(model, feature_name(k)) for k in branches
+    }
+    with WeightStore(folder / "weights.data") as store:
+        parameters = {name: store.move(each) for name, each in models.items()}
+    specs = {
+        name: _save(each, folder / name, parameters=parameters[name], settings=settings)
+        for name, each in models.items()
+    }
+    return tuple(Written(spec, folder / name, _part_of(reference, spec)) for name, spec in specs.items())
+
+
+def checked(written: Written, tolerance: float) -> GraphSpec:
+    """Hold the written graph against torch's outputs and note the difference.
+
+    Raises:
+        ExportError: The difference is over ``tolerance``.
+    """
+    error = check_graph(written.path, written.reference, tolerance=tolerance)
+    return msgspec.structs.replace(written.spec, relative_error=error)
+
+
+def _trace(build: Build, settings: Settings) -> tuple[ir.Model, Reference]:
+    reference = torch_reference(build(settings.check_sizes))
+    traceable = build(settings.trace_sizes)
+    model = trace(traceable, opset=settings.opset, is_static=settings.is_static)
+    ExposeFeatures()(model)
+    clean(model)
+    NameDimensions(traceable.axes)(model)
+    model.graph.name = traceable.name
+    return model, reference
+
+
+def _save(model: ir.Model, path: Path, *, parameters: int, settings: Settings) -> GraphSpec:
+    ir.save(model, path)
+    return GraphSpec(
+        file=f"{path.parent.name}/{path.name}",
+        inputs=tuple(_tensor(value) for value in model.graph.inputs),
+        outputs=tuple(_tensor(value) for value in model.graph.outputs),
+        parameters=parameters,
+        flops=count_flops(path, settings.flops_sizes),
+        relative_error=0.0,
+    )
+
+
+def _part_of(reference: Reference, spec: GraphSpec) -> Reference:
+    """The values of a graph's own tensors: a shallow pass fed with fresh features must make the full noise."""
+    values = {**reference.outputs, **reference.inputs}
+    return Reference(
+        inputs={tensor.name: values[tensor.name] for tensor in spec.inputs},
+        outputs={tensor.name: values[tensor.name] for tensor in spec.outputs},
+    )
+
+
+def _tensor(value: ir.Value) -> TensorSpec:
+    assert value.name and value.shape is not None and value.dtype is not None  # noqa: S101, PT018  # graph contract
+    return TensorSpec(
+        name=value.name,
+        dtype=_DTYPES[value.dtype],
+        shape=tuple(dim if isinstance(dim, int) else str(dim.value) for dim in value.shape),
+    )

@@ -1,0 +1,48 @@
+"""Run a bundle: text to image with numpy and an ONNX runtime, without torch.
+
+>>> from accel_runtime import Request, open_bundle        # doctest: +SKIP
+>>> pipeline = open_bundle("my-bundle")                   # doctest: +SKIP
+>>> plan = pipeline.plan(20, "every:3")                   # doctest: +SKIP
+>>> pipeline.generate(Request(("a squirrel",)), plan)     # doctest: +SKIP
+"""
+
+from accel_runtime.bundle import Bundle, read_bundle
+from accel_runtime.errors import (
+    AccelError,
+    BackendError,
+    BundleError,
+    ExportError,
+    InputError,
+    MissingExtraError,
+    SourceError,
+)
+from accel_runtime.forecast import Forecast
+from accel_runtime.loop import Step
+from accel_runtime.manifest import Manifest
+from accel_runtime.pipeline import Pipeline, Request, Result, open_bundle
+from accel_runtime.plan import Deep, Plan, Shallow, make_plan
+from accel_runtime.schedule import ScheduleTable
+
+__all__ = [
+    "AccelError",
+    "BackendError",
+    "Bundle",
+    "BundleError",
+    "Deep",
+    "ExportError",
+    "Forecast",
+    "InputError",
+    "Manifest",
+    "MissingExtraError",
+    "Pipeline",
+    "Plan",
+    "Request",
+    "Result",
+    "ScheduleTable",
+    "Shallow",
+    "SourceError",
+    "Step",
+    "make_plan",
+    "open_bundle",
+    "read_bundle",
+]

@@ -1,0 +1,55 @@
+"""The open dimensions of a graph: from symbols such as ``latent_height/2`` to numbers.
+
+The grammar is small on purpose, so that C++ can read it too: a number, a symbol, ``4*symbol``
+or ``symbol/2``.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from accel_runtime.errors import BundleError, InputError
+from accel_runtime.manifest import GraphSpec, TensorSpec
+
+_DIMENSION = re.compile(r"(?:(?P<times>\d+)\*)?(?P<symbol>[a-z_]+)(?:/(?P<over>\d+))?")
+
+
+def resolve(shape: Sequence[int | str], sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """Numbers for a shape of the manifest.
+
+    >>> resolve(("batch", 320, "latent_height/2"), {"batch": 2, "latent_height": 64})
+    (2, 320, 32)
+    """
+    return tuple(dim if isinstance(dim, int) else _evaluate(dim, sizes) for dim in shape)
+
+
+def check_input(graph: GraphSpec, name: str, *, shape: Sequence[int]) -> dict[str, int]:
+    """Hold a shape against what the graph accepts.
+
+    Returns:
+        The number of each symbol that the input's shape names.
+
+    Raises:
+        InputError: The graph is fixed to another size.
+    """
+    spec = graph.input(name)
+    if len(shape) != len(spec.shape) or any(_differs(d, s) for d, s in zip(spec.shape, shape, strict=True)):
+        raise InputError(
+            f"{graph.file}: input {name} takes {_show(spec)}, got {list(shape)}: "
+            "use the bundle's own size, or export without --static"
+        )
+    return {dim: size for dim, size in zip(spec.shape, shape, strict=True) if isinstance(dim, str)}
+
+
+def _differs(dimension: int | str, size: int) -> bool:
+    return isinstance(dimension, int) and dimension != size
+
+
+def _show(spec: TensorSpec) -> str:
+    return "[" + ", ".join(str(dimension) for dimension in spec.shape) + "]"
+
+
+def _evaluate(dimension: str, sizes: Mapping[str, int]) -> int:
+    match = _DIMENSION.fullmatch(dimension)
+    if match is None or match["symbol"] not in sizes:
+        raise BundleError(f"dimension {dimension!r} cannot be resolved from {', '.join(sorted(sizes))}")
+    return int(match["times"] or 1) * sizes[match["symbol"]] // int(match["over"] or 1)

@@ -1,0 +1,50 @@
+"""Every error this project raises on purpose.
+
+    AccelError
+    ├── InputError         an argument of the caller's: size, steps, plan, prompt, path
+    ├── SourceError        the pipeline to export: missing component, broken weights, download
+    ├── ExportError        the export itself: unsupported structure, tolerance, no disk space
+    ├── BundleError        a bundle on disk: manifest, hash, missing file
+    ├── BackendError       what executes graphs: provider, session, fall-back
+    └── MissingExtraError  a package that an extra would install
+
+A message is one line: what, expected, got, what to do.
+"""
+
+
+class AccelError(Exception):
+    """The base of all errors raised on purpose; anything else is a bug of ours."""
+
+    exit_code = 1
+
+
+class InputError(AccelError):
+    """An argument of the caller's that cannot be used."""
+
+    exit_code = 2
+
+
+class SourceError(AccelError):
+    """The pipeline to export cannot be found or read."""
+
+
+class ExportError(AccelError):
+    """The pipeline was read, but cannot be turned into a bundle."""
+
+
+class BundleError(AccelError):
+    """A bundle on disk is incomplete, changed or malformed."""
+
+
+class BackendError(AccelError):
+    """A graph cannot be executed as asked."""
+
+
+class MissingExtraError(AccelError):
+    """A package is missing that one of our extras installs."""
+
+    exit_code = 2
+
+    def __init__(self, package: str, *, extra: str) -> None:
+        """Name the missing ``package`` and the command that brings it."""
+        super().__init__(f"{package} is not installed: run `pip install 'accel-sd[{extra}]'`")

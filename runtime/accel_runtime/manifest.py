@@ -1,0 +1,252 @@
+"""The manifest `accel.json`: what a bundle holds, parsed strictly.
+
+The schema is the tree of classes below. An unknown key, a wrong type, a path that leaves the
+folder or an unknown schema version is a `BundleError` that names the file and the key.
+
+Schema history:
+    1  first version
+"""
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from accel_runtime.errors import BundleError
+
+MANIFEST_NAME = "accel.json"
+SCHEMA_VERSION = 1
+
+DType = Literal["float32", "float16", "bfloat16", "int64", "int32"]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The base of every part of the manifest."""
+
+
+class TensorSpec(_Strict, frozen=True):
+    """An input or output of a graph; a dimension is a number or a symbol."""
+
+    name: str
+    dtype: DType
+    shape: tuple[Positive | str, ...]
+
+
+class GraphSpec(_Strict, frozen=True):
+    """One ONNX graph, its contract and what it costs.
+
+    Attributes:
+        file: Path in the bundle.
+        parameters: Elements of all initializers that count as weights.
+        flops: 2 × multiply-accumulates of one call at batch 1 and the model's own size.
+        relative_error: Largest difference to torch at export, over the largest output.
+    """
+
+    file: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    parameters: Count
+    flops: Count
+    relative_error: float
+
+    def input(self, name: str) -> TensorSpec:
+        """The input called ``name``."""
+        return _named(self.inputs, name)
+
+    def output(self, name: str) -> TensorSpec:
+        """The output called ``name``."""
+        return _named(self.outputs, name)
+
+
+class GraphSpecs(_Strict, frozen=True):
+    """All graphs of a bundle; `unet_shallow` is keyed by branch."""
+
+    text_encoder: GraphSpec
+    unet_deep: GraphSpec
+    unet_shallow: dict[str, GraphSpec]
+    vae_decoder: GraphSpec
+    vae_encoder: GraphSpec
+
+    def items(self) -> tuple[tuple[str, GraphSpec], ...]:
+        """Every graph with its name, in the order in which an image needs them."""
+        shallow = sorted(self.unet_shallow.items(), key=lambda item: int(item[0]))
+        return (
+            ("text_encoder", self.text_encoder),
+            ("unet_deep", self.unet_deep),
+            *((f"unet_shallow_{k}", graph) for k, graph in shallow),
+            ("vae_decoder", self.vae_decoder),
+            ("vae_encoder", self.vae_encoder),
+        )
+
+
+class ModelSpec(_Strict, frozen=True):
+    """The facts of the pipeline that the loop needs.
+
+    Attributes:
+        latent_channels: Channels of the latents.
+        latent_scale: Pixels per latent in each direction.
+        scaling_factor: Latents are divided by this before the VAE decodes them.
+        sample_size: (height, width) in pixels that the model was made for.
+        size_multiple: Height and width must be multiples of this many pixels.
+    """
+
+    pipeline_class: str
+    latent_channels: Positive
+    latent_scale: Positive
+    scaling_factor: float
+    sample_size: tuple[Positive, Positive]
+    size_multiple: Positive
+
+
+class TextSpec(_Strict, frozen=True):
+    """How a prompt becomes ids: the tokenizer's file and its padding."""
+
+    tokenizer: str
+    max_length: Positive
+    pad_id: Count
+
+
+class SchedulesSpec(_Strict, frozen=True):
+    """The compiled schedule tables: scheduler name → file, and the pipeline's own scheduler."""
+
+    default: str
+    files: dict[str, str]
+
+
+class FileSpec(_Strict, frozen=True):
+    """Size and hash of one file of the bundle."""
+
+    size: Count
+    sha256: Sha256
+
+
+class Provenance(_Strict, frozen=True):
+    """Where the bundle comes from. Images of `random` weights mean nothing; only their timing does."""
+
+    source: str
+    revision: str | None
+    weights: Literal["trained", "random"]
+    seed: int | None
+    packages: dict[str, str]
+    options: dict[str, str | int | bool | None]
+
+
+class Manifest(_Strict, frozen=True):
+    """The whole of `accel.json`."""
+
+    schema_version: Literal[1]
+    model: ModelSpec
+    text: TextSpec
+    graphs: GraphSpecs
+    schedules: SchedulesSpec
+    files: dict[str, FileSpec]
+    provenance: Provenance
+
+    @property
+    def branches(self) -> tuple[int, ...]:
+        """The branches that have a shallow graph, ascending."""
+        return tuple(sorted(int(k) for k in self.graphs.unet_shallow))
+
+    def __post_init__(self) -> None:
+        for k in self.graphs.unet_shallow:
+            self._check_branch(k)
+        for path in self.files:
+            _check_path(path, key="files")
+        for key, path in self._references():
+            if path not in self.files:
+                raise ValueError(f"{key}: {path!r} is not listed under `files`")
+        if self.schedules.default not in self.schedules.files:
+            raise ValueError(f"schedules.default: no table for {self.schedules.default!r}")
+
+    def _references(self) -> tuple[tuple[str, str], ...]:
+        return (
+            *((f"graphs.{name}.file", graph.file) for name, graph in self.graphs.items()),
+            *((f"schedules.files.{name}", path) for name, path in self.schedules.files.items()),
+            ("text.tokenizer", self.text.tokenizer),
+        )
+
+    def _check_branch(self, k: str) -> None:
+        if not re.fullmatch(r"0|[1-9][0-9]*", k):
+            raise ValueError(f"graphs.unet_shallow: expected a branch number as key, got {k!r}")
+        outputs = [tensor.name for tensor in self.graphs.unet_deep.outputs]
+        if feature_name(int(k)) not in outputs:
+            raise ValueError(
+                f"graphs.unet_shallow.{k}: the deep graph has no output {feature_name(int(k))!r}"
+            )
+
+
+def feature_name(branch: int) -> str:
+    """The tensor that the deep pass hands out and the shallow pass of ``branch`` takes in."""
+    return f"feature_{branch}"
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """The bytes of `accel.json`: sorted, indented, the same for the same bundle."""
+    return msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=2) + b"\n"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Parse the manifest of the bundle in ``folder``.
+
+    Raises:
+        BundleError: There is no bundle, or the manifest is malformed; names file and key.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise BundleError(
+            f"{folder}: not a bundle, it has no {MANIFEST_NAME}: make one with `accel export`"
+        ) from None
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read: {error.strerror}") from error
+    return parse_manifest(raw, path)
+
+
+def parse_manifest(raw: bytes, path: Path) -> Manifest:
+    """Parse the bytes of a manifest; ``path`` is only for messages."""
+    try:
+        _check_version(msgspec.json.decode(raw), path)
+        return msgspec.json.decode(raw, type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BundleError(f"{path}: {_as_key(str(error))}") from error
+
+
+def _check_version(document: Any, path: Path) -> None:
+    version = document.get("schema_version", SCHEMA_VERSION) if isinstance(document, dict) else SCHEMA_VERSION
+    if isinstance(version, int) and version != SCHEMA_VERSION:
+        raise BundleError(
+            f"{path}: schema_version: expected {SCHEMA_VERSION}, got {version}: "
+            "export the bundle again with this version of accel"
+        )
+
+
+def _as_key(message: str) -> str:
+    """Turn msgspec's "… - at `$.a.b`" into "a.b: …"."""
+    text, _, location = message.partition(" - at `$")
+    key = location.rstrip("`").lstrip(".")
+    return f"{key}: {text}" if key else text
+
+
+def _check_path(path: str, *, key: str) -> None:
+    pure = PurePosixPath(path)
+    if (
+        not path
+        or pure.is_absolute()
+        or ".." in pure.parts
+        or "\\" in path
+        or ":" in path
+        or str(pure) != path
+    ):
+        raise ValueError(f"{key}: {path!r} must be a plain relative path inside the bundle")
+
+
+def _named(tensors: tuple[TensorSpec, ...], name: str) -> TensorSpec:
+    for tensor in tensors:
+        if tensor.name == name:
+            return tensor
+    raise BundleError(f"graph has no tensor {name!r}, only {', '.join(t.name for t in tensors)}")

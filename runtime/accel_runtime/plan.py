@@ -1,0 +1,168 @@
+"""A plan: everything the denoising loop needs beside weights, prompt and noise, as immutable data.
+
+Which calls run the deep pass, what feature each shallow call is given, the guidance and the compiled
+schedule of each call. It prints, hashes and serialises, and a C++ loop reads the same JSON.
+See docs/design/0002-plan.md.
+"""
+
+from collections.abc import Iterable, Sequence
+from math import isfinite
+
+import msgspec
+
+from accel_runtime.errors import InputError
+from accel_runtime.forecast import MAX_HISTORY, Forecast, forecast_weights
+from accel_runtime.schedule import ScheduleTable
+
+
+class Deep(msgspec.Struct, frozen=True, tag="deep", tag_field="pass"):
+    """A call of the whole UNet."""
+
+    guidance: float
+
+    @property
+    def guided(self) -> bool:
+        """Whether the UNet also runs without the prompt; diffusers skips that at guidance ≤ 1."""
+        return self.guidance > 1.0
+
+
+class Shallow(msgspec.Struct, frozen=True, tag="shallow", tag_field="pass"):
+    """A call of the outermost blocks on a feature made from past deep ones.
+
+    Attributes:
+        guidance: Scale of classifier-free guidance.
+        branch: Which cut of the UNet.
+        forecast: Weights of the last deep features, newest first; `(1.0,)` holds the last one.
+    """
+
+    guidance: float
+    branch: int
+    forecast: tuple[float, ...]
+
+    @property
+    def guided(self) -> bool:
+        """As in `Deep`."""
+        return self.guidance > 1.0
+
+
+Call = Deep | Shallow
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """One entry of `calls` for each row of the schedule.
+
+    Raises:
+        InputError: The calls cannot be run as given.
+    """
+
+    schedule: ScheduleTable
+    calls: tuple[Call, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.calls) != len(self.schedule.rows):
+            raise InputError(
+                f"plan: {len(self.schedule.rows)} calls in the schedule, but {len(self.calls)} planned"
+            )
+        past: list[Deep] = []
+        for index, call in enumerate(self.calls):
+            if not isfinite(call.guidance):
+                raise InputError(f"plan: call {index}: guidance must be a finite number, got {call.guidance}")
+            if isinstance(call, Deep):
+                past.append(call)
+            else:
+                self._check_shallow(index, call, past=past)
+
+    def _check_shallow(self, index: int, call: Shallow, *, past: Sequence[Deep]) -> None:
+        used = len(call.forecast)
+        if not past:
+            raise InputError(f"plan: call {index} has no feature to reuse: the first call must be deep")
+        if used > len(past):
+            raise InputError(
+                f"plan: call {index} weighs {used} deep features, but only {len(past)} come before it"
+            )
+        if not 1 <= used <= MAX_HISTORY:
+            raise InputError(f"plan: call {index}: expected 1 to {MAX_HISTORY} forecast weights, got {used}")
+        if not self.schedule.rows[index].shallow_ok:
+            raise InputError(f"plan: call {index} of {self.schedule.scheduler} must be deep")
+        if call.guided and not all(deep.guided for deep in past[-used:]):
+            raise InputError(f"plan: call {index} is guided, but the deep call it reuses was not")
+
+    @property
+    def deep_calls(self) -> tuple[int, ...]:
+        """The numbers of the deep calls, counted from 0."""
+        return tuple(index for index, call in enumerate(self.calls) if isinstance(call, Deep))
+
+    @property
+    def branches(self) -> tuple[int, ...]:
+        """The branches that some shallow call uses, ascending."""
+        return tuple(sorted({call.branch for call in self.calls if isinstance(call, Shallow)}))
+
+    @property
+    def guided(self) -> bool:
+        """Whether any call is guided, so that negative prompts matter."""
+        return any(call.guided for call in self.calls)
+
+    @property
+    def history(self) -> int:
+        """How many deep features the loop must keep: at least 1, at most `MAX_HISTORY`."""
+        return max((len(call.forecast) for call in self.calls if isinstance(call, Shallow)), default=1)
+
+
+def make_plan(
+    schedule: ScheduleTable,
+    deep_calls: Iterable[int],
+    *,
+    branch: int = 0,
+    forecast: Forecast = Forecast.HOLD,
+    guidance: float | Sequence[float] = 7.5,
+) -> Plan:
+    """A plan that is deep at ``deep_calls`` and shallow on one branch everywhere else.
+
+    Args:
+        schedule: The compiled schedule.
+        deep_calls: Numbers of the deep calls, counted from 0.
+        branch: Where the shallow calls cut the UNet.
+        forecast: How the feature of a shallow call is made.
+        guidance: One scale for all calls, or one per call.
+    """
+    total = len(schedule.rows)
+    deep = sorted(set(deep_calls))
+    scales = [float(guidance)] * total if isinstance(guidance, (int, float)) else [float(g) for g in guidance]
+    if len(scales) != total:
+        raise InputError(f"plan: expected one guidance per call, {total}, got {len(scales)}")
+    if outside := [call for call in deep if not 0 <= call < total]:
+        raise InputError(f"plan: deep call {outside[0]} is outside 0…{total - 1}")
+    return Plan(
+        schedule=schedule,
+        calls=tuple(
+            Deep(guidance=scales[k])
+            if k in deep
+            else Shallow(
+                guidance=scales[k], branch=branch, forecast=forecast_weights(forecast, k, deep_calls=deep)
+            )
+            for k in range(total)
+        ),
+    )
+
+
+def parse_deep_calls(text: str, calls: int) -> tuple[int, ...]:
+    """The deep calls that a short name stands for.
+
+    Args:
+        text: ``full``, ``every:N`` (DeepCache's 1:N rule), or ``calls:0,3,7``.
+        calls: How many UNet calls the schedule has; PNDM and Heun have more calls than steps.
+
+    >>> parse_deep_calls("every:3", 7)
+    (0, 3, 6)
+    """
+    kind, _, value = text.partition(":")
+    try:
+        if text == "full":
+            return tuple(range(calls))
+        if kind == "every" and int(value) >= 1:
+            return tuple(range(0, calls, int(value)))
+        if kind == "calls":
+            return tuple(int(part) for part in value.split(","))
+    except ValueError:
+        pass
+    raise InputError(f"plan {text!r}: expected full, every:N with N ≥ 1, or calls:0,3,7")

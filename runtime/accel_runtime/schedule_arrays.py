@@ -1,0 +1,106 @@
+"""The arrays of a schedule file, checked before anything trusts them.
+
+Malformed means: a key too many or missing, a wrong type or shape, a number that is not finite, a
+table that points outside the rows, or a row that weighs history which does not exist yet. The
+layout is documented in `accel_runtime.schedule`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+
+from accel_runtime.errors import BundleError
+
+SCHEDULE_FORMAT = "accel-schedules"
+SCHEDULE_VERSION = "1"
+
+Arrays = Mapping[str, npt.NDArray[np.float64] | npt.NDArray[np.int64]]
+
+# dtype and shape of every key: T tables, R rows, at most X latents and E model outputs a row
+LAYOUT: dict[str, tuple[str, tuple[str | int, ...]]] = {
+    "tables": ("int64", ("T", 6)),
+    "scales": ("float64", ("T", 3)),
+    "timestep": ("float64", ("R",)),
+    "input_scale": ("float64", ("R",)),
+    "a": ("float64", ("R", "X")),
+    "b": ("float64", ("R", "E")),
+    "c": ("float64", ("R",)),
+    "draws": ("int64", ("R",)),
+    "shallow_ok": ("int64", ("R",)),
+}
+_MAY_BE_NAN = {"scales"}
+
+
+def load_arrays(path: Path) -> tuple[str, Arrays]:
+    """The scheduler's short name and the checked arrays of the file at ``path``.
+
+    Raises:
+        BundleError: The file is missing or malformed; names file and key.
+    """
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+    except (OSError, SafetensorError) as error:
+        raise BundleError(f"{path}: cannot be read as a schedule file: {error}") from error
+    for key, value in {"format": SCHEDULE_FORMAT, "version": SCHEDULE_VERSION}.items():
+        if metadata.get(key) != value:
+            raise BundleError(f"{path}: {key}: expected {value!r}, got {metadata.get(key)!r}")
+    if "scheduler" not in metadata:
+        raise BundleError(f"{path}: scheduler: missing from the metadata")
+    _check_layout(path, arrays)
+    _check_tables(path, arrays)
+    return metadata["scheduler"], arrays
+
+
+def step_ranges(tables: npt.NDArray[np.int64], begin: int) -> str:
+    """The step counts of the tables that start at ``begin``, in words: ``1-14, 16-100 steps``."""
+    steps = np.unique(tables[tables[:, 1] == begin, 0])
+    if not steps.size:
+        return f"no table from {begin}"
+    runs = np.split(steps, np.flatnonzero(np.diff(steps) > 1) + 1)
+    return ", ".join(str(run[0]) if run.size == 1 else f"{run[0]}-{run[-1]}" for run in runs) + " steps"
+
+
+def _check_layout(path: Path, arrays: Arrays) -> None:
+    missing, unknown = sorted(LAYOUT.keys() - arrays.keys()), sorted(arrays.keys() - LAYOUT.keys())
+    if missing or unknown:
+        raise BundleError(f"{path}: {', '.join(missing + unknown)}: missing {missing}, unknown {unknown}")
+    sizes: dict[str | int, int] = {6: 6, 3: 3}
+    for key, (dtype, shape) in LAYOUT.items():
+        array = arrays[key]
+        same_rank = array.ndim == len(shape)
+        if (
+            array.dtype != dtype
+            or not same_rank
+            or any(
+                sizes.setdefault(name, size) != size for name, size in zip(shape, array.shape, strict=True)
+            )
+        ):
+            raise BundleError(f"{path}: {key}: expected {dtype} {shape}, got {array.dtype} {array.shape}")
+        if key not in _MAY_BE_NAN and not np.isfinite(array).all():
+            raise BundleError(f"{path}: {key}: holds a value that is not finite")
+
+
+def _check_tables(path: Path, arrays: Arrays) -> None:
+    rows, x_width = arrays["a"].shape
+    e_width = arrays["b"].shape[1]
+    for steps, _, first, count, hx, he in arrays["tables"].tolist():
+        inside = first >= 0 and count >= 1 and first + count <= rows
+        if not (inside and 1 <= hx <= x_width and 1 <= he <= e_width):
+            raise BundleError(f"{path}: tables: the entry for {steps} steps points outside the {rows} rows")
+        part = slice(first, first + count)
+        for key in ("a", "b"):
+            if np.triu(arrays[key][part], 1).any():
+                raise BundleError(
+                    f"{path}: {key}: the table for {steps} steps weighs history that does not exist yet"
+                )
+        if arrays["shallow_ok"][first]:
+            raise BundleError(f"{path}: shallow_ok: call 0 of {steps} steps has no features to reuse")
+        if not np.isin(arrays["draws"][part], (0, 1)).all():
+            raise BundleError(
+                f"{path}: draws: the table for {steps} steps draws more than one tensor at a call"
+            )

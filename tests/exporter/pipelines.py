@@ -1,0 +1,135 @@
+"""A real diffusers pipeline, small enough to write in a moment, for tests to read and to break."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from accel_exporter.sources.byte_tokenizer import byte_tokenizer
+from accel_exporter.sources.quiet import quiet
+
+# diffusers leaves its constructors without annotations; the functions below say what they return.
+_UNET: Final[Any] = UNet2DConditionModel
+_VAE: Final[Any] = AutoencoderKL
+_SCHEDULER: Final[Any] = PNDMScheduler
+_PIPELINE: Final[Any] = StableDiffusionPipeline
+
+VOCAB = 520
+TOKENS = 12
+
+
+def tiny_unet() -> UNet2DConditionModel:
+    """Return a UNet of two levels with random weights."""
+    unet: UNet2DConditionModel = _UNET(
+        sample_size=8,
+        block_out_channels=(16, 32),
+        layers_per_block=1,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        cross_attention_dim=16,
+        attention_head_dim=2,
+        norm_num_groups=8,
+    )
+    return unet
+
+
+def tiny_vae() -> AutoencoderKL:
+    """Return an autoencoder of two levels with random weights."""
+    vae: AutoencoderKL = _VAE(
+        block_out_channels=(8, 16),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        latent_channels=4,
+        norm_num_groups=4,
+        sample_size=16,
+    )
+    return vae
+
+
+def tiny_text_encoder() -> CLIPTextModel:
+    """Return a text encoder of two layers with random weights."""
+    config = CLIPTextConfig(
+        vocab_size=VOCAB,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=TOKENS,
+        projection_dim=16,
+        bos_token_id=VOCAB - 2,
+        eos_token_id=VOCAB - 1,
+        pad_token_id=VOCAB - 1,
+    )
+    return CLIPTextModel(config)
+
+
+def tiny_tokenizer() -> CLIPTokenizer:
+    """Return a tokenizer that fits `tiny_text_encoder`."""
+    return byte_tokenizer(VOCAB, TOKENS)
+
+
+def tiny_scheduler() -> PNDMScheduler:
+    """Return SD1.5's scheduler."""
+    scheduler: PNDMScheduler = _SCHEDULER(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        skip_prk_steps=True,
+        steps_offset=1,
+        set_alpha_to_one=False,
+    )
+    return scheduler
+
+
+def tiny_pipeline(seed: int = 0) -> Any:  # noqa: ANN401
+    """Return a whole `StableDiffusionPipeline`, float32, with weights of that seed."""
+    with torch.random.fork_rng(devices=[]), quiet():
+        torch.default_generator.manual_seed(seed)
+        return _PIPELINE(
+            vae=tiny_vae(),
+            text_encoder=tiny_text_encoder(),
+            tokenizer=tiny_tokenizer(),
+            unet=tiny_unet(),
+            scheduler=tiny_scheduler(),
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
+
+
+def write_tiny_pipeline(
+    folder: Path,
+    seed: int = 0,
+    *,
+    safetensors: bool = True,
+    variant: str | None = None,
+    max_shard_size: str | None = None,
+) -> Any:  # noqa: ANN401
+    """Save a `tiny_pipeline` into ``folder`` with diffusers itself, and return it.
+
+    Args:
+        folder: Where to; files already there of other formats or variants stay.
+        seed: The seed of the weights.
+        safetensors: False writes ``.bin`` pickles.
+        variant: ``fp16`` writes half precision under names of that variant.
+        max_shard_size: Such as ``60KB``, which cuts UNet and VAE into shards with an index.
+    """
+    pipeline = tiny_pipeline(seed)
+    with quiet():
+        if variant == "fp16":
+            pipeline.to(dtype=torch.float16)
+        pipeline.save_pretrained(
+            folder, safe_serialization=safetensors, variant=variant, max_shard_size=max_shard_size
+        )
+    if not safetensors:
+        _to_bin(folder / "text_encoder", pipeline.text_encoder)
+    return pipeline
+
+
+def _to_bin(folder: Path, model: torch.nn.Module) -> None:
+    """Write what transformers 4 wrote: version 5 no longer saves pickles."""
+    (folder / "model.safetensors").unlink()
+    old_names = {f"text_model.{name}": tensor for name, tensor in model.state_dict().items()}
+    torch.save(old_names, folder / "pytorch_model.bin")

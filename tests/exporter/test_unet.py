@@ -1,0 +1,111 @@
+"""The deep pass, on UNets of many structures."""
+
+from typing import Any
+
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+
+from accel_exporter.unet import DeepPass, branch_count, inference
+from accel_runtime.errors import ExportError
+
+SD15_LIKE = {
+    "block_out_channels": (16, 32, 32, 32),
+    "layers_per_block": 2,
+    "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+    "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+}
+STRUCTURES: dict[str, dict[str, Any]] = {
+    "sd15": SD15_LIKE,
+    "sd21, linear projections and heads per level": SD15_LIKE
+    | {"use_linear_projection": True, "attention_head_dim": (2, 4, 4, 4)},
+    "sdxl, deeper transformers on three levels": {
+        "block_out_channels": (16, 32, 32),
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        "transformer_layers_per_block": (1, 2, 3),
+        "use_linear_projection": True,
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 8,
+        "projection_class_embeddings_input_dim": 6 * 8 + 16,
+    },
+    "uneven layers": {
+        "block_out_channels": (16, 32),
+        "layers_per_block": (1, 3),
+        "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+        "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
+    },
+    "no middle block": {
+        "block_out_channels": (16, 32),
+        "layers_per_block": 1,
+        "mid_block_type": None,
+        "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+        "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
+    },
+    "resnets that sample": {
+        "block_out_channels": (16, 32),
+        "layers_per_block": 1,
+        "mid_block_type": "UNetMidBlock2DSimpleCrossAttn",
+        "down_block_types": ("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
+        "up_block_types": ("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),
+    },
+}
+
+
+def make_unet(structure: str) -> UNet2DConditionModel:
+    torch.manual_seed(0)
+    defaults = {"sample_size": 16, "cross_attention_dim": 16, "attention_head_dim": 4, "norm_num_groups": 8}
+    unet: UNet2DConditionModel = UNet2DConditionModel(**(defaults | STRUCTURES[structure]))
+    return unet.eval()
+
+
+def make_inputs(unet: UNet2DConditionModel) -> tuple[tuple[torch.Tensor, ...], dict[str, torch.Tensor]]:
+    torch.manual_seed(1)
+    extra = {}
+    if unet.config["addition_embed_type"] == "text_time":
+        extra = {"text_embeds": torch.randn(2, 16), "time_ids": torch.rand(2, 6)}
+    return (torch.randn(2, 4, 16, 24), torch.tensor([7.0]), torch.randn(2, 5, 16)), extra
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_the_deep_pass_is_the_unet_bit_for_bit(structure: str) -> None:
+    unet = make_unet(structure)
+    inputs, extra = make_inputs(unet)
+    with inference(unet):
+        expected = unet(*inputs, added_cond_kwargs=extra or None, return_dict=False)[0]
+        noise = DeepPass(unet, range(branch_count(unet)))(*inputs, **extra)[0]
+
+    assert torch.equal(noise, expected)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_every_skip_makes_a_branch_and_each_feature_is_what_its_up_unit_joins(structure: str) -> None:
+    unet = make_unet(structure)
+    inputs, extra = make_inputs(unet)
+    joined: list[torch.Tensor] = []
+    units = [resnet for block in unet.up_blocks for resnet in block.resnets]
+    for unit in units:
+        unit.register_forward_pre_hook(lambda _m, args: joined.append(args[0]))
+    with inference(unet):
+        features = DeepPass(unet, range(branch_count(unet)))(*inputs, **extra)[1:]
+
+    assert len(features) == len(units)
+    for k, feature in enumerate(features):
+        assert torch.equal(feature, joined[len(units) - 1 - k][:, : feature.shape[1]])
+
+
+def test_the_deep_pass_leaves_no_hooks_behind() -> None:
+    unet = make_unet("sd15")
+    inputs, _ = make_inputs(unet)
+    with inference(unet):
+        DeepPass(unet, (0, 1))(*inputs)
+
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in unet.modules())
+
+
+def test_a_unet_whose_blocks_keep_no_resnets_is_refused() -> None:
+    unet = make_unet("uneven layers")
+    unet.up_blocks[0] = torch.nn.Identity()
+
+    with pytest.raises(ExportError, match="cannot be cut"):
+        branch_count(unet)

@@ -1,0 +1,141 @@
+"""Plans: what can be run, and how short names become calls."""
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accel_runtime.errors import InputError
+from accel_runtime.forecast import Forecast, forecast_weights
+from accel_runtime.plan import Deep, Plan, Shallow, make_plan, parse_deep_calls
+from accel_runtime.schedule import ScheduleRow, ScheduleTable
+
+
+def table(calls: int, *, fixed_deep: int | None = None) -> ScheduleTable:
+    rows = tuple(
+        ScheduleRow(
+            timestep=float(calls - k),
+            input_scale=1.0,
+            a=(1.0,),
+            b=(-0.1,),
+            c=0.0,
+            draws=0,
+            shallow_ok=k > 0 and k != fixed_deep,
+        )
+        for k in range(calls)
+    )
+    return ScheduleTable(
+        scheduler="toy", steps=calls, begin=0, init_noise_sigma=1.0, add_noise=(1.0, 0.0), rows=rows
+    )
+
+
+def test_every_n_goes_deep_at_each_nth_call_from_the_first() -> None:
+    assert parse_deep_calls("every:3", 8) == (0, 3, 6)
+    assert parse_deep_calls("full", 3) == (0, 1, 2)
+    assert parse_deep_calls("calls:0,2", 3) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "every:0", "every:", "every:x", "calls:", "calls:a", "half", "full:2", "every:-1"]
+)
+def test_a_plan_name_that_means_nothing_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="expected full, every:N"):
+        parse_deep_calls(text, 8)
+
+
+@pytest.mark.parametrize(
+    ("deep_calls", "message"),
+    [
+        ((1, 2), "first call must be deep"),
+        ((), "first call must be deep"),
+        ((0, 9), "outside"),
+        ((0, -1), "outside"),
+    ],
+)
+def test_a_plan_that_cannot_run_is_refused(deep_calls: tuple[int, ...], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make_plan(table(4), deep_calls)
+
+
+def test_a_call_that_the_schedule_wants_deep_may_not_be_shallow() -> None:
+    with pytest.raises(InputError, match="call 2 of toy must be deep"):
+        make_plan(table(4, fixed_deep=2), (0,))
+
+
+def test_a_guided_shallow_call_needs_guided_deep_calls() -> None:
+    with pytest.raises(InputError, match="the deep call it reuses was not"):
+        make_plan(table(2), (0,), guidance=(1.0, 7.5))
+
+
+def test_an_unguided_shallow_call_may_reuse_a_guided_deep_call() -> None:
+    plan = make_plan(table(3), (0,), guidance=(7.5, 7.5, 1.0))
+
+    assert [call.guided for call in plan.calls] == [True, True, False]
+
+
+def test_guidance_must_be_a_number_per_call() -> None:
+    with pytest.raises(InputError, match="one guidance per call, 3, got 2"):
+        make_plan(table(3), (0,), guidance=(1.0, 2.0))
+    with pytest.raises(InputError, match="finite"):
+        make_plan(table(1), (0,), guidance=float("nan"))
+
+
+def test_more_than_three_past_features_are_refused() -> None:
+    calls = (
+        *(Deep(guidance=1.0) for _ in range(4)),
+        Shallow(guidance=1.0, branch=0, forecast=(1.0, 0.0, 0.0, 0.0)),
+    )
+    with pytest.raises(InputError, match="1 to 3 forecast weights, got 4"):
+        Plan(schedule=table(5), calls=calls)
+
+
+def test_a_plan_survives_json() -> None:
+    plan = make_plan(table(7), (0, 3, 6), branch=2, forecast=Forecast.QUADRATIC, guidance=3.0)
+
+    assert msgspec.json.decode(msgspec.json.encode(plan), type=Plan) == plan
+
+
+def test_a_plan_from_json_is_checked_too() -> None:
+    raw = msgspec.to_builtins(make_plan(table(2), (0,)))
+    raw["calls"] = raw["calls"][::-1]
+    with pytest.raises(InputError, match="first call must be deep"):
+        msgspec.convert(raw, Plan)
+
+
+def test_the_loop_keeps_only_as_many_features_as_the_plan_weighs() -> None:
+    assert make_plan(table(7), (0, 3, 6)).history == 1
+    assert make_plan(table(7), (0, 2, 4), forecast=Forecast.QUADRATIC).history == 3
+    assert make_plan(table(7), (0, 3), forecast=Forecast.QUADRATIC).history == 2
+    assert make_plan(table(3), (0, 1, 2), forecast=Forecast.QUADRATIC).history == 1
+
+
+def test_forecasts_of_higher_order_wait_until_there_is_history() -> None:
+    assert forecast_weights(Forecast.QUADRATIC, 1, deep_calls=(0, 3)) == (1.0,)
+    assert len(forecast_weights(Forecast.QUADRATIC, 4, deep_calls=(0, 3))) == 2
+
+
+@given(
+    deep_calls=st.lists(st.integers(0, 60), min_size=1, max_size=8, unique=True).map(sorted),
+    ahead=st.integers(1, 20),
+    coefficients=st.lists(st.floats(-2, 2), min_size=3, max_size=3),
+    forecast=st.sampled_from(Forecast),
+)
+def test_a_forecast_of_order_n_continues_every_polynomial_of_its_order(
+    deep_calls: list[int], ahead: int, coefficients: list[float], forecast: Forecast
+) -> None:
+    call = deep_calls[-1] + ahead
+    weights = forecast_weights(forecast, call, deep_calls=deep_calls)
+    polynomial = np.polynomial.Polynomial(coefficients[: len(weights)])
+    past = [polynomial(node) for node in reversed(deep_calls)][: len(weights)]
+    made = sum(weight * value for weight, value in zip(weights, past, strict=True))
+
+    scale = max(1.0, max(abs(weight * value) for weight, value in zip(weights, past, strict=True)))
+    assert made == pytest.approx(polynomial(call), abs=1e-9 * scale)
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, unique=True), st.sampled_from(Forecast))
+def test_forecast_weights_sum_to_one(later: list[int], forecast: Forecast) -> None:
+    deep_calls = sorted({0, *later})
+
+    assert sum(forecast_weights(forecast, 31, deep_calls=deep_calls)) == pytest.approx(1.0)
