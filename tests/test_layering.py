@@ -29,9 +29,7 @@ def imported(folder: Path) -> Iterator[tuple[str, str]]:
 
 def test_the_runtime_imports_only_itself_and_its_few_dependencies() -> None:
     foreign = {
-        name
-        for _, name in imported(LAYERS["runtime"])
-        if name not in sys.stdlib_module_names | ALLOWED_IN_RUNTIME
+        name for _, name in imported(LAYERS["runtime"]) if name not in sys.stdlib_module_names | ALLOWED_IN_RUNTIME
     }
 
     assert foreign == set()
@@ -49,7 +47,8 @@ def test_only_the_export_command_of_the_bench_knows_the_exporter() -> None:
 
 @pytest.mark.parametrize("module", ["accel_runtime", "accel_bench.cli"])
 def test_importing_the_runtime_or_the_command_brings_no_torch(module: str) -> None:
-    code = f"import sys, {module}; print(sorted({{'torch', 'diffusers', 'transformers', 'onnx'}} & set(sys.modules)))"
+    heavy = "{'torch', 'diffusers', 'transformers', 'onnx'}"
+    code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"

@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.table import Table
 
 
-def print_json(document: Any) -> None:  # noqa: ANN401  # anything msgspec can encode
+def print_json(document: Any) -> None:  # anything msgspec can encode
     """Write one JSON document to stdout."""
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
 
@@ -26,7 +26,7 @@ def print_json(document: Any) -> None:  # noqa: ANN401  # anything msgspec can e
 def print_table(table: Table) -> None:
     """Write a table to stdout; piped, it keeps its full width instead of folding at 80 columns."""
     console = Console(highlight=False)
-    Console(highlight=False, width=max(console.width, 110)).print(table)
+    Console(highlight=False, width=max(console.width, 120)).print(table)
 
 
 def print_line(text: str) -> None:

@@ -86,9 +86,7 @@ def summarise(record: RunRecord) -> Summary:
 
 def _plan(run: PlanRun, record: RunRecord, *, deep_s: float) -> PlanSummary:
     baseline = record.plans[0]
-    overhead_s = median(
-        (loop - unet) / run.calls for loop, unet in zip(run.loop_s, _unet_seconds(run), strict=True)
-    )
+    overhead_s = median((loop - unet) / run.calls for loop, unet in zip(run.loop_s, _unet_seconds(run), strict=True))
     return PlanSummary(
         name=run.name,
         calls=run.calls,
@@ -109,8 +107,7 @@ def _ratios(baseline: Sequence[float], plan: Sequence[float]) -> Spread:
 
 def _unet_seconds(run: PlanRun) -> list[float]:
     return [
-        sum(sum(times) for graph, times in by_graph.items() if graph.startswith("unet/"))
-        for by_graph in run.graph_s
+        sum(sum(times) for graph, times in by_graph.items() if graph.startswith("unet/")) for by_graph in run.graph_s
     ]
 
 

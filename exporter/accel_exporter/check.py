@@ -59,12 +59,8 @@ def check_graph(path: Path, reference: Reference, *, tolerance: float) -> float:
 def run_graph(path: Path, reference: Reference) -> dict[str, NDArray[Any]]:
     """What the runtime's CPU backend makes of the reference's inputs; one array per expected output."""
     backend = OnnxRuntimeBackend("cpu")
-    given = {
-        name: backend.allocate(values.shape, str(values.dtype)) for name, values in reference.inputs.items()
-    }
-    made = {
-        name: backend.allocate(values.shape, str(values.dtype)) for name, values in reference.outputs.items()
-    }
+    given = {name: backend.allocate(values.shape, str(values.dtype)) for name, values in reference.inputs.items()}
+    made = {name: backend.allocate(values.shape, str(values.dtype)) for name, values in reference.outputs.items()}
     for name, buffer in given.items():
         buffer.write(reference.inputs[name])
     backend.load(path).bind(given, made).run()
@@ -72,7 +68,7 @@ def run_graph(path: Path, reference: Reference) -> dict[str, NDArray[Any]]:
 
 
 def relative_error(actual: NDArray[Any], expected: NDArray[Any]) -> float:
-    """max |actual - expected| / max |expected|; NaN where anything is not finite."""
+    """Largest |actual - expected| over largest |expected|; NaN where anything is not finite."""
     scale = float(np.abs(expected).max())
     return float(np.abs(actual - expected).max()) / max(scale, np.finfo(np.float32).tiny)
 

@@ -51,9 +51,7 @@ class Stage:
     total: int
 
 
-def export_bundle(
-    source: Source, target: Path, *, options: ExportOptions, force: bool = False
-) -> Iterator[Stage]:
+def export_bundle(source: Source, target: Path, *, options: ExportOptions, force: bool = False) -> Iterator[Stage]:
     """Export a pipeline, yielding before each stage; the bundle is at ``target`` when the iterator ends.
 
     Components are loaded, traced, written and dropped one after the other, so the peak of memory is
@@ -170,18 +168,14 @@ class _Export:
         )
 
     def _check_written(self) -> None:
-        # Exported programs hold reference cycles; torch's copy of the weights must go before the session's comes.
+        # Exported programs hold reference cycles; torch's weights must go before the session's come.
         gc.collect()
         for written in self._unchecked:
             self._graphs[written.path.stem] = checked(written, self._options.tolerance)
 
     def _write_manifest(self) -> None:
         found = sorted(path for path in self._folder.rglob("*") if path.is_file())
-        shallow = {
-            name.removeprefix("shallow_"): g
-            for name, g in self._graphs.items()
-            if name.startswith("shallow_")
-        }
+        shallow = {name.removeprefix("shallow_"): g for name, g in self._graphs.items() if name.startswith("shallow_")}
         manifest = Manifest(
             schema_version=1,
             model=self._model,

@@ -65,7 +65,6 @@ def _weights_to_inputs(graph: onnx.GraphProto) -> None:
 def _shapes(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:
     values: Iterable[onnx.ValueInfoProto] = (*graph.input, *graph.value_info, *graph.output)
     shapes = {
-        value.name: tuple(dimension.dim_value for dimension in value.type.tensor_type.shape.dim)
-        for value in values
+        value.name: tuple(dimension.dim_value for dimension in value.type.tensor_type.shape.dim) for value in values
     }
     return shapes | {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}

@@ -100,9 +100,7 @@ def text_encoder(model: CLIPTextModel, sizes: Sizes) -> Traceable:
     )
 
 
-def unet_deep(
-    unet: UNet2DConditionModel, branches: Sequence[int], *, sizes: Sizes, text_length: int
-) -> Traceable:
+def unet_deep(unet: UNet2DConditionModel, branches: Sequence[int], *, sizes: Sizes, text_length: int) -> Traceable:
     """The deep pass; see `accel_exporter.unet.DeepPass`."""
     _refuse_extra_inputs(unet)
     multiple = 2**unet.num_upsamplers
@@ -141,7 +139,7 @@ def vae_decoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:
 
 
 def vae_encoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:
-    """sample [B, 3, H, W] in [-1, 1] → latent_parameters [B, 2C, h, w]: mean, then log-variance."""
+    """Encode sample [B, 3, H, W] in [-1, 1] to latent_parameters [B, 2C, h, w]: mean, then log-variance."""
     scale = 2 ** (len(vae.config["block_out_channels"]) - 1)
     pixels = torch.rand(sizes.batch, 3, sizes.latent_height * scale, sizes.latent_width * scale) * 2 - 1
     return Traceable(
@@ -161,6 +159,4 @@ def _text_width(unet: UNet2DConditionModel) -> int:
 def _refuse_extra_inputs(unet: UNet2DConditionModel) -> None:
     for key in ("addition_embed_type", "class_embed_type", "encoder_hid_dim_type", "time_cond_proj_dim"):
         if unet.config.get(key) is not None:
-            raise ExportError(
-                f"unet: {key} = {unet.config[key]!r} needs inputs that the runtime does not feed yet"
-            )
+            raise ExportError(f"unet: {key} = {unet.config[key]!r} needs inputs that the runtime does not feed yet")

@@ -28,8 +28,12 @@ def write_scheduler(folder: Path, config: Mapping[str, Any]) -> None:
 
 
 def write_component_config(folder: Path, component: str, *, config: Mapping[str, Any]) -> None:
-    """`config.json` of one component; loaders read sizes and the scaling factor from it."""
-    _write_json(folder / component / "config.json", config)
+    """`config.json` of one component; loaders read sizes and the scaling factor from it.
+
+    Left out is where diffusers loaded it from: a path of one machine, which also would make equal
+    exports differ.
+    """
+    _write_json(folder / component / "config.json", {k: v for k, v in config.items() if k != "_name_or_path"})
 
 
 def write_tokenizer(folder: Path, tokenizer: CLIPTokenizer) -> TextSpec:

@@ -51,9 +51,7 @@ class ModelSizes:
         pixels = (static.height or height * scale, static.width or width * scale)
         _check_pixels(pixels, scale)
         fixed = Sizes(batch=static.batch, latent_height=pixels[0] // scale, latent_width=pixels[1] // scale)
-        return cls(
-            latent_scale=scale, sample_size=pixels, size_multiple=scale, to_trace=fixed, to_check=fixed
-        )
+        return cls(latent_scale=scale, sample_size=pixels, size_multiple=scale, to_trace=fixed, to_check=fixed)
 
     @property
     def symbols(self) -> dict[str, int]:

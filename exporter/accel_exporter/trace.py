@@ -39,9 +39,7 @@ def trace(traceable: Traceable, *, opset: int, is_static: bool) -> ir.Model:
             )
         except (RuntimeError, ValueError, TypeError) as error:
             reason = str(error).strip().splitlines()[0]
-            raise ExportError(
-                f"{traceable.name}: torch cannot export it at opset {opset}: {reason}"
-            ) from error
+            raise ExportError(f"{traceable.name}: torch cannot export it at opset {opset}: {reason}") from error
     if onnx_program is None:
         raise ExportError(f"{traceable.name}: torch's ONNX exporter returned nothing")
     return onnx_program.model
@@ -49,8 +47,7 @@ def trace(traceable: Traceable, *, opset: int, is_static: bool) -> ir.Model:
 
 def _dynamic_shapes(traceable: Traceable) -> tuple[dict[int, Any], ...]:
     return tuple(
-        {axis: _dimension(spec) for axis, spec in traceable.axes.get(name, {}).items()}
-        for name in traceable.inputs
+        {axis: _dimension(spec) for axis, spec in traceable.axes.get(name, {}).items()} for name in traceable.inputs
     )
 
 
@@ -59,9 +56,7 @@ def _dimension(axis: Axis) -> Any:
         # Left to torch: it narrows a named dimension's range itself and then complains of it.
         return torch.export.Dim.DYNAMIC
     # The upper bound keeps torch from proving things about absurdly large pictures.
-    return axis.multiple * torch.export.Dim(
-        f"{axis.symbol}_{axis.multiple}", min=1, max=4096 // axis.multiple
-    )
+    return axis.multiple * torch.export.Dim(f"{axis.symbol}_{axis.multiple}", min=1, max=4096 // axis.multiple)
 
 
 @contextmanager

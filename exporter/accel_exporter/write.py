@@ -68,18 +68,14 @@ def write_graph(build: Build, path: Path, *, settings: Settings) -> Written:
     return Written(_save(model, path, parameters=parameters, settings=settings), path, reference)
 
 
-def write_unet(
-    build: Build, folder: Path, *, branches: Sequence[int], settings: Settings
-) -> tuple[Written, ...]:
+def write_unet(build: Build, folder: Path, *, branches: Sequence[int], settings: Settings) -> tuple[Written, ...]:
     """Write the deep graph and one shallow graph per branch over one file of weights.
 
     Returns:
         The deep pass, then the shallow pass of each branch.
     """
     model, reference = _trace(build, settings)
-    models = {"model.onnx": model} | {
-        f"shallow_{k}.onnx": cut_shallow(model, feature_name(k)) for k in branches
-    }
+    models = {"model.onnx": model} | {f"shallow_{k}.onnx": cut_shallow(model, feature_name(k)) for k in branches}
     with WeightStore(folder / "weights.data") as store:
         parameters = {name: store.move(each) for name, each in models.items()}
     specs = {
@@ -123,7 +119,7 @@ def _save(model: ir.Model, path: Path, *, parameters: int, settings: Settings) -
 
 
 def _part_of(reference: Reference, spec: GraphSpec) -> Reference:
-    """The values of a graph's own tensors: a shallow pass fed with fresh features must make the full noise."""
+    """The values of a graph's own tensors: a shallow pass with fresh features must make the full noise."""
     values = {**reference.outputs, **reference.inputs}
     return Reference(
         inputs={tensor.name: values[tensor.name] for tensor in spec.inputs},

@@ -82,7 +82,7 @@ def _check_size(bundle: Bundle, path: str, *, spec: FileSpec) -> None:
     size = full.stat().st_size
     if size != spec.size:
         raise BundleError(
-            f"{full}: expected {spec.size} bytes, got {size}: the file is truncated or changed, export the bundle again"
+            f"{full}: expected {spec.size} bytes, got {size}: truncated or changed, export the bundle again"
         )
 
 

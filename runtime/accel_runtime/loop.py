@@ -31,9 +31,7 @@ class Step:
     latents: Array
 
 
-def denoise(
-    unet: UNet, plan: Plan, *, latents: Array, generators: Sequence[TorchGenerator]
-) -> Iterator[Step]:
+def denoise(unet: UNet, plan: Plan, *, latents: Array, generators: Sequence[TorchGenerator]) -> Iterator[Step]:
     """Run the plan; the caller owns progress, timing, preview and stopping.
 
     Args:

@@ -174,9 +174,7 @@ class Manifest(_Strict, frozen=True):
             raise ValueError(f"graphs.unet_shallow: expected a branch number as key, got {k!r}")
         outputs = [tensor.name for tensor in self.graphs.unet_deep.outputs]
         if feature_name(int(k)) not in outputs:
-            raise ValueError(
-                f"graphs.unet_shallow.{k}: the deep graph has no output {feature_name(int(k))!r}"
-            )
+            raise ValueError(f"graphs.unet_shallow.{k}: the deep graph has no output {feature_name(int(k))!r}")
 
 
 def feature_name(branch: int) -> str:
@@ -199,9 +197,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        raise BundleError(
-            f"{folder}: not a bundle, it has no {MANIFEST_NAME}: make one with `accel export`"
-        ) from None
+        raise BundleError(f"{folder}: not a bundle, it has no {MANIFEST_NAME}: make one with `accel export`") from None
     except OSError as error:
         raise BundleError(f"{path}: cannot be read: {error.strerror}") from error
     return parse_manifest(raw, path)
@@ -234,14 +230,7 @@ def _as_key(message: str) -> str:
 
 def _check_path(path: str, *, key: str) -> None:
     pure = PurePosixPath(path)
-    if (
-        not path
-        or pure.is_absolute()
-        or ".." in pure.parts
-        or "\\" in path
-        or ":" in path
-        or str(pure) != path
-    ):
+    if not path or pure.is_absolute() or ".." in pure.parts or "\\" in path or ":" in path or str(pure) != path:
         raise ValueError(f"{key}: {path!r} must be a plain relative path inside the bundle")
 
 

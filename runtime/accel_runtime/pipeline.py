@@ -100,9 +100,7 @@ class Pipeline:
         schedules = self.bundle.manifest.schedules
         name = scheduler or schedules.default
         if name not in schedules.files:
-            raise InputError(
-                f"scheduler {name!r} is not in the bundle: expected one of {', '.join(schedules.files)}"
-            )
+            raise InputError(f"scheduler {name!r} is not in the bundle: expected one of {', '.join(schedules.files)}")
         return read_schedule(self.bundle.path(schedules.files[name]), steps)
 
     def plan(
@@ -154,7 +152,7 @@ class Pipeline:
         self._embeddings.clear()
 
     def decode(self, latents: Array) -> NDArray[np.uint8]:
-        """Pixels [B, H, W, 3] of latents [B, C, h, w]; image by image where the graph allows, to save memory."""
+        """Pixels [B, H, W, 3] of latents [B, C, h, w]; image by image where the graph allows."""
         model = self.bundle.manifest.model
         scaled = (latents / np.float32(model.scaling_factor)).astype(np.float32)
         fixed = self._vae_decoder.spec.input("latent_sample").shape[0]
@@ -168,9 +166,7 @@ class Pipeline:
         if request.latents is None:
             return stacked_normal(generators, shape)
         if request.latents.shape != (request.images, *shape):
-            raise InputError(
-                f"latents: expected shape {[request.images, *shape]}, got {list(request.latents.shape)}"
-            )
+            raise InputError(f"latents: expected shape {[request.images, *shape]}, got {list(request.latents.shape)}")
         return request.latents.astype(np.float32)
 
     def _latent_shape(self, request: Request) -> tuple[int, int, int]:
@@ -178,9 +174,7 @@ class Pipeline:
         height, width = request.height or model.sample_size[0], request.width or model.sample_size[1]
         for name, size in (("height", height), ("width", width)):
             if size <= 0 or size % model.size_multiple:
-                raise InputError(
-                    f"{name}: expected a positive multiple of {model.size_multiple} pixels, got {size}"
-                )
+                raise InputError(f"{name}: expected a positive multiple of {model.size_multiple} pixels, got {size}")
         return model.latent_channels, height // model.latent_scale, width // model.latent_scale
 
     def _encode_request(self, request: Request, plan: Plan) -> Embeddings:

@@ -60,9 +60,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if len(self.calls) != len(self.schedule.rows):
-            raise InputError(
-                f"plan: {len(self.schedule.rows)} calls in the schedule, but {len(self.calls)} planned"
-            )
+            raise InputError(f"plan: {len(self.schedule.rows)} calls in the schedule, but {len(self.calls)} planned")
         past: list[Deep] = []
         for index, call in enumerate(self.calls):
             if not isfinite(call.guidance):
@@ -77,9 +75,7 @@ class Plan(msgspec.Struct, frozen=True):
         if not past:
             raise InputError(f"plan: call {index} has no feature to reuse: the first call must be deep")
         if used > len(past):
-            raise InputError(
-                f"plan: call {index} weighs {used} deep features, but only {len(past)} come before it"
-            )
+            raise InputError(f"plan: call {index} weighs {used} deep features, but only {len(past)} come before it")
         if not 1 <= used <= MAX_HISTORY:
             raise InputError(f"plan: call {index}: expected 1 to {MAX_HISTORY} forecast weights, got {used}")
         if not self.schedule.rows[index].shallow_ok:
@@ -137,9 +133,7 @@ def make_plan(
         calls=tuple(
             Deep(guidance=scales[k])
             if k in deep
-            else Shallow(
-                guidance=scales[k], branch=branch, forecast=forecast_weights(forecast, k, deep_calls=deep)
-            )
+            else Shallow(guidance=scales[k], branch=branch, forecast=forecast_weights(forecast, k, deep_calls=deep))
             for k in range(total)
         ),
     )

@@ -141,9 +141,7 @@ class Recurrence:
             InputError: The row draws noise, and none was given.
         """
         if row.draws and draw is None:
-            raise InputError(
-                "this schedule row draws noise: pass `draw`, standard normal, shaped as the latents"
-            )
+            raise InputError("this schedule row draws noise: pass `draw`, standard normal, shaped as the latents")
         terms = [*zip(row.a, self.x, strict=False), *zip(row.b, (noise_pred, *self.e), strict=False)]
         if draw is not None:
             terms.append((row.c, draw))

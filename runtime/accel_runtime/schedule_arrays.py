@@ -76,9 +76,7 @@ def _check_layout(path: Path, arrays: Arrays) -> None:
         if (
             array.dtype != dtype
             or not same_rank
-            or any(
-                sizes.setdefault(name, size) != size for name, size in zip(shape, array.shape, strict=True)
-            )
+            or any(sizes.setdefault(name, size) != size for name, size in zip(shape, array.shape, strict=True))
         ):
             raise BundleError(f"{path}: {key}: expected {dtype} {shape}, got {array.dtype} {array.shape}")
         if key not in _MAY_BE_NAN and not np.isfinite(array).all():
@@ -95,12 +93,8 @@ def _check_tables(path: Path, arrays: Arrays) -> None:
         part = slice(first, first + count)
         for key in ("a", "b"):
             if np.triu(arrays[key][part], 1).any():
-                raise BundleError(
-                    f"{path}: {key}: the table for {steps} steps weighs history that does not exist yet"
-                )
+                raise BundleError(f"{path}: {key}: the table for {steps} steps weighs history that does not exist yet")
         if arrays["shallow_ok"][first]:
             raise BundleError(f"{path}: shallow_ok: call 0 of {steps} steps has no features to reuse")
         if not np.isin(arrays["draws"][part], (0, 1)).all():
-            raise BundleError(
-                f"{path}: draws: the table for {steps} steps draws more than one tensor at a call"
-            )
+            raise BundleError(f"{path}: draws: the table for {steps} steps draws more than one tensor at a call")

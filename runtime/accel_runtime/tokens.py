@@ -41,7 +41,7 @@ class PromptTokenizer:
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
         # The Rust library raises bare Exception.
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             raise BundleError(f"{path}: not a tokenizer: {error}") from error
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -49,9 +49,9 @@ class PromptTokenizer:
 
     def encode(self, prompt: str) -> Tokens:
         """Tokenise as diffusers does: too long prompts lose their end but keep the end mark."""
-        ids = self._tokenizer.encode(prompt).ids
-        length = self._spec.max_length
+        encoding = self._tokenizer.encode(prompt)
+        ids, length = encoding.ids, self._spec.max_length
         kept = ids if len(ids) <= length else [*ids[: length - 1], ids[-1]]
-        cut = self._tokenizer.decode(ids[length - 1 : -1]) if len(ids) > length else ""
+        cut = prompt[encoding.offsets[length - 1][0] :] if len(ids) > length else ""
         padded = kept + [self._spec.pad_id] * (length - len(kept))
         return Tokens(ids=np.array(padded, np.int64), count=len(ids), cut=cut)

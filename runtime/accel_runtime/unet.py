@@ -71,9 +71,7 @@ class UNet:
         embeddings: Embeddings,
     ) -> None:
         if missing := sorted(set(plan.branches) - set(graphs.shallow)):
-            raise InputError(
-                f"the bundle has no branch {missing[0]}: export it with `--branches {missing[0]}`"
-            )
+            raise InputError(f"the bundle has no branch {missing[0]}: export it with `--branches {missing[0]}`")
         self._graphs = graphs
         self._images = latent_shape[0]
         self._rows = self._images * (2 if plan.guided else 1)
@@ -87,9 +85,7 @@ class UNet:
         spec = self._graphs.deep.spec
         shape = (self._rows, *latent_shape[1:])
         for call in plan.calls:
-            check_input(
-                spec, "sample", shape=(self._rows if call.guided else self._images, *latent_shape[1:])
-            )
+            check_input(spec, "sample", shape=(self._rows if call.guided else self._images, *latent_shape[1:]))
         sizes = check_input(spec, "sample", shape=shape)
         text = resolve(spec.input("encoder_hidden_states").shape, sizes)
         self._sample = backend.allocate(shape)
@@ -150,9 +146,7 @@ class UNet:
     def _make_feature(self, first: int, call: Shallow) -> Buffer:
         """The buffer that holds the forecast; where it only holds the last feature, that buffer itself."""
         ring = self._features[call.branch]
-        newest_first = [
-            ring[(self._deep_calls - 1 - age) % self._history] for age in range(len(call.forecast))
-        ]
+        newest_first = [ring[(self._deep_calls - 1 - age) % self._history] for age in range(len(call.forecast))]
         if call.forecast == (1.0,):
             return newest_first[0]
         total = self._forecast[call.branch].rows(first, self._rows).read()
@@ -169,9 +163,7 @@ class UNet:
     ) -> BoundCall:
         batched = {"sample": self._sample, "encoder_hidden_states": self._text, **inputs}
         wanted = {tensor.name for tensor in graph.spec.inputs}
-        tied: dict[str, Buffer] = {
-            name: b.rows(first, self._rows) for name, b in batched.items() if name in wanted
-        }
+        tied: dict[str, Buffer] = {name: b.rows(first, self._rows) for name, b in batched.items() if name in wanted}
         if "timestep" in wanted:
             tied["timestep"] = self._timestep
         noise = {"out_sample": self._noise, **outputs}

@@ -1,5 +1,6 @@
 """A real diffusers pipeline, small enough to write in a moment, for tests to read and to break."""
 
+import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,7 +84,7 @@ def tiny_scheduler() -> PNDMScheduler:
     return scheduler
 
 
-def tiny_pipeline(seed: int = 0) -> Any:  # noqa: ANN401
+def tiny_pipeline(seed: int = 0) -> Any:
     """Return a whole `StableDiffusionPipeline`, float32, with weights of that seed."""
     with torch.random.fork_rng(devices=[]), quiet():
         torch.default_generator.manual_seed(seed)
@@ -106,7 +107,7 @@ def write_tiny_pipeline(
     safetensors: bool = True,
     variant: str | None = None,
     max_shard_size: str | None = None,
-) -> Any:  # noqa: ANN401
+) -> Any:
     """Save a `tiny_pipeline` into ``folder`` with diffusers itself, and return it.
 
     Args:
@@ -120,12 +121,16 @@ def write_tiny_pipeline(
     with quiet():
         if variant == "fp16":
             pipeline.to(dtype=torch.float16)
-        pipeline.save_pretrained(
-            folder, safe_serialization=safetensors, variant=variant, max_shard_size=max_shard_size
-        )
+        pipeline.save_pretrained(folder, safe_serialization=safetensors, variant=variant, max_shard_size=max_shard_size)
+    _set_clip_sample(folder / "scheduler" / "scheduler_config.json")
     if not safetensors:
         _to_bin(folder / "text_encoder", pipeline.text_encoder)
     return pipeline
+
+
+def _set_clip_sample(path: Path) -> None:
+    """SD1.5's file says so, although PNDM has no such option: a DDIM made from it must not clip."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"clip_sample": False}))
 
 
 def _to_bin(folder: Path, model: torch.nn.Module) -> None:

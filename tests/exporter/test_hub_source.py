@@ -57,9 +57,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)
 
 
-def open_from(
-    hub: Hub, cache: Path, *, revision: str | None = None, variant: str | None = None
-) -> FolderSource:
+def open_from(hub: Hub, cache: Path, *, revision: str | None = None, variant: str | None = None) -> FolderSource:
     api = HfApi(endpoint=hub.endpoint)
     return open_hub(hub.repo_id, revision=revision, variant=variant, cache_dir=cache, api=api)
 
@@ -72,7 +70,7 @@ def weights_of(source: FolderSource) -> torch.Tensor:
 
 def in_a_process_of_its_own(source: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Open and read ``source`` where the hub library meets our environment at its import."""
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         [sys.executable, "-c", EXPORT, source],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment,
         capture_output=True,
@@ -127,9 +125,7 @@ def test_a_repository_without_a_model_index_is_no_pipeline(hub: Hub, tmp_path: P
 
 
 @pytest.mark.parametrize("fault", ["short", "cut", "error"])
-def test_a_broken_download_is_an_error_and_the_next_call_mends_it(
-    hub: Hub, tmp_path: Path, fault: Fault
-) -> None:
+def test_a_broken_download_is_an_error_and_the_next_call_mends_it(hub: Hub, tmp_path: Path, fault: Fault) -> None:
     cache = tmp_path / "cache"
     hub.faults[VAE] = fault
     with pytest.raises(SourceError, match="'acme/tiny': the download failed") as caught:
@@ -165,9 +161,7 @@ def test_a_hub_that_went_away_is_not_needed_for_what_is_cached(hub: Hub, tmp_pat
 def test_a_hub_that_cannot_be_reached_gives_one_line(hub: Hub, tmp_path: Path) -> None:
     with serve_hub(hub.branches) as passing:
         pass
-    with pytest.raises(
-        SourceError, match=r"'acme/tiny' is not \(wholly\) in the cache, and the hub cannot be reached"
-    ):
+    with pytest.raises(SourceError, match=r"'acme/tiny' is not \(wholly\) in the cache, and the hub cannot be reached"):
         open_from(passing, tmp_path / "cache")
 
 
@@ -176,9 +170,7 @@ def test_a_repository_and_a_revision_that_do_not_exist_are_told_apart(hub: Hub, 
         open_from(hub, tmp_path, revision="v9")
     hub.repo_id = "acme/other"
     with pytest.raises(SourceError, match="'acme/tiny' does not exist, or is private"):
-        open_hub(
-            "acme/tiny", revision=None, variant=None, cache_dir=tmp_path, api=HfApi(endpoint=hub.endpoint)
-        )
+        open_hub("acme/tiny", revision=None, variant=None, cache_dir=tmp_path, api=HfApi(endpoint=hub.endpoint))
 
 
 def test_an_id_the_hub_could_never_have_is_refused() -> None:

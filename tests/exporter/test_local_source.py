@@ -31,7 +31,7 @@ def load_all(source: Source) -> dict[str, Any]:
     return {"unet": source.load_unet(), "vae": source.load_vae(), "text_encoder": source.load_text_encoder()}
 
 
-def assert_same(source: Source, pipeline: Any) -> None:  # noqa: ANN401
+def assert_same(source: Source, pipeline: Any) -> None:
     for part, model in load_all(source).items():
         expected = getattr(pipeline, part).state_dict()
         for name, tensor in model.state_dict().items():
@@ -74,10 +74,7 @@ def test_the_asked_variant_is_what_is_read_where_plain_weights_lie_beside_it(tmp
 
 def test_tokenizer_scheduler_and_origin_are_the_folders(folder: Path) -> None:
     source = open_source(str(folder))
-    assert (
-        source.load_tokenizer()("ab").input_ids
-        == open_folder(folder, variant=None).load_tokenizer()("ab").input_ids
-    )
+    assert source.load_tokenizer()("ab").input_ids == open_folder(folder, variant=None).load_tokenizer()("ab").input_ids
     assert source.load_tokenizer().model_max_length == TOKENS
     assert source.scheduler_config["_class_name"] == "PNDMScheduler"
     assert source.model_index["_class_name"] == "StableDiffusionPipeline"
@@ -96,21 +93,15 @@ def test_a_tokenizer_of_vocabulary_and_merges_is_read(folder: Path) -> None:
     assert parts("a squirrel, é!").input_ids == whole("a squirrel, é!").input_ids
 
 
-def test_a_source_may_be_given_relative_to_the_working_directory(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_source_may_be_given_relative_to_the_working_directory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     assert open_source(".").origin.source == "pipe"
 
 
-def test_an_alias_is_the_alias_whatever_folders_lie_around(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_alias_is_the_alias_whatever_folders_lie_around(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.rename(folder.parent / "tiny")
     monkeypatch.chdir(folder.parent)
-    with pytest.raises(
-        SourceError, match="trained weights of 'tiny' are not shipped yet: use `--weights random`"
-    ):
+    with pytest.raises(SourceError, match="trained weights of 'tiny' are not shipped yet: use `--weights random`"):
         open_source("tiny")
     assert open_source("./tiny").origin.source == "tiny"
 
@@ -176,9 +167,7 @@ def test_weights_with_a_hole_are_refused_and_not_filled_with_noise(folder: Path,
     gone = min(tensors)
     del tensors[gone]
     save_file(tensors, folder / name, metadata={"format": "pt"})
-    with pytest.raises(
-        SourceError, match=f"{name}: 1 tensors that the config asks for are missing, such as '{gone}'"
-    ):
+    with pytest.raises(SourceError, match=f"{name}: 1 tensors that the config asks for are missing, such as '{gone}'"):
         load_all(open_folder(folder, variant=None))
 
 
@@ -258,9 +247,7 @@ def test_a_config_with_wrong_types_gives_one_line(folder: Path, part: str, chang
         ({"conv_in.weight": 7}, "names the shard 7"),
     ],
 )
-def test_a_shard_index_that_points_elsewhere_is_refused(
-    tmp_path: Path, weight_map: object, message: str
-) -> None:
+def test_a_shard_index_that_points_elsewhere_is_refused(tmp_path: Path, weight_map: object, message: str) -> None:
     write_tiny_pipeline(tmp_path, max_shard_size="60KB")
     edit_json(tmp_path / "unet/diffusion_pytorch_model.safetensors.index.json", weight_map=weight_map)
     with pytest.raises(SourceError, match=message):

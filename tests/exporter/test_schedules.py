@@ -61,7 +61,7 @@ def start_noise(seed: int = 3) -> Latents:
     return TorchGenerator(seed).normal((2, 4, 6, 6))
 
 
-def diffusers_loop(scheduler: Any, steps: int, *, seed: int = 3) -> Latents:  # noqa: ANN401
+def diffusers_loop(scheduler: Any, steps: int, *, seed: int = 3) -> Latents:
     """`StableDiffusionPipeline`'s loop over the unpatched scheduler, in float32."""
     generator = torch.Generator("cpu").manual_seed(seed)
     scheduler.set_timesteps(steps)
@@ -89,19 +89,19 @@ def relative_error(ours: Latents, theirs: Latents) -> float:
     return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
 
 
-def made(class_name: str, config: dict[str, Any]) -> Any:  # noqa: ANN401 - diffusers' schedulers share no interface
+def made(class_name: str, config: dict[str, Any]) -> Any:
     """A scheduler as `from_pretrained` loads it."""
     return getattr(diffusers, class_name).from_config(config)
 
 
-def pipeline_around(scheduler: Any) -> Any:  # noqa: ANN401
+def pipeline_around(scheduler: Any) -> Any:
     """A loaded pipeline as far as its scheduler is concerned."""
     parts = ("vae", "text_encoder", "tokenizer", "unet", "safety_checker", "feature_extractor")
     pipeline_class: Any = diffusers.StableDiffusionPipeline
     return pipeline_class(**dict.fromkeys(parts), scheduler=scheduler, requires_safety_checker=False)
 
 
-def values(scheduler: Any) -> dict[str, Any]:  # noqa: ANN401
+def values(scheduler: Any) -> dict[str, Any]:
     return {key: value for key, value in scheduler.config.items() if not key.startswith("_")}
 
 
@@ -214,9 +214,7 @@ def test_a_name_means_what_a_loaded_pipeline_gives_a_diffusers_user(name: str, f
     if is_own and all(pipe.scheduler.config[key] == value for key, value in wanted.overrides.items()):
         expected = pipe.scheduler
     else:
-        expected = getattr(diffusers, wanted.class_name).from_config(
-            pipe.scheduler.config, **wanted.overrides
-        )
+        expected = getattr(diffusers, wanted.class_name).from_config(pipe.scheduler.config, **wanted.overrides)
 
     for config in (file, pipe.scheduler.config):
         chosen = scheduler_for(name, config)

@@ -25,9 +25,7 @@ def table(calls: int, *, fixed_deep: int | None = None) -> ScheduleTable:
         )
         for k in range(calls)
     )
-    return ScheduleTable(
-        scheduler="toy", steps=calls, begin=0, init_noise_sigma=1.0, add_noise=(1.0, 0.0), rows=rows
-    )
+    return ScheduleTable(scheduler="toy", steps=calls, begin=0, init_noise_sigma=1.0, add_noise=(1.0, 0.0), rows=rows)
 
 
 def test_every_n_goes_deep_at_each_nth_call_from_the_first() -> None:
@@ -130,7 +128,7 @@ def test_a_forecast_of_order_n_continues_every_polynomial_of_its_order(
     past = [polynomial(node) for node in reversed(deep_calls)][: len(weights)]
     made = sum(weight * value for weight, value in zip(weights, past, strict=True))
 
-    scale = max(1.0, max(abs(weight * value) for weight, value in zip(weights, past, strict=True)))
+    scale = max(1.0, *(abs(weight * value) for weight, value in zip(weights, past, strict=True)))
     assert made == pytest.approx(polynomial(call), abs=1e-9 * scale)
 
 

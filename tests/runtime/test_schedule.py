@@ -28,9 +28,7 @@ def row(k: int, a: tuple[float, ...], b: tuple[float, ...], *, c: float = 0.0) -
 
 
 def table(steps: int, *, begin: int = 0, name: str = "made_up") -> ScheduleTable:
-    rows = tuple(
-        row(k, (0.9, 0.1 * (k > 0)), (-0.1 * steps, 0.0, 0.3 * (k > 1)), c=0.25) for k in range(steps)
-    )
+    rows = tuple(row(k, (0.9, 0.1 * (k > 0)), (-0.1 * steps, 0.0, 0.3 * (k > 1)), c=0.25) for k in range(steps))
     return ScheduleTable(name, steps, begin, 14.6, (0.25, 0.75), rows)
 
 
@@ -42,18 +40,14 @@ def run(rows: list[ScheduleRow], size: float) -> npt.NDArray[np.float32]:
     """The rows run on fixed inputs, all of them multiplied by ``size``."""
     state = Recurrence.start(latents(0) * np.float32(size))
     for k, each in enumerate(rows):
-        state = state.advance(
-            each, latents(2 * k + 1) * np.float32(size), draw=latents(2 * k + 2) * np.float32(size)
-        )
+        state = state.advance(each, latents(2 * k + 1) * np.float32(size), draw=latents(2 * k + 2) * np.float32(size))
     return state.latents
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     target = tmp_path / f"made_up{SCHEDULE_SUFFIX}"
-    write_schedules(
-        target, [table(1), table(2), table(3), table(7), table(7, begin=2)], metadata={"class": "X"}
-    )
+    write_schedules(target, [table(1), table(2), table(3), table(7), table(7, begin=2)], metadata={"class": "X"})
     return target
 
 
@@ -79,9 +73,7 @@ def test_the_next_latents_are_the_weighted_sum_of_all_histories() -> None:
 
     x1 = 2 * x0 + 3 * e0 + 5 * z0
     np.testing.assert_allclose(first.latents, x1, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(
-        second.latents, 0.5 * x1 - x0 + 0.25 * e1 + 4 * e0 + 2 * z1, rtol=1e-5, atol=1e-5
-    )
+    np.testing.assert_allclose(second.latents, 0.5 * x1 - x0 + 0.25 * e1 + 4 * e0 + 2 * z1, rtol=1e-5, atol=1e-5)
 
 
 @given(weights=st.lists(st.tuples(weight, weight, weight), min_size=1, max_size=5), power=st.integers(-8, 8))
@@ -130,9 +122,7 @@ def test_the_model_input_is_the_scaled_latents() -> None:
     state = Recurrence.start(latents(0))
 
     np.testing.assert_array_equal(state.model_input(row(0, (1.0,), (1.0,))), latents(0) * np.float32(0.5))
-    assert (
-        state.model_input(msgspec.structs.replace(row(0, (1.0,), (1.0,)), input_scale=1.0)) is state.latents
-    )
+    assert state.model_input(msgspec.structs.replace(row(0, (1.0,), (1.0,)), input_scale=1.0)) is state.latents
 
 
 def test_a_row_that_draws_refuses_to_run_without_noise_even_where_it_weighs_nothing() -> None:

@@ -57,12 +57,8 @@ def bench(
         Candidate(
             name=name,
             forecast=forecast.value,
-            plan=pipeline.plan(
-                steps, name, scheduler=scheduler, branch=branch, forecast=forecast, guidance=guidance
-            ),
-            warm_up=pipeline.plan(
-                min(steps, 2), "calls:0", scheduler=scheduler, branch=branch, guidance=guidance
-            ),
+            plan=pipeline.plan(steps, name, scheduler=scheduler, branch=branch, forecast=forecast, guidance=guidance),
+            warm_up=pipeline.plan(min(steps, 2), "calls:0", scheduler=scheduler, branch=branch, guidance=guidance),
         )
         for name in dict.fromkeys(names)
     ]
@@ -153,7 +149,7 @@ def _graph_table(record: RunRecord, summary: Summary) -> Table:
 def _plan_table(summary: Summary) -> Table:
     table = Table(title="End to end, against full in the same rounds", title_justify="left")
     table.add_column("plan", no_wrap=True)
-    for heading in ("deep", "s/image batch", "speed-up", "UNet speed-up", "FLOP ceiling", "loop per call"):
+    for heading in ("deep", "seconds", "speed-up", "UNet speed-up", "FLOP ceiling", "loop per call, of deep"):
         table.add_column(heading, justify="right", no_wrap=True)
     for plan in summary.plans:
         table.add_row(
@@ -163,7 +159,7 @@ def _plan_table(summary: Summary) -> Table:
             _times(plan.speedup),
             f"{plan.unet_speedup.median:.2f}×",
             f"{plan.unet_ceiling:.2f}×",
-            f"{plan.overhead_us:.0f} µs ({plan.overhead_of_deep:.2%} of deep)",
+            f"{plan.overhead_us:.0f} µs, {plan.overhead_of_deep:.2%}",
         )
     return table
 
@@ -178,9 +174,7 @@ def _doubts(record: RunRecord) -> list[str]:
     if record.bundle.weights == "random":
         doubts.append("random weights: timings are real, images mean nothing")
     if record.environment.load_average > 0.5:
-        doubts.append(
-            f"other load on the machine before the run: load average {record.environment.load_average:.1f}"
-        )
+        doubts.append(f"other load on the machine before the run: load average {record.environment.load_average:.1f}")
     if record.config.rounds < 3:
         doubts.append(f"only {record.config.rounds} rounds: a spread needs at least 3")
     return doubts

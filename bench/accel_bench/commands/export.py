@@ -28,9 +28,7 @@ def export(
     output: Annotated[Path, typer.Option("--output", "-o", help="The bundle to write.")],
     *,
     branches: Annotated[str, typer.Option(help="Cuts that get a shallow graph: 0,1 or all.")] = "0,1",
-    weights: Annotated[
-        Weights, typer.Option(help="random: an alias's architecture, no download.")
-    ] = Weights.TRAINED,
+    weights: Annotated[Weights, typer.Option(help="random: an alias's architecture, no download.")] = Weights.TRAINED,
     seed: Annotated[int, typer.Option(help="Seed of random weights.")] = 0,
     variant: Annotated[str | None, typer.Option(help="Weights variant to prefer, such as fp16.")] = None,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit on the hub.")] = None,
@@ -48,8 +46,15 @@ def export(
 ) -> None:
     """Export a pipeline as a bundle: deep and shallow UNet graphs, CLIP, VAE, schedules, manifest."""
     with export_extra():
-        from accel_exporter import ExportOptions, StaticSize, export_bundle, open_source, parse_branches
-        from accel_exporter.staging import check_target
+        # The exporter brings torch, so it is imported only where it is used.
+        from accel_exporter import (  # noqa: PLC0415
+            ExportOptions,
+            StaticSize,
+            export_bundle,
+            open_source,
+            parse_branches,
+        )
+        from accel_exporter.staging import check_target  # noqa: PLC0415
     fixed = {"--batch": batch, "--height": height, "--width": width}
     _refuse_without_static(fixed, is_static=static)
     options = ExportOptions(
@@ -75,9 +80,7 @@ def export(
 def _refuse_without_static(fixed: Mapping[str, int | None], *, is_static: bool) -> None:
     given = [name for name, value in fixed.items() if value is not None]
     if given and not is_static:
-        raise InputError(
-            f"{given[0]} fixes a size: add --static, or leave it out and choose it in `accel generate`"
-        )
+        raise InputError(f"{given[0]} fixes a size: add --static, or leave it out and choose it in `accel generate`")
 
 
 def _report(output: Path, *, seconds: float, as_json: bool) -> None:

@@ -34,13 +34,11 @@ class Generated(msgspec.Struct, frozen=True):
 
 def generate(
     bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
-    prompts: Annotated[
-        list[str], typer.Argument(metavar="PROMPT", help="What to draw; several make a batch.")
-    ],
+    prompts: Annotated[list[str], typer.Argument(metavar="PROMPT", help="What to draw; several make a batch.")],
     *,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="PNG to write; of several, image-0.png, …")
-    ] = Path("image.png"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="PNG to write; of several, image-0.png, …")] = Path(
+        "image.png"
+    ),
     steps: Annotated[int, typer.Option(help="Denoising steps.")] = 20,
     scheduler: Annotated[str | None, typer.Option(help="One of the bundle's; see `accel inspect`.")] = None,
     guidance: Annotated[float, typer.Option(help="Classifier-free guidance; 1 or less skips it.")] = 7.5,
@@ -55,12 +53,8 @@ def generate(
     latents_in: Annotated[Path | None, typer.Option(help="Initial noise, .npy [B, C, H/8, W/8].")] = None,
     latents_out: Annotated[Path | None, typer.Option(help="Write the final latents, .npy.")] = None,
     provider: Annotated[str, typer.Option(help="Execution provider.")] = "cpu",
-    truncate: Annotated[
-        bool, typer.Option("--truncate", help="Cut too long prompts instead of refusing.")
-    ] = False,
-    trust_files: Annotated[
-        bool, typer.Option("--trust-files", help="Skip hashing the bundle's files.")
-    ] = False,
+    truncate: Annotated[bool, typer.Option("--truncate", help="Cut too long prompts instead of refusing.")] = False,
+    trust_files: Annotated[bool, typer.Option("--trust-files", help="Skip hashing the bundle's files.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
@@ -79,9 +73,7 @@ def generate(
         latents=None if latents_in is None else read_latents(latents_in),
     )
     pipeline = open_bundle(bundle, provider=provider, verification="sizes" if trust_files else "hashes")
-    chosen = pipeline.plan(
-        steps, plan, scheduler=scheduler, branch=branch, forecast=forecast, guidance=guidance
-    )
+    chosen = pipeline.plan(steps, plan, scheduler=scheduler, branch=branch, forecast=forecast, guidance=guidance)
     _check_prompts(pipeline, request, truncate=truncate)
     started = perf_counter()
     result = _run(pipeline, request, chosen)
@@ -97,7 +89,8 @@ def _check_prompts(pipeline: Pipeline, request: Request, *, truncate: bool) -> N
         tokens = pipeline.tokenize(prompt)
         if not tokens.cut:
             continue
-        problem = f"the prompt has {tokens.count} tokens, at most {len(tokens.ids)} fit; this would be cut: {tokens.cut!r}"
+        fits = f"the prompt has {tokens.count} tokens, at most {len(tokens.ids)} fit"
+        problem = f"{fits}; this would be cut: {tokens.cut!r}"
         if not truncate:
             raise InputError(f"{problem}: shorten it, or add --truncate")
         note(problem)
@@ -114,9 +107,7 @@ def _run(pipeline: Pipeline, request: Request, plan: Plan) -> Result:
         return Result(images=pipeline.decode(latents), latents=latents)
 
 
-def _write(
-    pipeline: Pipeline, request: Request, plan: Plan, *, result: Result, paths: list[Path], name: str
-) -> None:
+def _write(pipeline: Pipeline, request: Request, plan: Plan, *, result: Result, paths: list[Path], name: str) -> None:
     for index, (path, pixels) in enumerate(zip(paths, result.images, strict=True)):
         label = ImageLabel(
             prompt=request.prompts[index // request.images_per_prompt],
@@ -157,7 +148,8 @@ def _report(
     for index, path in enumerate(paths):
         print_line(f"{path}  seed {request.seed + index}")
     deep = len(plan.deep_calls)
+    shallow = len(plan.calls) - deep
     print_line(
-        f"{plan.schedule.scheduler} {plan.schedule.steps} steps, {deep} deep and {len(plan.calls) - deep} shallow calls, "
+        f"{plan.schedule.scheduler} {plan.schedule.steps} steps, {deep} deep and {shallow} shallow calls, "
         f"{seconds:.2f} s on {pipeline.backend.describe().provider}"
     )

@@ -14,9 +14,7 @@ from accel_runtime.manifest import GraphSpec, Manifest
 def inspect(
     bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
     *,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the manifest and its digest as JSON.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest and its digest as JSON.")] = False,
 ) -> None:
     """Show what a bundle holds: graphs, parameters, FLOPs per pass, branches, sizes, where it comes from."""
     opened = read_bundle(bundle, verification="sizes")
@@ -72,8 +70,7 @@ def _footer(manifest: Manifest) -> str:
     unet = sum(file.size for path, file in manifest.files.items() if path.startswith("unet/"))
     weights = manifest.graphs.unet_deep.parameters * 4
     schedulers = ", ".join(
-        f"{name} (default)" if name == manifest.schedules.default else name
-        for name in manifest.schedules.files
+        f"{name} (default)" if name == manifest.schedules.default else name for name in manifest.schedules.files
     )
     return (
         f"UNet graphs together {unet / 1e6:.1f} MB, {unet / weights:.3f} × its weights; "

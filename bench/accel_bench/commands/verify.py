@@ -31,9 +31,7 @@ def verify(
     files = opened.manifest.files
     size = sum(file.size for file in files.values())
     if as_json:
-        print_json(
-            {"bundle": str(bundle), "digest": opened.digest, "files": len(files), "graphs": len(graphs)}
-        )
+        print_json({"bundle": str(bundle), "digest": opened.digest, "files": len(files), "graphs": len(graphs)})
         return
     print_line(f"{bundle}: {len(files)} files, {size / 1e6:.1f} MB, hashes hold; {len(graphs)} graphs load")
     print_line(f"digest {opened.digest}")

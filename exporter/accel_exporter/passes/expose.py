@@ -28,9 +28,7 @@ class ExposeFeatures(ir.passes.InPlacePass):
         name, slice_node = output.name, output.producer()
         join = slice_node.inputs[0].producer() if slice_node and slice_node.inputs[0] else None
         if slice_node is None or join is None or not _is_join(slice_node, join):
-            raise ExportError(
-                f"unet: {name} is not the first part of a join of two tensors: the UNet cannot be cut"
-            )
+            raise ExportError(f"unet: {name} is not the first part of a join of two tensors: the UNet cannot be cut")
         below = join.inputs[0]
         assert below is not None  # noqa: S101  # _is_join saw both inputs
         below.shape, below.type = output.shape, output.type

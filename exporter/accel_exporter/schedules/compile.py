@@ -38,7 +38,7 @@ def compile_schedule(scheduler: SchedulerMixin, name: str, *, steps: int) -> Sch
     return ScheduleTable(name, steps, 0, float(loop.init_noise_sigma), add_noise, rows)
 
 
-def _add_noise_weights(scheduler: Any) -> tuple[float, float]:  # noqa: ANN401 - diffusers' schedulers share no interface
+def _add_noise_weights(scheduler: Any) -> tuple[float, float]:
     """What `add_noise` at the first timestep weighs image and noise with; NaN where there is none."""
     if not hasattr(scheduler, "add_noise"):
         return math.nan, math.nan

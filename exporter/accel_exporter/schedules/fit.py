@@ -64,9 +64,7 @@ def fit_rows(run: LinearRun) -> tuple[RowFit, ...]:
             rows.append(row)
         else:
             return tuple(reversed(rows))
-    raise ExportError(
-        f"no recurrence with up to {LONGEST_SUM} terms reproduces this scheduler to {TOLERANCE}"
-    )
+    raise ExportError(f"no recurrence with up to {LONGEST_SUM} terms reproduces this scheduler to {TOLERANCE}")
 
 
 def _sizes(longest: int) -> Iterator[tuple[int, int]]:

@@ -22,9 +22,7 @@ SCHEDULERS: Mapping[str, SchedulerChoice] = {
     "ddim": SchedulerChoice("DDIMScheduler"),
     "pndm": SchedulerChoice("PNDMScheduler", {"skip_prk_steps": True}),
     "euler": SchedulerChoice("EulerDiscreteScheduler"),
-    "dpmpp_2m": SchedulerChoice(
-        "DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "solver_order": 2}
-    ),
+    "dpmpp_2m": SchedulerChoice("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "solver_order": 2}),
 }
 
 
@@ -53,7 +51,7 @@ def scheduler_for(name: str, base_config: Mapping[str, Any]) -> SchedulerMixin:
     return cast("SchedulerMixin", chosen.from_config(loaded.config, **choice.overrides))
 
 
-def _load_as_pipeline(base_config: Mapping[str, Any]) -> Any:  # noqa: ANN401 - diffusers' schedulers share no interface
+def _load_as_pipeline(base_config: Mapping[str, Any]) -> Any:
     """The scheduler as `StableDiffusionPipeline.from_pretrained` of diffusers 0.42.1 leaves it.
 
     The pipeline's constructor corrects two values of old configs on the loaded scheduler: steps_offset
@@ -71,9 +69,7 @@ def _load_as_pipeline(base_config: Mapping[str, Any]) -> Any:  # noqa: ANN401 - 
     class_name = base_config.get("_class_name")
     scheduler_class = getattr(diffusers, class_name, None) if isinstance(class_name, str) else None
     if scheduler_class is None or not hasattr(scheduler_class, "from_config"):
-        raise SourceError(
-            f"scheduler_config.json: _class_name: no scheduler of diffusers is called {class_name!r}"
-        )
+        raise SourceError(f"scheduler_config.json: _class_name: no scheduler of diffusers is called {class_name!r}")
     scheduler = scheduler_class.from_config(dict(base_config))
     if getattr(scheduler.config, "steps_offset", 1) != 1:
         scheduler.register_to_config(steps_offset=1)

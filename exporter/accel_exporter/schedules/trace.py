@@ -64,9 +64,7 @@ def trace_scheduler(scheduler: SchedulerMixin) -> Trace:
                 latents.append(loop.step(basis.noise_pred(k), t, latents[k], return_dict=False)[0])
             draws.append(len(drawn))
     if max(draws) > 1:
-        raise ExportError(
-            f"{_name(scheduler)} draws {max(draws)} noise tensors in one call; a table holds one"
-        )
+        raise ExportError(f"{_name(scheduler)} draws {max(draws)} noise tensors in one call; a table holds one")
     x, u = basis.read(latents), basis.read(inputs)
     _check_linear(scheduler, x, basis)
     run = LinearRun(x[:, : basis.size], range(1, basis.calls + 1), range(basis.calls + 1, basis.size))
@@ -128,9 +126,7 @@ def _check_linear(scheduler: SchedulerMixin, x: Vector, basis: _Basis) -> None:
         config = dict(cast("Any", scheduler).config)
         culprits = [key for key in ("clip_sample", "thresholding") if config.get(key)]
         advice = f": set {' and '.join(culprits)} to false in scheduler_config.json" if culprits else ""
-        raise ExportError(
-            f"{_name(scheduler)} is not linear in latents and noise, so no table can hold it{advice}"
-        )
+        raise ExportError(f"{_name(scheduler)} is not linear in latents and noise, so no table can hold it{advice}")
 
 
 def _input_scales(scheduler: SchedulerMixin, x: Vector, u: Vector) -> tuple[float, ...]:

@@ -25,9 +25,7 @@ def _check_safetensors(path: Path, *, name: str) -> None:
         with safe_open(path, framework="pt"):
             pass
     except (SafetensorError, OSError) as error:
-        raise SourceError(
-            f"{name} is not a whole safetensors file ({error}): download or save it again"
-        ) from error
+        raise SourceError(f"{name} is not a whole safetensors file ({error}): download or save it again") from error
 
 
 def _check_shard_index(folder: Path, weights: WeightFiles) -> None:
@@ -39,6 +37,4 @@ def _check_shard_index(folder: Path, weights: WeightFiles) -> None:
     # Also the guard against an index that points outside the folder.
     strange = [value for value in table.values() if value not in known]
     if strange:
-        raise SourceError(
-            f"{index}: names the shard {strange[0]!r}, expected one of {', '.join(sorted(known))}"
-        )
+        raise SourceError(f"{index}: names the shard {strange[0]!r}, expected one of {', '.join(sorted(known))}")

@@ -23,7 +23,7 @@ def read_vae_config(folder: Path) -> Mapping[str, Any]:
 
 
 # diffusers' models share no typed interface for `from_config`.
-def _read_config(folder: Path, part: str, model: Any) -> Mapping[str, Any]:  # noqa: ANN401
+def _read_config(folder: Path, part: str, model: Any) -> Mapping[str, Any]:
     """Build the model on the meta device, which costs no memory, and ask it.
 
     Raises:
@@ -34,7 +34,7 @@ def _read_config(folder: Path, part: str, model: Any) -> Mapping[str, Any]:  # n
         with torch.device("meta"), quiet():
             config: Mapping[str, Any] = dict(model.from_config(raw).config)
     # Whatever a constructor makes of a wrong config.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         reason = " ".join(str(error).split())[:160]
         raise SourceError(f"{part}/config.json describes no {model.__name__}: {reason}") from error
     return config

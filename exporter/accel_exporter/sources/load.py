@@ -54,7 +54,7 @@ def load_tokenizer(folder: Path) -> CLIPTokenizer:
 
 
 # The two libraries share the class method but no base class that declares it.
-def _load_model(model_class: Any, folder: Path, *, part: str, weights: WeightFiles) -> Any:  # noqa: ANN401
+def _load_model(model_class: Any, folder: Path, *, part: str, weights: WeightFiles) -> Any:
     read_object(folder, f"{part}/config.json")
     check_weights(folder, weights)
     with _reading(weights.files[0]):
@@ -95,7 +95,5 @@ def _reason(error: BaseException) -> str:
     while (earlier := causes[-1].__cause__ or causes[-1].__context__) is not None:
         causes.append(earlier)
     if any(isinstance(cause, pickle.UnpicklingError) for cause in causes):
-        return (
-            "it is not a pickle of tensors alone, and anything else in a pickle is refused: use safetensors"
-        )
+        return "it is not a pickle of tensors alone, and anything else in a pickle is refused: use safetensors"
     return one_line(causes[-1])

@@ -45,9 +45,7 @@ def read_model_index(folder: Path) -> dict[str, Any]:
 def _check_part(part: str, entry: object, *, classes: tuple[str, ...] | None) -> None:
     """Check one ``"part": [library, class]`` entry."""
     if entry is None or entry == [None, None]:
-        raise SourceError(
-            f"{MODEL_INDEX}: component '{part}' is missing, but the pipeline cannot run without it"
-        )
+        raise SourceError(f"{MODEL_INDEX}: component '{part}' is missing, but the pipeline cannot run without it")
     if not (isinstance(entry, list) and len(entry) == 2 and all(isinstance(item, str) for item in entry)):
         raise SourceError(f"{MODEL_INDEX}: '{part}' must be [library, class], got {entry!r}")
     if classes is not None and entry[1] not in classes:

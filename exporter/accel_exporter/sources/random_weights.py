@@ -80,9 +80,7 @@ def open_random(architecture: str, *, seed: int) -> RandomSource:
         SourceError: No such architecture is shipped.
     """
     if architecture not in architectures():
-        raise SourceError(
-            f"'{architecture}' is not a shipped architecture: use {' or '.join(architectures())}"
-        )
+        raise SourceError(f"'{architecture}' is not a shipped architecture: use {' or '.join(architectures())}")
     folder = _ARCHITECTURES / architecture
     return RandomSource(
         folder=folder,
@@ -94,7 +92,7 @@ def open_random(architecture: str, *, seed: int) -> RandomSource:
 
 
 # The libraries annotate neither their constructors nor `eval`: the callers say what they get.
-def _seeded(build: Callable[[Any], Any], config: object, *, seed: int) -> Any:  # noqa: ANN401
+def _seeded(build: Callable[[Any], Any], config: object, *, seed: int) -> Any:
     """Build a module with the library's own initialisation, under which activations stay of order one.
 
     The caller's random state is left as it was.

@@ -113,13 +113,9 @@ def _shards(names: Collection[str], stem: str, *, ending: str) -> tuple[str, ...
 
 def _variants(names: Collection[str], part: str) -> set[str]:
     stems = _STEMS[part].items()
-    choices = "|".join(
-        rf"{re.escape(stem)}\.([^./]+?)(?:-\d{{5}}-of-\d{{5}})?\.{ending}" for ending, stem in stems
-    )
+    choices = "|".join(rf"{re.escape(stem)}\.([^./]+?)(?:-\d{{5}}-of-\d{{5}})?\.{ending}" for ending, stem in stems)
     pattern = re.compile(rf"{part}/(?:{choices})")
-    return {
-        next(filter(None, match.groups())) for name in names if (match := pattern.fullmatch(name)) is not None
-    }
+    return {next(filter(None, match.groups())) for name in names if (match := pattern.fullmatch(name)) is not None}
 
 
 def _why_none(names: Collection[str], part: str) -> str:
@@ -140,9 +136,7 @@ def _why_none(names: Collection[str], part: str) -> str:
 def _tokenizer_files(names: Collection[str]) -> tuple[str, ...]:
     """Return the tokenizer's files: the single-file form, the two-file form, or both."""
     if _TOKENIZER_FAST not in names and not all(name in names for name in _TOKENIZER_SLOW):
-        raise SourceError(
-            f"component 'tokenizer': expected {_TOKENIZER_FAST}, or {' with '.join(_TOKENIZER_SLOW)}"
-        )
+        raise SourceError(f"component 'tokenizer': expected {_TOKENIZER_FAST}, or {' with '.join(_TOKENIZER_SLOW)}")
     return tuple(name for name in (_TOKENIZER_FAST, *_TOKENIZER_SLOW, *_TOKENIZER_EXTRA) if name in names)
 
 

@@ -51,7 +51,7 @@ class OnnxRuntimeBackend:
         try:
             session = self._ort.InferenceSession(path, self._options(), providers=[self._asked])
         # ONNX Runtime raises a dozen unrelated types, among them bare RuntimeError.
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             reason = str(error).strip().splitlines()[0]
             raise BackendError(f"{path}: {self._asked} cannot load the graph: {reason}") from error
         _check_provider(session.get_providers(), asked=self._asked, path=path)
@@ -121,7 +121,7 @@ class OnnxRuntimeCall:
         try:
             self.session.run_with_iobinding(self.binding)
         # Same reason as in `load`.
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             reason = str(error).strip().splitlines()[0]
             raise BackendError(f"{self.path}: the graph failed: {reason}") from error
 

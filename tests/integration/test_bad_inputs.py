@@ -1,0 +1,271 @@
+"""Bad input to the command: one clear line, a non-zero exit, nothing damaged, nothing left behind."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.exporter.pipelines import write_tiny_pipeline
+
+
+def accel(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "accel_bench", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], message: str, *, code: int | None = None) -> None:
+    assert done.returncode not in (0, -11)
+    assert code is None or done.returncode == code
+    assert "Traceback" not in done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("accel: ")
+    assert message in lines[0], lines[0]
+    assert done.stdout == ""
+
+
+@pytest.fixture
+def source(source_folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(source_folder, tmp_path / "source"))
+
+
+@pytest.fixture
+def bundle(bundle_folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(bundle_folder, tmp_path / "bundle"))
+
+
+Break = Callable[[Path], object]
+
+
+def remove(name: str) -> Break:
+    return lambda folder: shutil.rmtree(folder / name) if (folder / name).is_dir() else (folder / name).unlink()
+
+
+def write(name: str, text: str) -> Break:
+    return lambda folder: (folder / name).write_text(text)
+
+
+def truncate(name: str) -> Break:
+    return lambda folder: os.truncate(folder / name, (folder / name).stat().st_size // 2)
+
+
+def flip(name: str) -> Break:
+    def change(folder: Path) -> None:
+        data = bytearray((folder / name).read_bytes())
+        data[len(data) // 2] ^= 1
+        (folder / name).write_bytes(data)
+
+    return change
+
+
+def replace(name: str, old: str, new: str) -> Break:
+    def change(folder: Path) -> None:
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new))
+
+    return change
+
+
+SOURCES: dict[str, tuple[Break, str]] = {
+    "missing component": (remove("unet"), "unet"),
+    "missing weights": (remove("vae/diffusion_pytorch_model.safetensors"), "vae"),
+    "truncated safetensors": (truncate("unet/diffusion_pytorch_model.safetensors"), "unet"),
+    "no model index": (remove("model_index.json"), "model_index.json"),
+    "model index that is no JSON": (write("model_index.json", "{"), "model_index.json"),
+    "model index of a wrong type": (write("model_index.json", "[]"), "model_index.json"),
+    "another pipeline": (
+        replace("model_index.json", "StableDiffusionPipeline", "StableDiffusionXLPipeline"),
+        "StableDiffusionXLPipeline",
+    ),
+    "config of a wrong type": (
+        replace("unet/config.json", '"norm_num_groups": 8', '"norm_num_groups": "x"'),
+        "unet",
+    ),
+    "weights of another size": (replace("unet/config.json", '"in_channels": 4', '"in_channels": 8'), "unet"),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_broken_source_is_refused(source: Path, tmp_path: Path, name: str) -> None:
+    change, message = SOURCES[name]
+    change(source)
+
+    assert_refused(accel("export", source, "-o", "out", cwd=tmp_path), message)
+    assert sorted(os.listdir(tmp_path)) == ["source"]
+
+
+EXPORTS: dict[str, tuple[tuple[str, ...], str]] = {
+    "no such source": (("nowhere", "-o", "out"), "nowhere"),
+    "trained weights that are not shipped": (("tiny", "-o", "out"), "--weights random"),
+    "branch too deep": (("source", "-o", "out", "--branches", "0,4"), "branches 0 to 3"),
+    "branches that are no numbers": (("source", "-o", "out", "--branches", "a"), "branches 'a'"),
+    "opset": (("source", "-o", "out", "--opset", "11"), "18 to 23"),
+    "size without static": (("source", "-o", "out", "--height", "64"), "--static"),
+    "static size that does not divide": (
+        ("source", "-o", "out", "--static", "--height", "17"),
+        "multiple of 2",
+    ),
+    "scheduler": (("source", "-o", "out", "--schedulers", "ddim,magic"), "magic"),
+    "tolerance that nothing meets": (("source", "-o", "out", "--tolerance", "0"), "differs from torch"),
+    "target that exists": (("source", "-o", "source"), "--force"),
+    "target that is no bundle": (("source", "-o", "source", "--force"), "not a bundle"),
+    "target below a file": (("source", "-o", "source/model_index.json/out"), "cannot be written"),
+    "unwritable target": (("source", "-o", "/proc/out"), "cannot be written"),
+    "no output": (("source",), "--output"),
+}
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_an_export_that_cannot_be_done_is_refused(source: Path, tmp_path: Path, name: str) -> None:
+    arguments, message = EXPORTS[name]
+    before = sorted(str(path) for path in source.rglob("*"))
+
+    assert_refused(accel("export", *arguments, cwd=tmp_path), message)
+    assert sorted(os.listdir(tmp_path)) == ["source"]
+    assert sorted(str(path) for path in source.rglob("*")) == before
+
+
+def test_weights_in_a_pickle_that_runs_code_are_refused_and_do_not_run(tmp_path: Path) -> None:
+    import torch
+
+    class Bomb:
+        def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
+            return os.system, ("touch exploded",)
+
+    write_tiny_pipeline(tmp_path / "source", safetensors=False)
+    torch.save({"x": Bomb()}, tmp_path / "source" / "unet" / "diffusion_pytorch_model.bin")
+
+    assert_refused(accel("export", "source", "-o", "out", cwd=tmp_path), "unet")
+    assert sorted(os.listdir(tmp_path)) == ["source"]
+
+
+BUNDLES: dict[str, tuple[Break, str]] = {
+    "changed byte": (flip("unet/weights.data"), "unet/weights.data: content changed"),
+    "truncated graph": (truncate("unet/shallow_0.onnx"), "unet/shallow_0.onnx: expected"),
+    "missing file": (remove("vae_decoder/model.onnx"), "vae_decoder/model.onnx: missing"),
+    "no manifest": (remove("accel.json"), "not a bundle"),
+    "manifest that is no JSON": (write("accel.json", "{"), "accel.json: "),
+    "unknown key": (replace("accel.json", '"schedules":', '"schedulez":'), "unknown field `schedulez`"),
+    "wrong JSON type": (
+        replace("accel.json", '"latent_channels": 4', '"latent_channels": "4"'),
+        "latent_channels",
+    ),
+    "absolute path": (replace("accel.json", '"unet/weights.data"', '"/etc/passwd"'), "plain relative path"),
+    "parent path": (replace("accel.json", '"unet/weights.data"', '"../weights.data"'), "plain relative path"),
+    "future version": (
+        replace("accel.json", '"schema_version": 1', '"schema_version": 9'),
+        "expected 1, got 9",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_a_broken_bundle_is_refused(bundle: Path, tmp_path: Path, name: str) -> None:
+    change, message = BUNDLES[name]
+    change(bundle)
+
+    assert_refused(accel("generate", "bundle", "a cat", cwd=tmp_path), message, code=1)
+    assert_refused(accel("verify", "bundle", cwd=tmp_path), message, code=1)
+    assert sorted(os.listdir(tmp_path)) == ["bundle"]
+
+
+GENERATIONS: dict[str, tuple[tuple[str, ...], str]] = {
+    "height that does not divide": (
+        ("--height", "18"),
+        "height: expected a positive multiple of 4 pixels, got 18",
+    ),
+    "negative width": (("--width", "-16"), "width: expected"),
+    "no steps": (("--steps", "0"), "1-20 steps"),
+    "more steps than compiled": (("--steps", "21"), "1-20 steps"),
+    "steps that are no number": (("--steps", "many"), "--steps"),
+    "unknown scheduler": (("--scheduler", "magic"), "expected one of"),
+    "unknown provider": (("--provider", "tpu"), "expected one of"),
+    "provider of another wheel": (("--provider", "cuda"), "accel-sd[cuda]"),
+    "branch not exported": (("--branch", "9", "--plan", "every:2"), "no branch 9"),
+    "plan that means nothing": (("--plan", "sometimes"), "expected full, every:N"),
+    "plan that starts shallow": (("--plan", "calls:1,2"), "first call must be deep"),
+    "unknown forecast": (("--forecast", "cubic"), "--forecast"),
+    "guidance that is no number": (("--guidance", "nan"), "finite"),
+    "no images": (("--batch", "0"), "batch: expected 1 or more"),
+    "negative seed too small": (("--seed", str(-(2**64))), "seed"),
+    "output that is no PNG": (("-o", "picture.jpg"), ".png"),
+    "output in no folder": (("-o", "nowhere/image.png"), "does not exist"),
+    "output that exists": (("-o", "here.png"), "--force"),
+    "latents that are not there": (("--latents-in", "nowhere.npy"), "nowhere.npy"),
+    "latents of another shape": (("--latents-in", "wrong.npy"), "expected shape [1, 4, 8, 8]"),
+    "pickled latents": (("--latents-in", "pickle.npy"), "pickle.npy"),
+}
+
+
+@pytest.mark.parametrize("name", GENERATIONS)
+def test_an_image_that_cannot_be_made_is_refused(bundle_folder: Path, tmp_path: Path, name: str) -> None:
+    arguments, message = GENERATIONS[name]
+    (tmp_path / "here.png").write_text("precious")
+    np.save(tmp_path / "wrong.npy", np.zeros((1, 4, 4, 4), np.float32))
+    np.save(tmp_path / "pickle.npy", np.array([{}], object), allow_pickle=True)
+
+    assert_refused(accel("generate", bundle_folder, "a cat", *arguments, cwd=tmp_path), message)
+    assert sorted(os.listdir(tmp_path)) == ["here.png", "pickle.npy", "wrong.npy"]
+    assert (tmp_path / "here.png").read_text() == "precious"
+
+
+def test_a_prompt_that_does_not_fit_is_refused_and_says_what_would_be_cut(bundle_folder: Path, tmp_path: Path) -> None:
+    prompt = "a prompt of far too many words"
+
+    assert_refused(accel("generate", bundle_folder, prompt, cwd=tmp_path), "would be cut: ", code=2)
+
+
+def test_a_prompt_that_does_not_fit_may_be_cut_on_request(bundle_folder: Path, tmp_path: Path) -> None:
+    done = accel("generate", bundle_folder, "a prompt of far too many words", "--truncate", cwd=tmp_path)
+
+    assert done.returncode == 0
+    assert "this would be cut" in done.stderr
+
+
+def test_an_unknown_command_is_refused(tmp_path: Path) -> None:
+    assert_refused(accel("explode", cwd=tmp_path), "explode", code=2)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 200 kB, where this user may mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", disk], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("only root may mount a small disk")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_full_disk_is_said_and_nothing_stays_on_it(small_disk: Path, source: Path, tmp_path: Path) -> None:
+    assert_refused(accel("export", source, "-o", small_disk / "out", cwd=tmp_path), "no space left")
+    assert os.listdir(small_disk) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("after", [0.0, 4.0])
+def test_an_interrupted_export_leaves_nothing(
+    source: Path, tmp_path: Path, number: signal.Signals, after: float
+) -> None:
+    command = [sys.executable, "-m", "accel_bench", "export", str(source), "-o", str(tmp_path / "out")]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob(".out.partial-*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(after)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=120)
+
+    assert process.returncode == 130
+    assert stderr.strip() == "accel: interrupted, nothing was kept"
+    assert sorted(os.listdir(tmp_path)) == ["source"]
