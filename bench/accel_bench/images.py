@@ -1,16 +1,15 @@
 """Images and latents on disk: written aside and renamed, labelled with how they were made."""
 
-import os
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from accel_bench.outputs import write_aside
 from accel_runtime.errors import InputError
 
 
@@ -38,21 +37,6 @@ def image_paths(output: Path, *, count: int) -> list[Path]:
     return [output.with_name(f"{output.stem}-{index}{output.suffix}") for index in range(count)]
 
 
-def check_outputs(paths: Sequence[Path], *, force: bool) -> None:
-    """Refuse outputs that cannot be written, before any work is done.
-
-    Raises:
-        InputError: A path exists and ``force`` is not given, or its folder cannot be written.
-    """
-    for path in paths:
-        if path.is_dir():
-            raise InputError(f"{path}: is a folder, expected a file to write")
-        if path.exists() and not force:
-            raise InputError(f"{path}: exists already: choose another name, or replace it with --force")
-        if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-            raise InputError(f"{path}: the folder {path.parent} does not exist or cannot be written")
-
-
 def write_png(path: Path, pixels: NDArray[np.uint8], *, label: ImageLabel) -> None:
     """Write pixels [H, W, 3] as a PNG that carries its label as text."""
     info = PngInfo()
@@ -61,7 +45,7 @@ def write_png(path: Path, pixels: NDArray[np.uint8], *, label: ImageLabel) -> No
     if label.weights == "random":
         info.add_itxt("Comment", "made with random weights: the picture means nothing")
     image = Image.fromarray(pixels)
-    _write_aside(path, lambda file: image.save(file, format="PNG", pnginfo=info))
+    write_aside(path, lambda file: image.save(file, format="PNG", pnginfo=info))
 
 
 def read_latents(path: Path) -> NDArray[np.float32]:
@@ -83,16 +67,4 @@ def read_latents(path: Path) -> NDArray[np.float32]:
 
 def write_latents(path: Path, latents: NDArray[np.float32]) -> None:
     """Write latents as .npy."""
-    _write_aside(path, lambda file: np.save(file, latents))
-
-
-def _write_aside(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        with partial.open("wb") as file:
-            write(file)
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    write_aside(path, lambda file: np.save(file, latents))

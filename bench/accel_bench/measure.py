@@ -107,7 +107,10 @@ def make_record(
         bundle=bundle_facts(pipeline.bundle),
         config=config,
         warm_up_s=measurement.warm_up_s,
-        plans=tuple(_plan_run(candidate, measurement.samples[candidate.name]) for candidate in candidates),
+        plans=tuple(
+            _plan_run(candidate, measurement.samples[candidate.name], names=_graph_names(pipeline.bundle))
+            for candidate in candidates
+        ),
         peak_rss_bytes=peak_rss_bytes(),
     )
 
@@ -120,11 +123,15 @@ def bundle_facts(bundle: Bundle) -> BundleFacts:
         source=manifest.provenance.source,
         weights=manifest.provenance.weights,
         sample_size=manifest.model.sample_size,
-        flops={graph.file.removesuffix(".onnx"): graph.flops for _, graph in manifest.graphs.items()},
+        flops={name: graph.flops for name, graph in manifest.graphs.items()},
     )
 
 
-def _plan_run(candidate: Candidate, samples: Sequence[Sample]) -> PlanRun:
+def _graph_names(bundle: Bundle) -> dict[str, str]:
+    return {graph.file: name for name, graph in bundle.manifest.graphs.items()}
+
+
+def _plan_run(candidate: Candidate, samples: Sequence[Sample], *, names: Mapping[str, str]) -> PlanRun:
     plan = candidate.plan
     return PlanRun(
         name=candidate.name,
@@ -134,12 +141,12 @@ def _plan_run(candidate: Candidate, samples: Sequence[Sample]) -> PlanRun:
         deep_calls=plan.deep_calls,
         image_s=tuple(sample.image_s for sample in samples),
         loop_s=tuple(sample.loop_s for sample in samples),
-        graph_s=tuple(_by_graph(sample.spans) for sample in samples),
+        graph_s=tuple(_by_graph(sample.spans, names) for sample in samples),
     )
 
 
-def _by_graph(spans: Sequence[Span]) -> Mapping[str, tuple[float, ...]]:
+def _by_graph(spans: Sequence[Span], names: Mapping[str, str]) -> dict[str, tuple[float, ...]]:
     times: dict[str, list[float]] = defaultdict(list)
     for span in spans:
-        times[span.graph].append(span.seconds)
+        times[names[span.graph]].append(span.seconds)
     return {graph: tuple(seconds) for graph, seconds in times.items()}

@@ -10,7 +10,7 @@ from accel_runtime.backends import Backend, BackendDescription, BoundCall, Buffe
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One run of one graph; ``graph`` is its path in the bundle less the suffix, such as `unet/shallow_0`."""
+    """One run of one graph; ``graph`` is its file in the bundle, such as `unet/shallow_0.onnx`."""
 
     graph: str
     seconds: float
@@ -38,7 +38,7 @@ class TimedBackend:
 
     def load(self, path: Path) -> "TimedSession":
         """Load the graph; see `Backend.load`."""
-        return TimedSession(self.backend.load(path), f"{path.parent.name}/{path.stem}", self.spans)
+        return TimedSession(self.backend.load(path), f"{path.parent.name}/{path.name}", self.spans)
 
     def allocate(self, shape: tuple[int, ...], dtype: str = "float32") -> Buffer:
         """See `Backend.allocate`."""

@@ -7,7 +7,7 @@ import msgspec
 
 from accel_bench.record import PlanRun, RunRecord
 
-DEEP = "unet/model"
+DEEP = "unet_deep"
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -76,7 +76,7 @@ def summarise(record: RunRecord) -> Summary:
             GraphSummary(
                 graph=graph,
                 seconds=Spread.of(times),
-                of_deep=median(times) / deep_s if graph.startswith("unet/") else None,
+                of_deep=median(times) / deep_s if graph.startswith("unet_") else None,
             )
             for graph, times in sorted(graphs.items(), key=lambda item: _order(item[0]))
         ),
@@ -107,14 +107,14 @@ def _ratios(baseline: Sequence[float], plan: Sequence[float]) -> Spread:
 
 def _unet_seconds(run: PlanRun) -> list[float]:
     return [
-        sum(sum(times) for graph, times in by_graph.items() if graph.startswith("unet/")) for by_graph in run.graph_s
+        sum(sum(times) for graph, times in by_graph.items() if graph.startswith("unet_")) for by_graph in run.graph_s
     ]
 
 
 def _unet_flops(run: PlanRun, record: RunRecord) -> float:
     flops, deep = record.bundle.flops, len(run.deep_calls)
     shallow = run.calls - deep
-    return deep * flops[DEEP] + (shallow * flops[f"unet/shallow_{run.branch}"] if shallow else 0)
+    return deep * flops[DEEP] + (shallow * flops[f"unet_shallow_{run.branch}"] if shallow else 0)
 
 
 def _graph_times(record: RunRecord) -> dict[str, list[float]]:
@@ -127,5 +127,5 @@ def _graph_times(record: RunRecord) -> dict[str, list[float]]:
 
 
 def _order(graph: str) -> tuple[int, str]:
-    stages = ("text_encoder/", "unet/model", "unet/", "vae_decoder/")
+    stages = ("text_encoder", DEEP, "unet_shallow", "vae_")
     return next(index for index, stage in enumerate(stages) if graph.startswith(stage)), graph

@@ -69,8 +69,8 @@ def run_graph(path: Path, reference: Reference) -> dict[str, NDArray[Any]]:
 
 def relative_error(actual: NDArray[Any], expected: NDArray[Any]) -> float:
     """Largest |actual - expected| over largest |expected|; NaN where anything is not finite."""
-    scale = float(np.abs(expected).max())
-    return float(np.abs(actual - expected).max()) / max(scale, np.finfo(np.float32).tiny)
+    scale = max(float(np.abs(expected).max()), float(np.finfo(np.float32).tiny))
+    return float(np.abs(actual - expected).max()) / scale
 
 
 def _rank(error: float) -> float:

@@ -182,7 +182,7 @@ class _Export:
             text=self._text,
             graphs=GraphSpecs(
                 text_encoder=self._graphs["text_encoder"],
-                unet_deep=self._graphs["model"],
+                unet_deep=self._graphs["deep"],
                 unet_shallow=shallow,
                 vae_decoder=self._graphs["vae_decoder"],
                 vae_encoder=self._graphs["vae_encoder"],

@@ -53,14 +53,13 @@ class WeightStore:
 
     def _place(self, tensor: ir.TensorProtocol, *, name: str) -> ir.ExternalTensor:
         data = np.ascontiguousarray(tensor.numpy())
-        shape = tuple(int(dimension) for dimension in tensor.shape)
-        key = (hashlib.sha256(data).hexdigest(), tensor.dtype.name, shape)
+        key = (hashlib.sha256(memoryview(data)).hexdigest(), tensor.dtype.name, data.shape)
         place = self._places.get(key)
         if place is None:
-            place = self._places[key] = self._write(data, dtype=tensor.dtype, shape=shape)
+            place = self._places[key] = self._write(data, dtype=tensor.dtype)
         return self._reference(place, name=name)
 
-    def _write(self, data: np.ndarray, *, dtype: ir.DataType, shape: tuple[int, ...]) -> ir.ExternalTensor:
+    def _write(self, data: np.ndarray, *, dtype: ir.DataType) -> ir.ExternalTensor:
         assert self._file is not None  # noqa: S101  # `move` is only called inside the context
         if data.nbytes >= _ALIGNED_FROM:
             self._file.write(b"\0" * (-self._file.tell() % _PAGE))
@@ -71,7 +70,7 @@ class WeightStore:
             offset=offset,
             length=data.nbytes,
             dtype=dtype,
-            shape=ir.Shape(shape),
+            shape=ir.Shape(data.shape),
             name="",
             base_dir=self._path.parent,
         )

@@ -10,7 +10,7 @@ import onnx_ir as ir
 from accel_exporter.check import Reference, check_graph, torch_reference
 from accel_exporter.flops import count_flops
 from accel_exporter.graphs import Sizes, Traceable
-from accel_exporter.passes import ExposeFeatures, NameDimensions, clean, cut_shallow
+from accel_exporter.passes import ExposeFeatures, NameDimensions, clean, cut_shallow, noise_only
 from accel_exporter.trace import trace
 from accel_exporter.weights import WeightStore
 from accel_runtime.manifest import DType, GraphSpec, TensorSpec, feature_name
@@ -71,13 +71,17 @@ def write_graph(build: Build, path: Path, *, settings: Settings) -> Written:
 def write_unet(build: Build, folder: Path, *, branches: Sequence[int], settings: Settings) -> tuple[Written, ...]:
     """Write the deep graph and one shallow graph per branch over one file of weights.
 
+    `model.onnx`, the deep pass without its features, is for other loaders: it is where they look, and
+    optimum takes the last output for the noise.
+
     Returns:
         The deep pass, then the shallow pass of each branch.
     """
     model, reference = _trace(build, settings)
-    models = {"model.onnx": model} | {f"shallow_{k}.onnx": cut_shallow(model, feature_name(k)) for k in branches}
+    models = {"deep.onnx": model} | {f"shallow_{k}.onnx": cut_shallow(model, feature_name(k)) for k in branches}
     with WeightStore(folder / "weights.data") as store:
         parameters = {name: store.move(each) for name, each in models.items()}
+    ir.save(noise_only(model), folder / "model.onnx")
     specs = {
         name: _save(each, folder / name, parameters=parameters[name], settings=settings)
         for name, each in models.items()

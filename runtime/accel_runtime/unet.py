@@ -119,7 +119,7 @@ class UNet:
         first = 0 if call.guided else self._rows - self._images
         for start in range(first, self._rows, self._images):
             self._sample.rows(start, start + self._images).write(sample)
-        self._timestep.write(np.float32(timestep))
+        self._timestep.write(np.array([timestep], np.float32))
         if isinstance(call, Deep):
             self._deep(first)
         else:

@@ -11,7 +11,7 @@ from accel_exporter.check import relative_error
 from accel_runtime import Pipeline, Request
 
 STEPS = 10
-CLASSES = {
+CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
     "ddim": ("DDIMScheduler", {}),
     "pndm": ("PNDMScheduler", {}),
     "euler": ("EulerDiscreteScheduler", {}),

@@ -105,9 +105,10 @@ def by_hand(
     scheduler.set_timesteps(STEPS)
     prompt, negative = pipe.encode_prompt("a cat", "cpu", 1, do_classifier_free_guidance=True)
     text = torch.cat([negative, prompt])
-    unet, x, features = HandDrivenUNet(pipe.unet), torch.from_numpy(latents), []
+    unet, x = HandDrivenUNet(pipe.unet), torch.from_numpy(latents)
+    features: list[Tensor] = []
     for call, t in enumerate(scheduler.timesteps):
-        feature = None
+        feature: Any = None
         if call not in deep_calls:
             weights = forecast_weights(forecast, call, deep_calls=deep_calls)
             feature = sum(w * f for w, f in zip(weights, reversed(features), strict=False))

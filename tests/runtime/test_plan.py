@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast, forecast_weights
-from accel_runtime.plan import Deep, Plan, Shallow, make_plan, parse_deep_calls
+from accel_runtime.plan import Call, Deep, Plan, Shallow, make_plan, parse_deep_calls
 from accel_runtime.schedule import ScheduleRow, ScheduleTable
 
 
@@ -80,7 +80,7 @@ def test_guidance_must_be_a_number_per_call() -> None:
 
 
 def test_more_than_three_past_features_are_refused() -> None:
-    calls = (
+    calls: tuple[Call, ...] = (
         *(Deep(guidance=1.0) for _ in range(4)),
         Shallow(guidance=1.0, branch=0, forecast=(1.0, 0.0, 0.0, 0.0)),
     )

@@ -1,6 +1,5 @@
 """`accel bench`."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,13 +9,12 @@ from rich.table import Table
 
 from accel_bench.console import note, print_json, print_line, print_table, progress_bar
 from accel_bench.environment import read_environment
-from accel_bench.images import check_outputs
 from accel_bench.measure import Candidate, Measurement, make_record, measure
+from accel_bench.outputs import check_outputs, write_aside
 from accel_bench.record import Config, RunRecord
 from accel_bench.spans import Spans, TimedBackend
-from accel_bench.summary import Spread, Summary, summarise
+from accel_bench.summary import DEEP, Spread, Summary, summarise
 from accel_runtime.backends import OnnxRuntimeBackend
-from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
 from accel_runtime.pipeline import Pipeline, Request, open_bundle
 
@@ -95,24 +93,14 @@ def _config(pipeline: Pipeline, request: Request, full: Candidate, *, guidance: 
 def _finish(record: RunRecord, *, output: Path | None, as_json: bool) -> None:
     summary = summarise(record)
     if output is not None:
-        _write_record(output, record)
+        raw = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+        write_aside(output, lambda file: file.write(raw))
     if as_json:
         print_json({"record": record, "summary": summary})
     else:
         _print(record, summary)
     for doubt in _doubts(record):
         note(doubt)
-
-
-def _write_record(path: Path, record: RunRecord) -> None:
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _print(record: RunRecord, summary: Summary) -> None:
@@ -141,7 +129,7 @@ def _graph_table(record: RunRecord, summary: Summary) -> Table:
             f"{row.seconds.median:.4f}",
             f"{row.seconds.low:.4f} – {row.seconds.high:.4f}",
             f"{row.of_deep:.1%}" if in_unet else "",
-            f"{flops[row.graph] / flops['unet/model']:.1%}" if in_unet else "",
+            f"{flops[row.graph] / flops[DEEP]:.1%}" if in_unet else "",
         )
     return table
 

@@ -9,7 +9,8 @@ import numpy as np
 import typer
 
 from accel_bench.console import note, print_json, print_line, progress_bar
-from accel_bench.images import ImageLabel, check_outputs, image_paths, read_latents, write_latents, write_png
+from accel_bench.images import ImageLabel, image_paths, read_latents, write_latents, write_png
+from accel_bench.outputs import check_outputs
 from accel_runtime.backends import BackendDescription
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast

@@ -1,8 +1,8 @@
 """Edits of ONNX graphs, one per file; each checks what it needs and what it promises."""
 
 from accel_exporter.passes.clean import clean
-from accel_exporter.passes.cut import cut_shallow
+from accel_exporter.passes.cut import cut_shallow, noise_only
 from accel_exporter.passes.expose import ExposeFeatures
 from accel_exporter.passes.name_dims import NameDimensions
 
-__all__ = ["ExposeFeatures", "NameDimensions", "clean", "cut_shallow"]
+__all__ = ["ExposeFeatures", "NameDimensions", "clean", "cut_shallow", "noise_only"]

@@ -28,6 +28,12 @@ def cut_shallow(deep: ir.Model, feature: str) -> ir.Model:
     return ir.Model(shallow, ir_version=deep.ir_version)
 
 
+def noise_only(deep: ir.Model) -> ir.Model:
+    """The deep pass without its feature outputs: the monolithic UNet, node for node."""
+    graph = convenience.extract(deep.graph, inputs=list(deep.graph.inputs), outputs=[deep.graph.outputs[0]])
+    return ir.Model(graph, ir_version=deep.ir_version)
+
+
 def _drop_unused_inputs(graph: ir.Graph, feature: str) -> None:
     unused = [value for value in graph.inputs if not value.uses()]
     for value in unused:

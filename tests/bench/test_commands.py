@@ -1,0 +1,106 @@
+"""The commands as a user meets them: what is printed, what is written."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from PIL import Image
+
+from accel_bench.record import RunRecord
+
+
+def accel(*arguments: str | Path, cwd: Path) -> str:
+    command = [sys.executable, "-m", "accel_bench", *map(str, arguments)]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_generate_writes_a_picture_that_says_how_it_was_made(bundle_folder: Path, tmp_path: Path) -> None:
+    shown = accel("generate", bundle_folder, "a cat", "--seed", "3", "--plan", "every:3", cwd=tmp_path)
+    image = Image.open(tmp_path / "image.png")
+    text: dict[str, str] = getattr(image, "text")  # noqa: B009  # only PNGs have it, Pillow's types do not know
+
+    assert image.size == (16, 16)
+    assert text["accel:prompt"] == "a cat"
+    assert text["accel:seed"] == "3"
+    assert text["accel:plan"].startswith("every:3")
+    assert len(text["accel:bundle"]) == 64
+    assert "image.png" in shown
+
+
+def test_the_latents_written_out_are_those_of_the_picture_and_may_start_another(
+    bundle_folder: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "noise.npy", np.random.default_rng(0).standard_normal((1, 4, 8, 8)).astype(np.float32))
+    options = ("--latents-in", "noise.npy", "--steps", "4")
+    accel("generate", bundle_folder, "a cat", *options, "--latents-out", "a.npy", "-o", "a.png", cwd=tmp_path)
+    accel(
+        "generate",
+        bundle_folder,
+        "a cat",
+        *options,
+        "--latents-out",
+        "b.npy",
+        "-o",
+        "b.png",
+        "--seed",
+        "9",
+        cwd=tmp_path,
+    )
+
+    assert np.load(tmp_path / "a.npy").shape == (1, 4, 8, 8)
+    assert np.array_equal(np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy"))
+
+
+def test_generate_json_is_one_document_and_every_image_can_be_made_again_alone(
+    bundle_folder: Path, tmp_path: Path
+) -> None:
+    shown = json.loads(
+        accel("generate", bundle_folder, "a", "b", "--batch", "2", "--steps", "3", "--json", cwd=tmp_path)
+    )
+    accel("generate", bundle_folder, "b", "--seed", "3", "--steps", "3", "-o", "alone.png", cwd=tmp_path)
+    last = np.asarray(Image.open(tmp_path / "image-3.png")).astype(int)
+    alone = np.asarray(Image.open(tmp_path / "alone.png")).astype(int)
+
+    assert shown["images"] == [f"image-{index}.png" for index in range(4)]
+    assert shown["seeds"] == [0, 1, 2, 3]
+    assert shown["backend"]["provider"] == "CPUExecutionProvider"
+    assert np.abs(last - alone).max() <= 1
+
+
+def test_bench_keeps_every_raw_sample_and_prints_what_follows_from_them(bundle_folder: Path, tmp_path: Path) -> None:
+    options = ("--steps", "6", "--rounds", "2", "--plan", "every:2", "--branch", "1", "--scheduler", "ddim")
+    shown = json.loads(accel("bench", bundle_folder, *options, "--json", "-o", "record.json", cwd=tmp_path))
+    record = msgspec.json.decode((tmp_path / "record.json").read_bytes(), type=RunRecord)
+
+    assert [plan.name for plan in record.plans] == ["full", "every:2"]
+    assert [len(plan.image_s) for plan in record.plans] == [2, 2]
+    assert len(record.plans[1].graph_s[0]["unet_shallow_1"]) == 3
+    assert len(record.plans[1].graph_s[0]["text_encoder"]) == 2
+    assert set(record.warm_up_s) == {"full", "every:2"}
+    assert shown["summary"]["plans"][1]["deep"] == 3
+    assert msgspec.convert(shown["record"], RunRecord) == record
+
+
+def test_inspect_shows_the_cost_of_each_pass(bundle_folder: Path, tmp_path: Path) -> None:
+    shown = accel("inspect", bundle_folder, cwd=tmp_path)
+    as_json: dict[str, Any] = json.loads(accel("inspect", bundle_folder, "--json", cwd=tmp_path))
+
+    assert "unet_shallow_3" in shown
+    assert "100.0%" in shown
+    assert as_json["manifest"]["schema_version"] == 1
+
+
+def test_verify_counts_what_it_checked(bundle_folder: Path, tmp_path: Path) -> None:
+    assert "8 graphs load" in accel("verify", bundle_folder, cwd=tmp_path)
+
+
+@pytest.mark.parametrize("command", ["export", "generate", "bench", "inspect", "verify"])
+def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
+    assert "Usage:" in accel(command, "--help", cwd=tmp_path)
