@@ -90,7 +90,7 @@ class _VaeEncoder(nn.Module):
 def text_encoder(model: CLIPTextModel, sizes: Sizes) -> Traceable:
     """CLIP's text model: input_ids [B, L] → last_hidden_state [B, L, D], pooler_output [B, D]."""
     length = model.config.max_position_embeddings
-    ids = torch.randint(0, model.config.vocab_size, (sizes.batch, length))
+    ids = torch.randint(0, model.config.vocab_size, (sizes.batch, length), generator=_seeded())
     return Traceable(
         name="text_encoder",
         module=_TextEncoder(model),
@@ -106,9 +106,9 @@ def unet_deep(unet: UNet2DConditionModel, branches: Sequence[int], *, sizes: Siz
     multiple = 2**unet.num_upsamplers
     channels = int(unet.config["in_channels"])
     inputs = {
-        "sample": torch.randn(sizes.unet_batch, channels, sizes.latent_height, sizes.latent_width),
+        "sample": _normal(sizes.unet_batch, channels, sizes.latent_height, sizes.latent_width),
         "timestep": torch.tensor([500.0]),
-        "encoder_hidden_states": torch.randn(sizes.unet_batch, text_length, _text_width(unet)),
+        "encoder_hidden_states": _normal(sizes.unet_batch, text_length, _text_width(unet)),
     }
     return Traceable(
         name="unet_deep",
@@ -128,7 +128,7 @@ def unet_deep(unet: UNet2DConditionModel, branches: Sequence[int], *, sizes: Siz
 
 def vae_decoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:
     """latent_sample [B, C, h, w], already divided by the scaling factor → sample [B, 3, H, W] in [-1, 1]."""
-    latents = torch.randn(sizes.batch, vae.config["latent_channels"], sizes.latent_height, sizes.latent_width)
+    latents = _normal(sizes.batch, vae.config["latent_channels"], sizes.latent_height, sizes.latent_width)
     return Traceable(
         name="vae_decoder",
         module=_VaeDecoder(vae),
@@ -141,7 +141,7 @@ def vae_decoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:
 def vae_encoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:
     """Encode sample [B, 3, H, W] in [-1, 1] to latent_parameters [B, 2C, h, w]: mean, then log-variance."""
     scale = 2 ** (len(vae.config["block_out_channels"]) - 1)
-    pixels = torch.rand(sizes.batch, 3, sizes.latent_height * scale, sizes.latent_width * scale) * 2 - 1
+    pixels = _normal(sizes.batch, 3, sizes.latent_height * scale, sizes.latent_width * scale).clamp(-1, 1)
     return Traceable(
         name="vae_encoder",
         module=_VaeEncoder(vae),
@@ -149,6 +149,15 @@ def vae_encoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:
         outputs=("latent_parameters",),
         axes={"sample": {0: Axis("batch"), 2: Axis("height", scale), 3: Axis("width", scale)}},
     )
+
+
+def _seeded() -> torch.Generator:
+    """Always the same inputs, so that equal exports are equal bundles."""
+    return torch.Generator().manual_seed(0)
+
+
+def _normal(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=_seeded())
 
 
 def _text_width(unet: UNet2DConditionModel) -> int:

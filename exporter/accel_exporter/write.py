@@ -96,7 +96,7 @@ def checked(written: Written, tolerance: float) -> GraphSpec:
         ExportError: The difference is over ``tolerance``.
     """
     error = check_graph(written.path, written.reference, tolerance=tolerance)
-    return msgspec.structs.replace(written.spec, relative_error=error)
+    return msgspec.structs.replace(written.spec, relative_error=float(f"{error:.1e}"))
 
 
 def _trace(build: Build, settings: Settings) -> tuple[ir.Model, Reference]:

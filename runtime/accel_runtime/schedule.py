@@ -165,7 +165,15 @@ def write_schedules(path: Path, tables: Sequence[ScheduleTable], *, metadata: Ma
     if len(names) != 1:
         raise InputError(f"a schedule file holds the tables of one scheduler, got {sorted(names)}")
     head = {"format": SCHEDULE_FORMAT, "version": SCHEDULE_VERSION, "scheduler": names.pop()}
-    path.write_bytes(save(_arrays(tables), metadata={**metadata, **head}))
+    path.write_bytes(_in_order(save(_arrays(tables), metadata={**metadata, **head})))
+
+
+def _in_order(raw: bytes) -> bytes:
+    """The same safetensors file with its header's keys sorted: the library leaves their order to chance."""
+    size = int.from_bytes(raw[:8], "little")
+    header = msgspec.json.encode(msgspec.json.decode(raw[8 : 8 + size]), order="sorted")
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + raw[8 + size :]
 
 
 def read_schedule(path: Path, steps: int, *, begin: int = 0) -> ScheduleTable:

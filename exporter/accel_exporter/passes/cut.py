@@ -1,5 +1,7 @@
 """Cut a shallow pass out of the deep one."""
 
+from collections.abc import Sequence
+
 import onnx_ir as ir
 from onnx_ir import convenience
 
@@ -22,7 +24,7 @@ def cut_shallow(deep: ir.Model, feature: str) -> ir.Model:
     if feature not in by_name:
         raise ExportError(f"unet: the deep graph has no output {feature}")
     inputs = [*graph.inputs, by_name[feature]]
-    shallow = convenience.extract(graph, inputs=inputs, outputs=[graph.outputs[0]])
+    shallow = _extract(graph, inputs)
     _drop_unused_inputs(shallow, feature)
     shallow.name = f"{graph.name}_shallow"
     return ir.Model(shallow, ir_version=deep.ir_version)
@@ -30,8 +32,18 @@ def cut_shallow(deep: ir.Model, feature: str) -> ir.Model:
 
 def noise_only(deep: ir.Model) -> ir.Model:
     """The deep pass without its feature outputs: the monolithic UNet, node for node."""
-    graph = convenience.extract(deep.graph, inputs=list(deep.graph.inputs), outputs=[deep.graph.outputs[0]])
-    return ir.Model(graph, ir_version=deep.ir_version)
+    return ir.Model(_extract(deep.graph, list(deep.graph.inputs)), ir_version=deep.ir_version)
+
+
+def _extract(graph: ir.Graph, inputs: Sequence[ir.Value]) -> ir.Graph:
+    """The part of ``graph`` between ``inputs`` and the noise, its initializers in the order of their names."""
+    part = convenience.extract(graph, inputs=inputs, outputs=[graph.outputs[0]])
+    # `extract` collects them in a set, so their order would differ from run to run.
+    ordered = sorted(part.initializers.values(), key=lambda value: value.name or "")
+    part.initializers.clear()
+    for value in ordered:
+        part.register_initializer(value)
+    return part
 
 
 def _drop_unused_inputs(graph: ir.Graph, feature: str) -> None:

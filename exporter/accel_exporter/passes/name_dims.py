@@ -36,20 +36,24 @@ class NameDimensions(ir.passes.InPlacePass):
     def _name_inputs(self, graph: ir.Graph) -> dict[sympy.Symbol, sympy.Expr]:
         replacements: dict[sympy.Symbol, sympy.Expr] = {}
         for value in graph.inputs:
+            dims = _dims(value)
             for position, axis in self._axes.get(value.name or "", {}).items():
-                if value.shape is None or isinstance(value.shape[position], int):
-                    continue
-                dimension = value.shape[position]
-                traced = sympy.sympify(str(getattr(dimension, "value", dimension)))
-                (symbol,) = traced.free_symbols
-                replacements[symbol] = sympy.Symbol(axis.symbol) * symbol / traced
-                value.shape[position] = axis.symbol
+                dimension = dims[position]
+                if isinstance(dimension, str):
+                    traced = sympy.sympify(dimension)
+                    (symbol,) = traced.free_symbols
+                    replacements[symbol] = sympy.Symbol(axis.symbol) * symbol / traced
+                    dims[position] = axis.symbol
+            value.shape = ir.Shape(dims)
         return replacements
 
 
 def _rewrite(value: ir.Value, replacements: Mapping[sympy.Symbol, sympy.Expr]) -> None:
-    assert value.shape is not None  # noqa: S101  # torch knows the shape of every output
-    for position, dimension in enumerate(value.shape):
-        if not isinstance(dimension, int):
-            traced = sympy.sympify(str(dimension.value))
-            value.shape[position] = str(traced.subs(replacements))
+    value.shape = ir.Shape(
+        [dim if isinstance(dim, int) else str(sympy.sympify(dim).subs(replacements)) for dim in _dims(value)]
+    )
+
+
+def _dims(value: ir.Value) -> list[int | str]:
+    assert value.shape is not None  # noqa: S101  # torch knows the shape of every input and output
+    return [dim if isinstance(dim, int) else str(dim.value) for dim in value.shape]
