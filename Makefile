@@ -13,7 +13,7 @@ demo: $(READY)
 	$(BIN)/accel export tiny --weights random --output $(DEMO)/tiny
 	$(BIN)/accel inspect $(DEMO)/tiny
 	$(BIN)/accel bench $(DEMO)/tiny --steps 20 --rounds 5 --output $(DEMO)/record.json
-	$(BIN)/accel generate $(DEMO)/tiny "a squirrel in Picasso style" --plan every:3 --forecast linear --output $(DEMO)/image.png
+	$(BIN)/accel generate $(DEMO)/tiny "a squirrel" --plan every:3 --forecast linear --output $(DEMO)/image.png
 	@echo "image:  $(DEMO)/image.png"
 	@echo "record: $(DEMO)/record.json"
 

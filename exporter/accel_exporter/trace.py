@@ -1,5 +1,6 @@
 """From a torch module to an ONNX model in memory, by `torch.export` and torch's ONNX exporter."""
 
+import gc
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
@@ -8,6 +9,7 @@ from typing import Any
 
 import onnx_ir as ir
 import torch
+from onnxscript.optimizer import optimize
 
 from accel_exporter.graphs import Axis, Traceable
 from accel_exporter.unet import inference
@@ -21,7 +23,7 @@ def trace(traceable: Traceable, *, opset: int, is_static: bool) -> ir.Model:
         ExportError: torch cannot trace or translate the module; names the component.
     """
     dynamic_shapes = None if is_static else _dynamic_shapes(traceable)
-    with inference(traceable.module), _quiet():
+    with inference(traceable.module), _quiet(), _without_garbage_collection():
         try:
             program = torch.export.export(
                 traceable.module,
@@ -35,6 +37,7 @@ def trace(traceable: Traceable, *, opset: int, is_static: bool) -> ir.Model:
                 opset_version=opset,
                 input_names=list(traceable.inputs),
                 output_names=list(traceable.outputs),
+                optimize=False,
                 verbose=False,
             )
         except (RuntimeError, ValueError, TypeError) as error:
@@ -42,7 +45,8 @@ def trace(traceable: Traceable, *, opset: int, is_static: bool) -> ir.Model:
             raise ExportError(f"{traceable.name}: torch cannot export it at opset {opset}: {reason}") from error
     if onnx_program is None:
         raise ExportError(f"{traceable.name}: torch's ONNX exporter returned nothing")
-    return onnx_program.model
+    # torch would optimise twice; after the first round only Identity nodes are left to remove, which `clean` does.
+    return optimize(onnx_program.model, num_iterations=1)
 
 
 def _dynamic_shapes(traceable: Traceable) -> tuple[dict[int, Any], ...]:
@@ -57,6 +61,18 @@ def _dimension(axis: Axis) -> Any:
         return torch.export.Dim.DYNAMIC
     # The upper bound keeps torch from proving things about absurdly large pictures.
     return axis.multiple * torch.export.Dim(f"{axis.symbol}_{axis.multiple}", min=1, max=4096 // axis.multiple)
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Tracing makes millions of small objects that stay; looking through them again and again costs a sixth of it."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @contextmanager

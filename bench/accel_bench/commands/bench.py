@@ -18,7 +18,7 @@ from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.forecast import Forecast
 from accel_runtime.pipeline import Pipeline, Request, open_bundle
 
-_PROMPT = "a squirrel in Picasso style"
+_PROMPT = "a squirrel"
 
 
 def bench(

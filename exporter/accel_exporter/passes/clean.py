@@ -11,10 +11,11 @@ def clean(model: ir.Model) -> None:
     2. Constants become initializers, so that equal ones can be found.
     3. Small initializers of equal content become one (large ones share bytes in the `WeightStore`);
        nodes that compute the same become one.
-    4. Nodes and opsets that nothing uses go.
+    4. Identities, and nodes and opsets that nothing uses, go.
     """
     ir.passes.Sequential(
         common.ClearMetadataAndDocStringPass(),
+        common.IdentityEliminationPass(),
         common.LiftConstantsToInitializersPass(lift_all_constants=False),
         common.DeduplicateInitializersPass(),
         common.CommonSubexpressionEliminationPass(),
