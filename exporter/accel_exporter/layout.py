@@ -39,11 +39,21 @@ def write_component_config(folder: Path, component: str, *, config: Mapping[str,
 def write_tokenizer(folder: Path, tokenizer: CLIPTokenizer) -> TextSpec:
     """`tokenizer/`, as transformers saves it, and what the runtime must know of it."""
     tokenizer.save_pretrained(str(folder / "tokenizer"))
+    _write_older_form(folder / "tokenizer")
     return TextSpec(
         tokenizer="tokenizer/tokenizer.json",
         max_length=int(tokenizer.model_max_length),
         pad_id=int(tokenizer.pad_token_id),
     )
+
+
+def _write_older_form(folder: Path) -> None:
+    """`vocab.json` and `merges.txt`: transformers 4, which optimum needs, does not read `tokenizer.json` for CLIP."""
+    saved = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    added = {token["content"]: token["id"] for token in saved["added_tokens"]}
+    _write_json(folder / "vocab.json", saved["model"]["vocab"] | added)
+    merges = (merge if isinstance(merge, str) else " ".join(merge) for merge in saved["model"]["merges"])
+    (folder / "merges.txt").write_text("\n".join(("#version: 0.2", *merges, "")), encoding="utf-8")
 
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> None:

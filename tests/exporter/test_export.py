@@ -48,6 +48,16 @@ def test_the_bundle_names_no_path_of_the_machine_that_made_it(bundle_folder: Pat
     assert not any(str(source_folder.parent) in text for text in texts)
 
 
+def test_the_tokenizer_is_there_in_the_form_that_older_loaders_read(
+    bundle_folder: Path, diffusers_pipeline: Any
+) -> None:
+    vocabulary = json.loads((bundle_folder / "tokenizer" / "vocab.json").read_text(encoding="utf-8"))
+    merges = (bundle_folder / "tokenizer" / "merges.txt").read_text(encoding="utf-8")
+
+    assert vocabulary == diffusers_pipeline.tokenizer.get_vocab()
+    assert merges.startswith("#version: 0.2\n")
+
+
 def test_there_is_one_shallow_graph_for_every_skip_of_the_unet(manifest: Manifest) -> None:
     assert manifest.branches == (0, 1, 2, 3)
 
