@@ -20,6 +20,9 @@ from accel_bench.commands.inspect import inspect
 from accel_bench.commands.verify import verify
 from accel_runtime.errors import AccelError
 
+# Typer turns an interrupt into this exit code, and returns it where it does not exit itself.
+_INTERRUPTED = 130
+
 app = typer.Typer(
     help="Compile a Stable Diffusion pipeline into deep and shallow graphs, run it, measure what reuse buys.",
     no_args_is_help=True,
@@ -35,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run `accel` and exit; errors of ours become one line, bugs keep their traceback."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        app(args=arguments, standalone_mode=False)
+        code = app(args=arguments, standalone_mode=False)
     except AccelError as error:
         _fail(str(error), code=error.exit_code)
     except typer.TyperException as error:
@@ -43,11 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         message = getattr(error, "format_message", error.__str__)()
         _fail(" ".join(message.split()), code=2)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted, nothing was kept", code=130)
+        code = _INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone, as with `| head`; Python would complain once more at exit.
         sys.stderr.close()
         sys.exit(1)
+    if code == _INTERRUPTED:
+        _fail("interrupted, nothing was kept", code=_INTERRUPTED)
     sys.exit(0)
 
 

@@ -1,7 +1,7 @@
 """`accel export`: a pipeline in, a bundle out."""
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -51,7 +51,9 @@ class Stage:
     total: int
 
 
-def export_bundle(source: Source, target: Path, *, options: ExportOptions, force: bool = False) -> Iterator[Stage]:
+def export_bundle(
+    source: Source, target: Path, *, options: ExportOptions, force: bool = False
+) -> Generator[Stage, None, None]:
     """Export a pipeline, yielding before each stage; the bundle is at ``target`` when the iterator ends.
 
     Components are loaded, traced, written and dropped one after the other, so the peak of memory is

@@ -2,10 +2,11 @@
 
 import hashlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 # Smaller tensors stay in the graph: shape inference wants to read them, and they weigh nothing.
 INLINE_BYTES = 1024
@@ -52,14 +53,14 @@ class WeightStore:
         return parameters
 
     def _place(self, tensor: ir.TensorProtocol, *, name: str) -> ir.ExternalTensor:
-        data = np.ascontiguousarray(tensor.numpy())
-        key = (hashlib.sha256(memoryview(data)).hexdigest(), tensor.dtype.name, data.shape)
+        data: NDArray[Any] = np.ascontiguousarray(tensor.numpy())
+        key = (hashlib.sha256(data.data).hexdigest(), tensor.dtype.name, data.shape)
         place = self._places.get(key)
         if place is None:
             place = self._places[key] = self._write(data, dtype=tensor.dtype)
         return self._reference(place, name=name)
 
-    def _write(self, data: np.ndarray, *, dtype: ir.DataType) -> ir.ExternalTensor:
+    def _write(self, data: NDArray[Any], *, dtype: ir.DataType) -> ir.ExternalTensor:
         assert self._file is not None  # noqa: S101  # `move` is only called inside the context
         if data.nbytes >= _ALIGNED_FROM:
             self._file.write(b"\0" * (-self._file.tell() % _PAGE))
