@@ -1,41 +1,50 @@
-# `make demo` and `make test` do all of their own set-up; the other targets are what CI adds.
+# Every target does all of its own set-up. CI runs `ci`; `train` makes the built-in model again.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+READY_TO_TEST := $(VENV)/.ready-to-test
+INSTALL := -m pip install --quiet --constraint constraints.txt
 DEMO := build/demo
 
-.PHONY: demo test lint types wheel-test ci clean
+.PHONY: demo test lint types wheel-test train ci clean
 
 demo: $(READY)
 	@mkdir -p $(DEMO)
 	@rm -rf $(DEMO)/tiny $(DEMO)/record.json $(DEMO)/image.png
-	$(BIN)/accel export tiny --weights random --output $(DEMO)/tiny
+	$(BIN)/accel export --output $(DEMO)/tiny
 	$(BIN)/accel inspect $(DEMO)/tiny
 	$(BIN)/accel bench $(DEMO)/tiny --steps 20 --rounds 5 --output $(DEMO)/record.json
-	$(BIN)/accel generate $(DEMO)/tiny "a squirrel" --plan every:3 --forecast linear --output $(DEMO)/image.png
+	$(BIN)/accel generate $(DEMO)/tiny "red apple on a blue background" --guidance 4 --plan every:3 --forecast linear --output $(DEMO)/image.png
 	@echo "image:  $(DEMO)/image.png"
 	@echo "record: $(DEMO)/record.json"
 
-test: $(READY)
+test: $(READY_TO_TEST)
 	$(BIN)/python -m pytest
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(READY)
+types: $(READY_TO_TEST)
 	$(BIN)/mypy
 
 wheel-test: $(READY)
 	sh scripts/test-wheel.sh $(BIN)/python
+
+train: $(READY_TO_TEST)
+	$(BIN)/python -m accel_training
 
 ci: lint types test wheel-test
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[export]" --group dev
+	$(BIN)/python $(INSTALL) --editable ".[export]" --group dev
+	@touch $@
+
+$(READY_TO_TEST): $(READY)
+	$(BIN)/python $(INSTALL) --editable ".[training]"
 	@touch $@
 
 clean:

@@ -12,7 +12,7 @@ trap 'rm -rf "$work"' EXIT
 "$python" -m build --wheel --outdir "$work/dist" "$root" >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
 "$python" -m venv "$work/venv"
 "$work/venv/bin/python" -m pip install --quiet --constraint "$root/constraints.txt" "$(ls "$work"/dist/*.whl)[cpu]" "mypy"
-"$python" -m accel_bench export tiny --weights random --branches 0 --max-steps 4 --output "$work/bundle"
+"$python" -m accel_bench export --branches 0 --max-steps 4 --output "$work/bundle"
 
 cd "$work"
 cat >outsider.py <<'PY'
@@ -33,7 +33,15 @@ venv/bin/mypy --strict outsider.py
 venv/bin/accel verify bundle
 venv/bin/accel generate bundle "a cat" --steps 4 --plan every:2 --output cat.png
 venv/bin/accel bench bundle --steps 4 --rounds 1 --plan every:2
-if venv/bin/accel export tiny --weights random --output other 2>error.txt; then echo "export without its extra must fail"; exit 1; fi
+if venv/bin/accel evaluate bundle --branches 0 --steps 4 2>error.txt; then echo "evaluate without its extra must fail"; exit 1; fi
+grep -q "accel-sd\[quality\]" error.txt
+if venv/bin/accel export --output other 2>error.txt; then echo "export without its extra must fail"; exit 1; fi
 grep -q "accel-sd\[export\]" error.txt
 test -f "$(venv/bin/python -c 'import accel_bench, pathlib; print(pathlib.Path(accel_bench.__file__).parent / "_profiles" / "README.md")')"
+site=$(venv/bin/python -c 'import accel_bench, pathlib; print(pathlib.Path(accel_bench.__file__).parents[1])')
+for file in unet/diffusion_pytorch_model vae/diffusion_pytorch_model text_encoder/model; do
+    test -f "$site/accel_exporter/sources/architectures/tiny/$file.fp16.safetensors"
+done
+test -f "$site/accel_exporter/sources/architectures/tiny/LICENSES.md"
+for file in captions.json emoji_clip.onnx tokenizer.json; do test -f "$site/accel_bench/quality/data/$file"; done
 echo "the wheel works outside the checkout"

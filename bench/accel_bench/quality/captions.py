@@ -1,0 +1,67 @@
+"""The captions that pictures are evaluated on."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from accel_bench.quality.colour import COLOURS
+from accel_bench.quality.files import CAPTIONS, data_file
+from accel_runtime.errors import InputError
+
+
+class Caption(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a picture should show.
+
+    Attributes:
+        caption: The whole prompt, such as `red apple on a blue background`.
+        label: The object's name.
+        colour: Of the background; a name of `COLOURS`.
+        held_out: Whether training never showed this object on this colour.
+    """
+
+    caption: str
+    label: str
+    colour: str
+    held_out: bool
+
+    def __post_init__(self) -> None:
+        if self.colour not in COLOURS:
+            raise ValueError(f"colour {self.colour!r}: expected one of {', '.join(COLOURS)}")
+
+
+def evaluation_captions(count: int, seed: int, *, folder: Path | None = None) -> tuple[Caption, ...]:
+    """Return ``count`` held-out captions, the same for the same seed.
+
+    A larger count begins with the captions of a smaller one, so that a search may add prompts to those it has run.
+
+    Args:
+        count: How many.
+        seed: Chooses which, and their order.
+        folder: Where `captions.json` lies; by default, the built-in one.
+
+    Raises:
+        InputError: The file is missing or malformed, or holds fewer.
+    """
+    path = data_file(CAPTIONS, folder)
+    held_out = [caption for caption in read_captions(path) if caption.held_out]
+    if not 1 <= count <= len(held_out):
+        raise InputError(f"prompts: expected 1 to {len(held_out)}, the held-out captions of {path}, got {count}")
+    if seed < 0:
+        raise InputError(f"seed: expected 0 or more, got {seed}")
+    order = np.random.default_rng(seed).permutation(len(held_out))
+    return tuple(held_out[index] for index in order[:count])
+
+
+def read_captions(path: Path) -> tuple[Caption, ...]:
+    """Parse a file of captions.
+
+    Raises:
+        InputError: It cannot be read or is malformed; names the file and the key.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=tuple[Caption, ...])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error

@@ -1,0 +1,45 @@
+"""Background colour: a score of the built-in model that is exact and needs no model.
+
+The pictures it was trained on lie on one plain background each, and its captions name the colour.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+COLOURS: Final[Mapping[str, tuple[int, int, int]]] = {
+    "red": (222, 66, 72),
+    "yellow": (252, 211, 72),
+    "green": (86, 184, 118),
+    "blue": (74, 136, 226),
+    "purple": (146, 102, 214),
+    "pink": (248, 164, 200),
+    "white": (246, 246, 244),
+    "black": (36, 36, 42),
+}
+_FRAME: Final = 2  # pixels; objects keep at least this distance from the edge
+
+
+def background_colour(image: NDArray[np.uint8]) -> str:
+    """Return which of `COLOURS` is nearest to the median of the picture's outermost pixels, in RGB.
+
+    Args:
+        image: One picture. Shape: [H, W, 3].
+    """
+    inner = np.zeros(image.shape[:2], dtype=bool)
+    inner[_FRAME:-_FRAME, _FRAME:-_FRAME] = True
+    median = np.median(image[~inner], axis=0)  # [3]
+    distances = {name: float(np.square(median - colour).sum()) for name, colour in COLOURS.items()}
+    return min(distances, key=distances.__getitem__)
+
+
+def colour_accuracy(images: NDArray[np.uint8], expected: tuple[str, ...]) -> float:
+    """Return the share of pictures whose background has the expected colour.
+
+    Args:
+        images: Shape: [N, H, W, 3].
+        expected: N names of `COLOURS`.
+    """
+    return float(np.mean([background_colour(image) == name for image, name in zip(images, expected, strict=True)]))

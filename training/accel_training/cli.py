@@ -1,0 +1,43 @@
+"""``python -m accel_training``: trains the built-in model, one stage or all."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accel_bench.console import progress_bar
+from accel_runtime.errors import AccelError
+from accel_training.stages import STAGES, Workshop
+
+
+class Stage(StrEnum):
+    """The keys of `STAGES`, for the command line."""
+
+    AUTOENCODER = "autoencoder"
+    DIFFUSION = "diffusion"
+    SCORER = "scorer"
+    SHIP = "ship"
+    GALLERY = "gallery"
+
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def train(
+    stage: Annotated[Stage | None, typer.Argument(help="One stage; by default all, in order.")] = None,
+    folder: Annotated[Path, typer.Option(help="Keeps data, checkpoints and results.")] = Path("build/training"),
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Train the built-in model from package registries. Interrupted, it goes on where it was."""
+    workshop = Workshop(folder, device)
+    try:
+        with progress_bar() as progress:
+            for name in STAGES if stage is None else (stage.value,):
+                task = progress.add_task(name, total=None)
+                for step, loss in STAGES[name](workshop):
+                    progress.update(task, description=f"{name}, loss {loss:.4f}", completed=step + 1)
+    except AccelError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None

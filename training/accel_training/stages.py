@@ -1,0 +1,166 @@
+"""The stages of training, each from the files of the one before: they can be run apart and resumed."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import torch
+from diffusers import AutoencoderKL, DDPMScheduler
+from transformers import CLIPTokenizer
+
+from accel_exporter.sources.random_weights import open_random
+from accel_training.autoencoder import Round, encode_pool, train_autoencoder
+from accel_training.captions import all_captions
+from accel_training.compose import ANYWHERE, CENTRED, Placement, Pool, make_pool
+from accel_training.diffusion import CaptionedLatents, Latents, TextToNoise, train_diffusion
+from accel_training.gallery import draw_gallery, plot_curves
+from accel_training.loop import Recipe
+from accel_training.objects import OBJECTS
+from accel_training.pictures import Picture, load_pictures
+from accel_training.scorer import EmojiClip, export_scorer, train_scorer
+from accel_training.ship import ship_captions, ship_pipeline
+from accel_training.tokenizer import save_tokenizer, train_tokenizer
+
+ARCHITECTURE: Final = "tiny"
+SEED: Final = 0
+PER_PAIR: Final = 6  # pictures of every object on every colour, each at another size and place
+PER_PAIR_OF_CROPS: Final = 1  # random crops vary them further
+
+
+@dataclass(frozen=True, slots=True)
+class DiffusionRound:
+    """One round of the diffusion model's training.
+
+    Attributes:
+        recipe: How long and how fast.
+        per_pair: Pictures of every object on every colour.
+        labels: Which objects; none means all.
+        placement: Where they lie.
+    """
+
+    recipe: Recipe
+    per_pair: int
+    labels: frozenset[str] | None
+    placement: Placement
+
+
+AUTOENCODER: Final = (
+    Round(Recipe(steps=1800, batch=16, rate=1e-3, seed=SEED), features_from=1260, feature_weight=0.25),
+    Round(Recipe(steps=1600, batch=16, rate=1e-3, seed=SEED + 1), features_from=0, feature_weight=0.1),
+)
+# Words, colours and shapes from everything first; then fewer objects, always in the middle, until they are sharp.
+DIFFUSION: Final = (
+    DiffusionRound(Recipe(steps=2250, batch=32, rate=1e-3, seed=SEED), PER_PAIR, None, ANYWHERE),
+    DiffusionRound(Recipe(steps=3400, batch=32, rate=1e-3, seed=SEED + 1), PER_PAIR, OBJECTS, CENTRED),
+)
+SCORER: Final = Recipe(steps=700, batch=128, rate=1e-3, decay=0.99, seed=SEED)
+
+REPOSITORY: Final = Path(__file__).parents[2]
+PIPELINE: Final = REPOSITORY / "exporter/accel_exporter/sources/architectures/tiny"
+IMAGES: Final = REPOSITORY / "docs/images"
+EVALUATION: Final = REPOSITORY / "bench/accel_bench/quality/data"
+
+Progress = Iterator[tuple[int, float]]
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """One training folder and the device that trains in it.
+
+    Attributes:
+        folder: Keeps the data, and of every stage its checkpoint, curve and result.
+        device: ``cpu`` or ``cuda``.
+    """
+
+    folder: Path
+    device: str
+
+    @cached_property
+    def pictures(self) -> tuple[Picture, ...]:
+        """The captioned objects."""
+        return load_pictures(self.folder / "data")
+
+    @cached_property
+    def pool(self) -> Pool:
+        """The training pictures."""
+        return make_pool(self.pictures, PER_PAIR, seed=SEED)
+
+    def train_autoencoder(self) -> Progress:
+        """Train the autoencoder and write ``vae``, scaled so that latents have unit variance."""
+        model = open_random(ARCHITECTURE, seed=SEED).load_vae()
+        crops = make_pool(self.pictures, PER_PAIR_OF_CROPS, seed=SEED)
+        for number, round_ in enumerate(AUTOENCODER, start=1):
+            folder = self.folder / f"autoencoder-{number}"
+            yield from train_autoencoder(model, crops, round_, folder=folder, device=self.device)
+        mean, std = encode_pool(model, crops, device=self.device)
+        model.register_to_config(scaling_factor=1.0 / _spread(mean, std))
+        model.save_pretrained(self.folder / "vae")
+
+    def train_diffusion(self) -> Progress:
+        """Train UNet and text encoder and write ``unet``, ``text_encoder`` and ``tokenizer``."""
+        source = open_random(ARCHITECTURE, seed=SEED)
+        tokenizer = self._tokenizer()
+        model = TextToNoise(source.load_unet(), source.load_text_encoder())
+        schedule = DDPMScheduler.from_config(dict(source.scheduler_config))
+        for number, round_ in enumerate(DIFFUSION, start=1):
+            folder = self.folder / f"diffusion-{number}"
+            data = self._captioned_latents(round_, tokenizer, folder / "latents.pt")
+            recipe, device = round_.recipe, self.device
+            yield from train_diffusion(model, data, recipe, schedule=schedule, folder=folder, device=device)
+        model.unet.save_pretrained(self.folder / "unet")
+        model.text_encoder.save_pretrained(self.folder / "text_encoder")
+
+    def train_scorer(self) -> Progress:
+        """Train emoji-clip and write ``emoji_clip.onnx``."""
+        torch.manual_seed(SEED)
+        model, tokenizer, folder = EmojiClip(), self._tokenizer(), self.folder / "scorer"
+        yield from train_scorer(model, self.pool, self.pictures, tokenizer, SCORER, folder=folder, device=self.device)
+        export_scorer(model, self.folder / "emoji_clip.onnx")
+
+    def ship(self) -> Progress:
+        """Copy what was trained into the packages."""
+        ship_pipeline(self.folder, PIPELINE)
+        ship_captions(self.pictures, EVALUATION / "captions.json", seed=SEED, labels=OBJECTS)
+        shutil.copy(self.folder / "emoji_clip.onnx", EVALUATION)
+        shutil.copy(self.folder / "tokenizer" / "tokenizer.json", EVALUATION)
+        yield from ()
+
+    def draw(self) -> Progress:
+        """Draw what was shipped, and how it was trained, for the documentation."""
+        IMAGES.mkdir(parents=True, exist_ok=True)
+        plot_curves(self.folder, IMAGES / "training.svg")
+        yield from draw_gallery(self.folder, IMAGES / "built-in.png", seed=SEED)
+
+    def _tokenizer(self) -> CLIPTokenizer:
+        tokenizer = train_tokenizer(all_captions(self.pictures))
+        save_tokenizer(tokenizer, self.folder / "tokenizer")
+        return tokenizer
+
+    def _captioned_latents(self, round_: DiffusionRound, tokenizer: CLIPTokenizer, file: Path) -> CaptionedLatents:
+        """Encode the round's pictures once; the latents are kept in ``file``, because encoding takes minutes."""
+        pool = make_pool(self.pictures, round_.per_pair, seed=SEED, labels=round_.labels, placement=round_.placement)
+        if not file.exists():
+            vae = AutoencoderKL.from_pretrained(self.folder / "vae").to(self.device)
+            mean, std = encode_pool(vae, pool, device=self.device)
+            scale = vae.config.scaling_factor
+            file.parent.mkdir(parents=True, exist_ok=True)
+            torch.save({"mean": mean * scale, "std": std * scale}, file)
+        saved = torch.load(file, weights_only=True)
+        return CaptionedLatents(Latents(saved["mean"], saved["std"]), pool, self.pictures, tokenizer)
+
+
+def _spread(mean: torch.Tensor, std: torch.Tensor) -> float:
+    """Return the standard deviation of latents drawn from the posteriors."""
+    return float((mean.var() + std.square().mean()).sqrt())
+
+
+STAGES: Final[Mapping[str, Callable[[Workshop], Progress]]] = {
+    "autoencoder": Workshop.train_autoencoder,
+    "diffusion": Workshop.train_diffusion,
+    "scorer": Workshop.train_scorer,
+    "ship": Workshop.ship,
+    "gallery": Workshop.draw,
+}
