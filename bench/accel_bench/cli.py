@@ -2,7 +2,7 @@
 
 Results go to stdout, progress and doubts to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage
 or a missing extra, 130 interrupted. Each subcommand imports what it needs when it runs, so help
-is quick and nothing but `accel export` needs torch.
+is quick and nothing but `accel export` and `accel evaluate` needs torch.
 """
 
 import signal
@@ -14,6 +14,7 @@ from typing import NoReturn
 import typer
 
 from accel_bench.commands.bench import bench
+from accel_bench.commands.evaluate import evaluate
 from accel_bench.commands.export import export
 from accel_bench.commands.generate import generate
 from accel_bench.commands.inspect import inspect
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (export, generate, bench, inspect, verify):
+for command in (export, generate, bench, evaluate, inspect, verify):
     app.command()(command)
 
 

@@ -1,0 +1,140 @@
+"""`accel evaluate`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from accel_bench.console import note, print_json, print_line, print_table, progress_bar
+from accel_bench.environment import read_environment
+from accel_bench.evaluate import Runs, make_evaluation, run_batches, score_trials
+from accel_bench.evaluation_record import EvaluationRecord
+from accel_bench.evaluation_summary import summarise_evaluation
+from accel_bench.evaluation_table import markdown_table, terminal_table
+from accel_bench.extras import quality_extra
+from accel_bench.grid import grid_paths, write_grid
+from accel_bench.outputs import check_outputs, write_aside
+from accel_bench.quality.captions import Caption, evaluation_captions
+from accel_bench.trials import Prepared, Settings, parse_trials, prepare, split
+from accel_runtime.backends import OnnxRuntimeBackend
+from accel_runtime.errors import InputError
+from accel_runtime.pipeline import Pipeline, Request, open_bundle
+
+
+def evaluate(
+    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    *,
+    plans: Annotated[str, typer.Option(help="Deep calls, by commas.")] = "every:1,every:2,every:3,every:5,every:10",
+    branches: Annotated[str, typer.Option(help="Where shallow calls cut the UNet, by commas.")] = "0,1",
+    forecasts: Annotated[str, typer.Option(help="How a shallow call's feature is made, by commas.")] = "hold,linear",
+    steps: Annotated[int, typer.Option(help="Denoising steps.")] = 50,
+    scheduler: Annotated[str, typer.Option(help="One of the bundle's.")] = "ddim",
+    guidance: Annotated[float, typer.Option(help="Classifier-free guidance.")] = 4.0,
+    prompts: Annotated[int, typer.Option(help="Held-out captions to draw; a multiple of the batch.")] = 64,
+    batch: Annotated[int, typer.Option(help="Prompts at a time.")] = 8,
+    seed: Annotated[int, typer.Option(help="Chooses the captions; image i draws its noise from seed + i.")] = 0,
+    data: Annotated[Path | None, typer.Option(help="Folder of other captions and emoji-clip.")] = None,
+    provider: Annotated[str, typer.Option(help="Execution provider.")] = "cpu",
+    threads: Annotated[int | None, typer.Option(help="Threads per operator.")] = None,
+    grid: Annotated[Path | None, typer.Option(help="Folder for pictures of all plans side by side.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the record here.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing outputs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print record and summary as JSON.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table in GitHub's Markdown.")] = False,
+) -> None:
+    """Judge cached plans against the full UNet, same prompts and seeds: speed and quality in one table."""
+    if as_json and as_markdown:
+        raise InputError("--json and --markdown: choose one of them")
+    settings = Settings(steps=steps, scheduler=scheduler, guidance=guidance, batch=batch, seed=seed)
+    trials = parse_trials(plans, branches, forecasts)
+    captions = evaluation_captions(prompts, seed, folder=data)
+    batches = split([caption.caption for caption in captions], settings)
+    grids = [] if grid is None else grid_paths(grid, len(batches), force=force)
+    if output is not None:
+        check_outputs([output], force=force)
+    pipeline = open_bundle(bundle, OnnxRuntimeBackend(provider, threads=threads))
+    prepared = prepare(pipeline, trials, settings=settings)
+    runs = Runs()
+    record = _run(pipeline, prepared, captions=captions, batches=batches, settings=settings, data=data, runs=runs)
+    for index, path in enumerate(grids):
+        rows = {each.trial.name: runs.batches[each.trial.name][index] for each in prepared}
+        write_grid(path, rows, captions=batches[index].prompts)
+    if output is not None:
+        raw = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+        write_aside(output, lambda file: file.write(raw))
+    _print(record, as_json=as_json, as_markdown=as_markdown)
+
+
+def _run(
+    pipeline: Pipeline,
+    prepared: Sequence[Prepared],
+    *,
+    captions: Sequence[Caption],
+    batches: Sequence[Request],
+    settings: Settings,
+    data: Path | None,
+    runs: Runs,
+) -> EvaluationRecord:
+    with quality_extra():
+        # It brings torch, so it is imported only where it is used; and what is missing is said before any work.
+        from accel_bench.quality.scorers import Scorers  # noqa: PLC0415
+    scorers = Scorers.open(data)
+    environment = read_environment()
+    with progress_bar() as progress:
+        # Each trial is warmed, run on every batch, and scored.
+        task = progress.add_task("warm-up", total=len(prepared) * (len(batches) + 2))
+        for name in run_batches(pipeline, prepared, batches=batches, runs=runs):
+            progress.update(task, description=name, advance=1)
+        for name in score_trials(scorers, prepared, captions=captions, runs=runs):
+            progress.update(task, description=f"score {name}", advance=1)
+    return make_evaluation(
+        pipeline,
+        prepared,
+        captions=captions,
+        settings=settings,
+        runs=runs,
+        versions=scorers.versions,
+        environment=environment,
+    )
+
+
+def _print(record: EvaluationRecord, *, as_json: bool, as_markdown: bool) -> None:
+    summary = summarise_evaluation(record)
+    if as_json:
+        print_json({"record": record, "summary": summary})
+    elif as_markdown:
+        print_line(markdown_table(summary, _heading(record)))
+    else:
+        print_table(terminal_table(summary, _heading(record)))
+    for doubt in _doubts(record):
+        note(doubt)
+
+
+def _heading(record: EvaluationRecord) -> str:
+    """What the numbers are of; stands with the table, also where the notes on stderr are cut off."""
+    config, backend = record.config, record.backend
+    meaning = "RANDOM WEIGHTS, all scores are meaningless: " if record.bundle.weights == "random" else ""
+    return (
+        f"{meaning}{record.bundle.source} {config.width}×{config.height}, {len(record.captions)} prompts by "
+        f"{config.batch}, {config.scheduler} {config.steps} steps, guidance {config.guidance:g}, {backend.backend} "
+        f"{backend.version} {backend.provider}, {record.environment.cpu}, {record.environment.cores} cores"
+    )
+
+
+def _doubts(record: EvaluationRecord) -> list[str]:
+    """Reasons not to trust the numbers; a later version makes them typed values in the record."""
+    config, batches = record.config, len(record.trials[0].batch_s)
+    doubts = []
+    if record.bundle.weights == "random":
+        doubts.append("random weights: timings are real, images and scores mean nothing")
+    if (config.height, config.width) != (64, 64):
+        doubts.append(f"emoji-clip knows 64×64 pixels: pictures of {config.width}×{config.height} were scaled for it")
+    if record.cut_captions:
+        doubts.append(f"{record.cut_captions} captions did not fit the text encoder and lost their end")
+    if record.environment.load_average > 0.5:
+        doubts.append(f"other load on the machine before the run: load average {record.environment.load_average:.1f}")
+    if batches < 3:
+        doubts.append(f"only {batches} batches: a spread needs at least 3")
+    return doubts

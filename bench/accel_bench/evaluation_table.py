@@ -1,0 +1,53 @@
+"""An evaluation as a table, for a terminal or for GitHub."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from accel_bench.evaluation_summary import TrialSummary
+
+_TEXT = ("plan", "branch", "forecast")
+_NUMBERS = ("deep", "speed-up", "PSNR dB", "SSIM", "feature dist.", "emoji-clip", "loss", "colour")
+_NOTHING = "–"
+
+
+def terminal_table(summaries: Sequence[TrialSummary], title: str) -> Table:
+    """Return a table of one row per trial."""
+    table = Table(title=title, title_justify="left")
+    for heading in _TEXT:
+        table.add_column(heading, no_wrap=True)
+    for heading in _NUMBERS:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for summary in summaries:
+        table.add_row(*_cells(summary))
+    return table
+
+
+def markdown_table(summaries: Sequence[TrialSummary], title: str) -> str:
+    """Return the same in GitHub's Markdown, without a line end."""
+    rows = [(*_TEXT, *_NUMBERS), ("---",) * len(_TEXT) + ("---:",) * len(_NUMBERS), *map(_cells, summaries)]
+    return "\n".join([f"{title}\n", *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _cells(summary: TrialSummary) -> tuple[str, ...]:
+    speedup = summary.speedup
+    return (
+        summary.plan,
+        _NOTHING if summary.branch is None else str(summary.branch),
+        summary.forecast or _NOTHING,
+        f"{summary.deep}/{summary.calls}",
+        f"{speedup.median:.2f}× [{speedup.low:.2f} – {speedup.high:.2f}]",
+        "same" if summary.psnr is None else f"{summary.psnr:.2f}",
+        f"{summary.ssim:.4f}",
+        f"{summary.feature_distance:.4f}",
+        f"{summary.emoji_clip:.2f}",
+        _loss(summary),
+        f"{summary.colour_accuracy:.1%}",
+    )
+
+
+def _loss(summary: TrialSummary) -> str:
+    if summary.score_loss is None:
+        return _NOTHING
+    error = "" if summary.score_loss_error is None else f" ± {summary.score_loss_error:.2%}"
+    return f"{summary.score_loss:.2%}{error}"

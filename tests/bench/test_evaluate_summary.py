@@ -1,0 +1,120 @@
+"""What is told of raw scores and times."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from accel_bench.environment import Environment
+from accel_bench.evaluation_record import EvaluationConfig, EvaluationRecord, Scores, TrialRun
+from accel_bench.evaluation_summary import summarise_evaluation
+from accel_bench.evaluation_table import markdown_table, terminal_table
+from accel_bench.quality.captions import Caption
+from accel_bench.record import BundleFacts
+from accel_bench.summary import Spread
+from accel_runtime.backends import BackendDescription
+
+SAME = Scores((0.0, 0.0), (1.0, 1.0), (0.0, 0.0), (30.0, 50.0), (True, True))
+CACHED = Scores((65.025, 0.0), (0.5, 0.75), (0.25, 0.5), (29.0, 47.0), (True, False))
+
+
+def trial(name: str, **changes: Any) -> TrialRun:
+    fields: dict[str, Any] = {
+        "name": name,
+        "plan": name,
+        "branch": None,
+        "forecast": None,
+        "calls": 4,
+        "deep_calls": (0, 1, 2, 3),
+        "batch_s": (4.0, 6.0, 9.0),
+        "scores": SAME,
+    }
+    return TrialRun(**(fields | changes))
+
+
+def record(*trials: TrialRun) -> EvaluationRecord:
+    return EvaluationRecord(
+        kind="evaluation",
+        format=1,
+        started="2026-01-01T00:00:00+00:00",
+        environment=Environment("cpu", 2, 1, "Linux", "3.11", {}, 0.0),
+        backend=BackendDescription("onnxruntime", "1", "CPUExecutionProvider", {}),
+        bundle=BundleFacts("d", "s", "trained", (64, 64), {}),
+        config=EvaluationConfig("ddim", 4, 3.0, 64, 64, 1, 0),
+        scorers={},
+        captions=(Caption(caption="a on red", label="a", colour="red", held_out=True),) * 2,
+        cut_captions=0,
+        warm_up_s={},
+        trials=trials,
+        peak_rss_bytes=1,
+    )
+
+
+FULL = trial("full")
+EVERY = trial("every:4", branch=1, forecast="hold", deep_calls=(0,), batch_s=(2.0, 2.0, 3.0), scores=CACHED)
+
+
+def test_the_baseline_is_compared_with_itself() -> None:
+    (full,) = summarise_evaluation(record(FULL))
+
+    assert full.speedup == Spread(median=1.0, low=1.0, high=1.0, samples=3)
+    assert (full.psnr, full.ssim, full.feature_distance, full.score_loss) == (None, 1.0, 0.0, 0.0)
+    assert full.emoji_clip == 40.0
+
+
+def test_the_speed_up_compares_batch_with_batch() -> None:
+    _, cached = summarise_evaluation(record(FULL, EVERY))
+
+    assert cached.speedup == Spread(median=3.0, low=2.0, high=3.0, samples=3)
+    assert (cached.deep, cached.calls) == (1, 4)
+
+
+def test_scores_are_means_over_pictures_and_psnr_is_of_the_mean_error() -> None:
+    _, cached = summarise_evaluation(record(FULL, EVERY))
+
+    assert cached.psnr == pytest.approx(33.0103, abs=1e-4)
+    assert (cached.ssim, cached.feature_distance) == (0.625, 0.375)
+    assert (cached.emoji_clip, cached.colour_accuracy) == (38.0, 0.5)
+
+
+def test_the_loss_is_relative_to_the_baseline_and_its_error_is_of_pairs() -> None:
+    _, cached = summarise_evaluation(record(FULL, EVERY))
+
+    assert cached.score_loss == pytest.approx(2 / 40)  # lost are 1 and 3
+    assert cached.score_loss_error == pytest.approx(1 / 40)  # their deviation is √2, over √2
+
+
+def test_a_baseline_that_scores_nothing_has_no_loss() -> None:
+    nothing = msgspec.structs.replace(SAME, emoji_clip=(1.0, -2.0))
+    full, cached = summarise_evaluation(record(trial("full", scores=nothing), EVERY))
+
+    assert (full.score_loss, cached.score_loss, cached.score_loss_error) == (None, None, None)
+
+
+def test_a_single_picture_has_a_loss_without_an_error() -> None:
+    one = Scores((0.0,), (1.0,), (0.0,), (30.0,), (True,))
+    worse = msgspec.structs.replace(one, emoji_clip=(27.0,))
+    _, cached = summarise_evaluation(record(trial("full", scores=one), trial("every:4", scores=worse)))
+
+    assert cached.score_loss == pytest.approx(0.1)
+    assert cached.score_loss_error is None
+
+
+def test_the_record_is_read_back_as_it_was_written() -> None:
+    written = record(FULL, EVERY)
+
+    assert msgspec.json.decode(msgspec.json.encode(written), type=EvaluationRecord) == written
+
+
+def test_both_tables_show_one_row_per_trial_with_the_same_cells() -> None:
+    summaries = summarise_evaluation(record(FULL, EVERY))
+    title, _, heading, rule, full, cached = markdown_table(summaries, "what").splitlines()
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in (heading, rule, full, cached)]
+    table = terminal_table(summaries, "what")
+
+    assert title == "what"
+    assert {len(row) for row in cells} == {len(table.columns)}
+    assert [list(column.cells) for column in table.columns] == [list(pair) for pair in zip(*cells[2:], strict=True)]
+    assert cells[2][:6] == ["full", "–", "–", "4/4", "1.00× [1.00 – 1.00]", "same"]
+    assert cells[3][:6] == ["every:4", "1", "hold", "1/4", "3.00× [2.00 – 3.00]", "33.01"]
+    assert cells[3][6:] == ["0.6250", "0.3750", "38.00", "5.00% ± 2.50%", "50.0%"]
