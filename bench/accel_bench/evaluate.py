@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from accel_bench.environment import Environment, peak_rss_bytes
 from accel_bench.evaluation_record import EvaluationConfig, EvaluationRecord, Scores, TrialRun
-from accel_bench.measure import bundle_facts
+from accel_bench.measure import bundle_facts, interleave
 from accel_bench.quality.captions import Caption
 from accel_bench.trials import BASELINE, Prepared, Settings
 from accel_runtime.pipeline import Pipeline, Request
@@ -60,13 +60,11 @@ def run_batches(
     for each in trials:
         runs.warm_up_s[each.trial.name], _ = _timed(pipeline, batches[0], plan=each.warm_up)
         yield f"warm-up {each.trial.name}"
-    for index, batch in enumerate(batches):
-        turn = index % len(trials)
-        for each in (*trials[turn:], *trials[:turn]):
-            seconds, images = _timed(pipeline, batch, plan=each.plan)
-            runs.batch_s[each.trial.name].append(seconds)
-            runs.batches[each.trial.name].append(images)
-            yield each.trial.name
+    for index, each in interleave(trials, len(batches)):
+        seconds, images = _timed(pipeline, batches[index], plan=each.plan)
+        runs.batch_s[each.trial.name].append(seconds)
+        runs.batches[each.trial.name].append(images)
+        yield each.trial.name
 
 
 def _timed(pipeline: Pipeline, request: Request, *, plan: Plan) -> tuple[float, NDArray[np.uint8]]:

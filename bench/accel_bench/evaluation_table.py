@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from accel_bench.evaluation_summary import TrialSummary
+from accel_bench.summary import times
 
 _TEXT = ("plan", "branch", "forecast")
 _NUMBERS = ("deep", "speed-up", "PSNR dB", "SSIM", "feature dist.", "emoji-clip", "loss", "colour")
@@ -30,13 +31,12 @@ def markdown_table(summaries: Sequence[TrialSummary], title: str) -> str:
 
 
 def _cells(summary: TrialSummary) -> tuple[str, ...]:
-    speedup = summary.speedup
     return (
         summary.plan,
         _NOTHING if summary.branch is None else str(summary.branch),
         summary.forecast or _NOTHING,
         f"{summary.deep}/{summary.calls}",
-        f"{speedup.median:.2f}× [{speedup.low:.2f} – {speedup.high:.2f}]",
+        times(summary.speedup),
         "same" if summary.psnr is None else f"{summary.psnr:.2f}",
         f"{summary.ssim:.4f}",
         f"{summary.feature_distance:.4f}",

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import TypeVar
 
 from accel_bench.environment import Environment, peak_rss_bytes
 from accel_bench.record import BundleFacts, Config, PlanRun, RunRecord
@@ -13,6 +14,8 @@ from accel_runtime.bundle import Bundle
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline, Request
 from accel_runtime.plan import Plan
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +72,17 @@ def measure(
         warm = _sample(pipeline, spans, request=request, plan=candidate.warm_up)
         measurement.warm_up_s[candidate.name] = warm.image_s
         yield f"warm-up {candidate.name}"
+    for _, candidate in interleave(candidates, rounds):
+        sample = _sample(pipeline, spans, request=request, plan=candidate.plan)
+        measurement.samples[candidate.name].append(sample)
+        yield candidate.name
+
+
+def interleave(items: Sequence[Item], rounds: int) -> Iterator[tuple[int, Item]]:
+    """Yield every item once a round, with the round's number; the order turns by one from round to round."""
     for round_ in range(rounds):
-        turn = round_ % len(candidates)
-        for candidate in (*candidates[turn:], *candidates[:turn]):
-            sample = _sample(pipeline, spans, request=request, plan=candidate.plan)
-            measurement.samples[candidate.name].append(sample)
-            yield candidate.name
+        turn = round_ % len(items)
+        yield from ((round_, item) for item in (*items[turn:], *items[:turn]))
 
 
 def _sample(pipeline: Pipeline, spans: Spans, *, request: Request, plan: Plan) -> Sample:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
+
 from accel_runtime.errors import InputError
 
 
@@ -21,6 +23,16 @@ def check_outputs(paths: Sequence[Path], *, force: bool) -> None:
             raise InputError(f"{path}: exists already: choose another name, or replace it with --force")
         if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
             raise InputError(f"{path}: the folder {path.parent} does not exist or cannot be written")
+
+
+def write_record(path: Path, record: msgspec.Struct) -> None:
+    """Write a record as indented JSON, aside and renamed.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    raw = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+    write_aside(path, lambda file: file.write(raw))
 
 
 def write_aside(path: Path, write: Callable[[BinaryIO], object]) -> None:

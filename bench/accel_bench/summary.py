@@ -24,6 +24,11 @@ class Spread(msgspec.Struct, frozen=True):
         return cls(median=median(values), low=min(values), high=max(values), samples=len(values))
 
 
+def times(spread: Spread) -> str:
+    """A spread of speed-ups as text."""
+    return f"{spread.median:.2f}× [{spread.low:.2f} – {spread.high:.2f}]"
+
+
 class GraphSummary(msgspec.Struct, frozen=True):
     """One graph over all plans and rounds.
 

@@ -9,22 +9,18 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.command import accel, assert_refused
 
 from accel_bench.evaluation_record import EvaluationRecord
 
 TINY = ("--steps", "2", "--prompts", "2", "--batch", "1", "--plans", "every:1,every:2", "--forecasts", "hold")
 
 
-def accel(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "accel_bench", "evaluate", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
-
-
 def test_evaluate_keeps_every_raw_score_and_prints_what_follows_from_them(
     bundle_folder: Path, data_folder: Path, tmp_path: Path
 ) -> None:
     outputs = ("--json", "-o", "record.json", "--grid", "grids")
-    done = accel(bundle_folder, "--data", data_folder, *TINY, *outputs, cwd=tmp_path)
+    done = accel("evaluate", bundle_folder, "--data", data_folder, *TINY, *outputs, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     record = msgspec.json.decode((tmp_path / "record.json").read_bytes(), type=EvaluationRecord)
     shown = json.loads(done.stdout)
@@ -52,7 +48,7 @@ def test_evaluate_prints_a_table_that_says_when_it_means_nothing(
     bundle = Path(shutil.copytree(bundle_folder, tmp_path / "bundle"))
     manifest = (bundle / "accel.json").read_text()
     (bundle / "accel.json").write_text(manifest.replace('"weights": "trained"', '"weights": "random"'))
-    done = accel("bundle", "--data", data_folder, *TINY, "--branches", "1", "--markdown", cwd=tmp_path)
+    done = accel("evaluate", "bundle", "--data", data_folder, *TINY, "--branches", "1", "--markdown", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
 
@@ -92,13 +88,9 @@ def test_an_evaluation_that_cannot_be_done_is_refused_in_one_line(
     (tmp_path / "here.json").write_text("precious")
     (tmp_path / "half").mkdir()
     shutil.copy(data_folder / "captions.json", tmp_path / "half")
-    done = accel(bundle_folder, "--data", data_folder, *TINY, *arguments, cwd=tmp_path)
+    done = accel("evaluate", bundle_folder, "--data", data_folder, *TINY, *arguments, cwd=tmp_path)
 
-    assert done.returncode == 2
-    assert done.stdout == ""
-    (line,) = done.stderr.strip().splitlines()
-    assert line.startswith("accel: ")
-    assert message in line
+    assert_refused(done, message, code=2)
     assert sorted(os.listdir(tmp_path)) == ["half", "here.json"]
     assert (tmp_path / "here.json").read_text() == "precious"
 
@@ -124,4 +116,4 @@ def test_it_explains_itself_without_torch(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
-    assert "Usage:" in accel("--help", cwd=tmp_path).stdout
+    assert "Usage:" in accel("evaluate", "--help", cwd=tmp_path).stdout

@@ -14,7 +14,7 @@ from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from accel_bench.quality.features import Lite0Features
+from accel_bench.quality.features import Lite0Features, to_tensor
 from accel_training.compose import Pool
 from accel_training.loop import Draws, Recipe, train
 
@@ -76,11 +76,6 @@ def _crops(images: NDArray[np.uint8], count: int, *, rng: np.random.Generator) -
     corners = rng.integers(side - _CROP, size=(count, 2), endpoint=True)
     crops = [images[i, y : y + _CROP, x : x + _CROP] for i, (y, x) in zip(chosen, corners, strict=True)]
     return to_tensor(np.stack(crops))
-
-
-def to_tensor(images: NDArray[np.uint8]) -> Tensor:
-    """Return pictures as the autoencoder takes them. Shape: [N, H, W, 3] to [N, 3, H, W], in [-1, 1]."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
 @torch.no_grad()

@@ -100,7 +100,8 @@ def train_diffusion(
         noise = torch.randn(clean.shape, generator=draws.torch)
         timesteps = torch.randint(schedule.config.num_train_timesteps, (len(clean),), generator=draws.torch)
         noisy = schedule.add_noise(clean, noise, timesteps)
-        weights = compute_snr(schedule, timesteps).clamp(max=_MAX_SNR) / compute_snr(schedule, timesteps)
+        snr = compute_snr(schedule, timesteps)  # [B]
+        weights = snr.clamp(max=_MAX_SNR) / snr
         predicted = model(noisy.to(device), timesteps.to(device), token_ids.to(device))
         errors = (predicted - noise.to(device)).square().mean(dim=(1, 2, 3))  # [B]
         value: Tensor = (weights.to(device) * errors).mean()

@@ -43,7 +43,6 @@ def draw_gallery(folder: Path, file: Path, *, seed: int) -> Iterator[tuple[int, 
         cells.append(_cell(pipeline.generate(request, plan).images[0], caption.caption))
         yield index, float("nan")
     rows = [np.concatenate(cells[i : i + _COLUMNS], axis=1) for i in range(0, len(cells), _COLUMNS)]
-    file.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.concatenate(rows)).save(file, optimize=True)
 
 

@@ -1,6 +1,5 @@
 """From a training folder to the files that the packages bring."""
 
-import json
 import shutil
 from collections.abc import Container, Iterable
 from pathlib import Path
@@ -10,6 +9,8 @@ import msgspec
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel
 
+from accel_exporter.layout import write_component_config
+from accel_exporter.sources.jsonfile import read_object
 from accel_training.captions import COLOUR_NAMES, full_caption, held_out
 from accel_training.pictures import Picture
 
@@ -27,15 +28,9 @@ def ship_pipeline(folder: Path, target: Path) -> None:
     for part, model_class in _PARTS.items():
         model: Any = model_class.from_pretrained(folder / part)
         model.half().save_pretrained(target / part, variant=_VARIANT)
-        _forget_origin(target / part / "config.json")
+        # Without where it was loaded from: a path of the machine that trained it.
+        write_component_config(target, part, config=read_object(target / part, "config.json"))
     shutil.copytree(folder / "tokenizer", target / "tokenizer", dirs_exist_ok=True)
-
-
-def _forget_origin(config: Path) -> None:
-    """Drop where the weights were loaded from: a path of the machine that trained them."""
-    document = json.loads(config.read_text("utf-8"))
-    document.pop("_name_or_path", None)
-    config.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", "utf-8")
 
 
 def ship_captions(pictures: tuple[Picture, ...], file: Path, *, seed: int, labels: Container[str]) -> None:

@@ -36,13 +36,11 @@ class DiffusionRound:
 
     Attributes:
         recipe: How long and how fast.
-        per_pair: Pictures of every object on every colour.
         labels: Which objects; none means all.
         placement: Where they lie.
     """
 
     recipe: Recipe
-    per_pair: int
     labels: frozenset[str] | None
     placement: Placement
 
@@ -53,8 +51,8 @@ AUTOENCODER: Final = (
 )
 # Words, colours and shapes from everything first; then fewer objects, always in the middle, until they are sharp.
 DIFFUSION: Final = (
-    DiffusionRound(Recipe(steps=2250, batch=32, rate=1e-3, seed=SEED), PER_PAIR, None, ANYWHERE),
-    DiffusionRound(Recipe(steps=3400, batch=32, rate=1e-3, seed=SEED + 1), PER_PAIR, OBJECTS, CENTRED),
+    DiffusionRound(Recipe(steps=2250, batch=32, rate=1e-3, seed=SEED), None, ANYWHERE),
+    DiffusionRound(Recipe(steps=3400, batch=32, rate=1e-3, seed=SEED + 1), OBJECTS, CENTRED),
 )
 SCORER: Final = Recipe(steps=700, batch=128, rate=1e-3, decay=0.99, seed=SEED)
 
@@ -141,7 +139,7 @@ class Workshop:
 
     def _captioned_latents(self, round_: DiffusionRound, tokenizer: CLIPTokenizer, file: Path) -> CaptionedLatents:
         """Encode the round's pictures once; the latents are kept in ``file``, because encoding takes minutes."""
-        pool = make_pool(self.pictures, round_.per_pair, seed=SEED, labels=round_.labels, placement=round_.placement)
+        pool = make_pool(self.pictures, PER_PAIR, seed=SEED, labels=round_.labels, placement=round_.placement)
         if not file.exists():
             vae = AutoencoderKL.from_pretrained(self.folder / "vae").to(self.device)
             mean, std = encode_pool(vae, pool, device=self.device)

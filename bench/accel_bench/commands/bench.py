@@ -3,17 +3,17 @@
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.table import Table
 
 from accel_bench.console import note, print_json, print_line, print_table, progress_bar
+from accel_bench.doubts import machine, run_doubts
 from accel_bench.environment import read_environment
 from accel_bench.measure import Candidate, Measurement, make_record, measure
-from accel_bench.outputs import check_outputs, write_aside
+from accel_bench.outputs import check_outputs, write_record
 from accel_bench.record import Config, RunRecord
 from accel_bench.spans import Spans, TimedBackend
-from accel_bench.summary import DEEP, Spread, Summary, summarise
+from accel_bench.summary import DEEP, Summary, summarise, times
 from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.forecast import Forecast
 from accel_runtime.pipeline import Pipeline, Request, open_bundle
@@ -93,8 +93,7 @@ def _config(pipeline: Pipeline, request: Request, full: Candidate, *, guidance: 
 def _finish(record: RunRecord, *, output: Path | None, as_json: bool) -> None:
     summary = summarise(record)
     if output is not None:
-        raw = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
-        write_aside(output, lambda file: file.write(raw))
+        write_record(output, record)
     if as_json:
         print_json({"record": record, "summary": summary})
     else:
@@ -104,11 +103,10 @@ def _finish(record: RunRecord, *, output: Path | None, as_json: bool) -> None:
 
 
 def _print(record: RunRecord, summary: Summary) -> None:
-    config, backend = record.config, record.backend
+    config = record.config
     print_line(
         f"{record.bundle.source} {config.width}×{config.height}, batch {config.batch}, {config.scheduler} "
-        f"{config.steps} steps, guidance {config.guidance:g}, {backend.backend} {backend.version} "
-        f"{backend.provider}, {record.environment.cpu}, {record.environment.cores} cores"
+        f"{config.steps} steps, guidance {config.guidance:g}, {machine(record.backend, record.environment)}"
     )
     print_table(_graph_table(record, summary))
     print_table(_plan_table(summary))
@@ -144,7 +142,7 @@ def _plan_table(summary: Summary) -> Table:
             plan.name,
             f"{plan.deep}/{plan.calls}",
             f"{plan.image_s.median:.3f}",
-            _times(plan.speedup),
+            times(plan.speedup),
             f"{plan.unet_speedup.median:.2f}×",
             f"{plan.unet_ceiling:.2f}×",
             f"{plan.overhead_us:.0f} µs, {plan.overhead_of_deep:.2%}",
@@ -152,17 +150,9 @@ def _plan_table(summary: Summary) -> Table:
     return table
 
 
-def _times(spread: Spread) -> str:
-    return f"{spread.median:.2f}× [{spread.low:.2f} – {spread.high:.2f}]"
-
-
 def _doubts(record: RunRecord) -> list[str]:
     """Reasons not to trust the numbers; a later version makes them typed values in the record."""
     doubts = []
     if record.bundle.weights == "random":
         doubts.append("random weights: timings are real, images mean nothing")
-    if record.environment.load_average > 0.5:
-        doubts.append(f"other load on the machine before the run: load average {record.environment.load_average:.1f}")
-    if record.config.rounds < 3:
-        doubts.append(f"only {record.config.rounds} rounds: a spread needs at least 3")
-    return doubts
+    return doubts + run_doubts(record.environment, record.config.rounds, unit="rounds")

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from accel_bench.console import note, print_json, print_line, print_table, progress_bar
+from accel_bench.doubts import machine, run_doubts
 from accel_bench.environment import read_environment
 from accel_bench.evaluate import Runs, make_evaluation, run_batches, score_trials
 from accel_bench.evaluation_record import EvaluationRecord
@@ -15,7 +15,7 @@ from accel_bench.evaluation_summary import summarise_evaluation
 from accel_bench.evaluation_table import markdown_table, terminal_table
 from accel_bench.extras import quality_extra
 from accel_bench.grid import grid_paths, write_grid
-from accel_bench.outputs import check_outputs, write_aside
+from accel_bench.outputs import check_outputs, write_record
 from accel_bench.quality.captions import Caption, evaluation_captions
 from accel_bench.trials import Prepared, Settings, parse_trials, prepare, split
 from accel_runtime.backends import OnnxRuntimeBackend
@@ -62,8 +62,7 @@ def evaluate(
         rows = {each.trial.name: runs.batches[each.trial.name][index] for each in prepared}
         write_grid(path, rows, captions=batches[index].prompts)
     if output is not None:
-        raw = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
-        write_aside(output, lambda file: file.write(raw))
+        write_record(output, record)
     _print(record, as_json=as_json, as_markdown=as_markdown)
 
 
@@ -114,18 +113,18 @@ def _print(record: EvaluationRecord, *, as_json: bool, as_markdown: bool) -> Non
 
 def _heading(record: EvaluationRecord) -> str:
     """What the numbers are of; stands with the table, also where the notes on stderr are cut off."""
-    config, backend = record.config, record.backend
+    config = record.config
     meaning = "RANDOM WEIGHTS, all scores are meaningless: " if record.bundle.weights == "random" else ""
     return (
         f"{meaning}{record.bundle.source} {config.width}×{config.height}, {len(record.captions)} prompts by "
-        f"{config.batch}, {config.scheduler} {config.steps} steps, guidance {config.guidance:g}, {backend.backend} "
-        f"{backend.version} {backend.provider}, {record.environment.cpu}, {record.environment.cores} cores"
+        f"{config.batch}, {config.scheduler} {config.steps} steps, guidance {config.guidance:g}, "
+        f"{machine(record.backend, record.environment)}"
     )
 
 
 def _doubts(record: EvaluationRecord) -> list[str]:
     """Reasons not to trust the numbers; a later version makes them typed values in the record."""
-    config, batches = record.config, len(record.trials[0].batch_s)
+    config = record.config
     doubts = []
     if record.bundle.weights == "random":
         doubts.append("random weights: timings are real, images and scores mean nothing")
@@ -133,8 +132,4 @@ def _doubts(record: EvaluationRecord) -> list[str]:
         doubts.append(f"emoji-clip knows 64×64 pixels: pictures of {config.width}×{config.height} were scaled for it")
     if record.cut_captions:
         doubts.append(f"{record.cut_captions} captions did not fit the text encoder and lost their end")
-    if record.environment.load_average > 0.5:
-        doubts.append(f"other load on the machine before the run: load average {record.environment.load_average:.1f}")
-    if batches < 3:
-        doubts.append(f"only {batches} batches: a spread needs at least 3")
-    return doubts
+    return doubts + run_doubts(record.environment, len(record.trials[0].batch_s), unit="batches")

@@ -81,7 +81,7 @@ def feature_distances(
     if images.shape != references.shape:
         raise ValueError(f"expected references of shape {images.shape}, got {references.shape}")
     parts = [
-        _distances(network, _to_tensor(images[start : start + _BATCH]), _to_tensor(references[start : start + _BATCH]))
+        _distances(network, to_tensor(images[start : start + _BATCH]), to_tensor(references[start : start + _BATCH]))
         for start in range(0, len(images), _BATCH)
     ]
     return np.concatenate(parts)
@@ -97,6 +97,6 @@ def _distances(network: Lite0Features, images: Tensor, references: Tensor) -> ND
     return found
 
 
-def _to_tensor(images: NDArray[np.uint8]) -> Tensor:
-    """Return pictures as the network takes them. Shape: [B, H, W, 3] to [B, 3, H, W], in [-1, 1]."""
+def to_tensor(images: NDArray[np.uint8]) -> Tensor:
+    """Return pictures as networks take them. Shape: [B, H, W, 3] to [B, 3, H, W], in [-1, 1]."""
     return torch.from_numpy(images.copy()).permute(0, 3, 1, 2).float() / 127.5 - 1.0

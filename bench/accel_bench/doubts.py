@@ -1,0 +1,20 @@
+"""What every record's table says of the machine, and of how far to trust its times."""
+
+from accel_bench.environment import Environment
+from accel_runtime.backends import BackendDescription
+
+
+def machine(backend: BackendDescription, environment: Environment) -> str:
+    """What ran, and on what, for a heading."""
+    runs = f"{backend.backend} {backend.version} {backend.provider}"
+    return f"{runs}, {environment.cpu}, {environment.cores} cores"
+
+
+def run_doubts(environment: Environment, samples: int, *, unit: str) -> list[str]:
+    """Reasons not to trust a spread of times: other load, or too few samples, called ``unit``."""
+    doubts = []
+    if environment.load_average > 0.5:
+        doubts.append(f"other load on the machine before the run: load average {environment.load_average:.1f}")
+    if samples < 3:
+        doubts.append(f"only {samples} {unit}: a spread needs at least 3")
+    return doubts
