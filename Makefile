@@ -7,7 +7,7 @@ READY_TO_TEST := $(VENV)/.ready-to-test
 INSTALL := -m pip install --quiet --constraint constraints.txt
 DEMO := build/demo
 
-.PHONY: demo test lint types wheel-test train ci clean
+.PHONY: demo test lint types wheel-test train parity ci clean
 
 demo: $(READY)
 	@mkdir -p $(DEMO)
@@ -34,6 +34,9 @@ wheel-test: $(READY)
 
 train: $(READY_TO_TEST)
 	$(BIN)/python -m accel_training
+
+parity: $(READY_TO_TEST)
+	$(BIN)/python -m tests.parity docs/parity.md
 
 ci: lint types test wheel-test
 

@@ -15,8 +15,9 @@ from accel_bench.evaluation_record import EvaluationConfig, EvaluationRecord, Sc
 from accel_bench.measure import bundle_facts, interleave
 from accel_bench.quality.captions import Caption
 from accel_bench.trials import BASELINE, Prepared, Settings
-from accel_runtime.pipeline import Pipeline, Request
+from accel_runtime.pipeline import Pipeline
 from accel_runtime.plan import Plan
+from accel_runtime.request import Request
 
 if TYPE_CHECKING:
     from accel_bench.quality.scorers import Scorers  # brings torch, which only scoring needs

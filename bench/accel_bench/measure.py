@@ -12,8 +12,9 @@ from accel_bench.record import BundleFacts, Config, PlanRun, RunRecord
 from accel_bench.spans import Span, Spans
 from accel_runtime.bundle import Bundle
 from accel_runtime.errors import InputError
-from accel_runtime.pipeline import Pipeline, Request
+from accel_runtime.pipeline import Pipeline
 from accel_runtime.plan import Plan
+from accel_runtime.request import Request
 
 Item = TypeVar("Item")
 

@@ -7,8 +7,9 @@ from itertools import product
 
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
-from accel_runtime.pipeline import Pipeline, Request
+from accel_runtime.pipeline import Pipeline
 from accel_runtime.plan import Plan
+from accel_runtime.request import Request
 
 
 @dataclass(frozen=True, slots=True)

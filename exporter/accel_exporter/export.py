@@ -9,7 +9,7 @@ from typing import Any
 
 from accel_exporter import graphs, layout
 from accel_exporter.options import ExportOptions, choose_branches
-from accel_exporter.schedules import SCHEDULERS, compile_all
+from accel_exporter.schedules import SCHEDULERS, compile_all, short_name, travelling
 from accel_exporter.sizes import ModelSizes
 from accel_exporter.sources import Source
 from accel_exporter.staging import staged_folder
@@ -28,7 +28,7 @@ from accel_runtime.manifest import (
     TextSpec,
     encode_manifest,
 )
-from accel_runtime.schedule import SCHEDULE_SUFFIX, write_schedules
+from accel_runtime.schedule_file import SCHEDULE_SUFFIX, write_schedules
 
 _STAMPED_PACKAGES = (
     "accel-sd",
@@ -121,7 +121,7 @@ class _Export:
         (self._folder / "schedules").mkdir()
         asked = self._options.schedulers
         files = {}
-        for name in asked or SCHEDULERS:
+        for name in map(short_name, asked or travelling(self._source.scheduler_config)):
             try:
                 files[name] = self._compile(name)
             except ExportError:

@@ -5,8 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tokenizers import Tokenizer
 from transformers import CLIPTokenizer
 
+from accel_exporter.tokenizer_table import tokenizer_table
+from accel_runtime.arrays import encode_arrays
+from accel_runtime.errors import ExportError
 from accel_runtime.manifest import TextSpec
 
 
@@ -42,9 +46,21 @@ def write_tokenizer(folder: Path, tokenizer: CLIPTokenizer) -> TextSpec:
     _write_older_form(folder / "tokenizer")
     return TextSpec(
         tokenizer="tokenizer/tokenizer.json",
+        table=_write_table(folder),
         max_length=int(tokenizer.model_max_length),
         pad_id=int(tokenizer.pad_token_id),
     )
+
+
+def _write_table(folder: Path) -> str | None:
+    """`tokenizer/table.safetensors`; None for a tokenizer that is not CLIP's, which only a library can run."""
+    file = "tokenizer/table.safetensors"
+    try:
+        arrays, metadata = tokenizer_table(Tokenizer.from_file(str(folder / "tokenizer/tokenizer.json")))
+    except ExportError:
+        return None
+    (folder / file).write_bytes(encode_arrays(arrays, metadata))
+    return file
 
 
 def _write_older_form(folder: Path) -> None:

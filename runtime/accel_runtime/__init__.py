@@ -19,8 +19,9 @@ from accel_runtime.errors import (
 from accel_runtime.forecast import Forecast
 from accel_runtime.loop import Step
 from accel_runtime.manifest import Manifest
-from accel_runtime.pipeline import Pipeline, Request, Result, open_bundle
+from accel_runtime.pipeline import Pipeline, open_bundle
 from accel_runtime.plan import Deep, Plan, Shallow, make_plan
+from accel_runtime.request import Request, Result
 from accel_runtime.schedule import ScheduleTable
 
 __all__ = [

@@ -103,9 +103,17 @@ class ModelSpec(_Strict, frozen=True):
 
 
 class TextSpec(_Strict, frozen=True):
-    """How a prompt becomes ids: the tokenizer's file and its padding."""
+    """How a prompt becomes ids.
+
+    Attributes:
+        tokenizer: What the `tokenizers` library reads.
+        table: The same for a reader without libraries (docs/tokenizer-table.md); None where it is not CLIP's.
+        max_length: Ids of a prompt, begin and end included.
+        pad_id: What fills up the rest.
+    """
 
     tokenizer: str
+    table: str | None
     max_length: Positive
     pad_id: Count
 
@@ -167,6 +175,7 @@ class Manifest(_Strict, frozen=True):
             *((f"graphs.{name}.file", graph.file) for name, graph in self.graphs.items()),
             *((f"schedules.files.{name}", path) for name, path in self.schedules.files.items()),
             ("text.tokenizer", self.text.tokenizer),
+            *([("text.table", self.text.table)] if self.text.table else []),
         )
 
     def _check_branch(self, k: str) -> None:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from accel_runtime.errors import InputError
 
 Noise = npt.NDArray[np.float32]
+HalfNoise = npt.NDArray[np.float16]
 
 _BLOCK = 16
 _LOWEST_SEED, _HIGHEST_SEED = -(2**63), 2**64 - 1
@@ -50,12 +51,22 @@ class TorchGenerator:
             shape: Of the array; what is drawn depends on its number of elements only.
         """
         count = math.prod(shape)
-        values = self._blocks(count) if count >= _BLOCK else self._pairs(count)
+        values = self._blocks(count, unused=count % _BLOCK) if count >= _BLOCK else self._pairs(count)
         return values.reshape(tuple(shape))
 
-    def _blocks(self, count: int) -> Noise:
-        uniforms = self._uniforms(count)
+    def normal_half(self, shape: Sequence[int]) -> HalfNoise:
+        """The next ``torch.randn(shape, generator=self, dtype=torch.float16)``.
+
+        The same numbers rounded, but for one in 10,000, where our float32 misses torch's by a bit. Only where the size
+        is no multiple of 16 does the stream differ: torch draws no words there that it will not use.
+        """
+        count = math.prod(shape)
+        values = self._blocks(count, unused=0) if count >= _BLOCK else self._pairs(count)
+        return values.reshape(tuple(shape)).astype(np.float16)
+
+    def _blocks(self, count: int, *, unused: int) -> Noise:
         whole = count - count % _BLOCK
+        uniforms = self._uniforms(whole + unused)
         values = np.empty(count, np.float32)
         values[:whole] = _box_muller(uniforms[:whole])
         if whole != count:

@@ -51,14 +51,23 @@ Call = Deep | Shallow
 class Plan(msgspec.Struct, frozen=True):
     """One entry of `calls` for each row of the schedule.
 
+    Attributes:
+        schedule: The compiled schedule.
+        calls: What to run at each of its rows.
+        guidance_rescale: As in diffusers: how far a guided image's deviation is brought back to that of the prompt
+            alone (arXiv:2305.08891, section 3.4); 0 leaves it.
+
     Raises:
         InputError: The calls cannot be run as given.
     """
 
     schedule: ScheduleTable
     calls: tuple[Call, ...]
+    guidance_rescale: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.guidance_rescale <= 1:
+            raise InputError(f"plan: guidance rescale: expected 0 to 1, got {self.guidance_rescale}")
         if len(self.calls) != len(self.schedule.rows):
             raise InputError(f"plan: {len(self.schedule.rows)} calls in the schedule, but {len(self.calls)} planned")
         past: list[Deep] = []
@@ -111,6 +120,7 @@ def make_plan(
     branch: int = 0,
     forecast: Forecast = Forecast.HOLD,
     guidance: float | Sequence[float] = 7.5,
+    guidance_rescale: float = 0.0,
 ) -> Plan:
     """A plan that is deep at ``deep_calls`` and shallow on one branch everywhere else.
 
@@ -119,7 +129,8 @@ def make_plan(
         deep_calls: Numbers of the deep calls, counted from 0.
         branch: Where the shallow calls cut the UNet.
         forecast: How the feature of a shallow call is made.
-        guidance: One scale for all calls, or one per call.
+        guidance: One scale for all calls, or one per call; see `guidance_window`.
+        guidance_rescale: See `Plan`.
     """
     total = len(schedule.rows)
     deep = sorted(set(deep_calls))
@@ -136,7 +147,22 @@ def make_plan(
             else Shallow(guidance=scales[k], branch=branch, forecast=forecast_weights(forecast, k, deep_calls=deep))
             for k in range(total)
         ),
+        guidance_rescale=guidance_rescale,
     )
+
+
+def guidance_window(scale: float, first: int, *, last: int, calls: int) -> tuple[float, ...]:
+    """Guidance for calls ``first`` to ``last`` alone; the others run without negative prompt, at half the cost.
+
+    Raises:
+        InputError: There are no such calls.
+
+    >>> guidance_window(3.0, 0, last=1, calls=4)
+    (3.0, 3.0, 1.0, 1.0)
+    """
+    if not 0 <= first <= last < calls:
+        raise InputError(f"guided calls: expected first and last of 0 to {calls - 1}, got {first} to {last}")
+    return tuple(scale if first <= call <= last else 1.0 for call in range(calls))
 
 
 def parse_deep_calls(text: str, calls: int) -> tuple[int, ...]:

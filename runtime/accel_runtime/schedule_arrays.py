@@ -2,7 +2,7 @@
 
 Malformed means: a key too many or missing, a wrong type or shape, a number that is not finite, a
 table that points outside the rows, or a row that weighs history which does not exist yet. The
-layout is documented in `accel_runtime.schedule`.
+layout is documented in `accel_runtime.schedule_file`.
 """
 
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ from safetensors import SafetensorError, safe_open
 from accel_runtime.errors import BundleError
 
 SCHEDULE_FORMAT = "accel-schedules"
-SCHEDULE_VERSION = "1"
+SCHEDULE_VERSION = "2"
 
 Arrays = Mapping[str, npt.NDArray[np.float64] | npt.NDArray[np.int64]]
 
 # dtype and shape of every key: T tables, R rows, at most X latents and E model outputs a row
 LAYOUT: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "tables": ("int64", ("T", 6)),
-    "scales": ("float64", ("T", 3)),
+    "init_noise_sigma": ("float64", ("T",)),
     "timestep": ("float64", ("R",)),
     "input_scale": ("float64", ("R",)),
     "a": ("float64", ("R", "X")),
@@ -30,12 +30,14 @@ LAYOUT: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "c": ("float64", ("R",)),
     "draws": ("int64", ("R",)),
     "shallow_ok": ("int64", ("R",)),
+    "add_noise": ("float64", ("R", 2)),
 }
-_MAY_BE_NAN = {"scales"}
+_MAY_BE_NAN = {"add_noise"}
+_METADATA = {"scheduler": "a name", "order": "a number", "memoryless": "yes or no"}
 
 
-def load_arrays(path: Path) -> tuple[str, Arrays]:
-    """The scheduler's short name and the checked arrays of the file at ``path``.
+def load_arrays(path: Path) -> tuple[Mapping[str, str], Arrays]:
+    """The metadata and the checked arrays of the file at ``path``.
 
     Raises:
         BundleError: The file is missing or malformed; names file and key.
@@ -49,27 +51,27 @@ def load_arrays(path: Path) -> tuple[str, Arrays]:
     for key, value in {"format": SCHEDULE_FORMAT, "version": SCHEDULE_VERSION}.items():
         if metadata.get(key) != value:
             raise BundleError(f"{path}: {key}: expected {value!r}, got {metadata.get(key)!r}")
-    if "scheduler" not in metadata:
-        raise BundleError(f"{path}: scheduler: missing from the metadata")
+    _check_metadata(path, metadata)
     _check_layout(path, arrays)
     _check_tables(path, arrays)
-    return metadata["scheduler"], arrays
+    return metadata, arrays
 
 
-def step_ranges(tables: npt.NDArray[np.int64], begin: int) -> str:
-    """The step counts of the tables that start at ``begin``, in words: ``1-14, 16-100 steps``."""
-    steps = np.unique(tables[tables[:, 1] == begin, 0])
-    if not steps.size:
-        return f"no table from {begin}"
-    runs = np.split(steps, np.flatnonzero(np.diff(steps) > 1) + 1)
-    return ", ".join(str(run[0]) if run.size == 1 else f"{run[0]}-{run[-1]}" for run in runs) + " steps"
+def _check_metadata(path: Path, metadata: Mapping[str, str]) -> None:
+    for key, meaning in _METADATA.items():
+        value = metadata.get(key, "")
+        sound = {"order": value.isdecimal() and value != "0", "memoryless": value in ("yes", "no")}.get(
+            key, bool(value)
+        )
+        if not sound:
+            raise BundleError(f"{path}: {key}: expected {meaning} in the metadata, got {value!r}")
 
 
 def _check_layout(path: Path, arrays: Arrays) -> None:
     missing, unknown = sorted(LAYOUT.keys() - arrays.keys()), sorted(arrays.keys() - LAYOUT.keys())
     if missing or unknown:
         raise BundleError(f"{path}: {', '.join(missing + unknown)}: missing {missing}, unknown {unknown}")
-    sizes: dict[str | int, int] = {6: 6, 3: 3}
+    sizes: dict[str | int, int] = {6: 6, 2: 2}
     for key, (dtype, shape) in LAYOUT.items():
         array = arrays[key]
         same_rank = array.ndim == len(shape)

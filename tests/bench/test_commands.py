@@ -1,6 +1,7 @@
 """The commands as a user meets them: what is printed, what is written."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from accel_bench.record import RunRecord
+from accel_runtime import open_bundle
 
 
 def accel(*arguments: str | Path, cwd: Path) -> str:
@@ -72,6 +74,87 @@ def test_generate_json_is_one_document_and_every_image_can_be_made_again_alone(
     assert shown["seeds"] == [0, 1, 2, 3]
     assert shown["backend"]["provider"] == "CPUExecutionProvider"
     assert np.abs(last - alone).max() <= 1
+
+
+def test_a_picture_may_start_from_another_and_is_changed_as_much_as_asked(bundle_folder: Path, tmp_path: Path) -> None:
+    start = np.random.default_rng(0).integers(0, 256, (33, 22, 3), dtype=np.uint8)
+    Image.fromarray(start).save(tmp_path / "start.png")
+    for strength in ("0.2", "0.9"):
+        options = ("--image", "start.png", "--strength", strength, "--steps", "10", "--json")
+        shown = json.loads(accel("generate", bundle_folder, "a cat", *options, "-o", f"{strength}.png", cwd=tmp_path))
+        assert shown["calls"] == int(10 * float(strength)) + (shown["scheduler"] == "pndm")
+
+    with Image.open(tmp_path / "0.2.png") as image:
+        assert image.size == (20, 32)  # multiples of 4
+    assert (tmp_path / "0.2.png").read_bytes() != (tmp_path / "0.9.png").read_bytes()
+
+
+def test_calls_outside_the_guided_ones_run_half_the_batch(bundle_folder: Path, tmp_path: Path) -> None:
+    for window in ("0-5", "0-2"):
+        options = ("--steps", "6", "--scheduler", "ddim", "--guided-calls", window, "--latents-out", f"{window}.npy")
+        accel("generate", bundle_folder, "a cat", *options, "-o", f"{window}.png", cwd=tmp_path)
+    accel(
+        "generate",
+        bundle_folder,
+        "a cat",
+        *("--steps", "6", "--scheduler", "ddim", "--latents-out", "all.npy", "-o", "all.png"),
+        cwd=tmp_path,
+    )
+
+    assert np.array_equal(np.load(tmp_path / "0-5.npy"), np.load(tmp_path / "all.npy"))
+    assert not np.allclose(np.load(tmp_path / "0-2.npy"), np.load(tmp_path / "all.npy"))
+
+
+def test_a_too_long_prompt_is_cut_and_the_cut_is_shown(bundle_folder: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "accel_bench", "generate", str(bundle_folder), "a prompt of far too many words"]
+    done = subprocess.run([*command, "--steps", "2"], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0
+    assert "this end of it is not used: " in done.stderr
+    assert (tmp_path / "image.png").exists()
+
+
+def test_schedulers_lists_what_is_in_a_bundle_and_what_can_be_compiled(bundle_folder: Path, tmp_path: Path) -> None:
+    held = json.loads(accel("schedulers", bundle_folder, "--json", cwd=tmp_path))
+    facts = {each["name"]: each for each in held["schedulers"]}
+    known = json.loads(accel("schedulers", "--json", cwd=tmp_path))["schedulers"]
+
+    assert held["default"] in facts
+    assert (facts["heun"]["calls_of_20"], facts["pndm"]["calls_of_20"]) == (39, 21)
+    assert (facts["euler_a"]["draws_noise"], facts["euler"]["draws_noise"]) == (True, False)
+    assert (facts["ddim"]["memoryless"], facts["dpmpp_2m"]["memoryless"]) == (True, False)
+    assert facts["dpmpp_3m_sde"]["history"] == [3, 3]
+    assert facts.keys() < known.keys()
+    for name in facts:
+        assert name in accel("schedulers", bundle_folder, cwd=tmp_path)
+
+
+def test_a_schedule_that_the_bundle_lacks_is_compiled_for_the_run_and_added_on_request(
+    bundle_folder: Path, tmp_path: Path
+) -> None:
+    bundle = Path(shutil.copytree(bundle_folder, tmp_path / "bundle"))
+    options = ("--steps", "23", "--scheduler", "KDPM2DiscreteScheduler", "--json")
+    before = json.loads(accel("generate", bundle, "a cat", *options, "-o", "a.png", cwd=tmp_path))
+    added = json.loads(accel("schedules", "add", bundle, "kdpm2", "--steps", "7,23", "--json", cwd=tmp_path))
+    after = json.loads(accel("generate", bundle, "a cat", *options, "-o", "b.png", cwd=tmp_path))
+
+    assert added["added"] == [{"steps": 7, "begin": 0, "calls": 13}, {"steps": 23, "begin": 0, "calls": 45}]
+    assert before["calls"] == after["calls"] == 45
+    assert before["bundle"] != after["bundle"]
+    before_it, after_it = (np.asarray(Image.open(tmp_path / name)) for name in ("a.png", "b.png"))
+    np.testing.assert_array_equal(before_it, after_it)
+    accel("verify", bundle, cwd=tmp_path)
+
+
+def test_adding_tables_keeps_those_that_are_there(bundle_folder: Path, tmp_path: Path) -> None:
+    bundle = Path(shutil.copytree(bundle_folder, tmp_path / "bundle"))
+    accel("schedules", "add", bundle, "dpmpp_2m", "--steps", "30", "--strength", "0.5", cwd=tmp_path)
+
+    pipeline = open_bundle(bundle)
+
+    assert pipeline.schedule(30, "dpmpp_2m", strength=0.5).begin == 15
+    assert pipeline.schedule(20, "dpmpp_2m").begin == 0
+    assert not list(bundle.rglob("*.partial"))
 
 
 def test_bench_keeps_every_raw_sample_and_prints_what_follows_from_them(bundle_folder: Path, tmp_path: Path) -> None:

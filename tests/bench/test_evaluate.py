@@ -74,13 +74,13 @@ def test_pictures_are_those_of_the_pipeline_and_differ_only_by_plan(pipeline: Pi
 
 def test_every_trial_encodes_its_prompts_anew(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[str] = []
-    original = Pipeline._encode_one
+    original = Pipeline.tokenize
 
-    def noted(self: Pipeline, text: str) -> Any:
-        encoded.append(text)
-        return original(self, text)
+    def noted(self: Pipeline, prompt: str) -> Any:
+        encoded.append(prompt)
+        return original(self, prompt)
 
-    monkeypatch.setattr(Pipeline, "_encode_one", noted)
+    monkeypatch.setattr(Pipeline, "tokenize", noted)
     trials = prepare(pipeline, [Trial("every:2")], settings=SETTINGS)
     for _ in run_batches(pipeline, trials, batches=split(("a", "b"), SETTINGS), runs=Runs()):
         pass

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tests.command import accel, assert_refused
 from tests.exporter.pipelines import write_tiny_pipeline
 
@@ -166,10 +167,10 @@ GENERATIONS: dict[str, tuple[tuple[str, ...], str]] = {
         "height: expected a positive multiple of 4 pixels, got 18",
     ),
     "negative width": (("--width", "-16"), "width: expected"),
-    "no steps": (("--steps", "0"), "1-20 steps"),
-    "more steps than compiled": (("--steps", "21"), "1-20 steps"),
+    "no steps": (("--steps", "0"), "steps: expected 1 or more, got 0"),
+    "more steps than timesteps": (("--steps", "1001", "--scheduler", "ddim"), "DDIMScheduler"),
     "steps that are no number": (("--steps", "many"), "--steps"),
-    "unknown scheduler": (("--scheduler", "magic"), "expected one of"),
+    "unknown scheduler": (("--scheduler", "magic"), "unknown scheduler 'magic'"),
     "unknown provider": (("--provider", "tpu"), "expected one of"),
     "provider of another wheel": (("--provider", "cuda"), "accel-sd[cuda]"),
     "branch not exported": (("--branch", "9", "--plan", "every:2"), "no branch 9"),
@@ -185,6 +186,15 @@ GENERATIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "latents that are not there": (("--latents-in", "nowhere.npy"), "nowhere.npy"),
     "latents of another shape": (("--latents-in", "wrong.npy"), "expected shape [1, 4, 8, 8]"),
     "pickled latents": (("--latents-in", "pickle.npy"), "pickle.npy"),
+    "strength without a picture": (("--strength", "0.5"), "--image"),
+    "a picture that is not there": (("--image", "nowhere.png"), "nowhere.png"),
+    "a picture that is none": (("--image", "here.png"), "here.png: not a picture"),
+    "strength out of range": (("--image", "start.png", "--strength", "2"), "strength"),
+    "strength that leaves no step": (("--image", "start.png", "--strength", "0.01"), "leaves none to run"),
+    "image and latents": (("--image", "start.png", "--latents-in", "wrong.npy"), "give only one"),
+    "guided calls that are none": (("--guided-calls", "5"), "such as 0-14"),
+    "guided calls beyond the last": (("--guided-calls", "0-99"), "guided calls: expected"),
+    "rescale out of range": (("--guidance-rescale", "2"), "guidance rescale"),
 }
 
 
@@ -194,23 +204,31 @@ def test_an_image_that_cannot_be_made_is_refused(bundle_folder: Path, tmp_path: 
     (tmp_path / "here.png").write_text("precious")
     np.save(tmp_path / "wrong.npy", np.zeros((1, 4, 4, 4), np.float32))
     np.save(tmp_path / "pickle.npy", np.array([{}], object), allow_pickle=True)
+    Image.new("RGB", (16, 16)).save(tmp_path / "start.png")
 
     assert_refused(accel("generate", bundle_folder, "a cat", *arguments, cwd=tmp_path), message)
-    assert sorted(os.listdir(tmp_path)) == ["here.png", "pickle.npy", "wrong.npy"]
+    assert sorted(os.listdir(tmp_path)) == ["here.png", "pickle.npy", "start.png", "wrong.npy"]
     assert (tmp_path / "here.png").read_text() == "precious"
 
 
-def test_a_prompt_that_does_not_fit_is_refused_and_says_what_would_be_cut(bundle_folder: Path, tmp_path: Path) -> None:
-    prompt = "a prompt of far too many words"
+SCHEDULES = {
+    "unknown scheduler": (("euler_z",), "unknown scheduler 'euler_z'"),
+    "no steps": (("ddim", "--steps", "0"), "expected counts of 1 to 1000"),
+    "steps that are no numbers": (("ddim", "--steps", "10-"), "expected counts of 1 to 1000"),
+    "more steps than timesteps": (("ddim", "--steps", "1000"), "DDIMScheduler"),
+    "strength out of range": (("ddim", "--steps", "20", "--strength", "1.5"), "strength"),
+}
 
-    assert_refused(accel("generate", bundle_folder, prompt, cwd=tmp_path), "would be cut: ", code=2)
 
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_that_cannot_be_added_is_refused_and_the_bundle_stays_as_it_was(
+    bundle: Path, tmp_path: Path, name: str
+) -> None:
+    arguments, message = SCHEDULES[name]
+    before = {path: path.read_bytes() for path in bundle.rglob("*.json")}
 
-def test_a_prompt_that_does_not_fit_may_be_cut_on_request(bundle_folder: Path, tmp_path: Path) -> None:
-    done = accel("generate", bundle_folder, "a prompt of far too many words", "--truncate", cwd=tmp_path)
-
-    assert done.returncode == 0
-    assert "this would be cut" in done.stderr
+    assert_refused(accel("schedules", "add", bundle, *arguments, cwd=tmp_path), message)
+    assert {path: path.read_bytes() for path in bundle.rglob("*.json")} == before
 
 
 def test_an_unknown_command_is_refused(tmp_path: Path) -> None:
@@ -241,7 +259,9 @@ def test_a_full_disk_is_said_and_nothing_stays_on_it(small_disk: Path, source: P
 def test_an_interrupted_export_leaves_nothing(
     source: Path, tmp_path: Path, number: signal.Signals, after: float
 ) -> None:
-    command = [sys.executable, "-m", "accel_bench", "export", str(source), "-o", str(tmp_path / "out")]
+    # A shell's background jobs, and so these tests in one, would hand on that SIGINT is ignored.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import accel_bench.__main__"
+    command = [sys.executable, "-c", code, "export", str(source), "-o", str(tmp_path / "out")]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob(".out.partial-*")) and time.monotonic() < deadline:

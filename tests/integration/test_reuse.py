@@ -8,11 +8,13 @@ import pytest
 import torch
 from DeepCache import DeepCacheSDHelper
 from diffusers import DDIMScheduler
+from tests.exporter.loops import independent_noise
 from torch import Tensor
 
 from accel_exporter.check import relative_error
+from accel_exporter.schedules import compile_for, scheduler_for
 from accel_exporter.unet import inference
-from accel_runtime import Forecast, Pipeline, Request
+from accel_runtime import Forecast, Pipeline, Request, make_plan
 from accel_runtime.forecast import forecast_weights
 
 STEPS = 10
@@ -28,23 +30,48 @@ def ours(pipeline: Pipeline, latents: Any, **plan: Any) -> Any:
     return pipeline.generate(request, pipeline.plan(STEPS, scheduler="ddim", **plan)).latents
 
 
+def deepcache_package(pipe: Any, latents: Any, *, scheduler: Any, interval: int) -> Any:
+    """Final latents with the DeepCache package's helper, branch 0 in our counting and in its."""
+    own, pipe.scheduler = pipe.scheduler, scheduler
+    helper = DeepCacheSDHelper(pipe=pipe)
+    helper.set_params(cache_interval=interval, cache_branch_id=0)
+    helper.enable()
+    generator = torch.Generator("cpu").manual_seed(0)
+    try:
+        with independent_noise(scheduler, generator, shape=latents.shape):
+            options = {"latents": torch.from_numpy(latents), "generator": generator, "output_type": "latent"}
+            return pipe("a cat", num_inference_steps=STEPS, **options).images.numpy()
+    finally:
+        helper.disable()
+        pipe.scheduler = own
+
+
 def test_every_3_on_branch_0_is_what_the_deepcache_package_makes(
     pipeline: Pipeline, diffusers_pipeline: Any, latents: Any
 ) -> None:
-    own = diffusers_pipeline.scheduler
-    diffusers_pipeline.scheduler = DDIMScheduler.from_config(own.config)
-    helper = DeepCacheSDHelper(pipe=diffusers_pipeline)
-    helper.set_params(cache_interval=3, cache_branch_id=0)
-    helper.enable()
-    try:
-        expected = diffusers_pipeline(
-            "a cat", num_inference_steps=STEPS, latents=torch.from_numpy(latents), output_type="latent"
-        ).images.numpy()
-    finally:
-        helper.disable()
-        diffusers_pipeline.scheduler = own
+    scheduler = DDIMScheduler.from_config(diffusers_pipeline.scheduler.config)
+
+    expected = deepcache_package(diffusers_pipeline, latents, scheduler=scheduler, interval=3)
 
     assert relative_error(ours(pipeline, latents, deep="every:3"), expected) <= 1e-5
+
+
+@pytest.mark.parametrize(("name", "calls"), [("heun", 19), ("dpmpp_sde", 19), ("pndm", 11)])
+def test_deepcaches_rule_is_a_list_of_calls_where_a_scheduler_makes_more_of_them_than_steps(
+    pipeline: Pipeline, diffusers_pipeline: Any, latents: Any, name: str, calls: int
+) -> None:
+    (schedule,) = compile_for(pipeline.bundle, name, steps=[STEPS]).tables
+    times = [row.timestep for row in schedule.rows]
+    # The helper looks a call up by its timestep, so a call that repeats one counts as the call that had it first.
+    deep = [call for call, time in enumerate(times) if times.index(time) % 3 == 0]
+    plan = make_plan(schedule, deep)
+
+    found = pipeline.generate(Request(("a cat",), latents=latents), plan).latents
+
+    scheduler = scheduler_for(name, diffusers_pipeline.scheduler.config)
+    expected = deepcache_package(diffusers_pipeline, latents, scheduler=scheduler, interval=3)
+    assert len(times) == calls
+    assert relative_error(found, expected) <= 1e-4
 
 
 class HandDrivenUNet:

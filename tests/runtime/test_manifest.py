@@ -53,7 +53,7 @@ def document() -> Document:
             "sample_size": [512, 512],
             "size_multiple": 64,
         },
-        "text": {"tokenizer": "tokenizer/tokenizer.json", "max_length": 77, "pad_id": 0},
+        "text": {"tokenizer": "tokenizer/tokenizer.json", "table": None, "max_length": 77, "pad_id": 0},
         "graphs": graphs,
         "schedules": {"default": "ddim", "files": {"ddim": "schedules/ddim.safetensors"}},
         "files": {path: {"size": 1, "sha256": SHA} for path in files},

@@ -29,6 +29,19 @@ def test_consecutive_draws_equal_torch_randn(seed: int, shape: tuple[int, ...]) 
         assert_close(draw, torch.randn(shape, generator=theirs))
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("shape", [(3,), *SHAPES])
+def test_consecutive_draws_in_half_precision_equal_torch_randn(seed: int, shape: tuple[int, ...]) -> None:
+    ours, theirs = TorchGenerator(seed), torch.Generator("cpu").manual_seed(seed)
+
+    for _ in range(3):
+        draw, expected = ours.normal_half(shape), torch.randn(shape, generator=theirs, dtype=torch.float16).numpy()
+
+        assert draw.dtype == np.float16
+        assert (draw == expected).mean() > 0.999
+        np.testing.assert_allclose(draw, expected, rtol=1e-3, atol=1e-6)
+
+
 @given(seed=st.integers(-(2**63), 2**64 - 1), sizes=st.lists(st.integers(0, 70), max_size=6))
 @settings(max_examples=60, deadline=None)
 def test_draws_of_any_sizes_equal_torch_randn_for_any_seed(seed: int, sizes: list[int]) -> None:

@@ -25,7 +25,7 @@ def table(calls: int, *, fixed_deep: int | None = None) -> ScheduleTable:
         )
         for k in range(calls)
     )
-    return ScheduleTable(scheduler="toy", steps=calls, begin=0, init_noise_sigma=1.0, add_noise=(1.0, 0.0), rows=rows)
+    return ScheduleTable(scheduler="toy", steps=calls, begin=0, init_noise_sigma=1.0, rows=rows)
 
 
 def test_every_n_goes_deep_at_each_nth_call_from_the_first() -> None:

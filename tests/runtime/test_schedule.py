@@ -10,26 +10,31 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from accel_runtime.errors import BundleError, InputError
-from accel_runtime.schedule import (
+from accel_runtime.schedule import Recurrence, ScheduleRow, ScheduleTable
+from accel_runtime.schedule_arrays import LAYOUT
+from accel_runtime.schedule_file import (
     SCHEDULE_SUFFIX,
-    Recurrence,
-    ScheduleRow,
-    ScheduleTable,
-    read_schedule,
+    MissingTableError,
+    ScheduleFile,
+    first_call,
+    rest_of,
     write_schedules,
 )
-from accel_runtime.schedule_arrays import LAYOUT
+
+HEAD = {"class": "X", "order": "1", "memoryless": "no"}
 
 weight = st.floats(-4, 4, width=32)
 
 
 def row(k: int, a: tuple[float, ...], b: tuple[float, ...], *, c: float = 0.0) -> ScheduleRow:
-    return ScheduleRow(900.0 - k, 0.5, a, b, c=c, draws=int(c != 0), shallow_ok=k > 0)
+    return ScheduleRow(
+        900.0 - k, 0.5, a, b, c=c, draws=int(c != 0), shallow_ok=k > 0, add_noise=(0.25, 0.75) if k % 2 == 0 else None
+    )
 
 
 def table(steps: int, *, begin: int = 0, name: str = "made_up") -> ScheduleTable:
     rows = tuple(row(k, (0.9, 0.1 * (k > 0)), (-0.1 * steps, 0.0, 0.3 * (k > 1)), c=0.25) for k in range(steps))
-    return ScheduleTable(name, steps, begin, 14.6, (0.25, 0.75), rows)
+    return ScheduleTable(name, steps, begin, 14.6, rows)
 
 
 def latents(seed: int, shape: tuple[int, ...] = (2, 4, 3, 3)) -> npt.NDArray[np.float32]:
@@ -47,7 +52,7 @@ def run(rows: list[ScheduleRow], size: float) -> npt.NDArray[np.float32]:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     target = tmp_path / f"made_up{SCHEDULE_SUFFIX}"
-    write_schedules(target, [table(1), table(2), table(3), table(7), table(7, begin=2)], metadata={"class": "X"})
+    write_schedules(target, [table(1), table(2), table(3), table(7), table(7, begin=2)], metadata=HEAD)
     return target
 
 
@@ -134,12 +139,49 @@ def test_a_row_that_draws_refuses_to_run_without_noise_even_where_it_weighs_noth
 
 @pytest.mark.parametrize(("steps", "begin"), [(1, 0), (3, 0), (7, 0), (7, 2)])
 def test_a_table_reads_back_exactly_as_written(path: Path, steps: int, begin: int) -> None:
-    assert read_schedule(path, steps, begin=begin) == table(steps, begin=begin)
+    assert ScheduleFile.open(path).table(steps, begin=begin) == table(steps, begin=begin)
 
 
 def test_a_step_count_that_is_not_in_the_file_is_an_error_that_names_those_that_are(path: Path) -> None:
-    with pytest.raises(InputError, match="1-3, 7 steps"):
-        read_schedule(path, 5)
+    with pytest.raises(MissingTableError, match=r"no table for 5 steps: .* 1-3, 7 steps"):
+        ScheduleFile.open(path).table(5)
+
+
+def test_a_multistep_schedulers_table_is_never_cut(path: Path) -> None:
+    with pytest.raises(MissingTableError, match="no table for 7 steps from call 4 on"):
+        ScheduleFile.open(path).table(7, begin=4)
+
+
+def test_a_memoryless_schedulers_table_from_the_middle_is_the_rest_of_the_whole_one(tmp_path: Path) -> None:
+    target = tmp_path / "cut.safetensors"
+    write_schedules(target, [table(7)], metadata={**HEAD, "memoryless": "yes"})
+
+    cut = ScheduleFile.open(target).table(7, begin=4)
+
+    assert (cut.begin, cut.rows[0].shallow_ok, cut.rows[1:]) == (4, False, table(7).rows[5:])
+    with pytest.raises(InputError, match="cannot start at call 3"):
+        rest_of(table(7), 3)
+
+
+@pytest.mark.parametrize(
+    ("steps", "strength", "order", "call"), [(20, 0.6, 1, 8), (20, 0.6, 2, 16), (20, 1.0, 1, 0), (50, 0.75, 1, 13)]
+)
+def test_strength_counts_steps_as_diffusers_does(steps: int, strength: float, order: int, call: int) -> None:
+    assert first_call(steps, strength, order=order) == call
+
+
+@pytest.mark.parametrize("strength", [0.0, -1.0, 1.5, 0.04])
+def test_a_strength_that_leaves_nothing_to_do_is_refused(strength: float) -> None:
+    with pytest.raises(InputError, match="strength"):
+        first_call(20, strength, order=1)
+
+
+@pytest.mark.parametrize(("key", "value"), [("order", "0"), ("order", "two"), ("memoryless", "maybe")])
+def test_metadata_that_make_no_sense_are_named(path: Path, key: str, value: str) -> None:
+    rewrite(path, "a", array_of(path, "a"), **{key: value})
+
+    with pytest.raises(BundleError, match=f"{key}: .*{value}"):
+        ScheduleFile.open(path)
 
 
 def test_tables_of_two_schedulers_do_not_go_into_one_file(tmp_path: Path) -> None:
@@ -149,22 +191,22 @@ def test_tables_of_two_schedulers_do_not_go_into_one_file(tmp_path: Path) -> Non
 
 def test_a_missing_or_truncated_file_is_a_bundle_error_that_names_it(path: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"nothing\.safetensors"):
-        read_schedule(tmp_path / "nothing.safetensors", 1)
+        ScheduleFile.open(tmp_path / "nothing.safetensors")
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(BundleError, match=r"made_up\.safetensors"):
-        read_schedule(path, 1)
+        ScheduleFile.open(path)
 
 
 @pytest.mark.parametrize("key", LAYOUT)
 def test_a_key_that_is_missing_or_of_another_type_or_length_is_named(path: Path, key: str) -> None:
     array = array_of(path, key)
     for broken in (None, array.astype(np.float32), array[:-1]):
-        if broken is not None and broken.shape != array.shape and key in {"tables", "scales"}:
+        if broken is not None and broken.shape != array.shape and key in {"tables", "init_noise_sigma"}:
             broken = np.hstack([array, array])  # noqa: PLW2901 - one table fewer is a sound file but for the other key
         rewrite(path, key, broken)
 
         with pytest.raises(BundleError, match=rf"made_up\.safetensors: .*\b({key}|input_scale|c|draws)\b"):
-            read_schedule(path, 1)
+            ScheduleFile.open(path)
 
         rewrite(path, key, array)
 
@@ -190,12 +232,12 @@ def test_a_value_that_makes_no_sense_is_named(
     rewrite(path, key, array)
 
     with pytest.raises(BundleError, match=complaint):
-        read_schedule(path, 1)
+        ScheduleFile.open(path)
 
 
-@pytest.mark.parametrize(("key", "value"), [("format", "other"), ("version", "2")])
+@pytest.mark.parametrize(("key", "value"), [("format", "other"), ("version", "1")])
 def test_another_format_or_version_is_refused(path: Path, key: str, value: str) -> None:
     rewrite(path, "a", array_of(path, "a"), **{key: value})
 
     with pytest.raises(BundleError, match=f"{key}: .*{value}"):
-        read_schedule(path, 1)
+        ScheduleFile.open(path)

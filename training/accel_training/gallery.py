@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 from accel_bench.quality.captions import Caption, read_captions
 from accel_bench.quality.files import CAPTIONS, data_file
 from accel_exporter import ExportOptions, export_bundle, open_source
-from accel_runtime.pipeline import Request, open_bundle
+from accel_runtime.pipeline import open_bundle
+from accel_runtime.request import Request
 
 _COLUMNS: Final = 8
 _ROWS: Final = 3  # of captions that were held out, and as many that were trained on

@@ -16,7 +16,8 @@ from accel_bench.spans import Spans, TimedBackend
 from accel_bench.summary import DEEP, Summary, summarise, times
 from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.forecast import Forecast
-from accel_runtime.pipeline import Pipeline, Request, open_bundle
+from accel_runtime.pipeline import Pipeline, open_bundle
+from accel_runtime.request import Request
 
 _PROMPT = "a squirrel"
 

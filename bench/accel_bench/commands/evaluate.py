@@ -20,7 +20,8 @@ from accel_bench.quality.captions import Caption, evaluation_captions
 from accel_bench.trials import Prepared, Settings, parse_trials, prepare, split
 from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.errors import InputError
-from accel_runtime.pipeline import Pipeline, Request, open_bundle
+from accel_runtime.pipeline import Pipeline, open_bundle
+from accel_runtime.request import Request
 
 
 def evaluate(

@@ -1,5 +1,6 @@
 """`accel generate`."""
 
+import re
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
@@ -7,15 +8,18 @@ from typing import Annotated
 import msgspec
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from accel_bench.console import note, print_json, print_line, progress_bar
-from accel_bench.images import ImageLabel, image_paths, read_latents, write_latents, write_png
+from accel_bench.images import ImageLabel, image_paths, read_image, read_latents, write_latents, write_png
 from accel_bench.outputs import check_outputs
+from accel_bench.schedules import find_schedule
 from accel_runtime.backends import BackendDescription
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
-from accel_runtime.pipeline import Pipeline, Request, Result, open_bundle
-from accel_runtime.plan import Plan
+from accel_runtime.pipeline import Pipeline, open_bundle
+from accel_runtime.plan import Plan, guidance_window, make_plan, parse_deep_calls
+from accel_runtime.request import Request, Result
 
 
 class Generated(msgspec.Struct, frozen=True):
@@ -43,7 +47,11 @@ def generate(
     steps: Annotated[int, typer.Option(help="Denoising steps.")] = 20,
     scheduler: Annotated[str | None, typer.Option(help="One of the bundle's; see `accel inspect`.")] = None,
     guidance: Annotated[float, typer.Option(help="Classifier-free guidance; 1 or less skips it.")] = 7.5,
+    guided_calls: Annotated[str | None, typer.Option(help="Guide only these calls, such as 0-14.")] = None,
+    guidance_rescale: Annotated[float, typer.Option(help="Bring guided contrast back, 0 to 1.")] = 0.0,
     negative: Annotated[str, typer.Option(help="What not to draw.")] = "",
+    image: Annotated[Path | None, typer.Option(help="Start from this picture instead of from noise.")] = None,
+    strength: Annotated[float | None, typer.Option(help="With --image: how much to change, up to 1.")] = None,
     seed: Annotated[int, typer.Option(help="Image i draws its noise from seed + i.")] = 0,
     plan: Annotated[str, typer.Option(help="Deep calls: full, every:3 or calls:0,3,7.")] = "full",
     branch: Annotated[int, typer.Option(help="Where shallow calls cut the UNet.")] = 0,
@@ -54,16 +62,18 @@ def generate(
     latents_in: Annotated[Path | None, typer.Option(help="Initial noise, .npy [B, C, H/8, W/8].")] = None,
     latents_out: Annotated[Path | None, typer.Option(help="Write the final latents, .npy.")] = None,
     provider: Annotated[str, typer.Option(help="Execution provider.")] = "cpu",
-    truncate: Annotated[bool, typer.Option("--truncate", help="Cut too long prompts instead of refusing.")] = False,
     trust_files: Annotated[bool, typer.Option("--trust-files", help="Skip hashing the bundle's files.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Draw images from a bundle, without torch."""
+    if strength is not None and image is None:
+        raise InputError("--strength is for --image: add the picture to start from")
     if batch < 1:
         raise InputError(f"batch: expected 1 or more images per prompt, got {batch}")
     paths = image_paths(output, count=len(prompts) * batch)
     check_outputs([*paths, *([latents_out] if latents_out else [])], force=force)
+    pipeline = open_bundle(bundle, provider=provider, verification="sizes" if trust_files else "hashes")
     request = Request(
         prompts=tuple(prompts),
         negatives=(negative,),
@@ -72,10 +82,19 @@ def generate(
         height=height,
         width=width,
         latents=None if latents_in is None else read_latents(latents_in),
+        image=None if image is None else _read_start(image, pipeline, height=height, width=width),
     )
-    pipeline = open_bundle(bundle, provider=provider, verification="sizes" if trust_files else "hashes")
-    chosen = pipeline.plan(steps, plan, scheduler=scheduler, branch=branch, forecast=forecast, guidance=guidance)
-    _check_prompts(pipeline, request, truncate=truncate)
+    change = 0.8 if image is not None and strength is None else strength  # 0.8 is diffusers' default
+    schedule = find_schedule(pipeline, steps, scheduler=scheduler, strength=change)
+    chosen = make_plan(
+        schedule,
+        parse_deep_calls(plan, len(schedule.rows)),
+        branch=branch,
+        forecast=forecast,
+        guidance=_guidance(guidance, guided_calls, calls=len(schedule.rows)),
+        guidance_rescale=guidance_rescale,
+    )
+    _note_cut_prompts(pipeline, request)
     started = perf_counter()
     result = _run(pipeline, request, chosen)
     seconds = perf_counter() - started
@@ -85,16 +104,28 @@ def generate(
     _report(pipeline, request, chosen, paths=paths, seconds=seconds, as_json=as_json)
 
 
-def _check_prompts(pipeline: Pipeline, request: Request, *, truncate: bool) -> None:
+def _guidance(scale: float, guided_calls: str | None, *, calls: int) -> float | tuple[float, ...]:
+    if guided_calls is None:
+        return scale
+    match = re.fullmatch(r"([0-9]+)-([0-9]+)", guided_calls)
+    if match is None:
+        raise InputError(f"guided calls {guided_calls!r}: expected a first and a last call such as 0-14")
+    return guidance_window(scale, int(match[1]), last=int(match[2]), calls=calls)
+
+
+def _read_start(path: Path, pipeline: Pipeline, *, height: int | None, width: int | None) -> NDArray[np.uint8]:
+    """The picture to start from, [H, W, 3], brought to a size that the model takes."""
+    multiple = pipeline.bundle.manifest.model.size_multiple
+    return read_image(path, multiple=multiple, height=height, width=width)
+
+
+def _note_cut_prompts(pipeline: Pipeline, request: Request) -> None:
+    """Too long prompts lose their end, as in diffusers, but not in silence."""
     for prompt in (*request.prompts, *request.negatives):
         tokens = pipeline.tokenize(prompt)
-        if not tokens.cut:
-            continue
-        fits = f"the prompt has {tokens.count} tokens, at most {len(tokens.ids)} fit"
-        problem = f"{fits}; this would be cut: {tokens.cut!r}"
-        if not truncate:
-            raise InputError(f"{problem}: shorten it, or add --truncate")
-        note(problem)
+        if tokens.cut:
+            fits = f"the prompt has {tokens.count} tokens, {len(tokens.ids)} fit"
+            note(f"{fits}; this end of it is not used: {tokens.cut!r}")
 
 
 def _run(pipeline: Pipeline, request: Request, plan: Plan) -> Result:

@@ -125,4 +125,4 @@ def _open_tokenizer(path: Path) -> PromptTokenizer:
         raise InputError(f"{path}: not a tokenizer: {error}") from error
     if len(empty) != 2:
         raise InputError(f"{path}: expected a start and an end token around a caption, got {len(empty)} tokens")
-    return PromptTokenizer(path, TextSpec(tokenizer=path.name, max_length=_TOKENS, pad_id=empty[-1]))
+    return PromptTokenizer(path, TextSpec(tokenizer=path.name, table=None, max_length=_TOKENS, pad_id=empty[-1]))

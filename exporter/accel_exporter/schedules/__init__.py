@@ -5,10 +5,24 @@ trace.py    a scheduler run once on symbols: its exact linear map
 fit.py      the shortest recurrence with that map
 compile.py  both together: one table
 tables.py   all names and step counts of a pipeline
+add.py      further tables for a bundle that exists
 """
 
-from accel_exporter.schedules.compile import compile_schedule
-from accel_exporter.schedules.names import SCHEDULERS, scheduler_for
+from accel_exporter.schedules.add import add_tables, compile_for
+from accel_exporter.schedules.compile import Spacing, compile_schedule, is_memoryless
+from accel_exporter.schedules.names import SCHEDULERS, scheduler_for, short_name, travelling
 from accel_exporter.schedules.tables import CompiledScheduler, compile_all
 
-__all__ = ["SCHEDULERS", "CompiledScheduler", "compile_all", "compile_schedule", "scheduler_for"]
+__all__ = [
+    "SCHEDULERS",
+    "CompiledScheduler",
+    "Spacing",
+    "add_tables",
+    "compile_all",
+    "compile_for",
+    "compile_schedule",
+    "is_memoryless",
+    "scheduler_for",
+    "short_name",
+    "travelling",
+]

@@ -1,50 +1,175 @@
 """One schedule table out of one diffusers scheduler."""
 
 import copy
-import math
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, cast
 
+import numpy as np
 import torch
 from diffusers import SchedulerMixin
 
-from accel_exporter.schedules.fit import fit_rows
-from accel_exporter.schedules.trace import failures_named, trace_scheduler
+from accel_exporter.schedules.fit import TOLERANCE, RowFit, fit_rows
+from accel_exporter.schedules.trace import Trace, failures_named, trace_scheduler
+from accel_runtime.errors import ExportError
 from accel_runtime.schedule import ScheduleRow, ScheduleTable
+from accel_runtime.schedule_file import rest_of
+
+NO_OPTIONS: Final[Mapping[str, object]] = MappingProxyType({})
 
 
-def compile_schedule(scheduler: SchedulerMixin, name: str, *, steps: int) -> ScheduleTable:
-    """The table of ``scheduler`` for ``steps`` steps from pure noise.
+@dataclass(frozen=True, slots=True)
+class Spacing:
+    """What `set_timesteps` is given.
+
+    Attributes:
+        steps: How many steps; with a list of one's own, its length.
+        timesteps: A list of one's own, which few schedulers take.
+        sigmas: Same.
+    """
+
+    steps: int
+    timesteps: Sequence[int] | None = None
+    sigmas: Sequence[float] | None = None
+
+    def apply(self, scheduler: SchedulerMixin) -> None:
+        """Call `set_timesteps`, as diffusers' `retrieve_timesteps` does."""
+        loop = cast("Any", scheduler)
+        with failures_named(scheduler, f"set_timesteps({self.steps})"):
+            if self.timesteps is not None:
+                loop.set_timesteps(timesteps=list(self.timesteps))
+            elif self.sigmas is not None:
+                loop.set_timesteps(sigmas=list(self.sigmas))
+            else:
+                loop.set_timesteps(self.steps)
+
+
+def compile_schedule(
+    scheduler: SchedulerMixin,
+    name: str,
+    *,
+    spacing: Spacing | int,
+    begin: int = 0,
+    step_options: Mapping[str, object] = NO_OPTIONS,
+) -> ScheduleTable:
+    """The table of ``scheduler``; one row per UNet call, which may be more than steps.
 
     Args:
         scheduler: The object to compile, not its saved config: pipelines correct their scheduler
             after loading it. It is copied, never changed.
         name: Short name to write into the table.
-        steps: What `set_timesteps` is given. There is one row per UNet call, which may be more.
+        spacing: How many steps, or which.
+        begin: The first call that is made: 0, or where img2img starts.
+        step_options: Further arguments of every `step`, such as ``eta``.
 
     Raises:
         ExportError: The scheduler is not linear, needs a longer recurrence than we allow, or fails.
     """
+    spacing = Spacing(spacing) if isinstance(spacing, int) else spacing
+    _refuse_learned_variance(scheduler)
     loop = cast("Any", copy.deepcopy(scheduler))
-    with failures_named(loop, f"set_timesteps({steps})"):
-        loop.set_timesteps(steps)
-        add_noise = _add_noise_weights(loop)
-    trace = trace_scheduler(loop)
-    calls = zip(loop.timesteps, trace.input_scales, trace.draws, fit_rows(trace.run), strict=True)
-    rows = tuple(
-        ScheduleRow(float(t), scale, fit.a, fit.b, c=fit.c, draws=draws, shallow_ok=k > 0)
+    spacing.apply(loop)
+    calls = len(loop.timesteps)
+    if not 0 <= begin < calls:
+        raise ExportError(f"{type(loop).__name__}: {spacing.steps} steps make {calls} calls, none can start at {begin}")
+    with failures_named(loop, "add_noise"):
+        add_noise = _add_noise_weights(loop, begin)
+    if begin and hasattr(loop, "set_begin_index"):
+        loop.set_begin_index(begin)
+    # Read after set_timesteps: Euler's follows from the sigmas of these very steps.
+    sigma = float(getattr(loop, "init_noise_sigma", 1.0))
+    timesteps = [float(t) for t in loop.timesteps[begin:]]
+    trace = trace_scheduler(loop, begin=begin, step_options=step_options)
+    rows = _rows(timesteps, trace, fits=fit_rows(trace.run), add_noise=add_noise)
+    return ScheduleTable(name, spacing.steps, begin, sigma, rows)
+
+
+def order_of(scheduler: SchedulerMixin) -> int:
+    """How many calls img2img counts as a step; UnCLIP's scheduler, which no img2img pipeline takes, does not say."""
+    return int(getattr(scheduler, "order", 1))
+
+
+def is_memoryless(scheduler: SchedulerMixin, *, step_options: Mapping[str, object] = NO_OPTIONS) -> bool:
+    """Whether a loop that starts in the middle makes the very calls of one that arrives there.
+
+    Tried, not known: at every start of two step counts, one below and one above 15, where DPM-Solver lowers its order.
+    """
+    compared = [_started_as_arrived(scheduler, steps, step_options) for steps in (6, 17)]
+    return any(compared) and False not in compared
+
+
+def _started_as_arrived(scheduler: SchedulerMixin, steps: int, step_options: Mapping[str, object]) -> bool | None:
+    """Whether it holds at every start of ``steps`` steps; None where there is no start to compare."""
+    try:
+        whole = compile_schedule(scheduler, "", spacing=steps, step_options=step_options)
+        starts = [call for call, row in enumerate(whole.rows) if call and row.add_noise is not None]
+        pairs = [
+            (compile_schedule(scheduler, "", spacing=steps, begin=begin, step_options=step_options), begin)
+            for begin in starts
+        ]
+    except ExportError:  # not so many steps, or not from there
+        return None
+    return all(_alike(started, rest_of(whole, begin)) for started, begin in pairs) if pairs else None
+
+
+def _rows(
+    timesteps: Sequence[float],
+    trace: Trace,
+    *,
+    fits: Sequence[RowFit],
+    add_noise: Mapping[int, tuple[float, float]],
+) -> tuple[ScheduleRow, ...]:
+    calls = zip(timesteps, trace.input_scales, trace.draws, fits, strict=True)
+    return tuple(
+        ScheduleRow(t, scale, fit.a, fit.b, c=fit.c, draws=draws, shallow_ok=k > 0, add_noise=add_noise.get(k))
         for k, (t, scale, draws, fit) in enumerate(calls)
     )
-    # Read after set_timesteps: Euler's follows from the sigmas of these very steps.
-    return ScheduleTable(name, steps, 0, float(loop.init_noise_sigma), add_noise, rows)
 
 
-def _add_noise_weights(scheduler: Any) -> tuple[float, float]:
-    """What `add_noise` at the first timestep weighs image and noise with; NaN where there is none."""
-    if not hasattr(scheduler, "add_noise"):
-        return math.nan, math.nan
+def _add_noise_weights(scheduler: Any, begin: int) -> dict[int, tuple[float, float]]:
+    """What `add_noise` weighs image and noise with, by row, where a loop may start; only steps' first calls are asked.
+
+    A table that itself starts in the middle has it for its own start alone.
+    """
+    if not hasattr(scheduler, "add_noise") and not hasattr(scheduler, "scale_noise"):
+        return {}
     probe = copy.deepcopy(scheduler)
-    if hasattr(probe, "set_begin_index"):
-        probe.set_begin_index(0)  # as StableDiffusionImg2ImgPipeline does
     image = torch.tensor([1.0, 0.0], dtype=torch.float64)[None]
-    weights = probe.add_noise(image, 1.0 - image, scheduler.timesteps[:1])
-    return float(weights[0, 0]), float(weights[0, 1])
+    starts = (begin,) if begin else range(0, len(scheduler.timesteps), order_of(scheduler))
+    found = {}
+    for call in starts:
+        if hasattr(probe, "set_begin_index"):
+            probe.set_begin_index(call)  # as StableDiffusionImg2ImgPipeline does
+        weights = _noised(probe, image, scheduler.timesteps[call : call + 1])
+        found[call - begin] = float(weights[0, 0]), float(weights[0, 1])
+    return found
+
+
+def _noised(scheduler: Any, image: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+    noise = 1.0 - image
+    if hasattr(scheduler, "add_noise"):
+        return cast("torch.Tensor", scheduler.add_noise(image, noise, timesteps))
+    return cast("torch.Tensor", scheduler.scale_noise(image, timesteps, noise))  # flow matching's name for it
+
+
+def _refuse_learned_variance(scheduler: SchedulerMixin) -> None:
+    kind = cast("Any", scheduler).config.get("variance_type")
+    if kind in ("learned", "learned_range"):
+        raise ExportError(
+            f"{type(scheduler).__name__} takes its variance from the model (variance_type {kind!r}), "
+            "so its step is not linear: set variance_type to fixed_small in scheduler_config.json"
+        )
+
+
+def _alike(one: ScheduleTable, other: ScheduleTable) -> bool:
+    """Whether two tables do the same, however long the histories are that they carry."""
+    return len(one.rows) == len(other.rows) and all(
+        a.draws == b.draws and np.allclose(_weights(a), _weights(b), rtol=TOLERANCE, atol=TOLERANCE)
+        for a, b in zip(one.rows, other.rows, strict=True)
+    )
+
+
+def _weights(row: ScheduleRow, *, longest: int = 16) -> list[float]:
+    pad = [(*weights, *(0.0,) * (longest - len(weights))) for weights in (row.a, row.b)]
+    return [row.timestep, row.input_scale, row.c, *pad[0], *pad[1]]

@@ -9,12 +9,15 @@ import diffusers
 import torch
 from diffusers import SchedulerMixin
 
-from accel_exporter.schedules.compile import compile_schedule
-from accel_exporter.schedules.names import SCHEDULERS, scheduler_for
+from accel_exporter.schedules.compile import compile_schedule, is_memoryless, order_of
+from accel_exporter.schedules.names import SCHEDULERS, scheduler_for, short_name, travelling
 from accel_runtime.errors import ExportError
 from accel_runtime.schedule import ScheduleTable
 
 ALL_STEPS = range(1, 101)
+# img2img may start anywhere. A memoryless scheduler's whole table serves every start; a multistep one needs a table per
+# start, which for all step counts would be 5,050 of them.
+IMG2IMG_STEPS = (10, 15, 20, 25, 30, 40, 50)
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,14 @@ class CompiledScheduler:
 def compile_all(
     scheduler_config: Mapping[str, Any],
     *,
-    names: Iterable[str] = tuple(SCHEDULERS),
+    names: Iterable[str] | None = None,
     steps: Iterable[int] = ALL_STEPS,
 ) -> Iterator[CompiledScheduler]:
     """Compile the schedulers called ``names`` for every step count, one scheduler at a time.
 
     Args:
         scheduler_config: The source pipeline's.
-        names: Keys of `SCHEDULERS`.
+        names: Of `SCHEDULERS`; None for those that every bundle brings.
         steps: Step counts. What diffusers itself cannot run is listed as skipped, not an error.
 
     Raises:
@@ -53,23 +56,35 @@ def compile_all(
         ExportError: A scheduler cannot be a table (it clips or thresholds); says what to change.
     """
     steps = tuple(steps)
-    for name in names:
+    for name in map(short_name, travelling(scheduler_config) if names is None else names):
         yield _compile_one(name, scheduler_for(name, scheduler_config), steps)
 
 
 def _compile_one(name: str, scheduler: SchedulerMixin, steps: tuple[int, ...]) -> CompiledScheduler:
+    options = SCHEDULERS[name].step_options
     tables: list[ScheduleTable] = []
     skipped: dict[int, str] = {}
     for count in steps:
-        reason = None
         try:
-            tables.append(compile_schedule(scheduler, name, steps=count))
+            tables.append(compile_schedule(scheduler, name, spacing=count, step_options=options))
         except ExportError:
             reason = why_diffusers_fails(scheduler, count)
             if reason is None:
                 raise
             skipped[count] = reason
-    return CompiledScheduler(name, tuple(tables), skipped, _metadata(scheduler))
+    memoryless = is_memoryless(scheduler, step_options=options)
+    if not memoryless:
+        whole = [table for table in tables if table.steps in IMG2IMG_STEPS]
+        tables += [started for table in whole for started in tables_from_the_middle(scheduler, table)]
+    return CompiledScheduler(name, tuple(tables), skipped, scheduler_metadata(scheduler, memoryless=memoryless))
+
+
+def tables_from_the_middle(scheduler: SchedulerMixin, whole: ScheduleTable) -> Iterator[ScheduleTable]:
+    """The tables of every later start of ``whole``, for img2img."""
+    options = SCHEDULERS[whole.scheduler].step_options
+    for begin, row in enumerate(whole.rows):
+        if begin and row.add_noise is not None:
+            yield compile_schedule(scheduler, whole.scheduler, spacing=whole.steps, begin=begin, step_options=options)
 
 
 def why_diffusers_fails(scheduler: SchedulerMixin, steps: int) -> str | None:
@@ -79,15 +94,18 @@ def why_diffusers_fails(scheduler: SchedulerMixin, steps: int) -> str | None:
     try:
         loop.set_timesteps(steps)
         for t in loop.timesteps:
-            noise_pred = loop.scale_model_input(latents, t) * 0.1
+            noise_pred = (loop.scale_model_input(latents, t) if hasattr(loop, "scale_model_input") else latents) * 0.1
             latents = loop.step(noise_pred, t, latents, return_dict=False)[0]
     except Exception as error:  # noqa: BLE001 - whatever it is, a user of diffusers would meet it too
         return f"{type(error).__name__}: {error}"
     return None if bool(latents.isfinite().all()) else "the latents become infinite or NaN"
 
 
-def _metadata(scheduler: SchedulerMixin) -> dict[str, str]:
+def scheduler_metadata(scheduler: SchedulerMixin, *, memoryless: bool) -> dict[str, str]:
+    """What a schedule file says of its scheduler."""
     return {
+        "order": str(order_of(scheduler)),
+        "memoryless": "yes" if memoryless else "no",
         "class": type(scheduler).__name__,
         "config": cast("Any", scheduler).to_json_string(),
         "diffusers": diffusers.__version__,

@@ -7,7 +7,7 @@ is not linear (clipping, thresholding) treats them differently from what the wei
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from sys import modules
@@ -23,6 +23,9 @@ from accel_runtime.errors import ExportError
 
 # A clamp to [-1, 1] leaves a basis vector of weight below 1 alone, but not a thousand times as much.
 PROBE_SIZES = (1.0, 1000.0, -3.0)
+
+# What diffusers' schedulers raise where they cannot go on; UniPC asserts.
+_FAILURES = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 _patching = threading.RLock()
 
@@ -42,26 +45,32 @@ class Trace:
     draws: tuple[int, ...]
 
 
-def trace_scheduler(scheduler: SchedulerMixin) -> Trace:
+def trace_scheduler(scheduler: SchedulerMixin, *, begin: int, step_options: Mapping[str, object]) -> Trace:
     """Run ``scheduler``, on which `set_timesteps` was just called, to its end; it is used up by that.
 
-    The loop is `StableDiffusionPipeline`'s of diffusers 0.42.1: `scale_model_input`, then `step` with
-    no further arguments.
+    The loop is `StableDiffusionPipeline`'s of diffusers 0.42.1: `scale_model_input`, then `step`; from ``begin`` on,
+    `StableDiffusionImg2ImgPipeline`'s.
+
+    Args:
+        scheduler: Ready to be stepped.
+        begin: The first call that is made.
+        step_options: Further arguments of every `step`, such as ``eta``.
 
     Raises:
         ExportError: The scheduler is not linear, draws twice in a call, or raised an error.
     """
     loop = cast("Any", scheduler)  # SchedulerMixin declares none of what every scheduler has
-    basis = _Basis.of(len(loop.timesteps))
+    timesteps = loop.timesteps[begin:]
+    basis = _Basis.of(len(timesteps))
     latents, inputs, draws = [basis.start], [], []
     with torch.inference_mode():
-        for k, t in enumerate(loop.timesteps):
+        for k, t in enumerate(timesteps):
             with (
-                failures_named(scheduler, f"call {k}"),
+                failures_named(scheduler, f"call {begin + k}"),
                 _double_precision(scheduler, basis.noise(k)) as drawn,
             ):
-                inputs.append(loop.scale_model_input(latents[k], t))
-                latents.append(loop.step(basis.noise_pred(k), t, latents[k], return_dict=False)[0])
+                inputs.append(_scaled(loop, latents[k], t))
+                latents.append(loop.step(basis.noise_pred(k), t, latents[k], return_dict=False, **step_options)[0])
             draws.append(len(drawn))
     if max(draws) > 1:
         raise ExportError(f"{_name(scheduler)} draws {max(draws)} noise tensors in one call; a table holds one")
@@ -71,13 +80,22 @@ def trace_scheduler(scheduler: SchedulerMixin) -> Trace:
     return Trace(run, _input_scales(scheduler, x[:-1], u), tuple(draws))
 
 
+def _scaled(scheduler: Any, latents: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    """The model input; flow matching schedulers have no `scale_model_input`."""
+    if not hasattr(scheduler, "scale_model_input"):
+        return latents
+    scaled: torch.Tensor = scheduler.scale_model_input(latents, t)
+    return scaled
+
+
 @contextmanager
 def failures_named(scheduler: SchedulerMixin, place: str) -> Iterator[None]:
     """Turn what ``scheduler`` raises into an `ExportError` that says where it was raised."""
     try:
         yield
-    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise ExportError(f"{_name(scheduler)} failed at {place}: {error}") from error
+    except _FAILURES as error:
+        reason = str(error) or type(error).__name__  # diffusers' assertions say nothing
+        raise ExportError(f"{_name(scheduler)} failed at {place}: {reason}") from error
 
 
 @dataclass(frozen=True)
@@ -118,13 +136,15 @@ class _Basis:
 
 
 def _check_linear(scheduler: SchedulerMixin, x: Vector, basis: _Basis) -> None:
-    if x.dtype != np.float64 or not np.isfinite(x).all():
-        raise ExportError(f"{_name(scheduler)} gives latents that are not finite float64 numbers")
+    if x.dtype != np.float64:
+        raise ExportError(f"{_name(scheduler)} rounds the latents to {x.dtype}")
+    if not np.isfinite(x).all():
+        raise ExportError(f"{_name(scheduler)} makes infinite or NaN latents under this config, in diffusers too")
     weights, probes = x[:, : basis.size], basis.probes
     largest = np.abs(weights) @ np.abs(probes)
     if (np.abs(weights @ probes - x[:, basis.size :]) > TOLERANCE * largest).any():
         config = dict(cast("Any", scheduler).config)
-        culprits = [key for key in ("clip_sample", "thresholding") if config.get(key)]
+        culprits = [key for key in ("clip_sample", "thresholding", "clip_denoised") if config.get(key)]
         advice = f": set {' and '.join(culprits)} to false in scheduler_config.json" if culprits else ""
         raise ExportError(f"{_name(scheduler)} is not linear in latents and noise, so no table can hold it{advice}")
 
@@ -148,8 +168,9 @@ class _DoubleTorch(ModuleType):
 def _double_precision(scheduler: SchedulerMixin, noise: torch.Tensor) -> Iterator[list[torch.Tensor]]:
     """Keep a call of ``scheduler`` in float64, and make the noise it draws ``noise``; yields the draws.
 
-    Euler and DPM-Solver++ upcast "to float32" by name, which would round our symbols; both names are
+    Euler and DPM-Solver++ upcast "to float32" by name, which would round our symbols; these names are
     globals of the scheduler's module, so they are replaced there, and only inside this block.
+    torchsde's Brownian increments become single independent draws: the same distribution, not the same seeds.
     """
     module = modules[type(scheduler).__module__]
     drawn: list[torch.Tensor] = []
@@ -158,7 +179,13 @@ def _double_precision(scheduler: SchedulerMixin, noise: torch.Tensor) -> Iterato
         drawn.append(noise)
         return noise
 
-    replacements = {"torch": _DoubleTorch("torch"), "randn_tensor": draw}
+    replacements = {
+        "torch": _DoubleTorch("torch"),
+        "randn_tensor": draw,
+        "BrownianTreeNoiseSampler": lambda *_, **__: draw,
+    }
+    if hasattr(scheduler, "noise_sampler"):
+        scheduler.noise_sampler = None  # it is made once and kept, so it would go on drawing the first call's noise
     with _patching:
         originals = {name: getattr(module, name) for name in replacements if hasattr(module, name)}
         try:

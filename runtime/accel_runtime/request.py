@@ -1,0 +1,62 @@
+"""What a user asks for, and what comes of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accel_runtime.backends.base import Array
+from accel_runtime.errors import InputError
+from accel_runtime.manifest import ModelSpec
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """What to draw.
+
+    Attributes:
+        prompts: One per image, or fewer with `images_per_prompt`.
+        negatives: Negative prompts: one for all, or one per prompt.
+        images_per_prompt: Images for each prompt; they lie next to each other in the batch.
+        seed: Image i draws its noise from `torch.Generator().manual_seed(seed + i)`.
+        height: Pixels; None takes the bundle's own size.
+        width: Same.
+        latents: Initial unit-variance noise [B, C, h, w] instead of the seed's.
+        image: Where to start instead of from noise alone: one for all [H, W, 3], or [B, H, W, 3], uint8. How much of it
+            is kept is the plan's `begin`.
+    """
+
+    prompts: tuple[str, ...]
+    negatives: tuple[str, ...] = ("",)
+    images_per_prompt: int = 1
+    seed: int = 0
+    height: int | None = None
+    width: int | None = None
+    latents: Array | None = None
+    image: NDArray[np.uint8] | None = None
+
+    @property
+    def images(self) -> int:
+        """How many images come out."""
+        return len(self.prompts) * self.images_per_prompt
+
+    def latent_shape(self, model: ModelSpec) -> tuple[int, int, int]:
+        """Of one image's latents: (C, h, w).
+
+        Raises:
+            InputError: The model cannot make images of that size.
+        """
+        own = model.sample_size if self.image is None else self.image.shape[-3:-1]
+        height, width = self.height or own[0], self.width or own[1]
+        for name, size in (("height", height), ("width", width)):
+            if size <= 0 or size % model.size_multiple:
+                raise InputError(f"{name}: expected a positive multiple of {model.size_multiple} pixels, got {size}")
+        return model.latent_channels, height // model.latent_scale, width // model.latent_scale
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """Images [B, H, W, 3] uint8 and the latents [B, C, h, w] they were decoded from."""
+
+    images: NDArray[np.uint8]
+    latents: Array
