@@ -43,3 +43,13 @@ def diffusers_pipeline(source_folder: Path) -> Any:
     loaded = loader.from_pretrained(source_folder, safety_checker=None, requires_safety_checker=False)
     loaded.set_progress_bar_config(disable=True)
     return loaded
+
+
+@pytest.fixture(scope="session")
+def inductor_bundle(source_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That pipeline with AOTInductor packages, which take a minute to compile: one branch, few schedules."""
+    target = tmp_path_factory.mktemp("inductor") / "small"
+    options = ExportOptions(branches=(0,), max_steps=6, with_inductor=True)
+    for _ in export_bundle(open_source(str(source_folder)), target, options=options):
+        pass
+    return target

@@ -14,25 +14,37 @@ LAYERS = {
     "exporter": ROOT / "exporter" / "accel_exporter",
     "bench": ROOT / "bench" / "accel_bench",
 }
-ALLOWED_IN_RUNTIME = {"accel_runtime", "msgspec", "numpy", "onnxruntime", "safetensors", "tokenizers"}
+ALLOWED_IN_RUNTIME = {"accel_runtime", "msgspec", "numpy", "onnxruntime", "openvino", "safetensors", "tokenizers"}
+TORCH_IN_RUNTIME = "inductor.py"
 
 
 def imported(folder: Path) -> Iterator[tuple[str, str]]:
     for file in sorted(folder.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom):
-                assert node.level == 0, f"{file}: relative import"
-                names = [node.module or ""]
-            yield from ((file.name, name.partition(".")[0]) for name in names)
+            assert not isinstance(node, ast.ImportFrom) or node.level == 0, f"{file}: relative import"
+            yield from ((file.name, name) for name in names_of(node))
+
+
+def names_of(node: ast.AST) -> list[str]:
+    """The packages that a statement imports."""
+    if isinstance(node, ast.ImportFrom):
+        return [(node.module or "").partition(".")[0]]
+    return [alias.name.partition(".")[0] for alias in node.names] if isinstance(node, ast.Import) else []
 
 
 def test_the_runtime_imports_only_itself_and_its_few_dependencies() -> None:
-    foreign = {
-        name for _, name in imported(LAYERS["runtime"]) if name not in sys.stdlib_module_names | ALLOWED_IN_RUNTIME
-    }
+    allowed = sys.stdlib_module_names | ALLOWED_IN_RUNTIME
+    foreign = {(file, name) for file, name in imported(LAYERS["runtime"]) if name not in allowed}
 
-    assert foreign == set()
+    assert foreign == {(TORCH_IN_RUNTIME, "torch")}
+
+
+def test_one_file_of_the_runtime_brings_torch_and_only_when_it_is_used() -> None:
+    (file,) = LAYERS["runtime"].rglob(TORCH_IN_RUNTIME)
+    at_import = {name for node in ast.parse(file.read_text()).body for name in names_of(node)}
+
+    assert at_import.isdisjoint({"torch", "safetensors"})
+    assert [path for path in LAYERS["runtime"].rglob("*.py") if "safetensors.torch" in path.read_text()] == [file]
 
 
 def test_the_exporter_does_not_know_the_bench() -> None:

@@ -14,6 +14,7 @@ from typing import NoReturn
 import typer
 
 from accel_bench.commands.bench import bench
+from accel_bench.commands.doctor import doctor
 from accel_bench.commands.evaluate import evaluate
 from accel_bench.commands.export import export
 from accel_bench.commands.generate import generate
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (export, generate, bench, evaluate, inspect, verify, schedulers):
+for command in (export, generate, bench, evaluate, inspect, verify, schedulers, doctor):
     app.command()(command)
 app.add_typer(schedules, name="schedules")
 

@@ -16,6 +16,7 @@ _PACKAGES = (
     "onnxruntime-gpu",
     "onnxruntime-rocm",
     "onnxruntime-migraphx",
+    "openvino",
 )
 
 

@@ -137,7 +137,11 @@ def bundle_facts(bundle: Bundle) -> BundleFacts:
 
 
 def _graph_names(bundle: Bundle) -> dict[str, str]:
-    return {graph.file: name for name, graph in bundle.manifest.graphs.items()}
+    manifest = bundle.manifest
+    names = {graph.file: name for name, graph in manifest.graphs.items()}
+    if manifest.inductor is not None:
+        names |= {package.file: name for name, package in manifest.inductor.graphs.items()}
+    return names
 
 
 def _plan_run(candidate: Candidate, samples: Sequence[Sample], *, names: Mapping[str, str]) -> PlanRun:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
-from accel_runtime.backends import Backend, BackendDescription, BoundCall, Buffer, Session
+from accel_runtime.backends import Artifact, Backend, BackendDescription, BoundCall, Buffer, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,16 @@ class TimedBackend:
 
     backend: Backend
     spans: Spans
+
+    @property
+    def on_host(self) -> bool:
+        """The inner backend's."""
+        return self.backend.on_host
+
+    @property
+    def artifact(self) -> Artifact:
+        """The inner backend's."""
+        return self.backend.artifact
 
     def load(self, path: Path) -> "TimedSession":
         """Load the graph; see `Backend.load`."""

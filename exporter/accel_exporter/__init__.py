@@ -1,7 +1,17 @@
 """Turn a diffusers pipeline into a bundle. torch and diffusers live here and nowhere below."""
 
 from accel_exporter.export import Stage, export_bundle
-from accel_exporter.options import ExportOptions, StaticSize, parse_branches
+from accel_exporter.options import ExportOptions, StaticSize, parse_branches, parse_dtype, parse_formats
 from accel_exporter.sources import Source, open_source
 
-__all__ = ["ExportOptions", "Source", "Stage", "StaticSize", "export_bundle", "open_source", "parse_branches"]
+__all__ = [
+    "ExportOptions",
+    "Source",
+    "Stage",
+    "StaticSize",
+    "export_bundle",
+    "open_source",
+    "parse_branches",
+    "parse_dtype",
+    "parse_formats",
+]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from accel_exporter.graphs import Traceable
 from accel_exporter.unet import inference
-from accel_runtime.backends import OnnxRuntimeBackend
+from accel_runtime.backends import Backend, OnnxRuntimeBackend
 from accel_runtime.errors import ExportError
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -36,7 +36,7 @@ def torch_reference(traceable: Traceable) -> Reference:
     )
 
 
-def check_graph(path: Path, reference: Reference, *, tolerance: float) -> float:
+def check_graph(path: Path, reference: Reference, *, tolerance: float, backend: Backend | None = None) -> float:
     """Run the graph at ``path`` on the reference's inputs and hold its outputs against torch's.
 
     Returns:
@@ -45,7 +45,7 @@ def check_graph(path: Path, reference: Reference, *, tolerance: float) -> float:
     Raises:
         ExportError: The difference is over ``tolerance`` or not finite.
     """
-    made = run_graph(path, reference)
+    made = run_graph(path, reference, backend=backend)
     errors = {name: relative_error(made[name], expected) for name, expected in reference.outputs.items()}
     worst = max(errors, key=lambda name: _rank(errors[name]))
     if not errors[worst] <= tolerance:
@@ -56,9 +56,9 @@ def check_graph(path: Path, reference: Reference, *, tolerance: float) -> float:
     return errors[worst]
 
 
-def run_graph(path: Path, reference: Reference) -> dict[str, NDArray[Any]]:
-    """What the runtime's CPU backend makes of the reference's inputs; one array per expected output."""
-    backend = OnnxRuntimeBackend("cpu")
+def run_graph(path: Path, reference: Reference, *, backend: Backend | None = None) -> dict[str, NDArray[Any]]:
+    """What the backend, by default ONNX Runtime on the CPU, makes of the reference's inputs; one array per output."""
+    backend = backend or OnnxRuntimeBackend("cpu")
     given = {name: backend.allocate(values.shape, str(values.dtype)) for name, values in reference.inputs.items()}
     made = {name: backend.allocate(values.shape, str(values.dtype)) for name, values in reference.outputs.items()}
     for name, buffer in given.items():
@@ -70,7 +70,7 @@ def run_graph(path: Path, reference: Reference) -> dict[str, NDArray[Any]]:
 def relative_error(actual: NDArray[Any], expected: NDArray[Any]) -> float:
     """Largest |actual - expected| over largest |expected|; NaN where anything is not finite."""
     scale = max(float(np.abs(expected).max()), float(np.finfo(np.float32).tiny))
-    return float(np.abs(actual - expected).max()) / scale
+    return float(np.abs(actual.astype(np.float32) - expected.astype(np.float32)).max()) / scale
 
 
 def _rank(error: float) -> float:

@@ -8,19 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from accel_exporter import graphs, layout
+from accel_exporter.inductor import PackageWriter
+from accel_exporter.loop_graphs import write_loop_graphs
 from accel_exporter.options import ExportOptions, choose_branches
 from accel_exporter.schedules import SCHEDULERS, compile_all, short_name, travelling
 from accel_exporter.sizes import ModelSizes
 from accel_exporter.sources import Source
 from accel_exporter.staging import staged_folder
 from accel_exporter.unet import branch_count
-from accel_exporter.write import Settings, Written, checked, write_graph, write_unet
+from accel_exporter.write import Settings, Written, checked, trace_component, write_graph, write_unet
 from accel_runtime.bundle import describe_file
 from accel_runtime.errors import ExportError
 from accel_runtime.manifest import (
     MANIFEST_NAME,
+    DType,
     GraphSpec,
     GraphSpecs,
+    LoopSpec,
     Manifest,
     ModelSpec,
     Provenance,
@@ -87,8 +91,14 @@ class _Export:
         self._text: TextSpec
         self._schedules: SchedulesSpec
         self._model: ModelSpec
+        self._loop: LoopSpec
         self._graphs: dict[str, GraphSpec] = {}
         self._unchecked: list[Written] = []
+        self._packages = (
+            PackageWriter(folder, options.device, tolerance=options.allowed_error(options.dtype))
+            if options.with_inductor
+            else None
+        )
 
     def stages(self) -> tuple[tuple[str, Callable[[], None]], ...]:
         return (
@@ -99,6 +109,7 @@ class _Export:
             ("VAE encoder", self._export_vae_encoder),
             ("UNet", self._export_unet),
             ("check the UNet", self._check_written),
+            ("loop graphs", self._write_loop),
             ("hash files", self._write_manifest),
         )
 
@@ -155,25 +166,36 @@ class _Export:
         self, component: str, build: Callable[[graphs.Sizes], graphs.Traceable], *, config: Mapping[str, Any]
     ) -> None:
         layout.write_component_config(self._folder, component, config=config)
-        written = write_graph(build, self._folder / component / "model.onnx", settings=self._settings())
-        self._graphs[component] = checked(written, self._options.tolerance)
+        # The VAE's decoder overflows half precision in some models, so it never computes in it.
+        settings = self._settings(dtype=self._options.dtype if component == "text_encoder" else "float32")
+        traced = trace_component(build, settings)
+        written = write_graph(traced, self._folder / component / "model.onnx", settings=settings)
+        self._graphs[component] = checked(written, self._options.allowed_error(settings.dtype))
+        if self._packages:
+            self._packages.add(traced)
 
     def _export_unet(self) -> None:
         unet = self._source.load_unet()
         branches = choose_branches(self._options.branches, branch_count(unet))
         layout.write_component_config(self._folder, "unet", config=unet.config)
-        self._unchecked += write_unet(
-            lambda sizes: graphs.unet_deep(unet, branches, sizes=sizes, text_length=self._text.max_length),
-            self._folder / "unet",
-            branches=branches,
-            settings=self._settings(),
+        settings = self._settings(dtype=self._options.dtype)
+        traced = trace_component(
+            lambda sizes: graphs.unet_deep(unet, branches, sizes=sizes, text_length=self._text.max_length), settings
         )
+        deep, *shallow = write_unet(traced, self._folder / "unet", branches=branches, settings=settings)
+        self._unchecked += (deep, *shallow)
+        if self._packages:
+            specs = (written.spec for written in shallow)
+            self._packages.add_unet(traced, dict(zip(branches, specs, strict=True)))
 
     def _check_written(self) -> None:
         # Exported programs hold reference cycles; torch's weights must go before the session's come.
         gc.collect()
         for written in self._unchecked:
-            self._graphs[written.path.stem] = checked(written, self._options.tolerance)
+            self._graphs[written.path.stem] = checked(written, self._options.allowed_error(self._options.dtype))
+
+    def _write_loop(self) -> None:
+        self._loop = write_loop_graphs(self._folder / "loop", features=self._options.dtype)
 
     def _write_manifest(self) -> None:
         found = sorted(path for path in self._folder.rglob("*") if path.is_file())
@@ -190,8 +212,10 @@ class _Export:
                 vae_encoder=self._graphs["vae_encoder"],
             ),
             schedules=self._schedules,
+            loop=self._loop,
             files={path.relative_to(self._folder).as_posix(): describe_file(path) for path in found},
             provenance=self._provenance(),
+            inductor=self._packages.spec() if self._packages else None,
         )
         (self._folder / MANIFEST_NAME).write_bytes(encode_manifest(manifest))
 
@@ -204,19 +228,21 @@ class _Export:
             seed=origin.seed,
             packages={name: _version(name) for name in _STAMPED_PACKAGES},
             options={
+                "dtype": options.dtype,
                 "opset": options.opset,
                 "static": options.static is not None,
                 "max_steps": options.max_steps,
             },
         )
 
-    def _settings(self) -> Settings:
+    def _settings(self, *, dtype: DType) -> Settings:
         return Settings(
             opset=self._options.opset,
             is_static=self._options.static is not None,
             trace_sizes=self._sizes.to_trace,
             check_sizes=self._sizes.to_check,
             flops_sizes=self._sizes.symbols,
+            dtype=dtype,
         )
 
 

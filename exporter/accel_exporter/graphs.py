@@ -18,10 +18,17 @@ from accel_runtime.manifest import feature_name
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A dimension left open: its symbol, and the number its size must be a multiple of."""
+    """A dimension left open.
+
+    Attributes:
+        symbol: Its name.
+        multiple: What the symbol's size must be a multiple of.
+        over: The dimension is the symbol divided by this, which divides ``multiple``.
+    """
 
     symbol: str
     multiple: int = 1
+    over: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from accel_runtime.errors import InputError
+from accel_runtime.manifest import Device, DType
+
+FORMATS = ("onnx", "inductor")
 
 MIN_OPSET, MAX_OPSET = 18, 23
 
@@ -28,7 +31,10 @@ class ExportOptions:
         schedulers: Short names of the schedulers to compile; None for all that this pipeline's config
             lets be tables.
         max_steps: Tables are compiled for 1 to this many steps.
-        tolerance: Largest relative difference between a graph and torch.
+        tolerance: Largest relative difference between a graph and torch; None for what the precision allows.
+        dtype: What UNet and text encoder compute in; the VAE always computes in float32.
+        with_inductor: Add AOTInductor packages; ONNX graphs are written in any case.
+        device: What packages are compiled for.
     """
 
     branches: tuple[int, ...] | None = (0, 1)
@@ -36,7 +42,10 @@ class ExportOptions:
     static: StaticSize | None = None
     schedulers: tuple[str, ...] | None = None
     max_steps: int = 100
-    tolerance: float = 1e-4
+    tolerance: float | None = None
+    dtype: DType = "float32"
+    with_inductor: bool = False
+    device: Device = "cpu"
 
     def __post_init__(self) -> None:
         if not MIN_OPSET <= self.opset <= MAX_OPSET:
@@ -45,6 +54,27 @@ class ExportOptions:
             raise InputError(f"max steps: expected 1 or more, got {self.max_steps}")
         if self.static and self.static.batch < 1:
             raise InputError(f"batch: expected 1 or more, got {self.static.batch}")
+
+    def allowed_error(self, dtype: DType) -> float:
+        """Largest relative difference to torch of a component that computes in ``dtype``."""
+        return self.tolerance or (1e-4 if dtype == "float32" else 2e-2)
+
+
+def parse_dtype(text: str) -> DType:
+    """The precision of a short name.
+
+    >>> parse_dtype("fp16")
+    'float16'
+    """
+    if text == "bf16":
+        raise InputError(
+            "dtype bf16: ONNX Runtime cannot run such graphs on the CPU, so they could not be checked: take fp16 for a "
+            "GPU; OpenVINO computes fp32 bundles in bfloat16 by itself where the processor has it"
+        )
+    names: dict[str, DType] = {"fp32": "float32", "fp16": "float16"}
+    if text not in names:
+        raise InputError(f"dtype {text!r}: expected {' or '.join(names)}")
+    return names[text]
 
 
 def parse_branches(text: str) -> tuple[int, ...] | None:
@@ -59,6 +89,18 @@ def parse_branches(text: str) -> tuple[int, ...] | None:
         return tuple(sorted({_natural(part) for part in text.split(",")}))
     except ValueError:
         raise InputError(f"branches {text!r}: expected numbers such as 0,1 or the word all") from None
+
+
+def parse_formats(texts: Sequence[str]) -> frozenset[str]:
+    """Formats from what was given, each a word or several with commas; ``onnx`` is always there.
+
+    >>> sorted(parse_formats(["inductor"]))
+    ['inductor', 'onnx']
+    """
+    formats = {part.strip() for text in texts for part in text.split(",")}
+    if unknown := formats - set(FORMATS):
+        raise InputError(f"format {min(unknown)!r}: expected one of {', '.join(FORMATS)}")
+    return frozenset(formats | {"onnx"})
 
 
 def choose_branches(asked: Sequence[int] | None, count: int) -> tuple[int, ...]:

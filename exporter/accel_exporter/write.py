@@ -1,7 +1,7 @@
 """From a component to files in the bundle: trace, edit, write, check, describe."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -11,6 +11,8 @@ from accel_exporter.check import Reference, check_graph, torch_reference
 from accel_exporter.flops import count_flops
 from accel_exporter.graphs import Sizes, Traceable
 from accel_exporter.passes import ExposeFeatures, NameDimensions, clean, cut_shallow, noise_only
+from accel_exporter.precision import in_precision, is_kept
+from accel_exporter.program import Program, export_program
 from accel_exporter.trace import trace
 from accel_exporter.weights import WeightStore
 from accel_runtime.manifest import DType, GraphSpec, TensorSpec, feature_name
@@ -36,6 +38,7 @@ class Settings:
         trace_sizes: Sizes to trace at; the graphs' own sizes where they are static.
         check_sizes: Other sizes, to see that open dimensions really are open.
         flops_sizes: Number of each symbol at batch 1 and the model's own size.
+        dtype: What the component computes in.
     """
 
     opset: int
@@ -43,6 +46,15 @@ class Settings:
     trace_sizes: Sizes
     check_sizes: Sizes
     flops_sizes: Mapping[str, int]
+    dtype: DType = "float32"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Traced:
+    """A component in torch's own graph, and what torch makes of it at the check sizes."""
+
+    program: Program
+    reference: Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +66,36 @@ class Written:
     reference: Reference
 
 
-def write_graph(build: Build, path: Path, *, settings: Settings) -> Written:
-    """Write one component's graph to ``path``, its weights beside it.
+def trace_component(build: Build, settings: Settings) -> Traced:
+    """Trace a component once, for every form it is written in.
 
     Args:
         build: Makes the traceable at given sizes.
+        settings: How.
+    """
+    # In float32, before the weights are converted.
+    reference = torch_reference(build(settings.check_sizes))
+    traceable = in_precision(build(settings.trace_sizes), settings.dtype)
+    program = export_program(traceable, is_static=settings.is_static)
+    kept = {name: values.astype(settings.dtype) for name, values in reference.outputs.items() if is_kept(name)}
+    return Traced(program, replace(reference, outputs={**reference.outputs, **kept}))
+
+
+def write_graph(traced: Traced, path: Path, *, settings: Settings) -> Written:
+    """Write one component's graph to ``path``, its weights beside it.
+
+    Args:
+        traced: The component.
         path: The ONNX file.
         settings: How.
     """
-    model, reference = _trace(build, settings)
+    model = _translate(traced.program, settings)
     with WeightStore(path.with_name(f"{path.stem}.data")) as store:
         parameters = store.move(model)
-    return Written(_save(model, path, parameters=parameters, settings=settings), path, reference)
+    return Written(_save(model, path, parameters=parameters, settings=settings), path, traced.reference)
 
 
-def write_unet(build: Build, folder: Path, *, branches: Sequence[int], settings: Settings) -> tuple[Written, ...]:
+def write_unet(traced: Traced, folder: Path, *, branches: Sequence[int], settings: Settings) -> tuple[Written, ...]:
     """Write the deep graph and one shallow graph per branch over one file of weights.
 
     `model.onnx`, the deep pass without its features, is for other loaders: it is where they look, and
@@ -77,7 +104,7 @@ def write_unet(build: Build, folder: Path, *, branches: Sequence[int], settings:
     Returns:
         The deep pass, then the shallow pass of each branch.
     """
-    model, reference = _trace(build, settings)
+    model = _translate(traced.program, settings)
     models = {"deep.onnx": model} | {f"shallow_{k}.onnx": cut_shallow(model, feature_name(k)) for k in branches}
     with WeightStore(folder / "weights.data") as store:
         parameters = {name: store.move(each) for name, each in models.items()}
@@ -86,7 +113,7 @@ def write_unet(build: Build, folder: Path, *, branches: Sequence[int], settings:
         name: _save(each, folder / name, parameters=parameters[name], settings=settings)
         for name, each in models.items()
     }
-    return tuple(Written(spec, folder / name, _part_of(reference, spec)) for name, spec in specs.items())
+    return tuple(Written(spec, folder / name, part_of(traced.reference, spec)) for name, spec in specs.items())
 
 
 def checked(written: Written, tolerance: float) -> GraphSpec:
@@ -99,15 +126,13 @@ def checked(written: Written, tolerance: float) -> GraphSpec:
     return msgspec.structs.replace(written.spec, relative_error=float(f"{error:.1e}"))
 
 
-def _trace(build: Build, settings: Settings) -> tuple[ir.Model, Reference]:
-    reference = torch_reference(build(settings.check_sizes))
-    traceable = build(settings.trace_sizes)
-    model = trace(traceable, opset=settings.opset, is_static=settings.is_static)
+def _translate(program: Program, settings: Settings) -> ir.Model:
+    model = trace(program, opset=settings.opset)
     ExposeFeatures()(model)
     clean(model)
-    NameDimensions(traceable.axes)(model)
-    model.graph.name = traceable.name
-    return model, reference
+    NameDimensions(program.traceable.axes)(model)
+    model.graph.name = program.traceable.name
+    return model
 
 
 def _save(model: ir.Model, path: Path, *, parameters: int, settings: Settings) -> GraphSpec:
@@ -122,7 +147,7 @@ def _save(model: ir.Model, path: Path, *, parameters: int, settings: Settings) -
     )
 
 
-def _part_of(reference: Reference, spec: GraphSpec) -> Reference:
+def part_of(reference: Reference, spec: GraphSpec) -> Reference:
     """The values of a graph's own tensors: a shallow pass with fresh features must make the full noise."""
     values = {**reference.outputs, **reference.inputs}
     return Reference(

@@ -1,53 +1,88 @@
-"""The graphs of a bundle on a backend: loaded when first needed, and run one entry of a batch at a time."""
+"""The graphs of a bundle on a backend: loaded when needed, and run one entry of a batch at a time."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from accel_runtime.artifacts import locate
 from accel_runtime.backends import Backend
 from accel_runtime.backends.base import Array
 from accel_runtime.bundle import Bundle
+from accel_runtime.device_loop import LoopGraphs
 from accel_runtime.dims import check_input, resolve
-from accel_runtime.manifest import GraphSpec
+from accel_runtime.errors import NUMERICS_ADVICE, BundleError, NumericsError
 from accel_runtime.unet import Graph, UNetGraphs
 
 
 @dataclass(frozen=True, eq=False)
 class Components:
-    """What diffusers calls the components of a pipeline, as functions of arrays."""
+    """What diffusers calls the components of a pipeline, as functions of arrays.
+
+    Attributes:
+        bundle: Holds the graphs.
+        backend: Runs them.
+        stay: Which graphs stay loaded: `all` that were ever needed, or only those `in use`.
+    """
 
     bundle: Bundle
     backend: Backend
-    _shallow: dict[int, Graph] = field(default_factory=dict, init=False)
+    stay: Literal["all", "in use"] = "all"
+    _loaded: dict[str, Graph] = field(default_factory=dict, init=False)
 
     def embed(self, token_ids: Array) -> Array:
         """The text encoder: ids [L] → [L, D]."""
-        return self._run_one(self._text_encoder, token_ids)
+        return self._run_one("text_encoder", token_ids)
 
     def encode(self, pixels: NDArray[np.uint8]) -> Array:
         """The VAE's encoder: pixels [H, W, 3] → mean and log-variance of unscaled latents, [2C, h, w]."""
         sample = pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255) * 2 - 1
-        return self._run_one(self._vae_encoder, sample)
+        return self._run_one("vae_encoder", sample)
 
     def decode(self, latents: Array) -> NDArray[np.uint8]:
         """The VAE's decoder: scaled latents [B, C, h, w] → pixels [B, H, W, 3]."""
         scaled = (latents / np.float32(self.bundle.manifest.model.scaling_factor)).astype(np.float32)
-        return to_pixels(self._run_each(self._vae_decoder, scaled))
+        sample = self._run_each(self._use("vae_decoder"), scaled)
+        if not np.isfinite(sample).all():
+            raise NumericsError(f"the VAE decoder made NaN or infinite pixels: {NUMERICS_ADVICE}")
+        return to_pixels(sample)
 
     def unet(self, branches: Iterable[int]) -> UNetGraphs:
         """The deep graph, and the shallow ones of those ``branches`` that the bundle has."""
-        available = self.bundle.manifest.graphs.unet_shallow
-        for k in branches:
-            if k not in self._shallow and str(k) in available:
-                self._shallow[k] = self._load(available[str(k)])
-        return UNetGraphs(deep=self._unet_deep, shallow=self._shallow)
+        held = [k for k in branches if str(k) in self.bundle.manifest.graphs.unet_shallow]
+        names = ("unet_deep", *(f"unet_shallow_{k}" for k in held))
+        deep, *shallow = (self._use(name, beside=names) for name in names)
+        return UNetGraphs(deep=deep, shallow=dict(zip(held, shallow, strict=True)))
 
-    def _run_one(self, graph: Graph, value: Array) -> Array:
-        first: Array = self._run_each(graph, value[np.newaxis])[0]
+    @cached_property
+    def loop(self) -> LoopGraphs:
+        """The graphs of the loop on the device.
+
+        Raises:
+            BundleError: The bundle has none.
+        """
+        spec = self.bundle.manifest.loop
+        if spec is None:
+            raise BundleError(f"{self.bundle.folder}: no graphs for a loop on the device: export the bundle again")
+        return LoopGraphs({name: self.backend.load(self.bundle.path(file)) for name, file in spec.items()})
+
+    def _run_one(self, name: str, value: Array) -> Array:
+        first: Array = self._run_each(self._use(name), value[np.newaxis])[0]
         return first
+
+    def _use(self, name: str, *, beside: Collection[str] = ()) -> Graph:
+        """A graph, loaded if it is not; where memory is short, all but those ``beside`` it are let go."""
+        if self.stay == "in use":
+            for other in self._loaded.keys() - {name, *beside}:
+                del self._loaded[other]
+        if name not in self._loaded:
+            spec = dict(self.bundle.manifest.graphs.items())[name]
+            path = locate(self.bundle, name, artifact=self.backend.artifact)
+            self._loaded[name] = Graph(session=self.backend.load(path), spec=spec)
+        return self._loaded[name]
 
     def _run_each(self, graph: Graph, values: Array) -> Array:
         """Run a graph of one input on a batch, one entry at a time or as many as it is fixed to; its first output."""
@@ -67,25 +102,6 @@ class Components:
         graph.session.bind({source.name: given}, {target.name: made}).run()
         wanted: Array = made.read()[: len(values)].copy()
         return wanted
-
-    def _load(self, spec: GraphSpec) -> Graph:
-        return Graph(session=self.backend.load(self.bundle.path(spec.file)), spec=spec)
-
-    @cached_property
-    def _text_encoder(self) -> Graph:
-        return self._load(self.bundle.manifest.graphs.text_encoder)
-
-    @cached_property
-    def _unet_deep(self) -> Graph:
-        return self._load(self.bundle.manifest.graphs.unet_deep)
-
-    @cached_property
-    def _vae_encoder(self) -> Graph:
-        return self._load(self.bundle.manifest.graphs.vae_encoder)
-
-    @cached_property
-    def _vae_decoder(self) -> Graph:
-        return self._load(self.bundle.manifest.graphs.vae_decoder)
 
 
 def to_pixels(sample: Array) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@
     ├── ExportError        the export itself: unsupported structure, tolerance, no disk space
     ├── BundleError        a bundle on disk: manifest, hash, missing file
     ├── BackendError       what executes graphs: provider, session, fall-back
+    ├── NumericsError      numbers that are none: NaN or infinity in latents or pixels
     └── MissingExtraError  a package that an extra would install
 
 A message is one line: what, expected, got, what to do.
@@ -38,6 +39,13 @@ class BundleError(AccelError):
 
 class BackendError(AccelError):
     """A graph cannot be executed as asked."""
+
+
+class NumericsError(AccelError):
+    """Latents or pixels became NaN or infinite, so there is no picture."""
+
+
+NUMERICS_ADVICE = "half precision overflows in some models: export with --dtype fp32; in float32, lower the guidance"
 
 
 class MissingExtraError(AccelError):

@@ -1,13 +1,15 @@
 """The denoising loop: a generator that yields after every UNet call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from accel_runtime.backends.base import Array
+from accel_runtime.errors import NUMERICS_ADVICE, NumericsError
 from accel_runtime.noise import TorchGenerator, stacked_normal
-from accel_runtime.plan import Call, Plan
+from accel_runtime.plan import Call, Deep, Plan
 from accel_runtime.schedule import Recurrence
 from accel_runtime.unet import UNet
 
@@ -21,14 +23,22 @@ class Step:
         total: How many calls the plan has.
         timestep: What the UNet was told.
         call: The plan's entry: which pass ran.
-        latents: [B, C, h, w] float32 after the call; never written again.
+        read: Gives `latents`.
     """
 
     index: int
     total: int
     timestep: float
     call: Call
-    latents: Array
+    read: Callable[[], Array]
+
+    @property
+    def latents(self) -> Array:
+        """[B, C, h, w] float32 after the call; never written again.
+
+        A loop on the device copies them to the host here, so it must be asked before the next call.
+        """
+        return self.read()
 
 
 def denoise(unet: UNet, plan: Plan, *, latents: Array, generators: Sequence[TorchGenerator]) -> Iterator[Step]:
@@ -39,6 +49,9 @@ def denoise(unet: UNet, plan: Plan, *, latents: Array, generators: Sequence[Torc
         plan: What to run at each call.
         latents: x_0, the scaled noise or the noised image, [B, C, h, w].
         generators: One per image; schedulers that add noise draw from them.
+
+    Raises:
+        NumericsError: The latents became NaN or infinite; says at which call.
     """
     state = Recurrence.start(latents)
     total = len(plan.calls)
@@ -46,7 +59,22 @@ def denoise(unet: UNet, plan: Plan, *, latents: Array, generators: Sequence[Torc
         noise = unet.run(call, state.model_input(row), timestep=row.timestep)
         draw = stacked_normal(generators, latents.shape[1:]) if row.draws else None
         state = state.advance(row, guide(noise, call, rescale=plan.guidance_rescale), draw=draw)
-        yield Step(index=index, total=total, timestep=row.timestep, call=call, latents=state.latents)
+        if not np.isfinite(state.latents).all():
+            raise not_finite(plan, index)
+        yield Step(index=index, total=total, timestep=row.timestep, call=call, read=partial(_latents, state))
+
+
+def _latents(state: Recurrence) -> Array:
+    return state.latents
+
+
+def not_finite(plan: Plan, index: int) -> NumericsError:
+    """The error of a call whose latents are no numbers."""
+    kind = "deep" if isinstance(plan.calls[index], Deep) else "shallow"
+    timestep = plan.schedule.rows[index].timestep
+    return NumericsError(
+        f"call {index} ({kind}, timestep {timestep:g}) made NaN or infinite latents: {NUMERICS_ADVICE}"
+    )
 
 
 def guide(noise: Array, call: Call, *, rescale: float = 0.0) -> Array:

@@ -8,6 +8,7 @@ Schema history:
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -18,6 +19,7 @@ from accel_runtime.errors import BundleError
 MANIFEST_NAME = "accel.json"
 SCHEMA_VERSION = 1
 
+Device = Literal["cpu", "cuda"]
 DType = Literal["float32", "float16", "bfloat16", "int64", "int32"]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -83,6 +85,48 @@ class GraphSpecs(_Strict, frozen=True):
         )
 
 
+class LoopSpec(_Strict, frozen=True):
+    """The loop's own graphs, for backends with memory of their own (docs/design/0008-device-loop.md)."""
+
+    advance_guided: str
+    advance_unguided: str
+    advance_plain: str
+    forecast_2: str
+    forecast_3: str
+
+    def items(self) -> tuple[tuple[str, str], ...]:
+        """Every graph's name and file."""
+        return tuple((name, getattr(self, name)) for name in self.__struct_fields__)
+
+
+class InductorGraph(_Strict, frozen=True):
+    """One graph as an AOTInductor package; its contract is that of the ONNX graph of the same name.
+
+    Attributes:
+        file: The package's path in the bundle.
+        weights: The file its constants are loaded from; graphs of one component share it.
+        relative_error: Largest difference to torch at export, over the largest output.
+    """
+
+    file: str
+    weights: str
+    relative_error: float
+
+
+class InductorSpec(_Strict, frozen=True):
+    """The AOTInductor packages of a bundle.
+
+    Attributes:
+        device: What they were compiled for; `cuda` is also torch's name for AMD's GPUs.
+        torch: The version that compiled them, and the only one that runs them.
+        graphs: Keyed as `GraphSpecs.items` names the graphs; every graph is there.
+    """
+
+    device: Device
+    torch: str
+    graphs: dict[str, InductorGraph]
+
+
 class ModelSpec(_Strict, frozen=True):
     """The facts of the pipeline that the loop needs.
 
@@ -143,8 +187,8 @@ class Provenance(_Strict, frozen=True):
     options: dict[str, str | int | bool | None]
 
 
-class Manifest(_Strict, frozen=True):
-    """The whole of `accel.json`."""
+class Manifest(_Strict, frozen=True, omit_defaults=True):
+    """The whole of `accel.json`. `inductor` is left out where there are no packages."""
 
     schema_version: Literal[1]
     model: ModelSpec
@@ -153,6 +197,8 @@ class Manifest(_Strict, frozen=True):
     schedules: SchedulesSpec
     files: dict[str, FileSpec]
     provenance: Provenance
+    loop: LoopSpec | None = None
+    inductor: InductorSpec | None = None
 
     @property
     def branches(self) -> tuple[int, ...]:
@@ -162,6 +208,8 @@ class Manifest(_Strict, frozen=True):
     def __post_init__(self) -> None:
         for k in self.graphs.unet_shallow:
             self._check_branch(k)
+        if self.inductor is not None:
+            self._check_packages(self.inductor)
         for path in self.files:
             _check_path(path, key="files")
         for key, path in self._references():
@@ -176,7 +224,14 @@ class Manifest(_Strict, frozen=True):
             *((f"schedules.files.{name}", path) for name, path in self.schedules.files.items()),
             ("text.tokenizer", self.text.tokenizer),
             *([("text.table", self.text.table)] if self.text.table else []),
+            *((f"loop.{name}", path) for name, path in (self.loop.items() if self.loop else ())),
+            *(_package_references(self.inductor) if self.inductor else ()),
         )
+
+    def _check_packages(self, inductor: InductorSpec) -> None:
+        expected = [name for name, _ in self.graphs.items()]
+        if sorted(inductor.graphs) != sorted(expected):
+            raise ValueError(f"inductor.graphs: expected {', '.join(expected)}, got {', '.join(inductor.graphs)}")
 
     def _check_branch(self, k: str) -> None:
         if not re.fullmatch(r"0|[1-9][0-9]*", k):
@@ -228,6 +283,12 @@ def _check_version(document: Any, path: Path) -> None:
             f"{path}: schema_version: expected {SCHEMA_VERSION}, got {version}: "
             "export the bundle again with this version of accel"
         )
+
+
+def _package_references(inductor: InductorSpec) -> Iterator[tuple[str, str]]:
+    for name, graph in inductor.graphs.items():
+        yield f"inductor.graphs.{name}.file", graph.file
+        yield f"inductor.graphs.{name}.weights", graph.weights
 
 
 def _as_key(message: str) -> str:

@@ -5,14 +5,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_runtime.backends import Backend, OnnxRuntimeBackend
+from accel_runtime.backends import Backend, make_backend
 from accel_runtime.backends.base import Array
 from accel_runtime.bundle import Bundle, Verification, read_bundle
 from accel_runtime.components import Components
+from accel_runtime.device_loop import LoopGraphs, denoise_on_device
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
 from accel_runtime.loop import Step, denoise
@@ -25,6 +27,8 @@ from accel_runtime.start import start
 from accel_runtime.tokens import PromptTokenizer, Tokens
 from accel_runtime.unet import Embeddings, UNet
 
+Loop = Literal["auto", "host", "device"]
+
 
 def open_bundle(
     folder: str | Path,
@@ -32,21 +36,25 @@ def open_bundle(
     *,
     provider: str = "cpu",
     verification: Verification = "hashes",
+    low_memory: bool = False,
+    loop: Loop = "auto",
 ) -> "Pipeline":
     """Open a bundle for use.
 
     Args:
         folder: The bundle.
-        backend: What executes; by default ONNX Runtime on ``provider``.
-        provider: A short name of `accel_runtime.backends.onnxruntime.PROVIDERS`.
+        backend: What executes; by default what ``provider`` names.
+        provider: A name that `accel_runtime.backends.make_backend` knows.
         verification: `hashes` reads every file once, `sizes` trusts the contents.
+        low_memory: See `Pipeline`.
+        loop: Same.
 
     Raises:
         BundleError: The bundle is incomplete, changed or malformed.
         BackendError: The provider cannot be had.
     """
     bundle = read_bundle(Path(folder), verification=verification)
-    return Pipeline(bundle, backend or OnnxRuntimeBackend(provider))
+    return Pipeline(bundle, backend or make_backend(provider), low_memory=low_memory, loop=loop)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +62,19 @@ class Pipeline:
     """A bundle on a backend. Graphs are loaded when first needed and stay loaded.
 
     It keeps no state between images but encoded prompts, so the same request gives the same image.
+
+    Attributes:
+        bundle: What to run.
+        backend: What runs it.
+        low_memory: Keep each graph loaded only while it is in use, and run the batch entry by entry.
+        loop: Where guidance and schedule are computed: with numpy on the `host`, or by graphs on the `device`, as
+            `auto` does where the backend has memory of its own and the bundle has the graphs.
     """
 
     bundle: Bundle
     backend: Backend
+    low_memory: bool = False
+    loop: Loop = "auto"
     _embeddings: dict[str, Array] = field(default_factory=dict, init=False)
 
     def schedule(self, steps: int, scheduler: str | None = None, *, strength: float | None = None) -> ScheduleTable:
@@ -117,14 +134,22 @@ class Pipeline:
         """Run the plan, yielding after every UNet call; the last step holds the final latents."""
         generators = [TorchGenerator(request.seed + image) for image in range(request.images)]
         latents = start(self.components, request, schedule=plan.schedule, generators=generators)
+        embeddings = self._embed(request, plan)
+        graphs = self._loop_graphs()
         unet = UNet(
             self.components.unet(plan.branches),
             self.backend,
             plan=plan,
             latent_shape=latents.shape,
-            embeddings=self._embed(request, plan),
+            embeddings=embeddings,
+            rows_at_a_time=1 if self.low_memory else None,
+            forecaster=graphs.forecaster(self.backend, plan) if graphs else None,
         )
-        return denoise(unet, plan, latents=latents, generators=generators)
+        if graphs is None:
+            return denoise(unet, plan, latents=latents, generators=generators)
+        return denoise_on_device(
+            unet, plan, latents=latents, generators=generators, backend=self.backend, advance=graphs.advance
+        )
 
     def tokenize(self, prompt: str) -> Tokens:
         """The ids of a prompt, and what of it does not fit."""
@@ -148,7 +173,14 @@ class Pipeline:
     @cached_property
     def components(self) -> Components:
         """The graphs."""
-        return Components(self.bundle, self.backend)
+        return Components(self.bundle, self.backend, stay="in use" if self.low_memory else "all")
+
+    def _loop_graphs(self) -> LoopGraphs | None:
+        """The graphs of the loop on the device; None where it runs on the host."""
+        can = self.backend.artifact == "onnx" and self.bundle.manifest.loop is not None
+        if self.loop == "host" or (self.loop == "auto" and (self.backend.on_host or not can)):
+            return None
+        return self.components.loop
 
     def _embed(self, request: Request, plan: Plan) -> Embeddings:
         count, negatives = len(request.prompts), request.negatives

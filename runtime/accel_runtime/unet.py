@@ -16,6 +16,7 @@ import numpy as np
 from accel_runtime.backends.base import Array, Backend, BoundCall, Buffer, Session
 from accel_runtime.dims import check_input, resolve
 from accel_runtime.errors import InputError
+from accel_runtime.forecaster import Forecaster, HostForecaster
 from accel_runtime.manifest import GraphSpec, feature_name
 from accel_runtime.plan import Call, Deep, Plan, Shallow
 
@@ -56,6 +57,8 @@ class UNet:
         plan: Says which rows, features and branches will be needed.
         latent_shape: [B, C, h, w].
         embeddings: The prompts.
+        rows_at_a_time: Batch entries per run of a graph, which bounds the memory of a call; None runs all at once.
+        forecaster: Makes the features of shallow calls; None for numpy's.
 
     Raises:
         InputError: The graphs are fixed to other sizes, or the bundle lacks a branch of the plan.
@@ -69,15 +72,20 @@ class UNet:
         plan: Plan,
         latent_shape: tuple[int, ...],
         embeddings: Embeddings,
+        rows_at_a_time: int | None = None,
+        forecaster: Forecaster | None = None,
     ) -> None:
         if missing := sorted(set(plan.branches) - set(graphs.shallow)):
             raise InputError(f"the bundle has no branch {missing[0]}: export it with `--branches {missing[0]}`")
         self._graphs = graphs
         self._images = latent_shape[0]
         self._rows = self._images * (2 if plan.guided else 1)
+        self._forecaster = forecaster or HostForecaster()
+        self._at_a_time = rows_at_a_time or self._rows
         self._history = plan.history
         self._deep_calls = 0
-        self._bound: dict[tuple[object, ...], BoundCall] = {}
+        self._views: dict[tuple[int, int], Buffer] = {}
+        self._bound: dict[tuple[object, ...], tuple[BoundCall, ...]] = {}
         self._allocate(backend, plan=plan, latent_shape=latent_shape)
         self._write_text(embeddings)
 
@@ -85,27 +93,29 @@ class UNet:
         spec = self._graphs.deep.spec
         shape = (self._rows, *latent_shape[1:])
         for call in plan.calls:
-            check_input(spec, "sample", shape=(self._rows if call.guided else self._images, *latent_shape[1:]))
+            rows = min(self._at_a_time, self._rows if call.guided else self._images)
+            check_input(spec, "sample", shape=(rows, *latent_shape[1:]))
         sizes = check_input(spec, "sample", shape=shape)
         text = resolve(spec.input("encoder_hidden_states").shape, sizes)
-        self._sample = backend.allocate(shape)
-        self._timestep = backend.allocate((1,))
+        self.sample = backend.allocate(shape)
+        self.timestep = backend.allocate((1,))
         self._text = backend.allocate(text)
         self._noise = backend.allocate(shape)
-        features = {k: resolve(spec.output(feature_name(k)).shape, sizes) for k in plan.branches}
-        self._features = {k: [backend.allocate(s) for _ in range(self._history)] for k, s in features.items()}
-        forecast = features if self._history > 1 else {}
-        self._forecast = {k: backend.allocate(s) for k, s in forecast.items()}
-        self._scratch = {k: np.empty(s, np.float32) for k, s in forecast.items()}
+        made = {k: spec.output(feature_name(k)) for k in plan.branches}
+        shapes = {k: (resolve(feature.shape, sizes), feature.dtype) for k, feature in made.items()}
+        self._features = {k: [backend.allocate(*s) for _ in range(self._history)] for k, s in shapes.items()}
+        self._forecast = {k: backend.allocate(*s) for k, s in (shapes if self._history > 1 else {}).items()}
 
     def _write_text(self, embeddings: Embeddings) -> None:
-        self._text.rows(self._rows - self._images, self._rows).write(embeddings.prompt)
+        """At once: a device's memory is written whole."""
+        prompt, negative = embeddings.prompt, embeddings.negative
         if self._rows > self._images:
-            assert embeddings.negative is not None  # noqa: S101  # a guided plan comes with negatives
-            self._text.rows(0, self._images).write(embeddings.negative)
+            assert negative is not None  # noqa: S101  # a guided plan comes with negatives
+            prompt = np.concatenate([negative, prompt])
+        self._text.write(prompt)
 
     def run(self, call: Call, sample: Array, *, timestep: float) -> Array:
-        """One UNet call.
+        """One UNet call between arrays of the host.
 
         Args:
             call: The plan's entry.
@@ -116,32 +126,57 @@ class UNet:
             The noise, [2B, C, h, w] where the call is guided (negative half first) and [B, C, h, w]
             where it is not; memory that the next call overwrites.
         """
-        first = 0 if call.guided else self._rows - self._images
-        for start in range(first, self._rows, self._images):
-            self._sample.rows(start, start + self._images).write(sample)
-        self._timestep.write(np.array([timestep], np.float32))
+        self.prepare(sample, timestep)
+        self.execute(call)
+        return self.noise(call).read()
+
+    def prepare(self, sample: Array, timestep: float) -> None:
+        """Write the inputs of the next call: [B, C, h, w] for both halves, and the timestep."""
+        self.sample.write(np.concatenate([sample] * (self._rows // self._images)))
+        self.timestep.write(np.array([timestep], np.float32))
+
+    def execute(self, call: Call) -> None:
+        """Run a pass on what `sample` and `timestep` hold."""
         if isinstance(call, Deep):
-            self._deep(first)
+            self._deep(self._first(call))
         else:
-            self._shallow(first, call)
-        return self._noise.rows(first, self._rows).read()
+            self._shallow(self._first(call), call)
+
+    def noise(self, call: Call) -> Buffer:
+        """Where the call's noise is: all rows, or the prompt half."""
+        return self._noise.rows(self._first(call), self._rows)
+
+    def _first(self, call: Call) -> int:
+        return 0 if call.guided else self._rows - self._images
 
     def _deep(self, first: int) -> None:
         slot = self._deep_calls % self._history
         self._deep_calls += 1
-        key = ("deep", first, slot)
-        if key not in self._bound:
-            features = {feature_name(k): ring[slot] for k, ring in self._features.items()}
-            self._bound[key] = self._bind(self._graphs.deep, first, inputs={}, outputs=features)
-        self._bound[key].run()
+        features = {feature_name(k): ring[slot] for k, ring in self._features.items()}
+        self._run(("deep", first, slot), self._graphs.deep, first, inputs={}, outputs=features)
 
     def _shallow(self, first: int, call: Shallow) -> None:
         feature = self._make_feature(first, call)
         key = ("shallow", first, call.branch, id(feature))
+        inputs = {feature_name(call.branch): feature}
+        self._run(key, self._graphs.shallow[call.branch], first, inputs=inputs, outputs={})
+
+    def _run(
+        self,
+        key: tuple[object, ...],
+        graph: Graph,
+        first: int,
+        *,
+        inputs: Mapping[str, Buffer],
+        outputs: Mapping[str, Buffer],
+    ) -> None:
+        """Run a graph on the rows from ``first`` on; what is bound once is found again by ``key``."""
         if key not in self._bound:
-            inputs = {feature_name(call.branch): feature}
-            self._bound[key] = self._bind(self._graphs.shallow[call.branch], first, inputs=inputs, outputs={})
-        self._bound[key].run()
+            starts = range(first, self._rows, self._at_a_time)
+            parts = [slice(start, min(start + self._at_a_time, self._rows)) for start in starts]
+            self._bound[key] = tuple(self._bind(graph, part, inputs=inputs, outputs=outputs) for part in parts)
+        for bound in self._bound[key]:
+            bound.run()
 
     def _make_feature(self, first: int, call: Shallow) -> Buffer:
         """The buffer that holds the forecast; where it only holds the last feature, that buffer itself."""
@@ -149,22 +184,27 @@ class UNet:
         newest_first = [ring[(self._deep_calls - 1 - age) % self._history] for age in range(len(call.forecast))]
         if call.forecast == (1.0,):
             return newest_first[0]
-        total = self._forecast[call.branch].rows(first, self._rows).read()
-        scratch = self._scratch[call.branch][first:]
-        for age, (weight, buffer) in enumerate(zip(call.forecast, newest_first, strict=True)):
-            past = buffer.rows(first, self._rows).read()
-            np.multiply(past, np.float32(weight), out=scratch if age else total)
-            if age:
-                np.add(total, scratch, out=total)
-        return self._forecast[call.branch]
+        target = self._forecast[call.branch]
+        past = [self._from(buffer, first) for buffer in newest_first]
+        self._forecaster.combine(past, call.forecast, target=self._from(target, first))
+        return target
+
+    def _from(self, buffer: Buffer, first: int) -> Buffer:
+        """The rows of a buffer from ``first`` on; the same object each time, so that a binding of it is found again."""
+        key = (id(buffer), first)
+        if key not in self._views:
+            self._views[key] = buffer.rows(first, self._rows)
+        return self._views[key]
 
     def _bind(
-        self, graph: Graph, first: int, *, inputs: Mapping[str, Buffer], outputs: Mapping[str, Buffer]
+        self, graph: Graph, part: slice, *, inputs: Mapping[str, Buffer], outputs: Mapping[str, Buffer]
     ) -> BoundCall:
-        batched = {"sample": self._sample, "encoder_hidden_states": self._text, **inputs}
+        batched = {"sample": self.sample, "encoder_hidden_states": self._text, **inputs}
         wanted = {tensor.name for tensor in graph.spec.inputs}
-        tied: dict[str, Buffer] = {name: b.rows(first, self._rows) for name, b in batched.items() if name in wanted}
+        tied: dict[str, Buffer] = {
+            name: buffer.rows(part.start, part.stop) for name, buffer in batched.items() if name in wanted
+        }
         if "timestep" in wanted:
-            tied["timestep"] = self._timestep
-        noise = {"out_sample": self._noise, **outputs}
-        return graph.session.bind(tied, {name: b.rows(first, self._rows) for name, b in noise.items()})
+            tied["timestep"] = self.timestep
+        made = {"out_sample": self._noise, **outputs}
+        return graph.session.bind(tied, {name: buffer.rows(part.start, part.stop) for name, buffer in made.items()})

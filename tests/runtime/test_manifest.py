@@ -78,6 +78,36 @@ def test_a_whole_manifest_survives_writing_and_reading() -> None:
     assert parse_manifest(encode_manifest(manifest), Path("b/accel.json")) == manifest
 
 
+def _add_packages(d: Document) -> None:
+    names = ["text_encoder", "unet_deep", "unet_shallow_0", "vae_decoder", "vae_encoder"]
+    graphs = {
+        name: {"file": f"inductor/{name}.pt2", "weights": "inductor/w.safetensors", "relative_error": 1e-6}
+        for name in names
+    }
+    for path in ("inductor/w.safetensors", *(package["file"] for package in graphs.values())):
+        d["files"][str(path)] = {"size": 1, "sha256": SHA}
+    d["inductor"] = {"device": "cpu", "torch": "2.13.0", "graphs": graphs}
+
+
+def _break_packages(change: Callable[[Document], object]) -> Callable[[Document], None]:
+    def both(d: Document) -> None:
+        _add_packages(d)
+        change(d)
+
+    return both
+
+
+def test_packages_are_a_part_that_a_manifest_may_lack() -> None:
+    plain, packaged = document(), document()
+    _add_packages(packaged)
+    inductor = parse(packaged).inductor
+
+    assert inductor is not None
+    assert inductor.graphs["unet_deep"].file == "inductor/unet_deep.pt2"
+    assert parse(plain).inductor is None
+    assert b"inductor" not in encode_manifest(parse(plain))
+
+
 def _rename_file(path: str) -> Callable[[Document], None]:
     def change(d: Document) -> None:
         d["files"][path] = d["files"].pop("unet/model.onnx")
@@ -114,6 +144,20 @@ BROKEN: dict[str, tuple[Callable[[Document], object], str]] = {
         lambda d: d["graphs"]["unet_shallow"].update({"3": d["graphs"]["unet_shallow"]["0"]}),
         "no output 'feature_3'",
     ),
+    "a graph without its package": (
+        _break_packages(lambda d: d["inductor"]["graphs"].pop("unet_shallow_0")),
+        "inductor.graphs: expected text_encoder, unet_deep, unet_shallow_0",
+    ),
+    "a package that is not listed": (
+        _break_packages(lambda d: d["files"].pop("inductor/unet_deep.pt2")),
+        "inductor.graphs.unet_deep.file.*not listed",
+    ),
+    "weights that are not listed": (
+        _break_packages(lambda d: d["files"].pop("inductor/w.safetensors")),
+        "inductor.graphs.text_encoder.weights.*not listed",
+    ),
+    "an unknown device": (_break_packages(lambda d: d["inductor"].update(device="tpu")), "inductor.device: Invalid"),
+    "an unknown key of packages": (_break_packages(lambda d: d["inductor"].update(x=1)), "unknown field `x`"),
     "default without table": (lambda d: d["schedules"].update(default="euler"), "no table for 'euler'"),
 }
 

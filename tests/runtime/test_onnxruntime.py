@@ -1,7 +1,6 @@
 """The ONNX Runtime backend: what was asked for is what runs, or an error."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -71,44 +70,6 @@ def test_an_unknown_provider_is_refused() -> None:
 def test_a_provider_the_wheel_lacks_names_the_extra_that_has_it(provider: str) -> None:
     with pytest.raises(BackendError, match=rf"accel-sd\[{provider}\]"):
         OnnxRuntimeBackend(provider)
-
-
-class FallingBack:
-    """An onnxruntime whose GPU provider silently turns into the CPU's, as real wheels do without a driver."""
-
-    __version__ = "1.0"
-
-    def __init__(self) -> None:
-        self.entries: dict[str, str] = {}
-
-    def get_available_providers(self) -> list[str]:
-        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
-
-    def SessionOptions(self) -> Any:  # noqa: N802  # the library's name
-        recorder = self
-
-        class Options:
-            def add_session_config_entry(self, key: str, value: str) -> None:
-                recorder.entries[key] = value
-
-        return Options()
-
-    def InferenceSession(self, *_: Any, **__: Any) -> Any:  # noqa: N802  # the library's name
-        class Session:
-            def get_providers(self) -> list[str]:
-                return ["CPUExecutionProvider"]
-
-        return Session()
-
-
-def test_a_silent_fall_back_to_the_cpu_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    library = FallingBack()
-    monkeypatch.setattr("accel_runtime.backends.onnxruntime._import_onnxruntime", lambda _extra: library)
-    backend = OnnxRuntimeBackend("cuda")
-    with pytest.raises(BackendError, match="asked for CUDAExecutionProvider, but ONNX Runtime fell back to CPU"):
-        backend.load(Path("g.onnx"))
-
-    assert library.entries["session.disable_cpu_ep_fallback"] == "1"
 
 
 def test_a_missing_wheel_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from accel_bench.backends import Provider, ProviderOptions, choose_backend
 from accel_bench.console import note, print_json, print_line, print_table, progress_bar
 from accel_bench.doubts import machine, run_doubts
 from accel_bench.environment import read_environment
@@ -14,7 +15,6 @@ from accel_bench.outputs import check_outputs, write_record
 from accel_bench.record import Config, RunRecord
 from accel_bench.spans import Spans, TimedBackend
 from accel_bench.summary import DEEP, Summary, summarise, times
-from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.forecast import Forecast
 from accel_runtime.pipeline import Pipeline, open_bundle
 from accel_runtime.request import Request
@@ -38,7 +38,8 @@ def bench(
     height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
     width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
     rounds: Annotated[int, typer.Option(help="Samples of each plan.")] = 3,
-    provider: Annotated[str, typer.Option(help="Execution provider.")] = "cpu",
+    provider: Provider = "cpu",
+    provider_options: ProviderOptions = None,
     threads: Annotated[int | None, typer.Option(help="Threads per operator.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the record here.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing record.")] = False,
@@ -48,7 +49,7 @@ def bench(
     if output is not None:
         check_outputs([output], force=force)
     spans = Spans()
-    backend = TimedBackend(OnnxRuntimeBackend(provider, threads=threads), spans)
+    backend = TimedBackend(choose_backend(provider, threads=threads, options=provider_options), spans)
     pipeline = open_bundle(bundle, backend)
     request = Request(prompts=(_PROMPT,), images_per_prompt=batch, height=height, width=width)
     names = ["full", *(name for name in plans or ("every:3", "every:5") if name != "full")]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from accel_bench.backends import Provider, ProviderOptions, choose_backend
 from accel_bench.console import note, print_json, print_line, print_table, progress_bar
 from accel_bench.doubts import machine, run_doubts
 from accel_bench.environment import read_environment
@@ -18,7 +19,6 @@ from accel_bench.grid import grid_paths, write_grid
 from accel_bench.outputs import check_outputs, write_record
 from accel_bench.quality.captions import Caption, evaluation_captions
 from accel_bench.trials import Prepared, Settings, parse_trials, prepare, split
-from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline, open_bundle
 from accel_runtime.request import Request
@@ -37,7 +37,8 @@ def evaluate(
     batch: Annotated[int, typer.Option(help="Prompts at a time.")] = 8,
     seed: Annotated[int, typer.Option(help="Chooses the captions; image i draws its noise from seed + i.")] = 0,
     data: Annotated[Path | None, typer.Option(help="Folder of other captions and emoji-clip.")] = None,
-    provider: Annotated[str, typer.Option(help="Execution provider.")] = "cpu",
+    provider: Provider = "cpu",
+    provider_options: ProviderOptions = None,
     threads: Annotated[int | None, typer.Option(help="Threads per operator.")] = None,
     grid: Annotated[Path | None, typer.Option(help="Folder for pictures of all plans side by side.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the record here.")] = None,
@@ -55,7 +56,7 @@ def evaluate(
     grids = [] if grid is None else grid_paths(grid, len(batches), force=force)
     if output is not None:
         check_outputs([output], force=force)
-    pipeline = open_bundle(bundle, OnnxRuntimeBackend(provider, threads=threads))
+    pipeline = open_bundle(bundle, choose_backend(provider, threads=threads, options=provider_options))
     prepared = prepare(pipeline, trials, settings=settings)
     runs = Runs()
     record = _run(pipeline, prepared, captions=captions, batches=batches, settings=settings, data=data, runs=runs)

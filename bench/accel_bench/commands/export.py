@@ -23,6 +23,13 @@ class Weights(StrEnum):
     RANDOM = "random"
 
 
+class PackageDevice(StrEnum):
+    """What AOTInductor packages are compiled for; `cuda` is also torch's name for AMD's GPUs."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
 def export(
     source: Annotated[str, typer.Argument(help="A diffusers folder, a hub id, or an alias: tiny, sd15.")] = "tiny",
     output: Annotated[
@@ -35,6 +42,12 @@ def export(
     variant: Annotated[str | None, typer.Option(help="Weights variant to prefer, such as fp16.")] = None,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit on the hub.")] = None,
     cache_dir: Annotated[Path | None, typer.Option(help="Where downloads are kept.")] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option("--format", help="onnx, which is always written, or inductor, which adds packages; repeat."),
+    ] = None,
+    device: Annotated[PackageDevice, typer.Option(help="What inductor packages are compiled for.")] = PackageDevice.CPU,
+    dtype: Annotated[str, typer.Option(help="What UNet and text encoder compute in: fp32 or fp16.")] = "fp32",
     opset: Annotated[int, typer.Option(help="ONNX operator set, 18 to 23.")] = 18,
     static: Annotated[bool, typer.Option("--static", help="Fix batch, height and width.")] = False,
     batch: Annotated[int | None, typer.Option(help="With --static: images at a time.")] = None,
@@ -42,7 +55,9 @@ def export(
     width: Annotated[int | None, typer.Option(help="With --static: pixels.")] = None,
     schedulers: Annotated[str | None, typer.Option(help="Schedulers to compile, by commas.")] = None,
     max_steps: Annotated[int, typer.Option(help="Compile schedules of 1 to this many steps.")] = 100,
-    tolerance: Annotated[float, typer.Option(help="Largest relative difference to torch.")] = 1e-4,
+    tolerance: Annotated[
+        float | None, typer.Option(help="Largest relative difference to torch; by default 1e-4, of fp16 2e-2.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle at the output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON.")] = False,
 ) -> None:
@@ -58,16 +73,21 @@ def export(
             export_bundle,
             open_source,
             parse_branches,
+            parse_dtype,
+            parse_formats,
         )
         from accel_exporter.staging import check_target  # noqa: PLC0415
     fixed = {"--batch": batch, "--height": height, "--width": width}
     _refuse_without_static(fixed, is_static=static)
     options = ExportOptions(
         branches=parse_branches(branches),
+        dtype=parse_dtype(dtype),
         opset=opset,
         static=StaticSize(batch=batch or 1, height=height, width=width) if static else None,
         max_steps=max_steps,
         tolerance=tolerance,
+        with_inductor="inductor" in parse_formats(formats or ["onnx"]),
+        device=device.value,
         **({} if schedulers is None else {"schedulers": tuple(schedulers.split(","))}),
     )
     target = output or Path(f"{Path(source).name}-bundle")

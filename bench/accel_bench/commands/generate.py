@@ -10,11 +10,14 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from accel_bench.backends import Provider, ProviderOptions, choose_backend
 from accel_bench.console import note, print_json, print_line, progress_bar
+from accel_bench.environment import peak_rss_bytes
 from accel_bench.images import ImageLabel, image_paths, read_image, read_latents, write_latents, write_png
 from accel_bench.outputs import check_outputs
 from accel_bench.schedules import find_schedule
 from accel_runtime.backends import BackendDescription
+from accel_runtime.bundle import Verification
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
 from accel_runtime.pipeline import Pipeline, open_bundle
@@ -34,6 +37,7 @@ class Generated(msgspec.Struct, frozen=True):
     calls: int
     deep_calls: tuple[int, ...]
     seconds: float
+    peak_rss_bytes: int
     backend: BackendDescription
 
 
@@ -61,7 +65,11 @@ def generate(
     width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
     latents_in: Annotated[Path | None, typer.Option(help="Initial noise, .npy [B, C, H/8, W/8].")] = None,
     latents_out: Annotated[Path | None, typer.Option(help="Write the final latents, .npy.")] = None,
-    provider: Annotated[str, typer.Option(help="Execution provider.")] = "cpu",
+    provider: Provider = "cpu",
+    provider_options: ProviderOptions = None,
+    low_memory: Annotated[
+        bool, typer.Option("--low-memory", help="Load each graph only while it is in use; run image by image.")
+    ] = False,
     trust_files: Annotated[bool, typer.Option("--trust-files", help="Skip hashing the bundle's files.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
@@ -73,7 +81,9 @@ def generate(
         raise InputError(f"batch: expected 1 or more images per prompt, got {batch}")
     paths = image_paths(output, count=len(prompts) * batch)
     check_outputs([*paths, *([latents_out] if latents_out else [])], force=force)
-    pipeline = open_bundle(bundle, provider=provider, verification="sizes" if trust_files else "hashes")
+    backend = choose_backend(provider, options=provider_options)
+    verification: Verification = "sizes" if trust_files else "hashes"
+    pipeline = open_bundle(bundle, backend, verification=verification, low_memory=low_memory)
     request = Request(
         prompts=tuple(prompts),
         negatives=(negative,),
@@ -173,6 +183,7 @@ def _report(
                 calls=len(plan.calls),
                 deep_calls=plan.deep_calls,
                 seconds=seconds,
+                peak_rss_bytes=peak_rss_bytes(),
                 backend=pipeline.backend.describe(),
             )
         )
@@ -181,7 +192,8 @@ def _report(
         print_line(f"{path}  seed {request.seed + index}")
     deep = len(plan.deep_calls)
     shallow = len(plan.calls) - deep
+    ran = pipeline.backend.describe()
     print_line(
         f"{plan.schedule.scheduler} {plan.schedule.steps} steps, {deep} deep and {shallow} shallow calls, "
-        f"{seconds:.2f} s on {pipeline.backend.describe().provider}"
+        f"{seconds:.2f} s on {ran.backend} {ran.provider}"
     )

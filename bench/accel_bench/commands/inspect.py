@@ -68,12 +68,25 @@ def _share(name: str, graph: GraphSpec, *, deep: GraphSpec) -> str:
 def _footer(manifest: Manifest) -> str:
     size = sum(file.size for file in manifest.files.values())
     unet = sum(file.size for path, file in manifest.files.items() if path.startswith("unet/"))
-    weights = manifest.graphs.unet_deep.parameters * 4
+    dtype = manifest.provenance.options.get("dtype", "float32")
+    weights = manifest.graphs.unet_deep.parameters * (4 if dtype == "float32" else 2)
     schedulers = ", ".join(
         f"{name} (default)" if name == manifest.schedules.default else name for name in manifest.schedules.files
     )
     return (
         f"UNet graphs together {unet / 1e6:.1f} MB, {unet / weights:.3f} × its weights; "
         f"bundle {size / 1e6:.1f} MB in {len(manifest.files)} files\n"
-        f"schedulers {schedulers}"
+        f"schedulers {schedulers}" + _packages(manifest)
+    )
+
+
+def _packages(manifest: Manifest) -> str:
+    inductor = manifest.inductor
+    if inductor is None:
+        return ""
+    worst = max(package.relative_error for package in inductor.graphs.values())
+    size = sum(file.size for path, file in manifest.files.items() if path.startswith("inductor/"))
+    return (
+        f"\nAOTInductor packages for {inductor.device} by torch {inductor.torch}: {size / 1e6:.1f} MB with weights, "
+        f"largest difference to torch {worst:.0e}"
     )

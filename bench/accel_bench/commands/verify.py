@@ -5,28 +5,30 @@ from typing import Annotated
 
 import typer
 
+from accel_bench.backends import Provider, ProviderOptions, choose_backend
 from accel_bench.console import print_json, print_line, progress_bar
-from accel_runtime.backends import OnnxRuntimeBackend
+from accel_runtime.artifacts import locate
 from accel_runtime.bundle import read_bundle, verify_files
 
 
 def verify(
     bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
     *,
-    provider: Annotated[str, typer.Option(help="Provider to load the graphs on.")] = "cpu",
+    provider: Provider = "cpu",
+    provider_options: ProviderOptions = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Check that every file of a bundle is whole and that every graph loads."""
     opened = read_bundle(bundle, verification="sizes")
     graphs = opened.manifest.graphs.items()
-    backend = OnnxRuntimeBackend(provider)
+    backend = choose_backend(provider, options=provider_options)
     with progress_bar() as progress:
         task = progress.add_task("hash files", total=len(opened.manifest.files) + len(graphs))
         for _ in verify_files(opened):
             progress.advance(task)
-        for name, graph in graphs:
+        for name, _ in graphs:
             progress.update(task, description=f"load {name}")
-            backend.load(opened.path(graph.file))
+            backend.load(locate(opened, name, artifact=backend.artifact))
             progress.advance(task)
     files = opened.manifest.files
     size = sum(file.size for file in files.values())

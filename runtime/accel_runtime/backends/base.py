@@ -7,13 +7,16 @@ crosses from one graph to the other without a copy. See docs/design/0003-backend
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+
+# The form in which a backend takes a graph; `accel_runtime.artifacts` knows where a bundle keeps it.
+Artifact = Literal["onnx", "inductor"]
 
 
 class BackendDescription(msgspec.Struct, frozen=True):
@@ -45,7 +48,7 @@ class Buffer(Protocol):
         ...
 
     def read(self) -> Array:
-        """The contents. On a host backend this is the memory itself, overwritten by the next run."""
+        """The contents. On a host backend this is the memory itself, overwritten by the next run; else a copy."""
         ...
 
     def rows(self, start: int, stop: int) -> "Buffer":
@@ -72,8 +75,18 @@ class Session(Protocol):
 class Backend(Protocol):
     """Loads graphs and owns the memory they work on."""
 
+    @property
+    def on_host(self) -> bool:
+        """Whether its buffers are the host's own memory, on which numpy may work."""
+        ...
+
+    @property
+    def artifact(self) -> Artifact:
+        """The form of graph that `load` takes."""
+        ...
+
     def load(self, path: Path) -> Session:
-        """Load the graph at ``path``.
+        """Load the graph at ``path``, a file of the form `artifact`.
 
         Raises:
             BackendError: The graph cannot be loaded, or something else than asked would run it.

@@ -1,0 +1,63 @@
+"""Each provider tried in a process of its own: a driver that does not fit may take the process down, or hang.
+
+``python -m accel_bench.doctor.probing NAME`` prints what was found as JSON.
+"""
+
+import subprocess
+import sys
+from typing import Final
+
+import msgspec
+
+from accel_runtime.backends import BackendDescription, make_backend
+from accel_runtime.backends.probe import run_probe
+from accel_runtime.backends.providers import PROVIDERS
+from accel_runtime.errors import AccelError
+
+CANDIDATES: Final = (*PROVIDERS, "openvino")
+_SECONDS: Final = 120
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What is known of one provider here.
+
+    Attributes:
+        provider: Our short name.
+        usable: Whether it ran the probe graph and gave the right numbers.
+        reason: Why not, and what to do; empty if it is usable.
+        ran: What ran, where something did.
+    """
+
+    provider: str
+    usable: bool
+    reason: str = ""
+    ran: BackendDescription | None = None
+
+
+def probe(provider: str) -> Finding:
+    """Run the probe graph on ``provider`` in this process."""
+    try:
+        backend = make_backend(provider)
+        run_probe(backend)
+    except AccelError as error:
+        return Finding(provider, usable=False, reason=str(error))
+    return Finding(provider, usable=True, ran=backend.describe())
+
+
+def probe_apart(provider: str) -> Finding:
+    """The same in a process of its own."""
+    command = [sys.executable, "-m", "accel_bench.doctor.probing", provider]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, timeout=_SECONDS)  # noqa: S603  # our module
+    except subprocess.TimeoutExpired:
+        return Finding(provider, usable=False, reason=f"it did not answer within {_SECONDS} s: its driver hangs")
+    if done.returncode == 0:
+        return msgspec.json.decode(done.stdout, type=Finding)
+    ended = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
+    last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+    reason = f"it took its process down with {ended}: {' '.join(last) or 'it said nothing'}"
+    return Finding(provider, usable=False, reason=reason)
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(msgspec.json.encode(probe(sys.argv[1])))

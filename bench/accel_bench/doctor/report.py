@@ -1,0 +1,34 @@
+"""All that `accel doctor` finds, as one value."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from accel_bench.doctor.devices import Device, read_devices
+from accel_bench.doctor.probing import Finding, probe_apart
+from accel_bench.environment import Environment, read_environment
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What is here, what runs, and why the rest does not.
+
+    Attributes:
+        environment: Machine and packages.
+        devices: Processors and graphics cards.
+        providers: One finding for each candidate.
+    """
+
+    environment: Environment
+    devices: tuple[Device, ...]
+    providers: tuple[Finding, ...]
+
+
+def examine(candidates: Sequence[str]) -> Iterator[Finding]:
+    """Try every candidate, yielding what was found of each; the slowest takes seconds."""
+    for name in candidates:
+        yield probe_apart(name)
+
+
+def make_report(findings: Sequence[Finding]) -> Report:
+    """The findings with what they were found on."""
+    return Report(read_environment(), read_devices(), tuple(findings))

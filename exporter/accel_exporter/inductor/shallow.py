@@ -1,0 +1,61 @@
+"""The shallow passes as programs of torch's."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+
+from accel_exporter.graphs import Axis, Traceable
+from accel_exporter.inductor.cut import cut_module, input_names
+from accel_exporter.program import Program, export_program
+from accel_runtime.dims import resolve
+from accel_runtime.errors import ExportError
+from accel_runtime.manifest import GraphSpec, feature_name
+
+
+def shallow_program(deep: Program, branch: int, *, spec: GraphSpec) -> Program:
+    """The shallow pass of a branch, cut out of the deep program and traced again with its own inputs.
+
+    Args:
+        deep: The deep pass.
+        branch: Which cut.
+        spec: The shallow ONNX graph's contract, which the program keeps.
+
+    Raises:
+        ExportError: Its inputs are not those of the ONNX graph.
+    """
+    feature = feature_name(branch)
+    graph = deep.exported.module(check_guards=False)
+    module = cut_module(graph, deep.traceable.outputs.index(feature))
+    names = (*input_names(module)[:-1], feature)
+    if names != tuple(tensor.name for tensor in spec.inputs):
+        raise ExportError(f"unet: torch's shallow pass takes {', '.join(names)}, the ONNX graph does not")
+    given = deep.traceable
+    contract = spec.input(feature).shape
+    sizes = {axis.symbol: given.inputs[name].shape[at] for name, at, axis in _axes(given)}
+    traceable = Traceable(
+        name=f"unet_shallow_{branch}",
+        module=module,
+        inputs={**{name: given.inputs[name] for name in names[:-1]}, feature: torch.zeros(resolve(contract, sizes))},
+        outputs=("out_sample",),
+        axes={**given.axes, feature: _feature_axes(contract, given)},
+    )
+    return export_program(traceable, is_static=deep.is_static)
+
+
+def _feature_axes(contract: tuple[int | str, ...], deep: Traceable) -> dict[int, Axis]:
+    """The feature's open dimensions, such as ``latent_height/2``, in terms of the deep pass's own."""
+    by_symbol = {axis.symbol: axis for _, _, axis in _axes(deep)}
+    axes = {}
+    for at, dimension in enumerate(contract):
+        if isinstance(dimension, str):
+            symbol, _, over = dimension.partition("/")
+            axes[at] = replace(by_symbol[symbol], over=int(over or 1))
+    return axes
+
+
+def _axes(traceable: Traceable) -> Iterator[tuple[str, int, Axis]]:
+    """Every open dimension: input, position, axis."""
+    for name, axes in traceable.axes.items():
+        for at, axis in axes.items():
+            yield name, at, axis

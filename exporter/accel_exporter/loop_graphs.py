@@ -1,0 +1,171 @@
+"""The graphs of the loop on the device: guidance and schedule update, and the forecast of a feature.
+
+They hold no weights and fit every scheduler and size; docs/design/0008-device-loop.md says why they look as they do.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import onnx
+from onnx import TensorProto, helper
+
+from accel_runtime.manifest import DType, LoopSpec
+
+_OPSET: Final = 17
+_IR_VERSION: Final = 8  # what ONNX Runtime 1.22, the last with the ROCm provider, reads for sure
+_TYPES: Final[Mapping[DType, int]] = {
+    "float32": TensorProto.FLOAT,
+    "float16": TensorProto.FLOAT16,
+    "bfloat16": TensorProto.BFLOAT16,
+    "int64": TensorProto.INT64,
+}
+_LATENT: Final = ("channels", "height", "width")
+_EACH_IMAGE: Final = (1, 2, 3)  # axes of [B, C, h, w]
+
+Kind = Literal["guided", "unguided", "plain"]
+Values = Sequence[tuple[str, DType, Sequence[str | int]]]
+
+
+@dataclass
+class _Graph:
+    """Nodes in the making; every method returns the name of what its node gives."""
+
+    nodes: list[Any] = field(default_factory=list)
+    constants: list[Any] = field(default_factory=list)
+
+    def add(self, op: str, *inputs: str, name: str = "", **attributes: Any) -> str:
+        name = name or f"value_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op, list(inputs), [name], **attributes))
+        return name
+
+    def halves(self, value: str) -> tuple[str, str]:
+        names = (f"{value}_first", f"{value}_second")
+        self.nodes.append(helper.make_node("Split", [value], names, axis=0))
+        return names
+
+    def ints(self, *values: int) -> str:
+        return self._constant(TensorProto.INT64, values)
+
+    def number(self, value: float) -> str:
+        return self._constant(TensorProto.FLOAT, (value,))
+
+    def row(self, table: str, at: str) -> str:
+        """One entry of a table, [1, …]."""
+        return self.add("Gather", table, at, axis=0)
+
+    def model(self, name: str, inputs: Values, outputs: Values) -> Any:
+        made, taken = ([helper.make_tensor_value_info(n, _TYPES[t], s) for n, t, s in v] for v in (outputs, inputs))
+        graph = helper.make_graph(self.nodes, name, taken, made, self.constants)
+        opset = helper.make_opsetid("", _OPSET)
+        return helper.make_model(graph, opset_imports=[opset], ir_version=_IR_VERSION, producer_name="accel")
+
+    def _constant(self, kind: int, values: Sequence[float]) -> str:
+        name = f"constant_{len(self.constants)}"
+        self.constants.append(helper.make_tensor(name, kind, [len(values)], values))
+        return name
+
+
+def write_loop_graphs(folder: Path, *, features: DType = "float32") -> LoopSpec:
+    """Write all of them into ``folder``, for ``features`` of that precision; all else is float32."""
+    folder.mkdir()
+    models = {
+        **{f"advance_{kind}": _advance(kind) for kind in ("guided", "unguided", "plain")},
+        **{f"forecast_{terms}": _forecast(terms, features) for terms in (2, 3)},
+    }
+    for name, model in models.items():
+        onnx.checker.check_model(model, full_check=True)
+        onnx.save(model, folder / f"{name}.onnx")
+    return LoopSpec(**{name: f"{folder.name}/{name}.onnx" for name in models})
+
+
+def _advance(kind: Kind) -> Any:
+    """`Recurrence.advance` of the runtime after `guide`, and the UNet's next input."""
+    graph = _Graph()
+    noise_pred = _guided(graph, "noise") if kind == "guided" else "noise"
+    state = _next_state(graph, noise_pred)
+    latents = graph.add("Squeeze", graph.row(state, graph.ints(0)), graph.ints(0))
+    _next_input(graph, latents, copies=1 if kind == "plain" else 2)
+    finite = graph.add("Equal", graph.add("ReduceSum", graph.add("Mul", latents, graph.number(0.0))), graph.number(0.0))
+    known = graph.add("GreaterOrEqual", "bad", graph.ints(0))
+    flat = graph.add("Reshape", graph.add("Or", finite, known), graph.ints(1))
+    graph.add("Where", flat, "bad", "call", name="next_bad")
+    return graph.model(f"advance_{kind}", _advance_inputs(kind), _advance_outputs(kind))
+
+
+def _guided(graph: _Graph, noise: str) -> str:
+    """Classifier-free guidance and its rescaling, as `accel_runtime.loop.guide`; [2B, …] → [B, …]."""
+    negative, prompt = graph.halves(noise)
+    away = graph.add("Mul", graph.add("Sub", prompt, negative), graph.row("guidance", "call"))
+    guided = graph.add("Add", negative, away)
+    ratio = graph.add("Sqrt", graph.add("Div", _spread(graph, prompt), _spread(graph, guided)))
+    kept = graph.add("Sub", graph.number(1.0), "rescale")
+    return graph.add("Mul", guided, graph.add("Add", graph.add("Mul", ratio, "rescale"), kept))
+
+
+def _spread(graph: _Graph, images: str) -> str:
+    """Sum of squared deviations of each image, [B, 1, 1, 1]; the tiny number keeps 0/0 from being NaN."""
+    mean = graph.add("ReduceMean", images, axes=_EACH_IMAGE)
+    squares = graph.add("ReduceSumSquare", graph.add("Sub", images, mean), axes=_EACH_IMAGE)
+    return graph.add("Add", squares, graph.number(1e-30))
+
+
+def _next_state(graph: _Graph, noise_pred: str) -> str:
+    """``weights[call] · (state, e, z)``, multiplied and summed: providers round a MatMul to TF32."""
+    draw = graph.row("draws", graph.row("draw_at", "call"))  # [1, B, C, h, w]
+    latest = graph.add("Unsqueeze", noise_pred, graph.ints(0))
+    joined = graph.add("Unsqueeze", graph.add("Concat", "state", latest, draw, axis=0), graph.ints(0))
+    weights = graph.add("Squeeze", graph.row("weights", "call"), graph.ints(0))  # [H, H + 2]
+    wide = graph.add("Unsqueeze", weights, graph.ints(2, 3, 4, 5))
+    return graph.add("ReduceSum", graph.add("Mul", wide, joined), graph.ints(1), keepdims=0, name="next_state")
+
+
+def _next_input(graph: _Graph, latents: str, *, copies: int) -> None:
+    following = graph.add("Add", "call", graph.ints(1), name="next_call")
+    scaled = graph.add("Mul", latents, graph.row("input_scale", following))
+    graph.add("Concat", *[scaled] * copies, axis=0, name="sample")
+    graph.add("Identity", graph.row("timesteps", following), name="timestep")
+
+
+def _advance_inputs(kind: Kind) -> Values:
+    rows = "guided_images" if kind == "guided" else "images"
+    return (
+        ("noise", "float32", (rows, *_LATENT)),
+        ("state", "float32", ("history", "images", *_LATENT)),
+        ("call", "int64", (1,)),
+        ("bad", "int64", (1,)),
+        ("weights", "float32", ("calls", "history", "terms")),
+        *((("guidance", "float32", ("calls",)), ("rescale", "float32", (1,))) if kind == "guided" else ()),
+        ("draw_at", "int64", ("calls",)),
+        ("draws", "float32", ("drawn", "images", *_LATENT)),
+        ("input_scale", "float32", ("calls_and_one",)),
+        ("timesteps", "float32", ("calls_and_one",)),
+    )
+
+
+def _advance_outputs(kind: Kind) -> Values:
+    rows = "images" if kind == "plain" else "guided_images"
+    return (
+        ("next_state", "float32", ("history", "images", *_LATENT)),
+        ("next_call", "int64", (1,)),
+        ("next_bad", "int64", (1,)),
+        ("sample", "float32", (rows, *_LATENT)),
+        ("timestep", "float32", (1,)),
+    )
+
+
+def _forecast(terms: int, dtype: DType) -> Any:
+    """A weighted sum of the last deep features, newest first, in float32."""
+    graph = _Graph()
+    weights = graph.row("weights", "which")  # [1, 3]
+    total = ""
+    for age in range(terms):
+        weight = graph.add("Gather", weights, graph.ints(age), axis=1)  # [1, 1]
+        product = graph.add("Mul", graph.add("Cast", f"feature_{age}", to=TensorProto.FLOAT), weight)
+        total = graph.add("Add", total, product) if total else product
+    graph.add("Cast", total, to=_TYPES[dtype], name="feature")
+    shape = ("rows", *_LATENT)
+    features: Values = [(f"feature_{age}", dtype, shape) for age in range(terms)]
+    inputs: Values = [*features, ("weights", "float32", ("tuples", 3)), ("which", "int64", (1,))]
+    return graph.model(f"forecast_{terms}", inputs, [("feature", dtype, shape)])

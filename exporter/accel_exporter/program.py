@@ -1,0 +1,94 @@
+"""From a torch module to torch's own graph of it, the form that ONNX and AOTInductor both start from."""
+
+import gc
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+
+from accel_exporter.graphs import Axis, Traceable
+from accel_exporter.unet import inference
+from accel_runtime.errors import ExportError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """A traced module: what was traced, and the graph; its weights share memory with the module's."""
+
+    traceable: Traceable
+    exported: ExportedProgram
+    is_static: bool
+
+
+def export_program(traceable: Traceable, *, is_static: bool) -> Program:
+    """Trace a module.
+
+    Raises:
+        ExportError: torch cannot trace it; names the component.
+    """
+    dynamic_shapes = None if is_static else _dynamic_shapes(traceable)
+    with inference(traceable.module), quiet(), without_garbage_collection():
+        try:
+            exported = torch.export.export(
+                traceable.module,
+                tuple(traceable.inputs.values()),
+                dynamic_shapes=dynamic_shapes,
+                strict=False,
+            )
+        except (RuntimeError, ValueError, TypeError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ExportError(f"{traceable.name}: torch cannot trace it: {reason}") from error
+    return Program(traceable, exported, is_static)
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Tracing makes millions of small objects that stay; looking through them again and again costs a sixth of it."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """The exporters talk to their own developers; what a user must know reaches them as an error."""
+    loggers: Mapping[str, logging.Logger] = {
+        name: logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")
+    }
+    levels = {name: logger.level for name, logger in loggers.items()}
+    for logger in loggers.values():
+        logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name, logger in loggers.items():
+            logger.setLevel(levels[name])
+
+
+def _dynamic_shapes(traceable: Traceable) -> tuple[dict[int, Any], ...]:
+    return tuple(
+        {axis: _dimension(spec) for axis, spec in traceable.axes.get(name, {}).items()} for name in traceable.inputs
+    )
+
+
+@cache
+def _dimension(axis: Axis) -> Any:
+    if axis.multiple == 1:
+        # Left to torch: it narrows a named dimension's range itself and then complains of it.
+        return torch.export.Dim.DYNAMIC
+    # The upper bound keeps torch from proving things about absurdly large pictures.
+    unit = torch.export.Dim(f"{axis.symbol}_{axis.multiple}", min=1, max=4096 // axis.multiple)
+    factor = axis.multiple // axis.over
+    return unit if factor == 1 else factor * unit

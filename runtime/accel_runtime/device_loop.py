@@ -1,0 +1,162 @@
+"""The denoising loop in a device's memory: the host only says what runs next.
+
+See docs/design/0008-device-loop.md. It gives the latents of `accel_runtime.loop.denoise`, up to the order of sums.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from accel_runtime.backends.base import Array, Backend, BoundCall, Buffer, Session
+from accel_runtime.forecaster import DeviceForecaster
+from accel_runtime.loop import Step, not_finite
+from accel_runtime.noise import TorchGenerator, stacked_normal
+from accel_runtime.plan import Plan, Shallow
+from accel_runtime.schedule import ScheduleRow
+from accel_runtime.unet import UNet
+
+_OF_GUIDANCE = ("guidance", "rescale")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoopGraphs:
+    """The loop's graphs, loaded, by their names in the manifest."""
+
+    sessions: Mapping[str, Session]
+
+    @property
+    def advance(self) -> dict[str, Session]:
+        """Those that end a call, by kind of call."""
+        return {kind: self.sessions[f"advance_{kind}"] for kind in ("guided", "unguided", "plain")}
+
+    def forecaster(self, backend: Backend, plan: Plan) -> DeviceForecaster:
+        """What makes the features of the plan's shallow calls."""
+        weights = dict.fromkeys(call.forecast for call in plan.calls if isinstance(call, Shallow))
+        sessions = {terms: self.sessions[f"forecast_{terms}"] for terms in (2, 3)}
+        return DeviceForecaster(backend, sessions, tuple(weights))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Turn:
+    """What changes with each call, at two addresses that take turns."""
+
+    state: Buffer  # [H, B, C, h, w]: x_k, x_{k-1} …, e_{k-1} …
+    call: Buffer  # [1] int64
+    bad: Buffer  # [1] int64: the first call whose latents were not finite, or -1
+
+    @classmethod
+    def allocate(cls, backend: Backend, state: tuple[int, ...]) -> "_Turn":
+        turn = cls(backend.allocate(state), backend.allocate((1,), "int64"), backend.allocate((1,), "int64"))
+        turn.bad.write(np.array([-1]))
+        return turn
+
+
+def denoise_on_device(
+    unet: UNet,
+    plan: Plan,
+    *,
+    latents: Array,
+    generators: Sequence[TorchGenerator],
+    backend: Backend,
+    advance: Mapping[str, Session],
+) -> Iterator[Step]:
+    """Run the plan; the caller owns progress, timing, preview and stopping.
+
+    Args:
+        unet: The UNet, bound for this plan and batch.
+        plan: What to run at each call.
+        latents: x_0, [B, C, h, w].
+        generators: One per image; all draws are made before the first call.
+        backend: Allocates.
+        advance: The graphs `guided`, `unguided` and `plain`.
+
+    Raises:
+        NumericsError: The latents became NaN or infinite; says at which call, once the loop is over.
+    """
+    rows = plan.schedule.rows
+    history = len(rows[0].a) + len(rows[0].b) - 1
+    turns = [_Turn.allocate(backend, (history, *latents.shape)) for _ in range(2)]
+    start = np.zeros((history, *latents.shape), np.float32)
+    start[0] = latents
+    turns[0].state.write(start)
+    unet.prepare(latents * np.float32(rows[0].input_scale), rows[0].timestep)
+    tables = _upload(_tables(plan, latents.shape, generators=generators), backend)
+    bound: dict[tuple[str, int], BoundCall] = {}
+    for index, call in enumerate(plan.calls):
+        kind = "guided" if call.guided else "unguided" if plan.guided else "plain"
+        key = (kind, index % 2)
+        if key not in bound:
+            now, later = turns[index % 2], turns[1 - index % 2]
+            taken = {name: table for name, table in tables.items() if call.guided or name not in _OF_GUIDANCE}
+            bound[key] = _bind(advance[kind], unet, noise=unet.noise(call), now=now, later=later, tables=taken)
+        unet.execute(call)
+        bound[key].run()
+        turn = turns[1 - index % 2]
+        if index == len(plan.calls) - 1 and (bad := int(turn.bad.read()[0])) >= 0:
+            raise not_finite(plan, bad)
+        yield Step(index, len(plan.calls), rows[index].timestep, call, _Reader(turn.state))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reader:
+    """Copies the latents out of a state."""
+
+    state: Buffer
+
+    def __call__(self) -> Array:
+        newest: Array = self.state.rows(0, 1).read()[0].copy()
+        return newest
+
+
+def _bind(
+    session: Session, unet: UNet, *, noise: Buffer, now: _Turn, later: _Turn, tables: Mapping[str, Buffer]
+) -> BoundCall:
+    inputs = {"noise": noise, "state": now.state, "call": now.call, "bad": now.bad, **tables}
+    outputs = {
+        "next_state": later.state,
+        "next_call": later.call,
+        "next_bad": later.bad,
+        "sample": unet.sample,
+        "timestep": unet.timestep,
+    }
+    return session.bind(inputs, outputs)
+
+
+def _upload(arrays: Mapping[str, Array], backend: Backend) -> dict[str, Buffer]:
+    buffers = {name: backend.allocate(array.shape, array.dtype.name) for name, array in arrays.items()}
+    for name, buffer in buffers.items():
+        buffer.write(arrays[name])
+    return buffers
+
+
+def _tables(plan: Plan, shape: tuple[int, ...], *, generators: Sequence[TorchGenerator]) -> dict[str, Array]:
+    """What the graphs gather from, by call; a number more where the next call's is asked for."""
+    rows = plan.schedule.rows
+    draws = [stacked_normal(generators, shape[1:]) for row in rows for _ in range(row.draws)]
+    drawn = np.cumsum([row.draws for row in rows]) - 1
+    return {
+        "weights": np.array([_matrix(row) for row in rows], np.float32),
+        "guidance": np.array([call.guidance for call in plan.calls], np.float32),
+        "rescale": np.array([plan.guidance_rescale], np.float32),
+        "draw_at": np.maximum(drawn, 0).astype(np.int64),
+        "draws": np.stack(draws or [np.zeros(shape, np.float32)]),
+        "input_scale": np.array([*(row.input_scale for row in rows), 1.0], np.float32),
+        "timesteps": np.array([*(row.timestep for row in rows), 0.0], np.float32),
+    }
+
+
+def _matrix(row: ScheduleRow) -> Array:
+    """[H, H + 2]: the next state from the state, e_k and z_k. Below the first row it only shifts."""
+    hx, he = len(row.a), len(row.b) - 1
+    history = hx + he
+    matrix = np.zeros((history, history + 2), np.float32)
+    matrix[0, :hx] = row.a
+    matrix[0, hx:history] = row.b[1:]
+    matrix[0, history] = row.b[0]
+    matrix[0, history + 1] = row.c
+    for age in range(1, hx):
+        matrix[age, age - 1] = 1.0
+    for age in range(he):
+        matrix[hx + age, hx + age - 1 if age else history] = 1.0
+    return matrix

@@ -1,0 +1,63 @@
+"""Half precision: smaller, close to float32, and float32 wherever the loop looks."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.integration.test_device_loop import OwnMemory
+
+from accel_exporter import ExportOptions, export_bundle, open_source
+from accel_exporter.check import relative_error
+from accel_exporter.options import parse_dtype
+from accel_runtime import InputError, Pipeline, Request, open_bundle
+
+
+@pytest.fixture(scope="module")
+def half_folder(source_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small pipeline in half precision."""
+    target = tmp_path_factory.mktemp("half") / "small"
+    options = ExportOptions(branches=(0, 1), dtype="float16", schedulers=("ddim",), max_steps=10)
+    for _ in export_bundle(open_source(str(source_folder)), target, options=options):
+        pass
+    return target
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"deep": "every:2", "forecast": "linear", "branch": 1}, {"deep": "every:3", "guidance": 1.0}]
+)
+def test_latents_are_close_to_those_of_float32(half_folder: Path, pipeline: Pipeline, options: dict[str, Any]) -> None:
+    half, request = open_bundle(half_folder), Request(("a cat",), seed=3)
+
+    found = half.generate(request, half.plan(10, scheduler="ddim", **options)).latents
+
+    expected = pipeline.generate(request, pipeline.plan(10, scheduler="ddim", **options)).latents
+    assert found.dtype == np.float32
+    assert 0 < relative_error(found, expected) <= 2e-2
+
+
+def test_the_loop_on_the_device_sums_half_precision_features(half_folder: Path) -> None:
+    host, device = open_bundle(half_folder), open_bundle(half_folder, OwnMemory())
+    plan = host.plan(8, "every:3", scheduler="ddim", forecast="quadratic")
+    request = Request(("a cat",), seed=3)
+
+    assert relative_error(device.generate(request, plan).latents, host.generate(request, plan).latents) <= 2e-2
+
+
+def test_only_features_cross_between_graphs_in_half_precision(half_folder: Path, bundle_folder: Path) -> None:
+    graphs = open_bundle(half_folder).bundle.manifest.graphs
+    types = {t.name: t.dtype for _, graph in graphs.items() for t in (*graph.inputs, *graph.outputs)}
+
+    halves = {name for name, dtype in types.items() if dtype == "float16"}
+    assert halves == {"feature_0", "feature_1"}
+    sizes = [(folder / "unet" / "weights.data").stat().st_size for folder in (half_folder, bundle_folder)]
+    assert 0.45 <= sizes[0] / sizes[1] <= 0.55
+    assert graphs.unet_deep.relative_error > 1e-5
+    assert graphs.vae_decoder.relative_error < 1e-4
+
+
+def test_a_precision_that_cannot_be_checked_is_refused_with_what_to_do() -> None:
+    with pytest.raises(InputError, match=r"bf16.*could not be checked.*fp16"):
+        parse_dtype("bf16")
+    with pytest.raises(InputError, match="'int8': expected fp32 or fp16"):
+        parse_dtype("int8")

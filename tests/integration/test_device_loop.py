@@ -1,0 +1,154 @@
+"""The loop by graphs on the device gives the latents of the loop in numpy."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import onnxruntime
+import pytest
+
+from accel_exporter.check import relative_error
+from accel_exporter.schedules import SCHEDULERS
+from accel_runtime import Pipeline, Request, make_plan, open_bundle
+from accel_runtime.backends import OnnxRuntimeBackend
+from accel_runtime.backends.ort_memory import OrtBuffer
+from accel_runtime.errors import BundleError, NumericsError
+from accel_runtime.forecast import Forecast
+from accel_runtime.plan import guidance_window
+
+STEPS = 8
+TRAVELLING = tuple(name for name, choice in SCHEDULERS.items() if choice.travels)
+
+
+class OwnMemory(OnnxRuntimeBackend):
+    """ONNX Runtime on the CPU, with buffers that only it may touch, as on a graphics card."""
+
+    allocated: list[OrtBuffer]
+
+    def __init__(self, *, threads: int | None = None) -> None:
+        super().__init__(threads=threads)
+        self.allocated = []
+
+    @property
+    def on_host(self) -> bool:
+        return False
+
+    def allocate(self, shape: tuple[int, ...], dtype: str = "float32") -> OrtBuffer:
+        value = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype), "cpu", 0)
+        self.allocated.append(OrtBuffer.of(value, np.dtype(dtype)))
+        return self.allocated[-1]
+
+
+@pytest.fixture(scope="module")
+def on_device(bundle_folder: Path) -> Pipeline:
+    """The bundle on such a backend."""
+    return open_bundle(bundle_folder, OwnMemory())
+
+
+def plan_of(pipeline: Pipeline, scheduler: str, **options: Any) -> Any:
+    schedule = pipeline.schedule(STEPS, scheduler, strength=options.pop("strength", None))
+    calls = len(schedule.rows)
+    deep: Sequence[int] = options.pop("deep", range(calls))
+    return make_plan(schedule, [call for call in deep if call < calls], **options)
+
+
+@pytest.mark.parametrize("scheduler", TRAVELLING)
+def test_every_scheduler_ends_at_the_same_latents(pipeline: Pipeline, on_device: Pipeline, scheduler: str) -> None:
+    request = Request(("a cat", "a dog"), negatives=("x",), seed=4)
+    plan = plan_of(pipeline, scheduler, guidance_rescale=0.4)
+
+    found, expected = (each.generate(request, plan) for each in (on_device, pipeline))
+
+    assert relative_error(found.latents, expected.latents) <= 1e-5
+    assert np.abs(found.images.astype(int) - expected.images).max() <= 1
+
+
+PLANS: dict[str, dict[str, Any]] = {
+    "no guidance": {"guidance": 1.0, "deep": (0, 3)},
+    "hold": {"deep": (0, 3, 5)},
+    "linear on a deeper branch": {"deep": (0, 2, 4), "forecast": Forecast.LINEAR, "branch": 2},
+    "quadratic": {"deep": (0, 1, 2, 5), "forecast": Forecast.QUADRATIC},
+    "a guidance window": {
+        "deep": (0, 2, 5),
+        "forecast": Forecast.LINEAR,
+        "guidance": guidance_window(7.5, 0, last=3, calls=STEPS),
+    },
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_every_kind_of_plan_ends_at_the_same_latents(pipeline: Pipeline, on_device: Pipeline, name: str) -> None:
+    request, plan = Request(("a cat",), seed=4), plan_of(pipeline, "ddim", **PLANS[name])
+
+    found, expected = (each.generate(request, plan) for each in (on_device, pipeline))
+
+    assert relative_error(found.latents, expected.latents) <= 1e-5
+
+
+def test_an_image_to_start_from_ends_at_the_same_latents(pipeline: Pipeline, on_device: Pipeline) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    request, plan = Request(("a cat",), seed=4, image=image), plan_of(pipeline, "euler_a", strength=0.6)
+
+    found, expected = (each.generate(request, plan) for each in (on_device, pipeline))
+
+    assert relative_error(found.latents, expected.latents) <= 1e-5
+
+
+def test_latents_can_be_watched_on_the_way(pipeline: Pipeline, on_device: Pipeline) -> None:
+    request, plan = Request(("a cat",), seed=4), plan_of(pipeline, "dpmpp_2m", deep=(0, 2))
+
+    watched = [step.latents for step in on_device.denoise(request, plan)]
+
+    for found, step in zip(watched, pipeline.denoise(request, plan), strict=True):
+        assert relative_error(found, step.latents) <= 1e-5
+
+
+def test_nothing_crosses_to_the_host_between_the_first_call_and_the_last(
+    on_device: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(on_device, "dpmpp_2m_sde", deep=(0, 2, 5), forecast=Forecast.LINEAR)
+    crossings: list[str] = []
+    steps = on_device.denoise(Request(("a cat",), seed=4), plan)
+    next(steps)
+    for name in ("read", "write"):
+        original = getattr(OrtBuffer, name)
+
+        def noted(self: OrtBuffer, *values: Any, name: str = name, original: Any = original) -> Any:
+            crossings.append(name)
+            return original(self, *values)
+
+        monkeypatch.setattr(OrtBuffer, name, noted)
+
+    for _ in range(len(plan.calls) - 2):
+        next(steps)
+    assert crossings == []
+    last = next(steps)
+    assert crossings == ["read"]  # the number of the first bad call
+    assert np.isfinite(last.latents).all()
+
+
+def test_latents_that_are_no_numbers_are_reported_with_the_call_that_made_them(on_device: Pipeline) -> None:
+    schedule = on_device.schedule(STEPS, "ddim")
+    rows = list(schedule.rows)
+    rows[3] = msgspec.structs.replace(rows[3], a=(3e38,))
+    plan = make_plan(msgspec.structs.replace(schedule, rows=tuple(rows)), (0, 2))
+
+    with pytest.raises(NumericsError, match=r"call 3 \(shallow"):
+        on_device.generate(Request(("a cat",)), plan)
+
+
+def test_a_bundle_without_the_graphs_runs_on_the_host_unless_the_device_is_asked_for(
+    on_device: Pipeline, pipeline: Pipeline
+) -> None:
+    older = msgspec.structs.replace(on_device.bundle.manifest, loop=None)
+    bundle = replace(on_device.bundle, manifest=older)
+    request, plan = Request(("a cat",), seed=4), plan_of(pipeline, "ddim", deep=(0, 2), forecast=Forecast.LINEAR)
+
+    found = Pipeline(bundle, OwnMemory()).generate(request, plan)
+
+    assert relative_error(found.latents, pipeline.generate(request, plan).latents) <= 1e-6
+    with pytest.raises(BundleError, match="export the bundle again"):
+        Pipeline(bundle, OwnMemory(), loop="device").generate(request, plan)

@@ -1,0 +1,46 @@
+"""What is kept in memory, and what happens to numbers that are none."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from accel_exporter.check import relative_error
+from accel_runtime import Pipeline, Request, make_plan, open_bundle
+from accel_runtime.errors import NumericsError
+from accel_runtime.forecast import Forecast
+from accel_runtime.plan import guidance_window
+
+
+def test_low_memory_changes_when_graphs_are_loaded_and_nothing_else(pipeline: Pipeline, bundle_folder: Path) -> None:
+    frugal = open_bundle(bundle_folder, low_memory=True)
+    guidance = guidance_window(7.5, 0, last=4, calls=6)
+    plan = make_plan(frugal.schedule(6, "euler_a"), (0, 1, 3), branch=1, forecast=Forecast.LINEAR, guidance=guidance)
+    request = Request(("a cat", "a dog"), negatives=("x",), seed=2)
+
+    held = [set(frugal.components._loaded) for _ in frugal.denoise(request, plan)]
+    images = frugal.generate(request, plan).images
+
+    expected = pipeline.generate(request, plan)
+    assert held == [{"unet_deep", "unet_shallow_1"}] * 6
+    assert set(frugal.components._loaded) == {"vae_decoder"}
+    assert np.abs(images.astype(int) - expected.images).max() <= 1
+    assert relative_error(frugal.generate(request, plan).latents, expected.latents) <= 1e-5
+
+
+def test_latents_that_are_no_numbers_stop_at_the_call_that_made_them(pipeline: Pipeline) -> None:
+    schedule = pipeline.schedule(6, "ddim")
+    rows = list(schedule.rows)
+    rows[3] = msgspec.structs.replace(rows[3], a=(3e38,))
+    plan = make_plan(msgspec.structs.replace(schedule, rows=tuple(rows)), (0, 2, 4))
+    steps = pipeline.denoise(Request(("a cat",)), plan)
+
+    assert [next(steps).index for _ in range(3)] == [0, 1, 2]
+    with (
+        np.errstate(over="ignore"),
+        pytest.raises(NumericsError, match=r"call 3 \(shallow, timestep \d+\) made NaN or infinite latents"),
+    ):
+        next(steps)
+    with pytest.raises(NumericsError, match="VAE decoder made NaN"):
+        pipeline.decode(np.full((1, 4, 8, 8), np.nan, np.float32))
