@@ -57,7 +57,9 @@ class ExportOptions:
 
     def allowed_error(self, dtype: DType) -> float:
         """Largest relative difference to torch of a component that computes in ``dtype``."""
-        return self.tolerance or (1e-4 if dtype == "float32" else 2e-2)
+        if self.tolerance is not None:
+            return self.tolerance
+        return 1e-4 if dtype == "float32" else 2e-2
 
 
 def parse_dtype(text: str) -> DType:
