@@ -14,7 +14,7 @@ from torch.export import ExportedProgram
 
 from accel_exporter.graphs import Axis, Traceable
 from accel_exporter.unet import inference
-from accel_runtime.errors import ExportError
+from accel_runtime.errors import ExportError, first_line
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,8 +42,7 @@ def export_program(traceable: Traceable, *, is_static: bool) -> Program:
                 strict=False,
             )
         except (RuntimeError, ValueError, TypeError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ExportError(f"{traceable.name}: torch cannot trace it: {reason}") from error
+            raise ExportError(f"{traceable.name}: torch cannot trace it: {first_line(error)}") from error
     return Program(traceable, exported, is_static)
 
 

@@ -5,7 +5,7 @@ import torch
 from onnxscript.optimizer import optimize
 
 from accel_exporter.program import Program, quiet, without_garbage_collection
-from accel_runtime.errors import ExportError
+from accel_runtime.errors import ExportError, first_line
 
 
 def trace(program: Program, *, opset: int) -> ir.Model:
@@ -27,8 +27,9 @@ def trace(program: Program, *, opset: int) -> ir.Model:
                 verbose=False,
             )
         except (RuntimeError, ValueError, TypeError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ExportError(f"{traceable.name}: torch cannot export it at opset {opset}: {reason}") from error
+            raise ExportError(
+                f"{traceable.name}: torch cannot export it at opset {opset}: {first_line(error)}"
+            ) from error
     if onnx_program is None:
         raise ExportError(f"{traceable.name}: torch's ONNX exporter returned nothing")
     # torch would optimise twice; after the first round only Identity nodes are left to remove, which `clean` does.

@@ -48,6 +48,11 @@ class NumericsError(AccelError):
 NUMERICS_ADVICE = "half precision overflows in some models: export with --dtype fp32; in float32, lower the guidance"
 
 
+def first_line(error: BaseException) -> str:
+    """What a library says went wrong, without the pages that follow; its type where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 class MissingExtraError(AccelError):
     """A package is missing that one of our extras installs."""
 

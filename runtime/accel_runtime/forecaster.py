@@ -28,7 +28,9 @@ class HostForecaster:
     def combine(self, past: Sequence[Buffer], weights: Weights, *, target: Buffer) -> None:
         """See `Forecaster.combine`."""
         shape = target.shape
-        total, product = self._scratch.setdefault(shape, (np.empty(shape, np.float32), np.empty(shape, np.float32)))
+        if shape not in self._scratch:
+            self._scratch[shape] = (np.empty(shape, np.float32), np.empty(shape, np.float32))
+        total, product = self._scratch[shape]
         for age, (weight, buffer) in enumerate(zip(weights, past, strict=True)):
             np.multiply(buffer.read(), np.float32(weight), out=product if age else total)
             if age:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.integration.test_device_loop import OwnMemory
+from tests.own_memory import OwnMemory
 
 from accel_exporter import ExportOptions, export_bundle, open_source
 from accel_exporter.check import relative_error

@@ -7,13 +7,12 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import onnxruntime
 import pytest
+from tests.own_memory import OwnMemory
 
 from accel_exporter.check import relative_error
 from accel_exporter.schedules import SCHEDULERS
 from accel_runtime import Pipeline, Request, make_plan, open_bundle
-from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.backends.ort_memory import OrtBuffer
 from accel_runtime.errors import BundleError, NumericsError
 from accel_runtime.forecast import Forecast
@@ -21,25 +20,6 @@ from accel_runtime.plan import guidance_window
 
 STEPS = 8
 TRAVELLING = tuple(name for name, choice in SCHEDULERS.items() if choice.travels)
-
-
-class OwnMemory(OnnxRuntimeBackend):
-    """ONNX Runtime on the CPU, with buffers that only it may touch, as on a graphics card."""
-
-    allocated: list[OrtBuffer]
-
-    def __init__(self, *, threads: int | None = None) -> None:
-        super().__init__(threads=threads)
-        self.allocated = []
-
-    @property
-    def on_host(self) -> bool:
-        return False
-
-    def allocate(self, shape: tuple[int, ...], dtype: str = "float32") -> OrtBuffer:
-        value = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype), "cpu", 0)
-        self.allocated.append(OrtBuffer.of(value, np.dtype(dtype)))
-        return self.allocated[-1]
 
 
 @pytest.fixture(scope="module")

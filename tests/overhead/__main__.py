@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
-from tests.integration.test_device_loop import OwnMemory
+from tests.own_memory import OwnMemory
 from tests.runtime.test_schedule import latents
 
 from accel_exporter.loop_graphs import write_loop_graphs

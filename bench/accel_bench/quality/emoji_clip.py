@@ -15,7 +15,7 @@ from PIL import Image
 from tokenizers import Tokenizer
 
 from accel_bench.quality.files import EMOJI_CLIP, TOKENIZER, data_file
-from accel_runtime.errors import InputError, MissingExtraError
+from accel_runtime.errors import InputError, MissingExtraError, first_line
 from accel_runtime.manifest import TextSpec
 from accel_runtime.tokens import PromptTokenizer
 
@@ -105,7 +105,7 @@ def _open_session(path: Path) -> Any:
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     # ONNX Runtime raises a dozen unrelated types, among them bare RuntimeError.
     except Exception as error:
-        raise InputError(f"{path}: ONNX Runtime cannot load it: {str(error).strip().splitlines()[0]}") from error
+        raise InputError(f"{path}: ONNX Runtime cannot load it: {first_line(error)}") from error
     for expected, tensors in ((_INPUTS, session.get_inputs()), (_OUTPUTS, session.get_outputs())):
         found = {tensor.name: tensor.type for tensor in tensors}
         if found != expected:

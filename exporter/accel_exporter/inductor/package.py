@@ -1,8 +1,6 @@
 """Compile one program into a package that holds code and no weights."""
 
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,9 @@ from torch import Tensor
 from torch.export import ExportedProgram
 from torch.export.passes import move_to_device_pass
 
-from accel_exporter.program import Program
+from accel_exporter.program import Program, quiet
 from accel_runtime.backends.inductor_package import METADATA_KEY, Constant, Terms
-from accel_runtime.errors import ExportError, InputError
+from accel_runtime.errors import ExportError, InputError, first_line
 from accel_runtime.manifest import Device
 
 _CONFIGS: Mapping[str, Any] = {
@@ -69,10 +67,10 @@ def compile_package(program: Program, path: Path, *, device: Device, weights: st
         weights=weights,
         inputs=tuple(program.traceable.inputs),
         outputs=tuple(program.traceable.outputs),
-        constants={name: describe(tensor) for name, tensor in held.items()},
+        constants={name: Constant.of(tensor) for name, tensor in held.items()},
     )
     metadata = {METADATA_KEY: msgspec.json.encode(terms, order="sorted").decode()}
-    with torch.no_grad(), _quiet():
+    with torch.no_grad(), quiet():
         try:
             torch._inductor.aoti_compile_and_package(  # noqa: SLF001  # its documented place
                 exported,
@@ -81,17 +79,11 @@ def compile_package(program: Program, path: Path, *, device: Device, weights: st
             )
         # torch's compilers raise their own types, which share no base below RuntimeError and AssertionError.
         except (RuntimeError, AssertionError, OSError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ExportError(
-                f"{program.traceable.name}: torch cannot compile it for {device}: {reason}: "
+                f"{program.traceable.name}: torch cannot compile it for {device}: {first_line(error)}: "
                 "is a C++ compiler such as g++ installed?"
             ) from error
     return Compiled(path, held)
-
-
-def describe(tensor: Tensor) -> Constant:
-    """What a package is told of a tensor."""
-    return Constant(dtype=str(tensor.dtype).removeprefix("torch."), shape=tuple(tensor.shape))
 
 
 def used_tensors(exported: ExportedProgram) -> dict[str, Tensor]:
@@ -105,10 +97,3 @@ def used_tensors(exported: ExportedProgram) -> dict[str, Tensor]:
     )
     held = {**exported.state_dict, **exported.constants}
     return {name: held[name].detach() for name in names if isinstance(held[name], Tensor)}
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

@@ -22,10 +22,10 @@ CONFIG = "scheduler/scheduler_config.json"
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """Tables of one scheduler, and the strings to write beside them."""
+    """Tables, and the diffusers scheduler that they were compiled from."""
 
     tables: tuple[ScheduleTable, ...]
-    metadata: dict[str, str]
+    scheduler: Any
 
 
 def compile_for(bundle: Bundle, name: str, *, steps: Iterable[int], strength: float | None = None) -> Compiled:
@@ -48,8 +48,7 @@ def compile_for(bundle: Bundle, name: str, *, steps: Iterable[int], strength: fl
     for count in steps:
         begin = 0 if strength is None else first_call(count, strength, order=order_of(scheduler))
         tables.append(compile_schedule(scheduler, name, spacing=count, begin=begin, step_options=options))
-    metadata = scheduler_metadata(scheduler, memoryless=is_memoryless(scheduler, step_options=options))
-    return Compiled(tuple(tables), metadata)
+    return Compiled(tuple(tables), scheduler)
 
 
 def add_tables(bundle: Bundle, compiled: Compiled) -> Manifest:
@@ -62,7 +61,9 @@ def add_tables(bundle: Bundle, compiled: Compiled) -> Manifest:
     old = bundle.manifest.schedules.files.get(name)
     tables = {(table.steps, table.begin): table for table in (*_existing(bundle, old), *compiled.tables)}
     aside = bundle.folder / "schedules" / f"{name}.partial"
-    write_schedules(aside, [tables[key] for key in sorted(tables)], metadata=compiled.metadata)
+    memoryless = is_memoryless(compiled.scheduler, step_options=SCHEDULERS[name].step_options)
+    metadata = scheduler_metadata(compiled.scheduler, memoryless=memoryless)
+    write_schedules(aside, [tables[key] for key in sorted(tables)], metadata=metadata)
     file = f"schedules/{name}-{sha256(aside.read_bytes()).hexdigest()[:8]}{SCHEDULE_SUFFIX}"
     aside.replace(bundle.folder / file)
     manifest = _with_file(bundle, name, file=file)

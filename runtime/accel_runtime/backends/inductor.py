@@ -14,7 +14,7 @@ import numpy as np
 
 from accel_runtime.backends.base import Array, Artifact, BackendDescription, Buffer
 from accel_runtime.backends.inductor_package import Constant, Terms, read_terms
-from accel_runtime.errors import BackendError, InputError, MissingExtraError
+from accel_runtime.errors import BackendError, InputError, MissingExtraError, first_line
 from accel_runtime.manifest import Device
 
 # torch's names for what a CPU can do, each able to run what the ones before it can.
@@ -67,7 +67,7 @@ class InductorBackend:
             wanted = {name: constants[name] for name in package.get_constant_fqns()}
             package.load_constants(wanted, check_full_update=True, user_managed=True)
         except (RuntimeError, OSError) as error:
-            raise BackendError(f"{path}: torch cannot load the package: {_first_line(error)}") from error
+            raise BackendError(f"{path}: torch cannot load the package: {first_line(error)}") from error
         wait = self._torch.cuda.synchronize if self._device == "cuda" else _nothing
         return InductorSession(package.loader, terms, weights=wanted, path=path, wait=wait)
 
@@ -111,7 +111,7 @@ class InductorBackend:
             if name not in held:
                 raise BackendError(f"{file}: {name} is missing, which {path.name} needs: export the bundle again")
             tensor = held[name]
-            actual = Constant(dtype=str(tensor.dtype).removeprefix("torch."), shape=tuple(tensor.shape))
+            actual = Constant.of(tensor)
             if actual != expected:
                 raise BackendError(
                     f"{file}: {name}: {path.name} expects {expected}, got {actual}: export the bundle again"
@@ -127,7 +127,7 @@ class InductorBackend:
             try:
                 self._weights[file] = load_file(file, device=self._device)
             except (OSError, SafetensorError) as error:
-                raise BackendError(f"{file}: cannot be read: {_first_line(error)}: export the bundle again") from error
+                raise BackendError(f"{file}: cannot be read: {first_line(error)}: export the bundle again") from error
         return self._weights[file]
 
 
@@ -144,9 +144,8 @@ class TorchBuffer:
         return tuple(self.tensor.shape)
 
     def write(self, values: Array) -> None:
-        """Copy ``values`` into the tensor, unless they are what `read` handed out."""
-        if values.ctypes.data != self.tensor.data_ptr() or values.shape != self.shape:
-            self.tensor.copy_(self.torch.from_numpy(np.require(values, requirements=["C", "W"])))
+        """Copy ``values`` into the tensor."""
+        self.tensor.copy_(self.torch.from_numpy(np.require(values, requirements=["C", "W"])))
 
     def read(self) -> Array:
         """The contents: the memory itself on the CPU, a copy from a GPU."""
@@ -207,7 +206,7 @@ class InductorCall:
             # A call that only was begun could not be timed, nor its failure be told.
             self.session.wait()
         except RuntimeError as error:
-            raise BackendError(f"{self.session.path}: the package failed: {_first_line(error)}") from error
+            raise BackendError(f"{self.session.path}: the package failed: {first_line(error)}") from error
 
 
 def _nothing() -> None:
@@ -245,7 +244,3 @@ def _can_run(compiled_for: str | None, here: str) -> bool:
     if compiled_for in _INSTRUCTIONS and here in _INSTRUCTIONS:
         return _INSTRUCTIONS.index(here) >= _INSTRUCTIONS.index(compiled_for)
     return compiled_for == here
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -26,6 +26,11 @@ class Constant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dtype: str
     shape: tuple[int, ...]
 
+    @classmethod
+    def of(cls, tensor: Any) -> "Constant":
+        """What a package is told of a tensor of torch's."""
+        return cls(dtype=str(tensor.dtype).removeprefix("torch."), shape=tuple(tensor.shape))
+
     def __str__(self) -> str:
         """Such as ``float32 [320, 4, 3, 3]``."""
         return f"{self.dtype} {list(self.shape)}"

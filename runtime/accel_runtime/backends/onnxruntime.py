@@ -14,7 +14,7 @@ from accel_runtime.backends.base import Artifact, BackendDescription, Buffer, as
 from accel_runtime.backends.host import HostBuffer
 from accel_runtime.backends.ort_memory import OrtBuffer
 from accel_runtime.backends.providers import PROVIDERS, Provider, check_options, missing_library
-from accel_runtime.errors import BackendError, InputError, MissingExtraError
+from accel_runtime.errors import BackendError, InputError, MissingExtraError, first_line
 
 _GRAPH_CAPTURE = ("enable_cuda_graph", "enable_hip_graph")
 
@@ -60,7 +60,7 @@ class OnnxRuntimeBackend:
             session = self._session(path)
         # ONNX Runtime raises a dozen unrelated types, among them bare RuntimeError.
         except Exception as error:
-            reason = self._missing() or _first_line(error)
+            reason = self._missing() or first_line(error)
             raise BackendError(f"{path}: {self._provider.name} cannot load the graph: {reason}") from error
         actual = session.get_providers()
         if not actual or actual[0] != self._provider.name:
@@ -206,7 +206,7 @@ class OnnxRuntimeCall:
             self.session.run_with_iobinding(self.binding, self.run_options)
         # Same reason as in `load`.
         except Exception as error:
-            raise BackendError(f"{self.path}: the graph failed: {_first_line(error)}") from error
+            raise BackendError(f"{self.path}: the graph failed: {first_line(error)}") from error
 
 
 def plugin_devices(ort: Any, provider: Provider) -> list[Any]:
@@ -230,10 +230,6 @@ def _place(buffer: Buffer) -> tuple[str, int, Any, tuple[int, ...], int]:
         return buffer.value.device_name(), buffer.device_id, buffer.dtype, buffer.shape, buffer.address
     array = buffer.read()
     return "cpu", 0, array.dtype, array.shape, array.ctypes.data
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _import_onnxruntime(extra: str) -> Any:
