@@ -1,20 +1,114 @@
-"""What every record's table says of the machine, and of how far to trust its times."""
+"""Reasons not to trust the numbers of a record, each with advice."""
+
+from collections.abc import Callable, Iterator, Sequence
+from statistics import median
+from typing import Final
 
 from accel_bench.environment import Environment
-from accel_runtime.backends import BackendDescription
+from accel_bench.intervals import CONFIDENCE, Spread
+from accel_bench.records.bench import BenchRecord
+from accel_bench.records.evaluation import EvaluationRecord
+from accel_bench.records.parts import Doubt
+from accel_bench.summary import image_seconds
+
+# Of one processor's time that others may take before it shows.
+_IDLE_LOAD: Final = 0.5
+# A sample further than this many median deviations from the median is an outlier (hyperfine takes 1.4826 × 10).
+_OUTLIER: Final = 14.826
+# How much the machine's own speed may change within a run.
+_STEADY: Final = 0.1
+# Half an interval over its median from which on a figure is vague.
+_VAGUE: Final = 0.1
 
 
-def machine(backend: BackendDescription, environment: Environment) -> str:
-    """What ran, and on what, for a heading."""
-    runs = f"{backend.backend} {backend.version} {backend.provider}"
-    return f"{runs}, {environment.cpu}, {environment.cores} cores"
+def bench_doubts(record: BenchRecord) -> tuple[Doubt, ...]:
+    """What a reader should know of a benchmark's record: noticed while measuring, or found in the samples."""
+    found = [*record.doubts, *_random_weights(record.bundle.weights), *_other_load(record.environment)]
+    found += _unsteady(record.yardstick_s)
+    for name, seconds in _samples(record):
+        found += [doubt for check in _CHECKS for doubt in check(name, seconds)]
+    found += _throttled(record)
+    if record.profile is not None and not record.profile.comparable:
+        text = f"not what profile {record.profile.name} describes: {'; '.join(record.profile.instead)}"
+        found.append(Doubt("different-device", "", text, "compare these figures with nothing that the profile says"))
+    return tuple(found)
 
 
-def run_doubts(environment: Environment, samples: int, *, unit: str) -> list[str]:
-    """Reasons not to trust a spread of times: other load, or too few samples, called ``unit``."""
-    doubts = []
-    if environment.load_average > 0.5:
-        doubts.append(f"other load on the machine before the run: load average {environment.load_average:.1f}")
-    if samples < 3:
-        doubts.append(f"only {samples} {unit}: a spread needs at least 3")
-    return doubts
+def evaluation_doubts(record: EvaluationRecord) -> tuple[Doubt, ...]:
+    """The same for an evaluation."""
+    work = record.workload
+    found = [*_random_weights(record.bundle.weights), *_other_load(record.environment)]
+    if (work.height, work.width) != (64, 64):
+        text = f"emoji-clip knows 64×64 pixels: pictures of {work.width}×{work.height} were scaled for it"
+        found.append(Doubt("scaled-pictures", "emoji-clip", text, "trust the other scores more"))
+    if record.cut_captions:
+        text = f"{record.cut_captions} captions did not fit the text encoder and lost their end"
+        found.append(Doubt("cut-prompts", "", text, "shorten them"))
+    found += _few_samples(record.trials[0].facts.name, record.trials[0].batch_s)
+    return tuple(found)
+
+
+def _samples(record: BenchRecord) -> Iterator[tuple[str, list[float]]]:
+    yield from ((plan.facts.name, image_seconds(plan)) for plan in record.plans)
+    yield from ((peer.name, image_seconds(peer)) for peer in record.peers)
+
+
+def _random_weights(weights: str) -> Iterator[Doubt]:
+    if weights == "random":
+        text = "random weights: times are real, pictures and scores mean nothing"
+        yield Doubt("random-weights", "", text, "judge quality on a trained model")
+
+
+def _other_load(environment: Environment) -> Iterator[Doubt]:
+    if environment.load_average > _IDLE_LOAD:
+        text = f"other load on the machine before the run: load average {environment.load_average:.1f}"
+        yield Doubt("other-load", "", text, "stop what else runs and measure again")
+
+
+def _unsteady(yardstick_s: Sequence[float]) -> Iterator[Doubt]:
+    # The first is often cold.
+    warm = yardstick_s[1:]
+    if len(warm) < 2:
+        return
+    change = max(warm) / min(warm) - 1
+    if change > _STEADY:
+        text = f"the machine's own speed changed by {change:.0%} from round to round"
+        yield Doubt("unsteady-machine", "", text, "trust ratios within a round more than seconds")
+
+
+def _few_samples(name: str, seconds: Sequence[float]) -> Iterator[Doubt]:
+    spread = Spread.of(seconds)
+    if spread.confidence < CONFIDENCE:
+        text = f"{spread.samples} samples are too few for an interval of {CONFIDENCE:.0%}"
+        yield Doubt("few-samples", name, text, "measure 6 rounds or more")
+
+
+def _outliers(name: str, seconds: Sequence[float]) -> Iterator[Doubt]:
+    middle = median(seconds)
+    deviation = median(abs(value - middle) for value in seconds)
+    far = sum(abs(value - middle) > _OUTLIER * deviation for value in seconds) if deviation else 0
+    if far:
+        text = f"{far} of {len(seconds)} samples lie far from the others"
+        yield Doubt("outliers", name, text, "look for what else ran, or measure more rounds")
+
+
+def _vague(name: str, seconds: Sequence[float]) -> Iterator[Doubt]:
+    spread = Spread.of(seconds)
+    half = (spread.high - spread.low) / 2 / spread.median
+    if half > _VAGUE:
+        yield Doubt("wide-interval", name, f"known only to ± {half:.0%}", "measure more rounds, or on a quieter machine")
+
+
+def _throttled(record: BenchRecord) -> Iterator[Doubt]:
+    """Steadily slower from the first third of the rounds to the last, as a device that grows hot is."""
+    seconds = image_seconds(record.plans[0])
+    third = len(seconds) // 3
+    if third < 2:
+        return
+    early, late = seconds[:third], seconds[-third:]
+    if min(late) > max(early) and median(late) / median(early) > 1 + _STEADY / 2:
+        text = f"the last rounds were {median(late) / median(early) - 1:.0%} slower than the first"
+        yield Doubt("throttling", record.plans[0].facts.name, text, "let the device cool, or fix its clock")
+
+
+_CHECKS: Final[tuple[Callable[[str, Sequence[float]], Iterator[Doubt]], ...]] = (_few_samples, _outliers, _vague)

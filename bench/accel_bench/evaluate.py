@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_bench.environment import Environment, peak_rss_bytes
-from accel_bench.evaluation_record import EvaluationConfig, EvaluationRecord, Scores, TrialRun
-from accel_bench.measure import bundle_facts, interleave
 from accel_bench.quality.captions import Caption
-from accel_bench.trials import BASELINE, Prepared, Settings
+from accel_bench.records.bundle import bundle_facts
+from accel_bench.records.evaluation import EvaluationRecord, Scores, TrialRun
+from accel_bench.records.parts import Workload
+from accel_bench.records.store import seal
+from accel_bench.timing.measure import turns
+from accel_bench.trials import BASELINE, Prepared, Settings, plan_facts
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.plan import Plan
 from accel_runtime.request import Request
@@ -61,11 +64,12 @@ def run_batches(
     for each in trials:
         runs.warm_up_s[each.trial.name], _ = _timed(pipeline, batches[0], plan=each.warm_up)
         yield f"warm-up {each.trial.name}"
-    for index, each in interleave(trials, len(batches)):
-        seconds, images = _timed(pipeline, batches[index], plan=each.plan)
-        runs.batch_s[each.trial.name].append(seconds)
-        runs.batches[each.trial.name].append(images)
-        yield each.trial.name
+    for batch, turn in zip(batches, turns(trials), strict=False):
+        for each in turn:
+            seconds, images = _timed(pipeline, batch, plan=each.plan)
+            runs.batch_s[each.trial.name].append(seconds)
+            runs.batches[each.trial.name].append(images)
+            yield each.trial.name
 
 
 def _timed(pipeline: Pipeline, request: Request, *, plan: Plan) -> tuple[float, NDArray[np.uint8]]:
@@ -103,14 +107,15 @@ def make_evaluation(
     """The record of finished and scored runs."""
     schedule = trials[0].plan.schedule
     height, width = runs.batches[BASELINE.name][0].shape[1:3]
-    return EvaluationRecord(
+    record = EvaluationRecord(
         kind="evaluation",
-        format=1,
+        format=2,
+        id="",
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         environment=environment,
         backend=pipeline.backend.describe(),
         bundle=bundle_facts(pipeline.bundle),
-        config=EvaluationConfig(
+        workload=Workload(
             scheduler=schedule.scheduler,
             steps=schedule.steps,
             guidance=settings.guidance,
@@ -126,18 +131,9 @@ def make_evaluation(
         trials=tuple(_trial_run(each, runs) for each in trials),
         peak_rss_bytes=peak_rss_bytes(),
     )
+    return seal(record)
 
 
 def _trial_run(each: Prepared, runs: Runs) -> TrialRun:
     trial, plan = each.trial, each.plan
-    reuses = bool(plan.branches)
-    return TrialRun(
-        name=trial.name,
-        plan=trial.plan,
-        branch=trial.branch if reuses else None,
-        forecast=trial.forecast.value if reuses else None,
-        calls=len(plan.calls),
-        deep_calls=plan.deep_calls,
-        batch_s=tuple(runs.batch_s[trial.name]),
-        scores=runs.scores[trial.name],
-    )
+    return TrialRun(plan_facts(trial, plan), tuple(runs.batch_s[trial.name]), runs.scores[trial.name])

@@ -6,9 +6,9 @@ from statistics import mean, stdev
 
 import msgspec
 
-from accel_bench.evaluation_record import EvaluationRecord, TrialRun
+from accel_bench.intervals import Spread, ratios
 from accel_bench.quality.psnr import psnr
-from accel_bench.summary import Spread
+from accel_bench.records.evaluation import EvaluationRecord, TrialRun
 
 
 class TrialSummary(msgspec.Struct, frozen=True):
@@ -49,18 +49,17 @@ def summarise_evaluation(record: EvaluationRecord) -> tuple[TrialSummary, ...]:
 
 
 def _summarise(trial: TrialRun, baseline: TrialRun) -> TrialSummary:
-    scores = trial.scores
+    scores, facts = trial.scores, trial.facts
     loss, loss_error = _loss(scores.emoji_clip, baseline.scores.emoji_clip)
-    ratios = [slow / fast for slow, fast in zip(baseline.batch_s, trial.batch_s, strict=True)]
     return TrialSummary(
-        name=trial.name,
-        plan=trial.plan,
-        branch=trial.branch,
-        forecast=trial.forecast,
-        calls=trial.calls,
-        deep=len(trial.deep_calls),
+        name=facts.name,
+        plan=facts.plan,
+        branch=facts.branch,
+        forecast=facts.forecast,
+        calls=facts.calls,
+        deep=len(facts.deep_calls),
         batch_s=Spread.of(trial.batch_s),
-        speedup=Spread.of(ratios),
+        speedup=Spread.of(ratios(baseline.batch_s, trial.batch_s)),
         psnr=psnr(scores.squared_error),
         ssim=mean(scores.ssim),
         feature_distance=mean(scores.feature_distance),

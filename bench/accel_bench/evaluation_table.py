@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from accel_bench.evaluation_summary import TrialSummary
-from accel_bench.summary import times
+from accel_bench.intervals import times
 
 _TEXT = ("plan", "branch", "forecast")
 _NUMBERS = ("deep", "speed-up", "PSNR dB", "SSIM", "feature dist.", "emoji-clip", "loss", "colour")

@@ -1,32 +1,18 @@
 """Statistics of a record, computed when asked: the record itself holds only raw samples."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from statistics import median
 
 import msgspec
 
-from accel_bench.record import PlanRun, RunRecord
+from accel_bench.intervals import Spread, ratios
+from accel_bench.records.bench import BenchRecord, ImageRun, PeerRun, PlanRun
+from accel_bench.records.parts import PlanFacts
 
 DEEP = "unet_deep"
-
-
-class Spread(msgspec.Struct, frozen=True):
-    """The middle and the ends of some samples."""
-
-    median: float
-    low: float
-    high: float
-    samples: int
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Spread":
-        """Summarise ``values``; at least one."""
-        return cls(median=median(values), low=min(values), high=max(values), samples=len(values))
-
-
-def times(spread: Spread) -> str:
-    """A spread of speed-ups as text."""
-    return f"{spread.median:.2f}× [{spread.low:.2f} – {spread.high:.2f}]"
+# The call of a peer's UNet.
+PEER_UNET = "unet"
 
 
 class GraphSummary(msgspec.Struct, frozen=True):
@@ -42,27 +28,68 @@ class GraphSummary(msgspec.Struct, frozen=True):
     of_deep: float | None
 
 
+class Stages(msgspec.Struct, frozen=True):
+    """Where an image's time goes, medians in seconds.
+
+    Attributes:
+        text: The prompt's encoding.
+        deep: All deep calls.
+        shallow: All shallow calls.
+        update: The denoising loop outside the UNet: guidance, schedule, forecasts.
+        vae: The decoder's graph.
+        other: The first noise, binding, and pixels from the decoder's output.
+    """
+
+    text: float
+    deep: float
+    shallow: float
+    update: float
+    vae: float
+    other: float
+
+
 class PlanSummary(msgspec.Struct, frozen=True):
     """One plan against the baseline of the same rounds.
 
     Attributes:
-        image_s: End to end.
+        image_s: End to end, for a whole batch.
         speedup: Baseline's seconds over this plan's, round by round.
         unet_speedup: The same for the UNet's graphs alone.
         unet_ceiling: What the FLOPs of its calls would allow the UNet.
-        overhead_us: Of the loop, per call, outside the graphs.
-        overhead_of_deep: That over the median deep call.
+        update_us: Of the loop, per call, outside the UNet.
+        joules: Of an image batch; None where the device does not tell.
     """
 
     name: str
     calls: int
     deep: int
     image_s: Spread
+    stages: Stages
     speedup: Spread
     unet_speedup: Spread
     unet_ceiling: float
-    overhead_us: float
-    overhead_of_deep: float
+    update_us: float
+    joules: float | None
+
+
+class PeerSummary(msgspec.Struct, frozen=True):
+    """Other software against the baseline of the same rounds.
+
+    Attributes:
+        call_s: One UNet call; None where the peer does not tell.
+        speedup: Baseline's seconds over the peer's, round by round.
+        speedup_per_call: The same, as if the peer had made as many UNet calls as the baseline.
+        behind: By plan of ours, the peer's seconds over the plan's, round by round.
+    """
+
+    name: str
+    calls: int
+    image_s: Spread
+    call_s: Spread | None
+    speedup: Spread
+    speedup_per_call: Spread
+    behind: dict[str, Spread]
+    joules: float | None
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -70,9 +97,10 @@ class Summary(msgspec.Struct, frozen=True):
 
     graphs: tuple[GraphSummary, ...]
     plans: tuple[PlanSummary, ...]
+    peers: tuple[PeerSummary, ...]
 
 
-def summarise(record: RunRecord) -> Summary:
+def summarise(record: BenchRecord) -> Summary:
     """Statistics of ``record``."""
     graphs = _graph_times(record)
     deep_s = median(graphs[DEEP])
@@ -85,50 +113,91 @@ def summarise(record: RunRecord) -> Summary:
             )
             for graph, times in sorted(graphs.items(), key=lambda item: _order(item[0]))
         ),
-        plans=tuple(_plan(run, record, deep_s=deep_s) for run in record.plans),
+        plans=tuple(_plan(run, record) for run in record.plans),
+        peers=tuple(_peer(run, record) for run in record.peers),
     )
 
 
-def _plan(run: PlanRun, record: RunRecord, *, deep_s: float) -> PlanSummary:
-    baseline = record.plans[0]
-    overhead_s = median((loop - unet) / run.calls for loop, unet in zip(run.loop_s, _unet_seconds(run), strict=True))
+def image_seconds(run: PlanRun | PeerRun) -> list[float]:
+    """Seconds of each image, in order."""
+    return [image.seconds for image in run.images]
+
+
+def stages(image: ImageRun) -> Stages:
+    """Where one image's time went."""
+    deep, shallow = _sum(image, (DEEP,)), _sum(image, ("unet_shallow_",))
+    text, vae = _sum(image, ("text_encoder",)), _sum(image, ("vae_decoder",))
+    update = _sum(image, ("denoise",)) - deep - shallow
+    return Stages(text, deep, shallow, update, vae, other=image.seconds - text - deep - shallow - update - vae)
+
+
+def _plan(run: PlanRun, record: BenchRecord) -> PlanSummary:
+    baseline, facts = record.plans[0], run.facts
+    parts = [stages(image) for image in run.images]
+    middle = Stages(*(median(getattr(part, name) for part in parts) for name in Stages.__struct_fields__))
     return PlanSummary(
+        name=facts.name,
+        calls=facts.calls,
+        deep=len(facts.deep_calls),
+        image_s=Spread.of(image_seconds(run)),
+        stages=middle,
+        speedup=Spread.of(ratios(image_seconds(baseline), image_seconds(run))),
+        unet_speedup=Spread.of(ratios(_unet_seconds(baseline), _unet_seconds(run))),
+        unet_ceiling=_unet_flops(baseline.facts, record) / _unet_flops(facts, record),
+        update_us=middle.update / facts.calls * 1e6,
+        joules=_joules(run.images),
+    )
+
+
+def _peer(run: PeerRun, record: BenchRecord) -> PeerSummary:
+    baseline, seconds = record.plans[0], image_seconds(run)
+    calls = [span.seconds for image in run.images for span in image.spans if span.name == PEER_UNET]
+    # Only the UNet's share of the time scales with the number of its calls.
+    spare = [(run.calls - baseline.facts.calls) / run.calls * _sum(image, (PEER_UNET,)) for image in run.images]
+    equal = [whole - extra for whole, extra in zip(seconds, spare, strict=True)]
+    return PeerSummary(
         name=run.name,
         calls=run.calls,
-        deep=len(run.deep_calls),
-        image_s=Spread.of(run.image_s),
-        speedup=_ratios(baseline.image_s, run.image_s),
-        unet_speedup=_ratios(_unet_seconds(baseline), _unet_seconds(run)),
-        unet_ceiling=_unet_flops(baseline, record) / _unet_flops(run, record),
-        overhead_us=overhead_s * 1e6,
-        overhead_of_deep=overhead_s / deep_s,
+        image_s=Spread.of(seconds),
+        call_s=Spread.of(calls) if calls else None,
+        speedup=Spread.of(ratios(image_seconds(baseline), seconds)),
+        speedup_per_call=Spread.of(ratios(image_seconds(baseline), equal)),
+        behind={plan.facts.name: Spread.of(ratios(seconds, image_seconds(plan))) for plan in record.plans},
+        joules=_joules(run.images),
     )
 
 
-def _ratios(baseline: Sequence[float], plan: Sequence[float]) -> Spread:
-    """Round by round, so that a slow moment of the machine meets both sides."""
-    return Spread.of([slow / fast for slow, fast in zip(baseline, plan, strict=True)])
+def _joules(images: Sequence[ImageRun]) -> float | None:
+    # A counter that started again in between shows as less than nothing.
+    read = [image.joules for image in images if image.joules is not None and image.joules > 0]
+    return median(read) if read else None
+
+
+def _sum(image: ImageRun, prefixes: tuple[str, ...]) -> float:
+    return sum(span.seconds for span in image.spans if span.name.startswith(prefixes))
 
 
 def _unet_seconds(run: PlanRun) -> list[float]:
-    return [
-        sum(sum(times) for graph, times in by_graph.items() if graph.startswith("unet_")) for by_graph in run.graph_s
-    ]
+    return [_sum(image, ("unet_",)) for image in run.images]
 
 
-def _unet_flops(run: PlanRun, record: RunRecord) -> float:
-    flops, deep = record.bundle.flops, len(run.deep_calls)
-    shallow = run.calls - deep
-    return deep * flops[DEEP] + (shallow * flops[f"unet_shallow_{run.branch}"] if shallow else 0)
+def _unet_flops(facts: PlanFacts, record: BenchRecord) -> float:
+    graphs, deep = record.bundle.graphs, len(facts.deep_calls)
+    shallow = facts.calls - deep
+    return deep * graphs[DEEP].flops + (shallow * graphs[f"unet_shallow_{facts.branch}"].flops if shallow else 0)
 
 
-def _graph_times(record: RunRecord) -> dict[str, list[float]]:
+def _graph_times(record: BenchRecord) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {}
-    for run in record.plans:
-        for by_graph in run.graph_s:
-            for graph, seconds in by_graph.items():
-                times.setdefault(graph, []).extend(seconds)
+    for image in _images(record.plans):
+        for span in image.spans:
+            if span.name in record.bundle.graphs:
+                times.setdefault(span.name, []).append(span.seconds)
     return times
+
+
+def _images(plans: Iterable[PlanRun]) -> Iterable[ImageRun]:
+    return chain.from_iterable(plan.images for plan in plans)
 
 
 def _order(graph: str) -> tuple[int, str]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from accel_bench.records.parts import PlanFacts
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
 from accel_runtime.pipeline import Pipeline
@@ -113,6 +114,19 @@ def _prepare_one(pipeline: Pipeline, trial: Trial, *, settings: Settings) -> Pre
 
     chosen = plan(settings.steps, trial.plan)
     return Prepared(trial, chosen, plan(min(settings.steps, 2), "calls:0" if chosen.branches else "full"))
+
+
+def plan_facts(trial: Trial, plan: Plan) -> PlanFacts:
+    """What a record keeps of a trial's plan."""
+    reuses = bool(plan.branches)
+    return PlanFacts(
+        name=trial.name,
+        plan=trial.plan,
+        branch=trial.branch if reuses else None,
+        forecast=trial.forecast.value if reuses else None,
+        calls=len(plan.calls),
+        deep_calls=plan.deep_calls,
+    )
 
 
 def split(captions: Sequence[str], settings: Settings) -> tuple[Request, ...]:

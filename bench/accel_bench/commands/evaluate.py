@@ -11,13 +11,13 @@ from accel_bench.console import note, print_json, print_line, print_table, progr
 from accel_bench.doubts import machine, run_doubts
 from accel_bench.environment import read_environment
 from accel_bench.evaluate import Runs, make_evaluation, run_batches, score_trials
-from accel_bench.evaluation_record import EvaluationRecord
 from accel_bench.evaluation_summary import summarise_evaluation
 from accel_bench.evaluation_table import markdown_table, terminal_table
 from accel_bench.extras import quality_extra
 from accel_bench.grid import grid_paths, write_grid
 from accel_bench.outputs import check_outputs, write_record
 from accel_bench.quality.captions import Caption, evaluation_captions
+from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.trials import Prepared, Settings, parse_trials, prepare, split
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline, open_bundle
@@ -115,23 +115,23 @@ def _print(record: EvaluationRecord, *, as_json: bool, as_markdown: bool) -> Non
 
 def _heading(record: EvaluationRecord) -> str:
     """What the numbers are of; stands with the table, also where the notes on stderr are cut off."""
-    config = record.config
+    work = record.workload
     meaning = "RANDOM WEIGHTS, all scores are meaningless: " if record.bundle.weights == "random" else ""
     return (
-        f"{meaning}{record.bundle.source} {config.width}×{config.height}, {len(record.captions)} prompts by "
-        f"{config.batch}, {config.scheduler} {config.steps} steps, guidance {config.guidance:g}, "
+        f"{meaning}{record.bundle.source} {work.width}×{work.height}, {len(record.captions)} prompts by "
+        f"{work.batch}, {work.scheduler} {work.steps} steps, guidance {work.guidance:g}, "
         f"{machine(record.backend, record.environment)}"
     )
 
 
 def _doubts(record: EvaluationRecord) -> list[str]:
     """Reasons not to trust the numbers; a later version makes them typed values in the record."""
-    config = record.config
+    work = record.workload
     doubts = []
     if record.bundle.weights == "random":
         doubts.append("random weights: timings are real, images and scores mean nothing")
-    if (config.height, config.width) != (64, 64):
-        doubts.append(f"emoji-clip knows 64×64 pixels: pictures of {config.width}×{config.height} were scaled for it")
+    if (work.height, work.width) != (64, 64):
+        doubts.append(f"emoji-clip knows 64×64 pixels: pictures of {work.width}×{work.height} were scaled for it")
     if record.cut_captions:
         doubts.append(f"{record.cut_captions} captions did not fit the text encoder and lost their end")
     return doubts + run_doubts(record.environment, len(record.trials[0].batch_s), unit="batches")

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_bench.evaluation_record import Scores
+from accel_bench.records.evaluation import Scores
 from accel_bench.quality.captions import Caption
 from accel_bench.quality.colour import background_colour
 from accel_bench.quality.emoji_clip import EmojiClip

@@ -1,40 +1,50 @@
-"""Where the time goes: a backend that notes how long every graph runs, around any other backend."""
+"""Where the time goes: a backend that notes how long every graph loads and runs, around any other backend."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
+from accel_bench.records.parts import Span
 from accel_runtime.backends import Artifact, Backend, BackendDescription, BoundCall, Buffer, Session
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """One run of one graph; ``graph`` is its file in the bundle, such as `unet/shallow_0.onnx`."""
-
-    graph: str
-    seconds: float
 
 
 @dataclass(eq=False)
 class Spans:
-    """The spans noted so far; `take` hands them over and starts afresh."""
+    """Notes of the image being drawn.
 
+    Attributes:
+        origin: When it was begun, in seconds of `perf_counter`.
+        noted: Its spans so far, in the order in which they ended.
+        loads: Seconds of loading, by graph, over the life of the backend.
+    """
+
+    origin: float = 0.0
     noted: list[Span] = field(default_factory=list)
+    loads: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
-    def take(self) -> tuple[Span, ...]:
-        """All spans since the last call."""
-        spans = tuple(self.noted)
+    def begin(self) -> None:
+        """Start afresh."""
         self.noted.clear()
-        return spans
+        self.origin = perf_counter()
+
+    def note(self, name: str, started: float) -> None:
+        """Note what began at ``started`` and ends now."""
+        self.noted.append(Span(name, started - self.origin, perf_counter() - started))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TimedBackend:
-    """Runs everything on ``backend`` and notes each run in ``spans``."""
+    """Runs everything on ``backend`` and notes each load and run in ``spans``.
+
+    Attributes:
+        names: By file in the bundle, what a graph is called; a file that is not there is called by its stem.
+    """
 
     backend: Backend
     spans: Spans
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def on_host(self) -> bool:
@@ -48,7 +58,11 @@ class TimedBackend:
 
     def load(self, path: Path) -> "TimedSession":
         """Load the graph; see `Backend.load`."""
-        return TimedSession(self.backend.load(path), f"{path.parent.name}/{path.name}", self.spans)
+        name = self.names.get(f"{path.parent.name}/{path.name}", path.stem)
+        started = perf_counter()
+        session = self.backend.load(path)
+        self.spans.loads[name] += perf_counter() - started
+        return TimedSession(session, name, self.spans)
 
     def allocate(self, shape: tuple[int, ...], dtype: str = "float32") -> Buffer:
         """See `Backend.allocate`."""
@@ -84,4 +98,4 @@ class TimedCall:
         """Run, and note how long it took."""
         started = perf_counter()
         self.call.run()
-        self.spans.noted.append(Span(self.graph, perf_counter() - started))
+        self.spans.note(self.graph, started)

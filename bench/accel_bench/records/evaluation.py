@@ -4,6 +4,7 @@ Only raw samples are stored; `accel_bench.evaluation_summary` computes what is p
 
 Format history:
     1  first version
+    2  `id`; `workload` and `facts` as in records of benchmarks
 """
 
 from typing import Literal
@@ -12,20 +13,8 @@ import msgspec
 
 from accel_bench.environment import Environment
 from accel_bench.quality.captions import Caption
-from accel_bench.record import BundleFacts
+from accel_bench.records.parts import BundleFacts, PlanFacts, Workload
 from accel_runtime.backends import BackendDescription
-
-
-class EvaluationConfig(msgspec.Struct, frozen=True):
-    """What all trials have in common. Picture i was drawn with ``seed + i``, in batches of ``batch``."""
-
-    scheduler: str
-    steps: int
-    guidance: float
-    height: int
-    width: int
-    batch: int
-    seed: int
 
 
 class Scores(msgspec.Struct, frozen=True):
@@ -47,25 +36,14 @@ class Scores(msgspec.Struct, frozen=True):
 
 
 class TrialRun(msgspec.Struct, frozen=True):
-    """One trial over all batches.
+    """One plan over all batches.
 
     Attributes:
-        name: Distinct in the record.
-        plan: As the user wrote it, such as `every:3`.
-        branch: Where its shallow calls cut; None where all calls are deep.
-        forecast: How its features are made; None where all calls are deep.
-        calls: UNet calls.
-        deep_calls: Their numbers, counted from 0.
         batch_s: Wall time from prompts to pixels, one per batch.
         scores: Of its pictures.
     """
 
-    name: str
-    plan: str
-    branch: int | None
-    forecast: str | None
-    calls: int
-    deep_calls: tuple[int, ...]
+    facts: PlanFacts
     batch_s: tuple[float, ...]
     scores: Scores
 
@@ -74,6 +52,7 @@ class EvaluationRecord(msgspec.Struct, frozen=True):
     """One run of `accel evaluate`.
 
     Attributes:
+        id: The start of the hash of all other fields.
         scorers: Versions and hashes of what scored.
         cut_captions: How many captions did not fit the text encoder and lost their end.
         warm_up_s: By trial, a short batch that loads and warms its graphs; in no statistic.
@@ -81,12 +60,13 @@ class EvaluationRecord(msgspec.Struct, frozen=True):
     """
 
     kind: Literal["evaluation"]
-    format: Literal[1]
+    format: Literal[2]
+    id: str
     started: str
     environment: Environment
     backend: BackendDescription
     bundle: BundleFacts
-    config: EvaluationConfig
+    workload: Workload
     scorers: dict[str, str]
     captions: tuple[Caption, ...]
     cut_captions: int

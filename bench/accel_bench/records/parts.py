@@ -1,0 +1,109 @@
+"""What records of every kind are made of."""
+
+import msgspec
+
+
+class Workload(msgspec.Struct, frozen=True):
+    """What all plans of a run have in common.
+
+    Attributes:
+        batch: Images at a time.
+        seed: Image i draws its noise from ``seed + i``.
+    """
+
+    scheduler: str
+    steps: int
+    guidance: float
+    height: int
+    width: int
+    batch: int
+    seed: int
+
+
+class PlanFacts(msgspec.Struct, frozen=True):
+    """A plan as a reader knows it.
+
+    Attributes:
+        name: Distinct in the record.
+        plan: As the user wrote it, such as `every:3`.
+        branch: Where its shallow calls cut; None where all calls are deep.
+        forecast: How its features are made; None where all calls are deep.
+        calls: UNet calls.
+        deep_calls: Their numbers, counted from 0.
+    """
+
+    name: str
+    plan: str
+    branch: int | None
+    forecast: str | None
+    calls: int
+    deep_calls: tuple[int, ...]
+
+
+class GraphFacts(msgspec.Struct, frozen=True):
+    """The work of one call of a graph, at batch 1 and the model's own size.
+
+    Attributes:
+        flops: Two per multiplication and addition.
+        weight_bytes: Read at every call, whatever the batch.
+        tensor_bytes: Of inputs and outputs.
+        dtype: What most of it computes in.
+    """
+
+    flops: int
+    weight_bytes: int
+    tensor_bytes: int
+    dtype: str
+
+
+class BundleFacts(msgspec.Struct, frozen=True):
+    """What was measured.
+
+    Attributes:
+        digest: Names the bundle by content.
+        source: Where the pipeline came from.
+        weights: Of `random` ones only the timings mean something.
+        sample_size: Height and width in pixels that the model was made for.
+        graphs: By name.
+    """
+
+    digest: str
+    source: str
+    weights: str
+    sample_size: tuple[int, int]
+    graphs: dict[str, GraphFacts]
+
+
+class Span(msgspec.Struct, frozen=True, array_like=True):
+    """A piece of an image's time: a stage, or one run of a graph inside it.
+
+    Attributes:
+        name: `prepare`, `denoise`, `decode`, or the graph's.
+        start_s: Since the image was begun.
+        seconds: How long it took.
+    """
+
+    name: str
+    start_s: float
+    seconds: float
+
+
+class Doubt(msgspec.Struct, frozen=True):
+    """A reason not to trust a number.
+
+    Attributes:
+        kind: One of a few words that a machine may look for, such as `few-samples`.
+        about: The plan, graph or figure that it concerns; empty where that is all of them.
+        text: What was seen.
+        advice: What to do about it.
+    """
+
+    kind: str
+    about: str
+    text: str
+    advice: str
+
+    def __str__(self) -> str:
+        """One line for a terminal."""
+        about = f"{self.about}: " if self.about else ""
+        return f"{about}{self.text}: {self.advice}"

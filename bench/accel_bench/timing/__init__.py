@@ -1,0 +1,1 @@
+"""Contenders timed against each other in the same rounds."""

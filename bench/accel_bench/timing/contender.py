@@ -1,0 +1,96 @@
+"""What takes part in a measurement: something that draws the same images again and again."""
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accel_bench.records.bench import ImageRun
+from accel_bench.records.parts import PlanFacts
+from accel_bench.timing.meters import Meters
+from accel_bench.timing.spans import Spans
+from accel_runtime.pipeline import Pipeline
+from accel_runtime.plan import Plan
+from accel_runtime.request import Request
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """One drawing.
+
+    Attributes:
+        run: Its times.
+        images: Shape: [B, H, W, 3].
+    """
+
+    run: ImageRun
+    images: NDArray[np.uint8]
+
+
+class Contender(Protocol):
+    """Draws one fixed request."""
+
+    @property
+    def name(self) -> str:
+        """Distinct among those measured together."""
+        ...
+
+    def warm_up(self) -> float:
+        """Do all that happens only once; returns its seconds."""
+        ...
+
+    def draw(self) -> Drawn:
+        """Draw the request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlanContender:
+    """A plan of ours.
+
+    Attributes:
+        pipeline: On a backend that notes in ``spans``; shared by all plans of a run.
+        plan: What is timed.
+        rehearsal: A short plan that runs each graph of ``plan``.
+    """
+
+    facts: PlanFacts
+    pipeline: Pipeline
+    spans: Spans
+    request: Request
+    plan: Plan
+    rehearsal: Plan
+    meters: Meters
+
+    @property
+    def name(self) -> str:
+        """The plan's."""
+        return self.facts.name
+
+    def warm_up(self) -> float:
+        """Load and run each graph."""
+        return self._draw(self.rehearsal).run.seconds
+
+    def draw(self) -> Drawn:
+        """Draw, the prompt encoded anew."""
+        return self._draw(self.plan)
+
+    def _draw(self, plan: Plan) -> Drawn:
+        self.pipeline.forget_prompts()
+        energy = self.meters.joules()
+        self.spans.begin()
+        steps = self.pipeline.denoise(self.request, plan)
+        self.spans.note("prepare", self.spans.origin)
+        started = perf_counter()
+        latents = [step.latents for step in steps][-1]
+        self.spans.note("denoise", started)
+        started = perf_counter()
+        images = self.pipeline.decode(latents)
+        self.spans.note("decode", started)
+        seconds = perf_counter() - self.spans.origin
+        after = self.meters.joules()
+        joules = None if energy is None or after is None else after - energy
+        run = ImageRun(seconds, tuple(self.spans.noted), joules=joules, device_bytes=self.meters.device_bytes())
+        return Drawn(run, images)

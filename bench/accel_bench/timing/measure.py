@@ -1,0 +1,98 @@
+"""Time contenders against each other: warm-up apart, rounds interleaved A B A B, every sample kept."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accel_bench.intervals import ratios, width
+from accel_bench.records.bench import ImageRun
+from accel_bench.timing.contender import Contender
+from accel_bench.timing.yardstick import yardstick_s
+from accel_runtime.errors import InputError
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """When to stop.
+
+    Attributes:
+        rounds: How many there are at least.
+        precision: Go on until every ratio to the baseline is known to ± this share; None stops after ``rounds``.
+        budget_s: Begin no round beyond ``rounds`` after so many seconds.
+    """
+
+    rounds: int
+    precision: float | None = None
+    budget_s: float = 600.0
+
+    def __post_init__(self) -> None:
+        if self.rounds < 1:
+            raise InputError(f"rounds: expected 1 or more, got {self.rounds}")
+        if self.precision is not None and not 0 < self.precision < 1:
+            raise InputError(f"precision: expected a share between 0 and 1, such as 2%, got {self.precision:g}")
+
+
+@dataclass(eq=False)
+class Measurement:
+    """Collects what `measure` yields; complete once it has ended.
+
+    Attributes:
+        pictures: The images of the first round. Shape: [B, H, W, 3].
+    """
+
+    warm_up_s: dict[str, float] = field(default_factory=dict)
+    runs: dict[str, list[ImageRun]] = field(default_factory=lambda: defaultdict(list))
+    pictures: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
+    yardstick_s: list[float] = field(default_factory=list)
+
+
+def measure(contenders: Sequence[Contender], patience: Patience, *, into: Measurement) -> Iterator[str]:
+    """Time every contender once a round, yielding the name of what was just timed.
+
+    Args:
+        contenders: Of distinct names, the baseline first.
+        patience: How long to go on.
+        into: Filled as the iterator goes.
+    """
+    for contender in contenders:
+        into.warm_up_s[contender.name] = contender.warm_up()
+        yield f"warm-up {contender.name}"
+    started = perf_counter()
+    for round_, turn in enumerate(turns(contenders)):
+        spent = perf_counter() - started
+        if round_ >= patience.rounds and (spent > patience.budget_s or _is_precise(contenders, patience, into=into)):
+            return
+        into.yardstick_s.append(yardstick_s())
+        for contender in turn:
+            drawn = contender.draw()
+            into.runs[contender.name].append(drawn.run)
+            into.pictures.setdefault(contender.name, drawn.images)
+            yield contender.name
+
+
+def turns(items: Sequence[Item]) -> Iterator[tuple[Item, ...]]:
+    """Rounds without end; the order turns by one each time, so that no item always follows the same other.
+
+    >>> [next(found) for found in [turns("abc")] for _ in range(3)]
+    [('a', 'b', 'c'), ('b', 'c', 'a'), ('c', 'a', 'b')]
+    """
+    round_ = 0
+    while True:
+        turn = round_ % len(items)
+        yield (*items[turn:], *items[:turn])
+        round_ += 1
+
+
+def _is_precise(contenders: Sequence[Contender], patience: Patience, *, into: Measurement) -> bool:
+    if patience.precision is None:
+        return True
+    baseline, *others = ([run.seconds for run in into.runs[each.name]] for each in contenders)
+    measured = [ratios(baseline, other) for other in others] or [baseline]
+    return all(width(values) <= patience.precision for values in measured)
