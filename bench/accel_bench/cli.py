@@ -33,8 +33,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (export, generate, bench, evaluate, inspect, verify, schedulers, doctor):
+for command in (export, generate, evaluate, inspect, verify, schedulers, doctor):
     app.command()(command)
+app.add_typer(bench, name="bench")
 app.add_typer(schedules, name="schedules")
 
 

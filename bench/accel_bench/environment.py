@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from accel_runtime.backends import BackendDescription
+
 _PACKAGES = (
     "accel-sd",
     "numpy",
@@ -60,6 +62,12 @@ def peak_rss_bytes() -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts in kB, macOS in bytes.
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def machine(backend: BackendDescription, environment: Environment) -> str:
+    """What ran, and on what, for a heading."""
+    runs = f"{backend.backend} {backend.version} {backend.provider}"
+    return f"{runs}, {environment.cpu}, {environment.cores} cores"
 
 
 def _cpu_model() -> str:

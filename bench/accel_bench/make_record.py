@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from accel_bench.environment import Environment, peak_rss_bytes
-from accel_bench.records.bench import BenchRecord, PeerRun, PlanRun, ProfileUse
+from accel_bench.records.bench import BenchRecord, Peaks, PeerRun, PlanRun, ProfileUse
 from accel_bench.records.bundle import bundle_facts
 from accel_bench.records.parts import Doubt, Workload
 from accel_bench.records.store import seal
@@ -24,6 +24,7 @@ def make_record(
     environment: Environment,
     guidance: float,
     profile: ProfileUse | None = None,
+    peaks: Peaks | None = None,
     peers: Sequence[PeerRun] = (),
     doubts: Sequence[Doubt] = (),
 ) -> BenchRecord:
@@ -40,6 +41,7 @@ def make_record(
         workload=_workload(first, measurement, guidance=guidance),
         prompt=first.request.prompts[0],
         profile=profile,
+        peaks=peaks,
         load_s=dict(first.spans.loads),
         plans=tuple(_plan_run(plan, measurement) for plan in plans),
         peers=tuple(peers),

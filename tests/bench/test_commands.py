@@ -1,9 +1,12 @@
 """The commands as a user meets them: what is printed, what is written."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from accel_bench.record import RunRecord
+from accel_bench.outputs import write_record
+from accel_bench.records.bench import BenchRecord
+from accel_bench.records.store import read_bench, seal
 from accel_runtime import open_bundle
 
 
@@ -160,15 +165,69 @@ def test_adding_tables_keeps_those_that_are_there(bundle_folder: Path, tmp_path:
 def test_bench_keeps_every_raw_sample_and_prints_what_follows_from_them(bundle_folder: Path, tmp_path: Path) -> None:
     options = ("--steps", "6", "--rounds", "2", "--plan", "every:2", "--branch", "1", "--scheduler", "ddim")
     shown = json.loads(accel("bench", bundle_folder, *options, "--json", "-o", "record.json", cwd=tmp_path))
-    record = msgspec.json.decode((tmp_path / "record.json").read_bytes(), type=RunRecord)
+    record = read_bench(tmp_path / "record.json")
+    full, cached = record.plans
 
-    assert [plan.name for plan in record.plans] == ["full", "every:2"]
-    assert [len(plan.image_s) for plan in record.plans] == [2, 2]
-    assert len(record.plans[1].graph_s[0]["unet_shallow_1"]) == 3
-    assert len(record.plans[1].graph_s[0]["text_encoder"]) == 2
-    assert set(record.warm_up_s) == {"full", "every:2"}
+    assert [full.facts.name, cached.facts.name] == ["full", "every:2 k=1 hold"]
+    assert len(full.images) == len(cached.images) == len(record.yardstick_s) == 2
+    names = Counter(span.name for span in cached.images[0].spans)
+    assert (names["unet_shallow_1"], names["text_encoder"], names["prepare"], names["decode"]) == (3, 2, 1, 1)
+    assert cached.picture is not None
+    assert Image.open(BytesIO(cached.picture)).size == (16, 16)
+    assert record.load_s["unet_deep"] > 0
     assert shown["summary"]["plans"][1]["deep"] == 3
-    assert msgspec.convert(shown["record"], RunRecord) == record
+    assert msgspec.convert(shown["record"], BenchRecord) == record
+    assert {"few-samples"} <= {doubt["kind"] for doubt in shown["doubts"]}
+
+
+def test_bench_goes_on_until_it_knows_enough_or_its_budget_is_spent(bundle_folder: Path, tmp_path: Path) -> None:
+    options = ("--steps", "2", "--scheduler", "ddim", "--plan", "calls:0", "--rounds", "1", "--json")
+    patient = json.loads(accel("bench", bundle_folder, *options, "--precision", "90%", cwd=tmp_path))
+    hasty = json.loads(accel("bench", bundle_folder, *options, "--precision", "0.01%", "--budget", "0", cwd=tmp_path))
+
+    assert len(patient["record"]["yardstick_s"]) >= 6  # fewer give no interval
+    assert len(hasty["record"]["yardstick_s"]) == 1
+
+
+def test_a_run_is_held_against_an_earlier_one(bundle_folder: Path, tmp_path: Path) -> None:
+    options = ("--steps", "4", "--scheduler", "ddim", "--rounds", "6", "--plan", "calls:0")
+    accel("bench", bundle_folder, *options, "-o", "a.json", cwd=tmp_path)
+    accel(
+        "bench",
+        bundle_folder,
+        *options,
+        "-o",
+        "b.json",
+        "--baseline",
+        "a.json",
+        "--max-regression",
+        "300%",
+        cwd=tmp_path,
+    )
+
+    shown = json.loads(accel("bench", "compare", "a.json", "b.json", "--json", cwd=tmp_path))
+
+    assert [plan["name"] for plan in shown["plans"]] == ["full", "calls:0 k=0 hold"]
+    assert all(plan["low"] <= plan["ratio"] <= plan["high"] for plan in shown["plans"])
+
+
+def test_a_slower_run_fails_with_one_line(bundle_folder: Path, tmp_path: Path) -> None:
+    options = ("--steps", "4", "--scheduler", "ddim", "--rounds", "6", "--plan", "calls:0")
+    accel("bench", bundle_folder, *options, "-o", "a.json", cwd=tmp_path)
+    record = read_bench(tmp_path / "a.json")
+    quicker = [
+        msgspec.structs.replace(
+            plan, images=tuple(msgspec.structs.replace(each, seconds=each.seconds / 20) for each in plan.images)
+        )
+        for plan in record.plans
+    ]
+    write_record(tmp_path / "quick.json", seal(msgspec.structs.replace(record, plans=tuple(quicker))))
+
+    command = [sys.executable, "-m", "accel_bench", "bench", str(bundle_folder), *options, "--baseline", "quick.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+
+    assert done.returncode == 1
+    assert re.search(r"accel: slower than record \w{16}: full [\d.]+%, calls:0 .*, allowed 5.0%\n$", done.stderr)
 
 
 def test_inspect_shows_the_cost_of_each_pass(bundle_folder: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from tests.command import accel, assert_refused
 
-from accel_bench.evaluation_record import EvaluationRecord
+from accel_bench.records.evaluation import EvaluationRecord
 
 TINY = ("--steps", "2", "--prompts", "2", "--batch", "1", "--plans", "every:1,every:2", "--forecasts", "hold")
 
@@ -26,9 +26,9 @@ def test_evaluate_keeps_every_raw_score_and_prints_what_follows_from_them(
     shown = json.loads(done.stdout)
     full, first, second = record.trials
 
-    assert [each.name for each in record.trials] == ["full", "every:2 k=0 hold", "every:2 k=1 hold"]
+    assert [each.facts.name for each in record.trials] == ["full", "every:2 k=0 hold", "every:2 k=1 hold"]
     assert msgspec.convert(shown["record"], EvaluationRecord) == record
-    assert [row["name"] for row in shown["summary"]] == [each.name for each in record.trials]
+    assert [row["name"] for row in shown["summary"]] == [each.facts.name for each in record.trials]
     assert [len(each.batch_s) for each in record.trials] == [2, 2, 2]
     assert full.scores.squared_error == (0.0, 0.0)
     assert full.scores.feature_distance == (0.0, 0.0)

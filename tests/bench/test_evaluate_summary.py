@@ -4,43 +4,35 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.bench.records import BACKEND, ENVIRONMENT
 
-from accel_bench.environment import Environment
-from accel_bench.evaluation_record import EvaluationConfig, EvaluationRecord, Scores, TrialRun
 from accel_bench.evaluation_summary import summarise_evaluation
 from accel_bench.evaluation_table import markdown_table, terminal_table
 from accel_bench.quality.captions import Caption
-from accel_bench.record import BundleFacts
-from accel_bench.summary import Spread
-from accel_runtime.backends import BackendDescription
+from accel_bench.records.evaluation import EvaluationRecord, Scores, TrialRun
+from accel_bench.records.parts import BundleFacts, PlanFacts, Workload
 
 SAME = Scores((0.0, 0.0), (1.0, 1.0), (0.0, 0.0), (30.0, 50.0), (True, True))
 CACHED = Scores((65.025, 0.0), (0.5, 0.75), (0.25, 0.5), (29.0, 47.0), (True, False))
 
 
 def trial(name: str, **changes: Any) -> TrialRun:
-    fields: dict[str, Any] = {
-        "name": name,
-        "plan": name,
-        "branch": None,
-        "forecast": None,
-        "calls": 4,
-        "deep_calls": (0, 1, 2, 3),
-        "batch_s": (4.0, 6.0, 9.0),
-        "scores": SAME,
-    }
-    return TrialRun(**(fields | changes))
+    facts: dict[str, Any] = {"branch": None, "forecast": None, "calls": 4, "deep_calls": (0, 1, 2, 3)}
+    facts |= {key: changes.pop(key) for key in tuple(changes) if key in facts}
+    fields: dict[str, Any] = {"batch_s": (4.0, 6.0, 9.0), "scores": SAME}
+    return TrialRun(PlanFacts(name=name, plan=name, **facts), **(fields | changes))
 
 
 def record(*trials: TrialRun) -> EvaluationRecord:
     return EvaluationRecord(
         kind="evaluation",
-        format=1,
+        format=2,
+        id="",
         started="2026-01-01T00:00:00+00:00",
-        environment=Environment("cpu", 2, 1, "Linux", "3.11", {}, 0.0),
-        backend=BackendDescription("onnxruntime", "1", "CPUExecutionProvider", {}),
+        environment=ENVIRONMENT,
+        backend=BACKEND,
         bundle=BundleFacts("d", "s", "trained", (64, 64), {}),
-        config=EvaluationConfig("ddim", 4, 3.0, 64, 64, 1, 0),
+        workload=Workload("ddim", 4, 3.0, 64, 64, 1, 0),
         scorers={},
         captions=(Caption(caption="a on red", label="a", colour="red", held_out=True),) * 2,
         cut_captions=0,
@@ -57,7 +49,7 @@ EVERY = trial("every:4", branch=1, forecast="hold", deep_calls=(0,), batch_s=(2.
 def test_the_baseline_is_compared_with_itself() -> None:
     (full,) = summarise_evaluation(record(FULL))
 
-    assert full.speedup == Spread(median=1.0, low=1.0, high=1.0, samples=3)
+    assert (full.speedup.median, full.speedup.low, full.speedup.high) == (1.0, 1.0, 1.0)
     assert (full.psnr, full.ssim, full.feature_distance, full.score_loss) == (None, 1.0, 0.0, 0.0)
     assert full.emoji_clip == 40.0
 
@@ -65,7 +57,7 @@ def test_the_baseline_is_compared_with_itself() -> None:
 def test_the_speed_up_compares_batch_with_batch() -> None:
     _, cached = summarise_evaluation(record(FULL, EVERY))
 
-    assert cached.speedup == Spread(median=3.0, low=2.0, high=3.0, samples=3)
+    assert (cached.speedup.median, cached.speedup.low, cached.speedup.high) == (3.0, 2.0, 3.0)
     assert (cached.deep, cached.calls) == (1, 4)
 
 

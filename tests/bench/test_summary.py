@@ -1,84 +1,100 @@
 """Statistics computed from raw samples."""
 
-from typing import Any
+from math import comb
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.bench.records import bench_record, peer_run, plan_run
 
-from accel_bench.environment import Environment
-from accel_bench.record import BundleFacts, Config, PlanRun, RunRecord
-from accel_bench.summary import Spread, summarise
-from accel_runtime.backends import BackendDescription
+from accel_bench.intervals import Spread, median_interval, quantile
+from accel_bench.limits import limit_s
+from accel_bench.records.bench import Peaks
+from accel_bench.summary import summarise
 
-
-def plan_run(name: str, *, deep: int, shallow: int, deep_s: float, shallow_s: float, overhead_s: float) -> PlanRun:
-    calls = deep + shallow
-    graphs = {"unet_deep": (deep_s,) * deep, "text_encoder": (0.1,), "vae_decoder": (1.0,)}
-    if shallow:
-        graphs["unet_shallow_1"] = (shallow_s,) * shallow
-    loop_s = deep * deep_s + shallow * shallow_s + calls * overhead_s
-    return PlanRun(
-        name=name,
-        branch=1 if shallow else None,
-        forecast="hold",
-        calls=calls,
-        deep_calls=tuple(range(deep)),
-        image_s=(loop_s + 1.1, 2 * (loop_s + 1.1), loop_s + 1.1),
-        loop_s=(loop_s,) * 3,
-        graph_s=(graphs,) * 3,
-    )
+TIMES = st.lists(st.floats(0.01, 100), min_size=1, max_size=40)
 
 
-def record(**changes: Any) -> RunRecord:
-    full = plan_run("full", deep=10, shallow=0, deep_s=1.0, shallow_s=0.1, overhead_s=0.001)
-    cached = plan_run("every:5", deep=2, shallow=8, deep_s=1.0, shallow_s=0.1, overhead_s=0.002)
-    fields: dict[str, Any] = {
-        "format": 1,
-        "started": "2026-01-01T00:00:00+00:00",
-        "environment": Environment("cpu", 2, 1, "Linux", "3.11", {}, 0.0),
-        "backend": BackendDescription("onnxruntime", "1", "CPUExecutionProvider", {}),
-        "bundle": BundleFacts("d", "s", "random", (64, 64), {"unet_deep": 1000, "unet_shallow_1": 200}),
-        "config": Config("ddim", 10, 7.5, 64, 64, 1, "p", 0, 3),
-        "warm_up_s": {"full": 9.0},
-        "plans": (full, cached),
-        "peak_rss_bytes": 1,
-    }
-    return RunRecord(**(fields | changes))
+@given(TIMES)
+def test_the_interval_is_made_of_samples_around_the_median(values: list[float]) -> None:
+    spread = Spread.of(values)
+
+    assert {spread.low, spread.high, spread.p90} <= set(values)
+    assert spread.low <= spread.median <= spread.high
 
 
-def test_a_spread_keeps_the_middle_and_both_ends() -> None:
-    assert Spread.of([3.0, 1.0, 2.0]) == Spread(median=2.0, low=1.0, high=3.0, samples=3)
+@given(st.integers(6, 60))
+def test_from_six_samples_on_the_interval_covers_95_percent_and_the_next_narrower_does_not(count: int) -> None:
+    low, high, confidence = median_interval(range(count))
+    # fewer than `low + 2` of `count` throws of a coin are heads, or tails
+    missed_by_the_next = 2 * sum(comb(count, heads) for heads in range(int(low) + 2)) / 2**count
+
+    assert confidence >= 0.95
+    assert high == count - 1 - low
+    assert 1 - missed_by_the_next < 0.95
+
+
+def test_too_few_samples_give_both_ends_and_say_how_little_that_is() -> None:
+    assert median_interval([3.0, 1.0, 2.0]) == (1.0, 3.0, 0.75)
+    assert median_interval([5.0]) == (5.0, 5.0, 0.0)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, 1), (5, 5), (10, 9), (20, 18), (21, 19)])
+def test_nine_of_ten_samples_are_not_above_the_p90(count: int, expected: int) -> None:
+    assert quantile(range(1, count + 1), 0.9) == expected
 
 
 def test_the_speed_up_compares_round_with_round() -> None:
-    full, cached = summarise(record()).plans
+    slow = (1.0, 2.0, 1.0)
+    plans = (plan_run("full", deep=10, shallow=0, slower=slow), plan_run("every:5", deep=2, shallow=8, slower=slow))
 
-    assert full.speedup == Spread(median=1.0, low=1.0, high=1.0, samples=3)
-    assert cached.speedup.low == pytest.approx((10 * 1.001 + 1.1) / (2.82 + 1.1))
-    assert cached.speedup.low == pytest.approx(cached.speedup.high)
+    full, cached = summarise(bench_record(plans=plans)).plans
+
+    assert (full.speedup.low, full.speedup.high) == (1.0, 1.0)
+    assert cached.unet_speedup.low == pytest.approx(10 / 2.8)
+    assert cached.unet_speedup.high == pytest.approx(10 / 2.8)
+    assert cached.speedup.median == pytest.approx((10.1 + 1.15) / (2.9 + 1.15))
 
 
 def test_the_unet_s_speed_up_stands_beside_what_its_flops_allow() -> None:
-    cached = summarise(record()).plans[1]
+    cached = summarise(bench_record()).plans[1]
 
-    assert cached.unet_speedup.median == pytest.approx(10 / 2.8)
-    assert cached.unet_ceiling == pytest.approx(10 * 1000 / (2 * 1000 + 8 * 200))
-
-
-def test_the_loop_s_own_time_is_told_per_call() -> None:
-    full, cached = summarise(record()).plans
-
-    assert full.overhead_us == pytest.approx(1000)
-    assert cached.overhead_us == pytest.approx(2000)
-    assert cached.overhead_of_deep == pytest.approx(0.002)
+    assert cached.unet_ceiling == pytest.approx(10_000 / (2 * 1000 + 8 * 200))
 
 
-def test_graphs_are_listed_in_the_order_in_which_an_image_needs_them() -> None:
-    graphs = summarise(record()).graphs
+def test_an_image_s_time_is_the_sum_of_its_stages() -> None:
+    for plan in summarise(bench_record()).plans:
+        parts = plan.stages
+        whole = parts.text + parts.deep + parts.shallow + parts.update + parts.vae + parts.other
 
-    assert [graph.graph for graph in graphs] == [
-        "text_encoder",
-        "unet_deep",
-        "unet_shallow_1",
-        "vae_decoder",
-    ]
-    assert [graph.of_deep for graph in graphs] == [None, 1.0, pytest.approx(0.1), None]
+        assert whole == pytest.approx(plan.image_s.median)
+        assert parts.other == pytest.approx(0.05)
+        assert plan.update_us == pytest.approx(10_000)
+
+
+def test_a_peer_that_makes_a_call_more_is_compared_with_it_and_without() -> None:
+    record = bench_record(peers=(peer_run("other", calls=11, seconds=23.0),))
+
+    (peer,) = summarise(record).peers
+
+    assert peer.call_s is not None
+    assert peer.call_s.median == 2.0
+    assert peer.speedup.median == pytest.approx(11.25 / 23)
+    assert peer.speedup_per_call.median == pytest.approx(11.25 / 21)
+    assert peer.behind["every:5"].median == pytest.approx(23 / 4.05)
+
+
+def test_the_limit_is_the_slower_of_arithmetic_and_traffic_of_every_graph() -> None:
+    quick_memory = Peaks({"float32": 100.0}, bytes_per_s=1e9, source="s")
+    slow_memory = Peaks({"float32": 1e9}, bytes_per_s=100.0, source="s")
+
+    # two halves of guidance in each call and two texts
+    assert limit_s(bench_record(peaks=quick_memory), "full") == pytest.approx((2 * 10 * 1000 + 2 * 10 + 500) / 100)
+    # weights are read once a call, tensors once a half
+    traffic = 2 * (4000 + 80) + 8 * (800 + 80) + 2 * (40 + 40) + (2000 + 40)
+    assert limit_s(bench_record(peaks=slow_memory), "every:5") == pytest.approx(traffic / 100)
+
+
+@pytest.mark.parametrize("peaks", [None, Peaks({"float16": 1.0}, bytes_per_s=None, source="s")])
+def test_no_limit_is_told_where_the_peaks_are_not_known(peaks: Peaks | None) -> None:
+    assert limit_s(bench_record(peaks=peaks), "full") is None

@@ -8,8 +8,8 @@ import typer
 
 from accel_bench.backends import Provider, ProviderOptions, choose_backend
 from accel_bench.console import note, print_json, print_line, print_table, progress_bar
-from accel_bench.doubts import machine, run_doubts
-from accel_bench.environment import read_environment
+from accel_bench.doubts import evaluation_doubts
+from accel_bench.environment import machine, read_environment
 from accel_bench.evaluate import Runs, make_evaluation, run_batches, score_trials
 from accel_bench.evaluation_summary import summarise_evaluation
 from accel_bench.evaluation_table import markdown_table, terminal_table
@@ -109,8 +109,8 @@ def _print(record: EvaluationRecord, *, as_json: bool, as_markdown: bool) -> Non
         print_line(markdown_table(summary, _heading(record)))
     else:
         print_table(terminal_table(summary, _heading(record)))
-    for doubt in _doubts(record):
-        note(doubt)
+    for doubt in evaluation_doubts(record):
+        note(str(doubt))
 
 
 def _heading(record: EvaluationRecord) -> str:
@@ -122,16 +122,3 @@ def _heading(record: EvaluationRecord) -> str:
         f"{work.batch}, {work.scheduler} {work.steps} steps, guidance {work.guidance:g}, "
         f"{machine(record.backend, record.environment)}"
     )
-
-
-def _doubts(record: EvaluationRecord) -> list[str]:
-    """Reasons not to trust the numbers; a later version makes them typed values in the record."""
-    work = record.workload
-    doubts = []
-    if record.bundle.weights == "random":
-        doubts.append("random weights: timings are real, images and scores mean nothing")
-    if (work.height, work.width) != (64, 64):
-        doubts.append(f"emoji-clip knows 64×64 pixels: pictures of {work.width}×{work.height} were scaled for it")
-    if record.cut_captions:
-        doubts.append(f"{record.cut_captions} captions did not fit the text encoder and lost their end")
-    return doubts + run_doubts(record.environment, len(record.trials[0].batch_s), unit="batches")

@@ -93,11 +93,26 @@ class ProfileUse(msgspec.Struct, frozen=True):
     instead: tuple[str, ...]
 
 
+class Peaks(msgspec.Struct, frozen=True):
+    """What the device can do at most.
+
+    Attributes:
+        flops_per_s: By dtype, dense.
+        bytes_per_s: Of its memory; None where it is not known.
+        source: Where the figures come from.
+    """
+
+    flops_per_s: dict[str, float]
+    bytes_per_s: float | None
+    source: str
+
+
 class BenchRecord(msgspec.Struct, frozen=True):
     """One run of `accel bench`.
 
     Attributes:
         id: The start of the hash of all other fields.
+        peaks: What the device can do; None where it is not known.
         load_s: By graph, reading and compiling it; in no statistic.
         plans: The first is the baseline, with every call deep.
         yardstick_s: Seconds of a fixed matrix product, one per round: how fast the machine was meanwhile.
@@ -115,6 +130,7 @@ class BenchRecord(msgspec.Struct, frozen=True):
     workload: Workload
     prompt: str
     profile: ProfileUse | None
+    peaks: Peaks | None
     load_s: dict[str, float]
     plans: tuple[PlanRun, ...]
     peers: tuple[PeerRun, ...]

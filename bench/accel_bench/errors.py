@@ -1,0 +1,11 @@
+"""Errors of measuring, beside those of the runtime."""
+
+from accel_runtime.errors import AccelError
+
+
+class RegressionError(AccelError):
+    """A plan is slower than an earlier record allows."""
+
+
+class PromiseError(AccelError):
+    """A measured figure misses what a profile promises."""

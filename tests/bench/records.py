@@ -1,0 +1,82 @@
+"""Records made of round numbers."""
+
+from typing import Any
+
+from accel_bench.environment import Environment
+from accel_bench.records.bench import BenchRecord, ImageRun, PeerRun, PlanRun
+from accel_bench.records.parts import BundleFacts, GraphFacts, PlanFacts, Span, Workload
+from accel_bench.records.store import seal
+from accel_runtime.backends import BackendDescription
+
+ENVIRONMENT = Environment("cpu", 2, 1, "Linux", "3.11", {}, 0.0)
+BACKEND = BackendDescription("onnxruntime", "1", "CPUExecutionProvider", {})
+# 1000 and 200 FLOPs.
+GRAPHS = {
+    name: GraphFacts(flops, weight_bytes=flops * 4, tensor_bytes=40, dtype="float32")
+    for name, flops in (("text_encoder", 10), ("unet_deep", 1000), ("unet_shallow_1", 200), ("vae_decoder", 500))
+}
+BUNDLE = BundleFacts("d", "s", "trained", (64, 64), GRAPHS)
+WORKLOAD = Workload("ddim", 10, 7.5, 64, 64, 1, 0)
+
+
+def plan_facts(name: str, *, deep: int, shallow: int) -> PlanFacts:
+    """Deep calls first."""
+    return PlanFacts(
+        name=name,
+        plan=name,
+        branch=1 if shallow else None,
+        forecast="hold" if shallow else None,
+        calls=deep + shallow,
+        deep_calls=tuple(range(deep)),
+    )
+
+
+def image(facts: PlanFacts, *, deep_s: float = 1.0, shallow_s: float = 0.1, update_s: float = 0.01) -> ImageRun:
+    """Text 0.1 s, VAE 1 s, 0.05 s beside them, and the calls."""
+    spans, now = [Span("text_encoder", 0.0, 0.1), Span("prepare", 0.0, 0.1)], 0.1
+    for call in range(facts.calls):
+        name, seconds = ("unet_deep", deep_s) if call in facts.deep_calls else ("unet_shallow_1", shallow_s)
+        spans.append(Span(name, now, seconds))
+        now += seconds + update_s
+    spans += [Span("denoise", 0.1, now - 0.1), Span("vae_decoder", now, 1.0), Span("decode", now, 1.05)]
+    return ImageRun(now + 1.05, tuple(spans))
+
+
+def plan_run(name: str, *, deep: int, shallow: int, slower: tuple[float, ...] = (1.0, 1.0, 1.0)) -> PlanRun:
+    """One image a round, each so many times as slow as round numbers say."""
+    facts = plan_facts(name, deep=deep, shallow=shallow)
+    images = tuple(
+        image(facts, deep_s=1.0 * factor, shallow_s=0.1 * factor, update_s=0.01 * factor) for factor in slower
+    )
+    return PlanRun(facts, warm_up_s=9.0, images=images, picture=None)
+
+
+def peer_run(name: str, *, calls: int, seconds: float, rounds: int = 3) -> PeerRun:
+    """A peer whose calls take 2 s."""
+    spans = tuple(Span("unet", 2.0 * call, 2.0) for call in range(calls))
+    images = (ImageRun(seconds, spans),) * rounds
+    return PeerRun(name, {"it": "1"}, {}, calls, (), 1.0, 1.0, images, 1, None)
+
+
+def bench_record(**changes: Any) -> BenchRecord:
+    """Full and every:5 of ten calls, three rounds."""
+    fields: dict[str, Any] = {
+        "kind": "bench",
+        "format": 2,
+        "id": "",
+        "started": "2026-01-01T00:00:00+00:00",
+        "environment": ENVIRONMENT,
+        "backend": BACKEND,
+        "bundle": BUNDLE,
+        "workload": WORKLOAD,
+        "prompt": "p",
+        "profile": None,
+        "peaks": None,
+        "load_s": {"unet_deep": 2.0},
+        "plans": (plan_run("full", deep=10, shallow=0), plan_run("every:5", deep=2, shallow=8)),
+        "peers": (),
+        "yardstick_s": (0.01, 0.01, 0.01),
+        "peak_rss_bytes": 1,
+        "doubts": (),
+    }
+    return seal(BenchRecord(**(fields | changes)))
