@@ -21,8 +21,9 @@ _INDUCTOR: Mapping[str, Device] = {"inductor": "cpu", "inductor-cuda": "cuda"}
 
 # What `auto` tries, the fastest first. TensorRT is left out: it builds for minutes before the first image.
 AUTO_ORDER = ("cuda", "migraphx", "rocm", _OPENVINO, "cpu")
-_NAMES = ", ".join((_AUTO, *PROVIDERS, *_INDUCTOR, _OPENVINO))
-_EXPECTED = f"{_NAMES}, openvino:DEVICE, openvino:PRECISION, openvino:DEVICE:PRECISION"
+# Every provider that can be named, without what may follow `openvino`.
+PROVIDER_NAMES = (*PROVIDERS, *_INDUCTOR, _OPENVINO)
+_EXPECTED = f"{', '.join((_AUTO, *PROVIDER_NAMES))}, openvino:DEVICE, openvino:PRECISION, openvino:DEVICE:PRECISION"
 
 # Off unless asked for: a compiled graph is as large as its weights, and there is one for each set of shapes.
 _CACHE_VARIABLE = "ACCEL_OPENVINO_CACHE"
