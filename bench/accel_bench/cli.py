@@ -19,6 +19,7 @@ from accel_bench.commands.evaluate import evaluate
 from accel_bench.commands.export import export
 from accel_bench.commands.generate import generate
 from accel_bench.commands.inspect import inspect
+from accel_bench.commands.profiles import profiles
 from accel_bench.commands.schedulers import schedulers, schedules
 from accel_bench.commands.verify import verify
 from accel_runtime.errors import AccelError
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (export, generate, evaluate, inspect, verify, schedulers, doctor):
+for command in (export, generate, evaluate, inspect, verify, schedulers, profiles, doctor):
     app.command()(command)
 app.add_typer(bench, name="bench")
 app.add_typer(schedules, name="schedules")

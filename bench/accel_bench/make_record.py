@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from accel_bench.environment import Environment, peak_rss_bytes
+from accel_bench.quality.psnr import squared_errors
 from accel_bench.records.bench import BenchRecord, Peaks, PeerRun, PlanRun, ProfileUse
 from accel_bench.records.bundle import bundle_facts
 from accel_bench.records.parts import Doubt, Workload
@@ -43,7 +44,7 @@ def make_record(
         profile=profile,
         peaks=peaks,
         load_s=dict(first.spans.loads),
-        plans=tuple(_plan_run(plan, measurement) for plan in plans),
+        plans=tuple(_plan_run(plan, measurement, baseline=first) for plan in plans),
         peers=tuple(peers),
         yardstick_s=tuple(measurement.yardstick_s),
         peak_rss_bytes=peak_rss_bytes(),
@@ -66,13 +67,15 @@ def _workload(contender: PlanContender, measurement: Measurement, *, guidance: f
     )
 
 
-def _plan_run(contender: PlanContender, measurement: Measurement) -> PlanRun:
+def _plan_run(contender: PlanContender, measurement: Measurement, *, baseline: PlanContender) -> PlanRun:
     name = contender.name
+    pictures, reference = measurement.pictures[name], measurement.pictures[baseline.name]
     return PlanRun(
         facts=contender.facts,
         warm_up_s=measurement.warm_up_s[name],
         images=tuple(measurement.runs[name]),
-        picture=to_png(measurement.pictures[name][0]),
+        picture=to_png(pictures[0]),
+        squared_errors=tuple(squared_errors(pictures, reference).tolist()),
     )
 
 

@@ -7,6 +7,7 @@ from statistics import median
 import msgspec
 
 from accel_bench.intervals import Spread, ratios
+from accel_bench.quality.psnr import psnr
 from accel_bench.records.bench import BenchRecord, ImageRun, PeerRun, PlanRun
 from accel_bench.records.parts import PlanFacts
 
@@ -57,6 +58,7 @@ class PlanSummary(msgspec.Struct, frozen=True):
         unet_speedup: The same for the UNet's graphs alone.
         unet_ceiling: What the FLOPs of its calls would allow the UNet.
         update_us: Of the loop, per call, outside the UNet.
+        psnr: In dB, of the first round's pictures against the baseline's; None where no pixel differs.
         joules: Of an image batch; None where the device does not tell.
     """
 
@@ -69,6 +71,7 @@ class PlanSummary(msgspec.Struct, frozen=True):
     unet_speedup: Spread
     unet_ceiling: float
     update_us: float
+    psnr: float | None
     joules: float | None
 
 
@@ -145,6 +148,7 @@ def _plan(run: PlanRun, record: BenchRecord) -> PlanSummary:
         unet_speedup=Spread.of(ratios(_unet_seconds(baseline), _unet_seconds(run))),
         unet_ceiling=_unet_flops(baseline.facts, record) / _unet_flops(facts, record),
         update_us=middle.update / facts.calls * 1e6,
+        psnr=psnr(run.squared_errors) if run.squared_errors else None,
         joules=_joules(run.images),
     )
 

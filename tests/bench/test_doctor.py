@@ -7,6 +7,7 @@ from pathlib import Path
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from tests.bench.profiles.kfd import card, write_host
 from tests.command import accel
 
 from accel_bench.doctor import CANDIDATES
@@ -49,23 +50,20 @@ def test_the_probe_is_the_graph_that_it_is_said_to_be() -> None:
 
 
 def test_an_nvidia_card_is_read_from_its_drivers_tool() -> None:
-    (card,) = parse_nvidia_smi("NVIDIA H100 80GB HBM3, 580.65.06, 81559, 9.0\n")
+    (found,) = parse_nvidia_smi("NVIDIA H100 80GB HBM3, 580.65.06, 81559, 9.0\n")
 
-    assert card.name == "NVIDIA H100 80GB HBM3"
-    assert card.memory_bytes == 81559 * 2**20
-    assert card.details == {"driver": "580.65.06", "compute capability": "9.0"}
+    assert found.name == "NVIDIA H100 80GB HBM3"
+    assert found.memory_bytes == 81559 * 2**20
+    assert found.architecture == "sm_90"
+    assert found.details == {"driver": "580.65.06"}
 
 
 def test_the_two_dies_of_an_mi250_are_two_devices(tmp_path: Path) -> None:
-    for node, version in ((0, 0), (1, 90010), (2, 90010)):
-        bank = tmp_path / str(node) / "mem_banks" / "0"
-        bank.mkdir(parents=True)
-        (bank / "properties").write_text(f"heap_type 1\nsize_in_bytes {64 * 2**30}\n")
-        (bank.parent.parent / "properties").write_text(f"simd_count 416\ngfx_target_version {version}\n")
-        (bank.parent.parent / "name").write_text("aldebaran\n")
+    write_host(tmp_path, [card(0x740C, simds=416)] * 2, name="aldebaran")
 
-    dies = read_kfd(tmp_path, rocm="7.2.4")
+    dies = read_kfd(tmp_path / "nodes", drm=tmp_path / "drm", rocm="7.2.4")
 
     assert [die.name for die in dies] == ["aldebaran"] * 2
-    assert dies[0].details == {"architecture": "gfx90a", "ROCm": "7.2.4"}
+    assert (dies[0].architecture, dies[0].compute_units, dies[0].pci_id) == ("gfx90a", 104, 0x740C)
+    assert dies[0].details == {"ROCm": "7.2.4"}
     assert dies[0].memory_bytes == 64 * 2**30

@@ -33,7 +33,7 @@ def _print(report: Report) -> None:
     for device in report.devices:
         memory = f", {device.memory_bytes / 1e9:.0f} GB" if device.memory_bytes else ""
         details = ", ".join(f"{key} {value}" for key, value in device.details.items())
-        print_line(f"{device.kind}: {device.name}{memory}, {details}")
+        print_line(f"{device.kind}: {device.name}{memory}, {device.architecture}, {details}")
     here = report.environment
     packages = ", ".join(f"{name} {version}" for name, version in here.packages.items())
     print_line(f"Python {here.python} on {here.system}; {packages}")

@@ -1,18 +1,8 @@
-"""How far pictures are from their references, pixel by pixel: squared error and SSIM, by scikit-image."""
+"""How alike pictures are to their references: SSIM, by scikit-image."""
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.metrics import mean_squared_error, structural_similarity
-
-
-def squared_errors(images: NDArray[np.uint8], references: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return each picture's mean squared error; `accel_bench.quality.psnr` makes decibels of it.
-
-    Args:
-        images: Shape: [N, H, W, 3].
-        references: Same shape; the uncached pictures of the same seeds.
-    """
-    return np.array([mean_squared_error(a, b) for a, b in zip(images, references, strict=True)])
+from skimage.metrics import structural_similarity
 
 
 def ssim(images: NDArray[np.uint8], references: NDArray[np.uint8]) -> NDArray[np.float64]:

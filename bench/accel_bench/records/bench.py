@@ -39,12 +39,14 @@ class PlanRun(msgspec.Struct, frozen=True):
         warm_up_s: A short image that loads and warms its graphs; in no statistic.
         images: One per round.
         picture: The first picture as PNG; None where it was not wanted.
+        squared_errors: Of each picture of a batch, the mean squared error against the baseline's, in units of 1/255.
     """
 
     facts: PlanFacts
     warm_up_s: float
     images: tuple[ImageRun, ...]
     picture: bytes | None
+    squared_errors: tuple[float, ...] = ()
 
 
 class PeerRun(msgspec.Struct, frozen=True):

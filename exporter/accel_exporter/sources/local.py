@@ -10,6 +10,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from accel_exporter.sources import load
 from accel_exporter.sources.configs import read_unet_config, read_vae_config
+from accel_exporter.sources.digest import content_digest, is_description
 from accel_exporter.sources.jsonfile import read_object
 from accel_exporter.sources.model_index import MODEL_INDEX, read_model_index
 from accel_exporter.sources.selection import WeightFiles, select_files, select_weights
@@ -36,6 +37,13 @@ class FolderSource:
     def vae_config(self) -> Mapping[str, Any]:
         """The autoencoder's config, defaults filled in."""
         return read_vae_config(self.folder)
+
+    @property
+    def digest(self) -> str:
+        """The hash of configs, tokenizer and chosen weights; weights of other variants do not count."""
+        weights = {name for part in self.weights.values() for name in part.files}
+        files = {name for name in folder_listing(self.folder) if is_description(name)} | weights
+        return content_digest(self.folder, files, seed=None)
 
     def load_unet(self) -> UNet2DConditionModel:
         """Read the UNet from its weights files."""

@@ -11,8 +11,9 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from accel_exporter.sources.byte_tokenizer import byte_tokenizer
 from accel_exporter.sources.configs import read_unet_config, read_vae_config
+from accel_exporter.sources.digest import content_digest, is_description
 from accel_exporter.sources.jsonfile import read_object
-from accel_exporter.sources.local import read_scheduler_config
+from accel_exporter.sources.local import folder_listing, read_scheduler_config
 from accel_exporter.sources.model_index import read_model_index
 from accel_exporter.sources.quiet import quiet
 from accel_exporter.sources.source import Origin
@@ -40,6 +41,11 @@ class RandomSource:
     def vae_config(self) -> Mapping[str, Any]:
         """The autoencoder's config, defaults filled in."""
         return read_vae_config(self.folder)
+
+    @property
+    def digest(self) -> str:
+        """The hash of the configs and the seed."""
+        return content_digest(self.folder, filter(is_description, folder_listing(self.folder)), seed=self.seed)
 
     def load_unet(self) -> UNet2DConditionModel:
         """Build the UNet; the same seed gives the same weights, bit for bit."""

@@ -55,6 +55,10 @@ class Source(Protocol):
     def vae_config(self) -> Mapping[str, Any]:
         """``vae/config.json``, with the defaults that the file leaves out."""
 
+    @property
+    def digest(self) -> str:
+        """What it reads, as one hash: the same content gives the same, wherever it lies."""
+
     def load_unet(self) -> UNet2DConditionModel:
         """Return the UNet."""
 

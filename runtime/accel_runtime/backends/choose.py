@@ -17,12 +17,13 @@ from accel_runtime.manifest import Device
 _AUTO = "auto"
 _OPENVINO = "openvino"
 # Short name → the device that the bundle's AOTInductor packages were compiled for.
-_INDUCTOR: Mapping[str, Device] = {"inductor": "cpu", "inductor-cuda": "cuda"}
+INDUCTOR_DEVICES: Mapping[str, Device] = {"inductor": "cpu", "inductor-cuda": "cuda"}
 
 # What `auto` tries, the fastest first. TensorRT is left out: it builds for minutes before the first image.
 AUTO_ORDER = ("cuda", "migraphx", "rocm", _OPENVINO, "cpu")
-_NAMES = ", ".join((_AUTO, *PROVIDERS, *_INDUCTOR, _OPENVINO))
-_EXPECTED = f"{_NAMES}, openvino:DEVICE, openvino:PRECISION, openvino:DEVICE:PRECISION"
+# Every provider that can be named, without what may follow `openvino`.
+PROVIDER_NAMES = (*PROVIDERS, *INDUCTOR_DEVICES, _OPENVINO)
+_EXPECTED = f"{', '.join((_AUTO, *PROVIDER_NAMES))}, openvino:DEVICE, openvino:PRECISION, openvino:DEVICE:PRECISION"
 
 # Off unless asked for: a compiled graph is as large as its weights, and there is one for each set of shapes.
 _CACHE_VARIABLE = "ACCEL_OPENVINO_CACHE"
@@ -52,8 +53,8 @@ def make_backend(provider: str, *, threads: int | None = None, options: Mapping[
         return OnnxRuntimeBackend(provider, threads=threads, options=options)
     if options:
         raise InputError(f"{provider} takes no provider options, got {', '.join(options)}")
-    if provider in _INDUCTOR:
-        return InductorBackend(_INDUCTOR[provider], threads=threads)
+    if provider in INDUCTOR_DEVICES:
+        return InductorBackend(INDUCTOR_DEVICES[provider], threads=threads)
     if provider == _AUTO:
         return _first_usable(threads)
     name, colon, target = provider.partition(":")

@@ -6,18 +6,20 @@ import typer
 from typer.core import TyperGroup
 
 from accel_bench.commands.bench.compare import compare
+from accel_bench.commands.bench.replay import replay
 from accel_bench.commands.bench.run import run
 
-_RUN = "run"
+_RUN, _REPLAY = "run", "replay"
 
 
 class _RunByDefault(TyperGroup):
-    """``accel bench BUNDLE …`` and ``accel bench --profile …`` are ``accel bench run …``."""
+    """``accel bench BUNDLE …`` is ``accel bench run BUNDLE …``, and with ``--profile`` it is ``accel bench replay``."""
 
     # Typer brings its own copy of click's context, whose type it does not export.
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
-            args = [_RUN, *args]
+            is_replay = any(arg == "--profile" or arg.startswith("--profile=") for arg in args)
+            args = [_REPLAY if is_replay else _RUN, *args]
         return super().parse_args(ctx, args)
 
 
@@ -26,8 +28,8 @@ bench = typer.Typer(
     no_args_is_help=True,
     help="""Time plans and peers against each other; compare, draw and trace what was measured.
 
-    `accel bench BUNDLE …` and `accel bench --profile NAME …` are short for `accel bench run …`, whose options
-    `accel bench run --help` lists.""",
+    `accel bench BUNDLE …` is short for `accel bench run BUNDLE …`, and `accel bench --profile NAME …` for
+    `accel bench replay --profile NAME …`: their `--help` lists the options.""",
 )
-for command in (run, compare):
+for command in (run, replay, compare):
     bench.command()(command)

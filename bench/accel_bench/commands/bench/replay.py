@@ -1,0 +1,98 @@
+"""`accel bench --profile NAME`."""
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accel_bench.bench_tables import footer, heading
+from accel_bench.console import note, print_json, print_line, print_table, progress_bar
+from accel_bench.doctor.devices import read_devices
+from accel_bench.doubts import bench_doubts
+from accel_bench.errors import PromiseError
+from accel_bench.outputs import check_outputs, write_record
+from accel_bench.profiles import BackendChoice, load_profile
+from accel_bench.profiles.find import find_profile
+from accel_bench.records.bench import BenchRecord
+from accel_bench.replay.bundles import cache_folder
+from accel_bench.replay.groups import choose_configs, group
+from accel_bench.replay.place import choose_place, open_backend
+from accel_bench.replay.run import Replay
+from accel_bench.replay.table import verdict_table
+from accel_bench.replay.verdict import Verdict, judge
+from accel_bench.shares import parse_share
+from accel_bench.timing.measure import Patience
+
+
+def replay(
+    bundle: Annotated[Path | None, typer.Argument(help="Run on this bundle; without it, one is exported.")] = None,
+    *,
+    profile: Annotated[str, typer.Option(help="A name that `accel profiles` lists, or a file.")],
+    configs: Annotated[list[str] | None, typer.Option("--config", help="One of its configs; repeat.")] = None,
+    device: Annotated[str | None, typer.Option(help="Run on the device of this profile instead.")] = None,
+    allow_other_device: Annotated[
+        bool, typer.Option("--allow-other-device", help="Run all the same; nothing is comparable then.")
+    ] = False,
+    model: Annotated[str | None, typer.Option(help="Run this model instead, such as tiny.")] = None,
+    prompt: Annotated[str, typer.Option(help="What to draw.")] = "red apple on a blue background",
+    provider: Annotated[str | None, typer.Option(help="Instead of the profile's own order.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads per operator.")] = None,
+    rounds: Annotated[int, typer.Option(help="Samples of each config, at least.")] = 6,
+    precision: Annotated[str, typer.Option(help="Go on until every speed-up is known to ± this share.")] = "3%",
+    budget: Annotated[float, typer.Option(help="But begin no more rounds after so many seconds.")] = 120.0,
+    tolerance: Annotated[str, typer.Option(help="How far a figure may be off what is expected.")] = "10%",
+    gate: Annotated[bool, typer.Option("--gate", help="Fail if a measured figure is missed.")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the records.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing records.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print verdicts and records as JSON.")] = False,
+) -> None:
+    """Run the configs of a profile, and say which of its figures hold here."""
+    wanted = load_profile(profile)
+    chosen = choose_configs(wanted, configs or [])
+    place = choose_place(wanted, read_devices(), device=device, allow_other=allow_other_device)
+    paths = _paths(output, wanted.name, count=len(group(chosen)))
+    if output is not None:
+        check_outputs(paths, force=force)
+    choices = place.profile.backends if provider is None else (BackendChoice(provider),)
+    ran, backend = open_backend(choices, threads=threads)
+    note(f"profile {wanted.name} on {place.profile.device.title} by {ran}")
+    run = Replay(
+        profile=wanted.name,
+        sha256=sha256(find_profile(profile).read_bytes()).hexdigest(),
+        place=place,
+        provider=ran,
+        backend=backend,
+        patience=Patience(rounds, parse_share(precision, option="--precision"), budget),
+        cache=cache_folder(),
+        prompt=prompt,
+        model=model,
+        bundle=bundle,
+    )
+    with progress_bar() as progress:
+        task = progress.add_task("open", total=None)
+        for doing in run.run(chosen):
+            progress.update(task, description=doing, advance=1)
+    for path, record in zip(paths, run.records, strict=False):
+        write_record(path, record)
+    verdicts = judge(wanted, run.records, tolerance=parse_share(tolerance, option="--tolerance"))
+    _print(run.records, verdicts, title=f"Profile {wanted.name}", as_json=as_json)
+    broken = [f"{each.config} {each.figure}" for each in verdicts if each.is_broken]
+    if gate and broken:
+        raise PromiseError(f"profile {wanted.name} does not hold here: {', '.join(broken)}")
+
+
+def _paths(output: Path | None, name: str, *, count: int) -> list[Path]:
+    return [] if output is None else [output / f"{name}-{index}.json" for index in range(count)]
+
+
+def _print(records: list[BenchRecord], verdicts: tuple[Verdict, ...], *, title: str, as_json: bool) -> None:
+    if as_json:
+        doubts = {record.id: bench_doubts(record) for record in records}
+        print_json({"verdicts": verdicts, "records": records, "doubts": doubts})
+    else:
+        print_table(verdict_table(verdicts, title))
+        for record in records:
+            print_line(f"{heading(record)}: {footer(record)}")
+    for told in dict.fromkeys(str(doubt) for record in records for doubt in bench_doubts(record)):
+        note(told)

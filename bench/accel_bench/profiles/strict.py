@@ -1,0 +1,129 @@
+"""From plain data to a checked value, with errors that say key, expected and got.
+
+msgspec finds the error; what it says of it lacks names of table entries, bounds, and what was there instead.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from math import isfinite
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+from msgspec import inspect
+
+from accel_bench.profiles.expectation import describe, member, resolve
+from accel_runtime.errors import InputError
+
+T = TypeVar("T")
+
+_WHERE = re.compile(r" - at `\$(?P<path>.*)`$")
+_STEP = re.compile(r"\.(?P<field>[^.\[]+)|\[(?P<index>\d+)\]|(?P<entry>\[\.\.\.\])")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*?)`")
+_MISSING = re.compile(r"Object missing required field `(.*?)`")
+
+
+def convert(raw: dict[str, Any], as_type: type[T], *, file: str) -> T:
+    """``raw`` as a value of ``as_type``.
+
+    Raises:
+        InputError: It does not fit; names file and key, what was expected, and what was there.
+    """
+    for keys, number in _numbers(raw, ()):
+        if not isfinite(number):
+            refuse(file, keys, expected="a finite number", got=str(number))
+    try:
+        return msgspec.convert(raw, as_type)
+    except msgspec.ValidationError as error:
+        _explain(str(error), raw, as_type, file=file)
+
+
+def refuse(file: str, keys: Sequence[str], *, expected: str, got: str) -> NoReturn:
+    """Raise the one kind of error that a profile can have."""
+    raise InputError(f"{file}: {'.'.join(keys)}: expected {expected}, got {got}")
+
+
+def suggest(name: str, known: Sequence[str]) -> str:
+    """What to say beside an unknown name."""
+    near = get_close_matches(name, known, n=1)
+    return f"{show(name)}: did you mean {near[0]}?" if near else show(name)
+
+
+def show(value: Any) -> str:
+    """A value of a TOML file as it would be written there; tables and lists by their kind alone."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _explain(message: str, raw: dict[str, Any], as_type: type, *, file: str) -> NoReturn:
+    where = _WHERE.search(message)
+    keys, value, wanted = _follow(where["path"] if where else "", message, raw, as_type=as_type)
+    if unknown := _UNKNOWN.search(message):
+        known = [field.encode_name for field in _fields(resolve(wanted, value))]
+        refuse(
+            file, (*keys, unknown[1]), expected=f"one of the keys {', '.join(known)}", got=suggest(unknown[1], known)
+        )
+    if missing := _MISSING.search(message):
+        refuse(file, (*keys, missing[1]), expected=describe(member(wanted, missing[1], value)), got="nothing")
+    refuse(file, keys, expected=describe(wanted), got=show(value))
+
+
+def _follow(
+    path: str, message: str, raw: dict[str, Any], *, as_type: type
+) -> tuple[tuple[str, ...], Any, inspect.Type]:
+    """The keys of msgspec's path, the value that lies there, and the type that should."""
+    keys: tuple[str, ...] = ()
+    value: Any = raw
+    wanted: inspect.Type = inspect.type_info(as_type)
+    for step in _STEP.finditer(path):
+        key = step["field"] or step["index"] or _culprit(raw, keys, message, as_type=as_type)
+        wanted = member(wanted, key, value)
+        value = value[int(key)] if isinstance(value, list) else value[key]
+        keys = (*keys, key)
+        raw = _narrowed(raw, keys) if step["entry"] else raw
+    return keys, value, wanted
+
+
+def _culprit(raw: Any, keys: tuple[str, ...], message: str, *, as_type: type) -> str:
+    """The entry of the table at ``keys`` that the message is about: it gives the same error alone."""
+    entries: Any = raw
+    for key in keys:
+        entries = entries[int(key)] if isinstance(entries, list) else entries[key]
+    return next(str(key) for key in entries if _error(_narrowed(raw, (*keys, key)), as_type) == message)
+
+
+def _narrowed(raw: Any, keys: tuple[str, ...]) -> Any:
+    """``raw`` with no other entry in the table that the last of ``keys`` is of."""
+    first, *rest = keys
+    if not rest:
+        return {first: raw[first]}
+    if isinstance(raw, list):
+        return [_narrowed(item, tuple(rest)) if str(place) == first else item for place, item in enumerate(raw)]
+    return {**raw, first: _narrowed(raw[first], tuple(rest))}
+
+
+def _error(raw: Any, as_type: type) -> str:
+    try:
+        msgspec.convert(raw, as_type)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return ""
+
+
+def _fields(wanted: inspect.Type) -> tuple[inspect.Field, ...]:
+    return wanted.fields if isinstance(wanted, inspect.StructType) else ()
+
+
+def _numbers(value: Any, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], float]]:
+    if isinstance(value, float):
+        yield keys, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _numbers(item, (*keys, key))
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from _numbers(item, (*keys, str(place)))

@@ -1,0 +1,109 @@
+"""Run the configs of a profile, group by group."""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from accel_bench.environment import read_environment
+from accel_bench.limits import measured_peaks
+from accel_bench.make_record import make_record
+from accel_bench.profiles import Config
+from accel_bench.records.bench import BenchRecord, Peaks, ProfileUse
+from accel_bench.replay.bundles import find_or_export
+from accel_bench.replay.groups import Group, group, wanted_bundle
+from accel_bench.replay.place import Place, adapt, fit
+from accel_bench.timing.measure import Measurement, Patience, measure
+from accel_bench.timing.plans import plan_contenders
+from accel_bench.trials import Settings
+from accel_runtime.backends import Backend
+from accel_runtime.bundle import Bundle, read_bundle
+from accel_runtime.request import Request
+
+_DTYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replay:
+    """How configs are run.
+
+    Attributes:
+        profile: Name of the one whose configs are run.
+        sha256: Of its file.
+        place: The device.
+        provider: The name of ``backend``.
+        model: To run in place of the configs'; None for their own.
+        bundle: To run in place of exported ones.
+        cache: Where exported ones are kept.
+        prompt: What is drawn.
+        records: One for each group that has been run.
+    """
+
+    profile: str
+    sha256: str
+    place: Place
+    provider: str
+    backend: Backend
+    patience: Patience
+    cache: Path
+    prompt: str
+    model: str | None = None
+    bundle: Path | None = None
+    records: list[BenchRecord] = field(default_factory=list)
+
+    def run(self, configs: Mapping[str, Config]) -> Iterator[str]:
+        """Yield what is being done; `records` has one for each group once the iterator has ended.
+
+        Raises:
+            AccelError: A bundle cannot be made, or a config not be run on it.
+        """
+        adapted = {name: self._adapt(config) for name, config in configs.items()}
+        for each in group({name: config for name, (config, _) in adapted.items()}):
+            told = {word: None for name in each.trials for word in adapted[name][1]}
+            bundle = yield from self._bundle(each, [config for config, _ in adapted.values()])
+            originals = [configs[name] for name in each.trials]
+            yield from self._measure(each, bundle, model=originals[0].model, told=tuple(told))
+
+    def _adapt(self, config: Config) -> tuple[Config, tuple[str, ...]]:
+        return adapt(config, model=self.model, on_host=self.backend.on_host and self.backend.artifact == "onnx")
+
+    def _bundle(self, chosen: Group, configs: Sequence[Config]) -> Generator[str, None, Bundle]:
+        if self.bundle is not None:
+            return read_bundle(self.bundle)
+        wanted = wanted_bundle(chosen.work, configs, provider=self.provider)
+        folder = yield from find_or_export(wanted, into=self.cache)
+        return read_bundle(folder)
+
+    def _measure(self, chosen: Group, bundle: Bundle, *, model: str, told: tuple[str, ...]) -> Iterator[str]:
+        work, resized = fit(chosen.work, bundle.manifest.model.sample_size, model=model)
+        settings = Settings(
+            steps=work.steps, scheduler=work.scheduler, guidance=work.guidance, batch=work.batch, seed=0
+        )
+        contenders = plan_contenders(
+            bundle,
+            self.backend,
+            trials=tuple(chosen.trials.values()),
+            settings=settings,
+            request=Request((self.prompt,), images_per_prompt=work.batch, height=work.height, width=work.width),
+        )
+        environment, measurement = read_environment(), Measurement()
+        for name in measure(contenders, self.patience, into=measurement):
+            yield f"{work.model}, batch {work.batch}: {name}"
+        instead = (*self.place.instead, *told, *resized)
+        record = make_record(
+            contenders,
+            measurement,
+            environment=environment,
+            guidance=work.guidance,
+            profile=ProfileUse(self.profile, self.sha256, chosen.names, comparable=not instead, instead=instead),
+            peaks=self._peaks() or measured_peaks(self.backend, measurement.yardstick_s),
+        )
+        self.records.append(record)
+
+    def _peaks(self) -> Peaks | None:
+        device = self.place.profile.device
+        known = {_DTYPES[name]: device.peak_flops.of(name) for name in _DTYPES}
+        flops = {name: fact.value for name, fact in known.items() if fact is not None}
+        if not flops:
+            return None
+        bandwidth = None if device.bandwidth is None else device.bandwidth.value
+        return Peaks(flops, bandwidth, source=f"profile {self.place.profile.name}")

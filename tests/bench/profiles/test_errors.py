@@ -1,0 +1,173 @@
+"""Every error of a profile is one line: file, key, expected, got."""
+
+from pathlib import Path
+
+import pytest
+from tests.bench.profiles.minimal import TEXT, write
+
+from accel_bench.profiles import load_profile
+from accel_runtime.errors import InputError
+
+STEPS = "steps = 50\n"
+SPEEDUP = 'expected.speedup = { kind = "predicted", value = 2.1, formula = "flop-share" }'
+
+WRONG = [
+    # Types and bounds
+    (STEPS, 'steps = "fifty"\n', 'configs.full-50.steps: expected an int of 1 or more, got "fifty"'),
+    (STEPS, "steps = 0\n", "configs.full-50.steps: expected an int of 1 or more, got 0"),
+    (STEPS, "steps = true\n", "configs.full-50.steps: expected an int of 1 or more, got true"),
+    (STEPS, "steps = 2026-11-21\n", 'configs.full-50.steps: expected an int of 1 or more, got "2026-11-21"'),
+    ("width = 512", "width = 500", "configs.full-50.width: expected an int of 8 or more, a multiple of 8, got 500"),
+    ("guidance = 7.5", "guidance = -1", "configs.full-50.guidance: expected a number of 0 or more, got -1"),
+    ("guidance = 7.5", "guidance = nan", "configs.full-50.guidance: expected a finite number, got nan"),
+    ("value = 1.6e12", "value = inf", "device.bandwidth.value: expected a finite number, got inf"),
+    ("value = 1.6e12", "value = 0", "device.bandwidth.value: expected a number above 0, got 0"),
+    ('dtype = "fp16"', 'dtype = "half"', 'configs.full-50.dtype: expected one of fp16, fp32, got "half"'),
+    (
+        'forecast = "linear"',
+        'forecast = "cubic"',
+        'configs.every3-50.forecast: expected one of hold, linear, quadratic, got "cubic"',
+    ),
+    ("format = 1", "format = 2", "format: expected 1, got 2"),
+    ('model = "sd15"', "model = {}", "configs.full-50.model: expected a string, got a table"),
+    ("[0x740c]", '["740c"]', 'device.marks.pci_ids.0: expected an int of 1 or more, got "740c"'),
+    ("[0x740c]", "7", "device.marks.pci_ids: expected a list, got 7"),
+    ('enable = "1"', "enable = 1", "backends.0.options.tunable_op_enable: expected a string, got 1"),
+    ("[1.4, -0.4]", '[1.4, "b"]', 'configs.every3-50.forecast_weights.7.1: expected a number, got "b"'),
+    # Keys
+    (
+        STEPS,
+        "step = 50\n",
+        'guidance, plan, weights, branch, forecast, forecast_weights, baseline, expected, note, got "step"',
+    ),
+    (STEPS, STEPS + "stepz = 50\n", 'note, got "stepz": did you mean steps?'),
+    (STEPS, "", "configs.full-50.steps: expected an int of 1 or more, got nothing"),
+    ('title = "The lab\'s card"', "", "title: expected a string, got nothing"),
+    ("[sources.paper]", "[source.paper]", 'configs, note, got "source": did you mean sources?'),
+    (
+        '[[backends]]\nprovider = "rocm"\noptions = { tunable_op_enable = "1" }',
+        "",
+        "backends: expected a list of 1 or more, got nothing",
+    ),
+    # Figures and where they are from
+    (
+        'kind = "published"',
+        'kind = "guessed"',
+        "expected.latency_s.kind: expected one of measured, predicted, published",
+    ),
+    (
+        'kind = "published", ',
+        "",
+        "expected.latency_s.kind: expected one of measured, predicted, published, got nothing",
+    ),
+    (
+        ', source = "paper" }\n\n[configs.every',
+        " }\n\n[configs.every",
+        "latency_s.source: expected a string, got nothing",
+    ),
+    (
+        '"published", value = 2.2, source',
+        '"measured", value = 2.2, machine',
+        "latency_s.record: expected a string, got nothing",
+    ),
+    (
+        '"published", value = 2.2, source = "paper"',
+        '"measured", value = 2.2, record = "", machine = "m"',
+        'configs.full-50.expected.latency_s.record: expected a name, got ""',
+    ),
+    ("value = 2.2", "value = -2.2", "configs.full-50.expected.latency_s.value: expected a number above 0, got -2.2"),
+    (
+        'value = 2.2, source = "paper"',
+        'value = 2.2, source = "papers"',
+        'full-50.expected.latency_s.source: expected one of the sources paper, got "papers": did you mean paper?',
+    ),
+    (
+        'value = 181e12, source = "paper"',
+        'value = 181e12, source = "x"',
+        "device.peak_flops.fp16.source: expected one of",
+    ),
+    # Plans
+    ('plan = "every:3"', 'plan = "evry:3"', "configs.every3-50.plan: expected full, every:N with N of 1 or more"),
+    ('plan = "every:3"', 'plan = "every:0"', "configs.every3-50.plan: expected full, every:N with N of 1 or more"),
+    ('plan = "every:3"', 'plan = "calls:3,9"', "configs.every3-50.plan: expected call 0 among the deep ones"),
+    ('plan = "every:3"', 'plan = "calls:0,100"', "configs.every3-50.plan: expected calls below 100"),
+    ("7 = [1.4, -0.4]", "6 = [1.4, -0.4]", "forecast_weights.6: expected the number of a shallow call as key"),
+    (
+        "7 = [1.4, -0.4]",
+        "1 = [1.4, -0.4]",
+        "forecast_weights.1: expected 1 to 1 weights, of the deep features before it, got 2",
+    ),
+    ("7 = [1.4, -0.4]", "x = [1.4]", 'forecast_weights.x: expected the number of a shallow call as key, got "x"'),
+    # Names that must exist
+    (
+        'baseline = "full-50"',
+        "",
+        "configs.every3-50.baseline: expected the id of the config that speedup compares with",
+    ),
+    (
+        'baseline = "full-50"',
+        'baseline = "full"',
+        'expected another config, full-50, got "full": did you mean full-50?',
+    ),
+    ('baseline = "full-50"', 'baseline = "every3-50"', "configs.every3-50.baseline: expected another config, full-50"),
+    ('plan = "full"', 'plan = "every:2"', "baseline: expected a config of plan full, got full-50, of plan every:2"),
+    ("batch = 1", "batch = 4", "configs.every3-50.batch: expected the baseline's, got 1, and its baseline has 4"),
+    ('provider = "rocm"', 'provider = "rocmm"', "backends.0.provider: expected one of cpu, cuda, rocm"),
+    ('provider = "rocm"', 'provider = "rocm:0"', "backends.0.provider: expected one of"),
+    ("tunable_op_enable", "tunable_enable", 'got "tunable_enable": did you mean tunable_op_enable?'),
+    (
+        'provider = "rocm"',
+        'provider = "inductor"',
+        "backends.0.options: expected one of inductor's options (there are none)",
+    ),
+    ("'MI250(?!X)'", "'MI250('", "device.marks.names.0: expected a regular expression"),
+    ("names = ['MI250(?!X)']\npci_ids = [0x740c]\n", "", "device.marks: expected names or pci_ids"),
+    (
+        "[configs.full-50]",
+        "[configs.Full]",
+        'configs: expected an id of lower-case letters and digits, joined by - or ., got "Full"',
+    ),
+    ('name = "lab"', 'name = "mine"', 'name: expected the file\'s name, "lab", got "mine"'),
+    # The file itself
+    (STEPS, "steps = \n", "expected TOML, got: Invalid value"),
+    ("[configs.every3-50]", "[configs.full-50]", "expected TOML, got: Cannot declare ('configs', 'full-50') twice"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "message"), WRONG)
+def test_what_is_wrong_is_named(tmp_path: Path, right: str, wrong: str, message: str) -> None:
+    assert right in TEXT
+    path = write(tmp_path, TEXT.replace(right, wrong, 1))
+
+    with pytest.raises(InputError) as refused:
+        load_profile(path)
+
+    assert str(refused.value).startswith(f"{path}: ")
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_entry_of_a_table_that_is_wrong_is_found_among_right_ones(tmp_path: Path) -> None:
+    first, second = TEXT.split("[configs.every3-50]\n")
+    path = write(tmp_path, first + "[configs.every3-50]\n" + second.replace(STEPS, "steps = -3\n"))
+
+    with pytest.raises(InputError, match=r"configs\.every3-50\.steps: expected an int of 1 or more, got -3"):
+        load_profile(path)
+
+
+def test_a_profile_without_backends_is_refused(tmp_path: Path) -> None:
+    head, rest = TEXT.split("[[backends]]")
+    path = write(tmp_path, f"backends = []\n{head}{rest[rest.index('[sources') :]}")
+
+    with pytest.raises(InputError, match="backends: expected a list of 1 or more, got an empty list"):
+        load_profile(path)
+
+
+def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path: Path) -> None:
+    binary = tmp_path / "lab.toml"
+    binary.write_bytes(b"\xff\xfe")
+
+    with pytest.raises(InputError, match="expected TOML, got: 'utf-8' codec"):
+        load_profile(binary)
+    with pytest.raises(InputError, match="expected a profile, got: No such file or directory"):
+        load_profile(tmp_path / "other.toml")
