@@ -1,0 +1,111 @@
+"""Which configs are timed together, where, and on which bundle."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from accel_bench.doctor.devices import Device
+from accel_bench.profiles import Config, load_profile
+from accel_bench.profiles.schema import BackendChoice
+from accel_bench.replay.groups import choose_configs, group, wanted_bundle
+from accel_bench.replay.place import adapt, choose_place, fit, open_backend
+from accel_runtime.errors import BackendError, InputError
+
+PROCESSOR = Device("cpu", "a processor", 1, "x86_64", {})
+
+
+def config(plan: str = "full", **changes: Any) -> Config:
+    fields: dict[str, Any] = {
+        "model": "sd15",
+        "width": 512,
+        "height": 512,
+        "batch": 1,
+        "dtype": "fp16",
+        "scheduler": "ddim",
+        "steps": 50,
+        "guidance": 7.5,
+        "plan": plan,
+    }
+    return Config(**(fields | changes))
+
+
+def test_configs_that_differ_only_in_their_plans_are_one_group() -> None:
+    configs = {
+        "full": config(),
+        "every3": config("every:3", branch=1),
+        "batch4": config(batch=4),
+        "every5": config("every:5", forecast="linear"),
+    }
+
+    first, second = group(configs)
+
+    assert first.names == {"full": "full", "every:3 k=1 hold": "every3", "every:5 k=0 linear": "every5"}
+    assert second.names == {"full": "batch4"}
+
+
+def test_one_bundle_serves_all_configs_of_a_model_and_precision() -> None:
+    configs = (config(), config("every:3", branch=1, scheduler="euler", steps=30), config(model="tiny", branch=5))
+
+    wanted = wanted_bundle(configs[0], configs, provider="inductor-cuda")
+
+    assert (wanted.branches, wanted.schedulers, wanted.max_steps) == ((0, 1), ("ddim", "euler"), 50)
+    assert wanted.inductor == "cuda"
+
+
+def test_a_config_that_the_profile_lacks_is_refused_with_those_it_has() -> None:
+    with pytest.raises(InputError, match=r"profile cpu has no config 'fast': it has tiny-ddim50-full, "):
+        choose_configs(load_profile("cpu"), ["fast"])
+
+
+def test_another_device_is_refused_unless_it_is_allowed() -> None:
+    profile = load_profile("mi250")
+
+    with pytest.raises(InputError, match=r"is for AMD Instinct MI250 .*this machine has a processor"):
+        choose_place(profile, [PROCESSOR], device=None, allow_other=True)
+    with pytest.raises(InputError, match="--allow-other-device"):
+        choose_place(profile, [PROCESSOR], device="cpu", allow_other=False)
+    with pytest.raises(InputError, match=r"profile h100 is for .*this machine has a processor"):
+        choose_place(profile, [PROCESSOR], device="h100", allow_other=True)
+    place = choose_place(profile, [PROCESSOR], device="cpu", allow_other=True)
+
+    assert place.profile.name == "cpu"
+    assert place.instead == ("on any processor instead of AMD Instinct MI250",)
+
+
+def test_the_profile_s_own_device_runs_it_as_it_is() -> None:
+    assert choose_place(load_profile("cpu"), [PROCESSOR], device=None, allow_other=False).instead == ()
+
+
+def test_what_is_changed_to_run_elsewhere_is_told() -> None:
+    changed, told = adapt(config(), model="tiny", on_host=True)
+    fitted, resized = fit(changed, (64, 64), model="sd15")
+
+    assert (changed.model, changed.dtype, fitted.width) == ("tiny", "fp32", 64)
+    assert told == ("model tiny instead of sd15", "fp32 instead of fp16")
+    assert resized == ("64×64 instead of 512×512",)
+
+
+def test_nothing_is_changed_where_nothing_need_be() -> None:
+    assert adapt(config(), model=None, on_host=False) == (config(), ())
+    assert adapt(config(), model="sd15", on_host=False) == (config(), ())
+    assert fit(config(), (64, 64), model="sd15") == (config(), ())
+
+
+def test_the_first_backend_that_runs_is_taken() -> None:
+    choices = (BackendChoice("cuda"), BackendChoice("cpu"), BackendChoice("openvino"))
+
+    name, backend = open_backend(choices)
+
+    assert name == "cpu"
+    assert backend.describe().provider == "CPUExecutionProvider"
+
+
+def test_where_no_backend_runs_each_says_why() -> None:
+    with pytest.raises(BackendError, match=r"no backend of the profile runs here: cuda: .*; rocm: "):
+        open_backend((BackendChoice("cuda"), BackendChoice("rocm")))
+
+
+def test_a_profile_that_is_nowhere_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.toml"):
+        load_profile(tmp_path / "none.toml")

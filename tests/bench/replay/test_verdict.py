@@ -1,0 +1,103 @@
+"""What is said of a figure that a profile expects."""
+
+from typing import Any
+
+import pytest
+from tests.bench.records import ENVIRONMENT, bench_record, plan_run
+
+from accel_bench.profiles import Config, Expected, Figure, Measured, Predicted, Profile, Published, Target
+from accel_bench.profiles.schema import BackendChoice
+from accel_bench.records.bench import BenchRecord, ProfileUse
+from accel_bench.replay.verdict import Verdict, judge, machine_name
+
+HERE = machine_name(ENVIRONMENT)
+STEADY = (1.0, 1.01, 0.99, 1.0, 1.01, 0.99)
+# What `plan_run` takes at factor 1: text, ten calls with updates, VAE.
+FULL_S = 11.25
+
+
+def profile(**expected: Figure) -> Profile:
+    config = Config(
+        model="tiny",
+        width=64,
+        height=64,
+        batch=1,
+        dtype="fp32",
+        scheduler="ddim",
+        steps=10,
+        guidance=7.5,
+        plan="full",
+        expected=Expected(**expected),
+    )
+    return Profile(1, "here", "Here", Target("cpu", "any"), (BackendChoice("cpu"),), configs={"a": config})
+
+
+def run(*, comparable: bool = True, **changes: Any) -> BenchRecord:
+    use = ProfileUse("here", "", {"full": "a"}, comparable=comparable, instead=())
+    plans = (plan_run("full", deep=10, shallow=0, slower=STEADY),)
+    return bench_record(**({"profile": use, "plans": plans} | changes))
+
+
+def only(found: tuple[Verdict, ...], figure: str = "latency_s") -> Verdict:
+    (verdict,) = [each for each in found if each.figure == figure]
+    return verdict
+
+
+@pytest.mark.parametrize(
+    ("expected_s", "word"), [(FULL_S, "holds"), (FULL_S * 2, "holds"), (FULL_S / 1.105, "undecided"), (5.0, "missed")]
+)
+def test_a_latency_is_missed_only_where_its_whole_interval_misses(expected_s: float, word: str) -> None:
+    expected = Measured(expected_s, record="r", machine=HERE)
+
+    verdict = only(judge(profile(latency_s=expected), [run()], tolerance=0.1))
+
+    assert verdict.word == word
+    assert verdict.is_broken == (word == "missed")
+    assert verdict.ratio == pytest.approx(FULL_S / expected_s, rel=0.01)
+
+
+@pytest.mark.parametrize(("expected", "word"), [(1.0, "holds"), (1.05, "holds"), (2.0, "missed")])
+def test_a_speed_up_is_missed_from_below(expected: float, word: str) -> None:
+    figure = Measured(expected, record="r", machine="another")
+
+    assert only(judge(profile(speedup=figure), [run()], tolerance=0.1), "speedup").word == word
+
+
+@pytest.mark.parametrize(
+    "figure", [Published(5.0, source="s"), Predicted(5.0, formula="f")], ids=["published", "predicted"]
+)
+def test_what_others_measured_or_nobody_did_is_no_promise_of_ours(figure: Figure) -> None:
+    verdict = only(judge(profile(latency_s=figure), [run()], tolerance=0.1))
+
+    assert (verdict.word, verdict.kind, verdict.is_broken) == ("missed", figure.kind, False)
+
+
+def test_a_time_of_another_machine_is_not_judged() -> None:
+    figure = Measured(5.0, record="r", machine="another processor, 2 cores")
+
+    assert only(judge(profile(latency_s=figure), [run()], tolerance=0.1)).word == "other machine"
+
+
+def test_what_ran_instead_of_the_profile_is_not_judged() -> None:
+    figure = Measured(5.0, record="r", machine=HERE)
+
+    assert only(judge(profile(latency_s=figure), [run(comparable=False)], tolerance=0.1)).word == "not comparable"
+
+
+def test_what_bench_does_not_measure_is_said_so() -> None:
+    figure = Measured(0.01, record="r", machine=HERE)
+
+    assert only(judge(profile(score_loss=figure), [run()], tolerance=0.1), "score_loss").word == "not measured"
+
+
+def test_a_config_without_expectations_still_shows_its_latency() -> None:
+    verdict = only(judge(profile(), [run()], tolerance=0.1))
+
+    assert (verdict.word, verdict.expected) == ("no expectation", None)
+    assert verdict.median == pytest.approx(FULL_S)
+
+
+def test_plans_that_no_config_asked_for_have_no_verdict() -> None:
+    use = ProfileUse("here", "", {}, comparable=True, instead=())
+
+    assert judge(profile(), [run(profile=use)], tolerance=0.1) == ()
