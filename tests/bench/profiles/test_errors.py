@@ -1,11 +1,18 @@
 """Every error of a profile is one line: file, key, expected, got."""
 
+import tomllib
+from collections.abc import Iterator
+from functools import reduce
+from operator import getitem
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.bench.profiles.minimal import TEXT, write
 
-from accel_bench.profiles import load_profile
+from accel_bench.profiles import Profile, load_profile
+from accel_bench.profiles.checks import find_problems
+from accel_bench.profiles.strict import convert, dotted
 from accel_runtime.errors import InputError
 
 STEPS = "steps = 50\n"
@@ -153,6 +160,63 @@ def test_the_entry_of_a_table_that_is_wrong_is_found_among_right_ones(tmp_path: 
 
     with pytest.raises(InputError, match=r"configs\.every3-50\.steps: expected an int of 1 or more, got -3"):
         load_profile(path)
+
+
+JUNK: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    0.5,
+    "",
+    "\n",
+    "a - at `$.x`",
+    [],
+    [[]],
+    {},
+    {"a": {}},
+    {"kind": "measured"},
+    [{"a": 1}],
+)
+
+
+def places(table: Any, keys: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where something lies in nested tables and lists."""
+    entries = table.items() if isinstance(table, dict) else enumerate(table) if isinstance(table, list) else ()
+    for key, value in entries:
+        yield (*keys, key)
+        yield from places(value, (*keys, key))
+
+
+def problems(raw: dict[str, Any]) -> list[str]:
+    """The keys that are wrong."""
+    try:
+        return [dotted(problem.keys) for problem in find_problems(convert(raw, Profile, file="F"))]
+    except InputError as error:
+        return [str(error).split(": ")[1]]
+
+
+@pytest.mark.parametrize("keys", places(tomllib.loads(TEXT)), ids=str)
+def test_whatever_lies_anywhere_the_error_names_the_place(keys: tuple[Any, ...]) -> None:
+    named = []
+
+    for junk in JUNK:
+        raw = tomllib.loads(TEXT)
+        parent = reduce(getitem, keys[:-1], raw)
+        if junk is None:
+            del parent[keys[-1]]
+        else:
+            parent[keys[-1]] = junk
+        named += problems(raw)
+
+    assert any(name.startswith(dotted([str(key) for key in keys])) for name in named)
+
+
+@pytest.mark.parametrize("key", ["a.b", "a`b", "[0]", "[...]", "a - at `$.x`", "a\nb", ""])
+def test_a_key_of_any_spelling_is_found(key: str) -> None:
+    raw = tomllib.loads(TEXT)
+    raw["configs"][key] = {**raw["configs"]["full-50"], "steps": "fifty"}
+
+    assert problems(raw) == [dotted(("configs", key, "steps"))]
 
 
 def test_a_profile_without_backends_is_refused(tmp_path: Path) -> None:
