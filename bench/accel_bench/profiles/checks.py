@@ -15,6 +15,8 @@ from accel_runtime.plan import parse_deep_calls
 _ANY_SIGN = "score_loss"
 _PLANS = "full, every:N with N of 1 or more, or calls:0,3,7"
 _ID = "an id of lower-case letters and digits, joined by - or ."
+# The one provider whose name a device or precision may follow.
+_TAKES_TARGET = "openvino"
 # No scheduler makes more UNet calls of a step.
 _CALLS_OF_STEP = 2
 
@@ -71,8 +73,8 @@ def _listed(keys: tuple[str, ...], source: str, sources: Mapping[str, object]) -
 def _backends(profile: Profile) -> Iterator[Problem]:
     for place, choice in enumerate(profile.backends):
         keys = ("backends", str(place))
-        name = choice.provider.partition(":")[0]
-        if name not in PROVIDER_NAMES or (name in PROVIDERS and name != choice.provider):
+        name, colon, target = choice.provider.partition(":")
+        if name not in PROVIDER_NAMES or (colon and (name != _TAKES_TARGET or not target)):
             yield Problem(
                 (*keys, "provider"), f"one of {', '.join(PROVIDER_NAMES)}", suggest(choice.provider, PROVIDER_NAMES)
             )

@@ -66,5 +66,8 @@ def _choice(values: list[str]) -> str:
 
 
 def _bounds(wanted: inspect.Type) -> str:
+    ge, le = getattr(wanted, "ge", None), getattr(wanted, "le", None)
+    if ge is not None and le is not None:
+        return f" of {ge:g} to {le:g}"
     bounds = ((text, getattr(wanted, name, None)) for name, text in _BOUNDS.items())
     return "".join(text.format(f"{bound:g}") for text, bound in bounds if bound is not None)

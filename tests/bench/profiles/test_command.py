@@ -62,6 +62,6 @@ def test_errors_are_one_line(mine: Path) -> None:
     write(mine, TEXT.replace("steps = 50", 'steps = "fifty"'))
 
     assert_refused(
-        accel("profiles", "lab", cwd=mine), 'configs.full-50.steps: expected an int of 1 or more, got "fifty"', code=2
+        accel("profiles", "lab", cwd=mine), 'configs.full-50.steps: expected an int of 1 to 1000, got "fifty"', code=2
     )
     assert_refused(accel("profiles", "mi2500", cwd=mine), "did you mean mi250?", code=2)
