@@ -222,6 +222,14 @@ def test_a_key_of_any_spelling_is_found(key: str) -> None:
     assert problems(raw) == [dotted(("configs", key, "steps"))]
 
 
+def test_of_two_entries_with_one_error_the_first_is_named_whole() -> None:
+    raw = tomllib.loads(TEXT)
+    for name in ("full-50", "every3-50"):
+        raw["configs"][name]["forecast_weights"] = {"7": [1.0], "8": ["one"]}
+
+    assert problems(raw) == ["configs.full-50.forecast_weights.8.0"]
+
+
 def test_a_profile_without_backends_is_refused(tmp_path: Path) -> None:
     head, rest = TEXT.split("[[backends]]")
     path = write(tmp_path, f"backends = []\n{head}{rest[rest.index('[sources') :]}")
