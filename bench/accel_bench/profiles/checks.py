@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from accel_bench.profiles.schema import Config, Figure, Peaks, Profile, Published, Target, is_id
+from accel_bench.profiles.schema import Config, Fact, Figure, Peaks, Profile, Published, Target, is_id
 from accel_bench.profiles.strict import show, suggest
 from accel_runtime.backends import PROVIDER_NAMES
 from accel_runtime.backends.providers import PROVIDERS
@@ -15,6 +15,8 @@ from accel_runtime.plan import parse_deep_calls
 _ANY_SIGN = "score_loss"
 _PLANS = "full, every:N with N of 1 or more, or calls:0,3,7"
 _ID = "an id of lower-case letters and digits, joined by - or ."
+# The one provider whose name a device or precision may follow.
+_TAKES_TARGET = "openvino"
 # No scheduler makes more UNet calls of a step.
 _CALLS_OF_STEP = 2
 
@@ -53,10 +55,14 @@ def _device(device: Target, sources: Mapping[str, object]) -> Iterator[Problem]:
             yield Problem(("device", "marks", "names", str(place)), f"a regular expression ({error})", show(pattern))
     if device.kind != "cpu" and not marks.names and not marks.pci_ids:
         yield Problem(("device", "marks"), "names or pci_ids, or nothing could be told from it", "neither")
-    peaks = ((f"peak_flops.{name}", getattr(device.peak_flops, name)) for name in Peaks.__struct_fields__)
-    for key, fact in (("memory_bytes", device.memory_bytes), ("bandwidth", device.bandwidth), *peaks):
+    facts: dict[tuple[str, ...], Fact | None] = {
+        ("memory_bytes",): device.memory_bytes,
+        ("bandwidth",): device.bandwidth,
+        **{("peak_flops", name): getattr(device.peak_flops, name) for name in Peaks.__struct_fields__},
+    }
+    for keys, fact in facts.items():
         if fact is not None:
-            yield from _listed(("device", key, "source"), fact.source, sources)
+            yield from _listed(("device", *keys, "source"), fact.source, sources)
 
 
 def _listed(keys: tuple[str, ...], source: str, sources: Mapping[str, object]) -> Iterator[Problem]:
@@ -67,8 +73,8 @@ def _listed(keys: tuple[str, ...], source: str, sources: Mapping[str, object]) -
 def _backends(profile: Profile) -> Iterator[Problem]:
     for place, choice in enumerate(profile.backends):
         keys = ("backends", str(place))
-        name = choice.provider.partition(":")[0]
-        if name not in PROVIDER_NAMES or (name in PROVIDERS and name != choice.provider):
+        name, colon, target = choice.provider.partition(":")
+        if name not in PROVIDER_NAMES or (colon and (name != _TAKES_TARGET or not target)):
             yield Problem(
                 (*keys, "provider"), f"one of {', '.join(PROVIDER_NAMES)}", suggest(choice.provider, PROVIDER_NAMES)
             )

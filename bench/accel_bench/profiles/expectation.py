@@ -44,10 +44,9 @@ def resolve(wanted: inspect.Type, value: Any) -> inspect.Type:
     """The one of a union's types that ``value`` says it is of."""
     if not isinstance(wanted, inspect.UnionType):
         return wanted
-    by_tag = _by_tag(wanted)
-    tag_field = _tag_field(wanted)
-    tag = value.get(tag_field) if tag_field and isinstance(value, dict) else None
-    return by_tag.get(tag) or next(kind for kind in wanted.types if not _is_none(kind))
+    tag = value.get(_tag_field(wanted)) if isinstance(value, dict) else None
+    named = _by_tag(wanted).get(tag) if isinstance(tag, str) else None
+    return named or next(kind for kind in wanted.types if not _is_none(kind))
 
 
 def _by_tag(union: inspect.UnionType) -> dict[Any, inspect.Type]:
@@ -67,5 +66,8 @@ def _choice(values: list[str]) -> str:
 
 
 def _bounds(wanted: inspect.Type) -> str:
+    ge, le = getattr(wanted, "ge", None), getattr(wanted, "le", None)
+    if ge is not None and le is not None:
+        return f" of {ge:g} to {le:g}"
     bounds = ((text, getattr(wanted, name, None)) for name, text in _BOUNDS.items())
     return "".join(text.format(f"{bound:g}") for text, bound in bounds if bound is not None)

@@ -14,6 +14,7 @@ import msgspec
 from accel_runtime.forecast import Forecast
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Steps = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Pixels = Annotated[int, msgspec.Meta(ge=8, multiple_of=8)]
 Kind = Literal["cpu", "nvidia", "amd"]
 DType = Literal["fp32", "fp16"]
@@ -193,7 +194,7 @@ class Config(_Strict, frozen=True):
     batch: Positive
     dtype: DType
     scheduler: str
-    steps: Positive
+    steps: Steps
     guidance: Annotated[float, msgspec.Meta(ge=0)]
     plan: str
     weights: Literal["trained", "random"] = "trained"

@@ -18,10 +18,12 @@ from accel_runtime.errors import InputError
 
 T = TypeVar("T")
 
-_WHERE = re.compile(r" - at `\$(?P<path>.*)`$")
+# The value in the message may hold anything, so the path is what stands last.
+_MESSAGE = re.compile(r"(?P<what>.*) - at `\$(?P<path>[^`]*)`", re.DOTALL)
 _STEP = re.compile(r"\.(?P<field>[^.\[]+)|\[(?P<index>\d+)\]|(?P<entry>\[\.\.\.\])")
-_UNKNOWN = re.compile(r"Object contains unknown field `(.*?)`")
-_MISSING = re.compile(r"Object missing required field `(.*?)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(.*)`")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def convert(raw: dict[str, Any], as_type: type[T], *, file: str) -> T:
@@ -41,7 +43,16 @@ def convert(raw: dict[str, Any], as_type: type[T], *, file: str) -> T:
 
 def refuse(file: str, keys: Sequence[str], *, expected: str, got: str) -> NoReturn:
     """Raise the one kind of error that a profile can have."""
-    raise InputError(f"{file}: {'.'.join(keys)}: expected {expected}, got {got}")
+    raise InputError(f"{file}: {dotted(keys)}: expected {expected}, got {got}")
+
+
+def dotted(keys: Sequence[str]) -> str:
+    """Keys as TOML writes them.
+
+    >>> print(dotted(("configs", "a.b", "steps")))
+    configs."a.b".steps
+    """
+    return ".".join(key if _BARE_KEY.fullmatch(key) else show(key) for key in keys)
 
 
 def suggest(name: str, known: Sequence[str]) -> str:
@@ -60,14 +71,15 @@ def show(value: Any) -> str:
 
 
 def _explain(message: str, raw: dict[str, Any], as_type: type, *, file: str) -> NoReturn:
-    where = _WHERE.search(message)
-    keys, value, wanted = _follow(where["path"] if where else "", message, raw, as_type=as_type)
-    if unknown := _UNKNOWN.search(message):
+    match = _MESSAGE.fullmatch(message)
+    what, path = match.groups() if match else (message, "")
+    keys, value, wanted = _follow(path, message, raw, as_type=as_type)
+    if unknown := _UNKNOWN.fullmatch(what):
         known = [field.encode_name for field in _fields(resolve(wanted, value))]
         refuse(
             file, (*keys, unknown[1]), expected=f"one of the keys {', '.join(known)}", got=suggest(unknown[1], known)
         )
-    if missing := _MISSING.search(message):
+    if missing := _MISSING.fullmatch(what):
         refuse(file, (*keys, missing[1]), expected=describe(member(wanted, missing[1], value)), got="nothing")
     refuse(file, keys, expected=describe(wanted), got=show(value))
 

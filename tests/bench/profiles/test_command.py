@@ -25,7 +25,8 @@ def test_it_lists_what_is_shipped_and_what_is_the_users(mine: Path) -> None:
     assert done.returncode == 0
     assert "The lab's card" in done.stdout
     assert {"mi250", "cpu", "lab"} <= {profile["name"] for profile in listed}
-    assert [profile["name"] for profile in listed if profile["here"]] == ["cpu"]
+    assert "cpu" in {profile["name"] for profile in listed if profile["here"]}
+    assert not all(profile["here"] for profile in listed)
 
 
 def test_it_shows_facts_configs_and_where_every_figure_is_from(mine: Path) -> None:
@@ -61,6 +62,6 @@ def test_errors_are_one_line(mine: Path) -> None:
     write(mine, TEXT.replace("steps = 50", 'steps = "fifty"'))
 
     assert_refused(
-        accel("profiles", "lab", cwd=mine), 'configs.full-50.steps: expected an int of 1 or more, got "fifty"', code=2
+        accel("profiles", "lab", cwd=mine), 'configs.full-50.steps: expected an int of 1 to 1000, got "fifty"', code=2
     )
     assert_refused(accel("profiles", "mi2500", cwd=mine), "did you mean mi250?", code=2)

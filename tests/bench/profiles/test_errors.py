@@ -1,11 +1,18 @@
 """Every error of a profile is one line: file, key, expected, got."""
 
+import tomllib
+from collections.abc import Iterator
+from functools import reduce
+from operator import getitem
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.bench.profiles.minimal import TEXT, write
 
-from accel_bench.profiles import load_profile
+from accel_bench.profiles import Profile, load_profile
+from accel_bench.profiles.checks import find_problems
+from accel_bench.profiles.strict import convert, dotted
 from accel_runtime.errors import InputError
 
 STEPS = "steps = 50\n"
@@ -13,10 +20,11 @@ SPEEDUP = 'expected.speedup = { kind = "predicted", value = 2.1, formula = "flop
 
 WRONG = [
     # Types and bounds
-    (STEPS, 'steps = "fifty"\n', 'configs.full-50.steps: expected an int of 1 or more, got "fifty"'),
-    (STEPS, "steps = 0\n", "configs.full-50.steps: expected an int of 1 or more, got 0"),
-    (STEPS, "steps = true\n", "configs.full-50.steps: expected an int of 1 or more, got true"),
-    (STEPS, "steps = 2026-11-21\n", 'configs.full-50.steps: expected an int of 1 or more, got "2026-11-21"'),
+    (STEPS, 'steps = "fifty"\n', 'configs.full-50.steps: expected an int of 1 to 1000, got "fifty"'),
+    (STEPS, "steps = 1_000_000_000_000\n", "configs.full-50.steps: expected an int of 1 to 1000, got 1000000000000"),
+    (STEPS, "steps = 0\n", "configs.full-50.steps: expected an int of 1 to 1000, got 0"),
+    (STEPS, "steps = true\n", "configs.full-50.steps: expected an int of 1 to 1000, got true"),
+    (STEPS, "steps = 2026-11-21\n", 'configs.full-50.steps: expected an int of 1 to 1000, got "2026-11-21"'),
     ("width = 512", "width = 500", "configs.full-50.width: expected an int of 8 or more, a multiple of 8, got 500"),
     ("guidance = 7.5", "guidance = -1", "configs.full-50.guidance: expected a number of 0 or more, got -1"),
     ("guidance = 7.5", "guidance = nan", "configs.full-50.guidance: expected a finite number, got nan"),
@@ -41,7 +49,7 @@ WRONG = [
         'guidance, plan, weights, branch, forecast, forecast_weights, baseline, expected, note, got "step"',
     ),
     (STEPS, STEPS + "stepz = 50\n", 'note, got "stepz": did you mean steps?'),
-    (STEPS, "", "configs.full-50.steps: expected an int of 1 or more, got nothing"),
+    (STEPS, "", "configs.full-50.steps: expected an int of 1 to 1000, got nothing"),
     ('title = "The lab\'s card"', "", "title: expected a string, got nothing"),
     ("[sources.paper]", "[source.paper]", 'configs, note, got "source": did you mean sources?'),
     (
@@ -113,6 +121,8 @@ WRONG = [
     ('plan = "full"', 'plan = "every:2"', "baseline: expected a config of plan full, got full-50, of plan every:2"),
     ("batch = 1", "batch = 4", "configs.every3-50.batch: expected the baseline's, got 1, and its baseline has 4"),
     ('provider = "rocm"', 'provider = "rocmm"', "backends.0.provider: expected one of cpu, cuda, rocm"),
+    ('provider = "rocm"', 'provider = "inductor:0"', "backends.0.provider: expected one of"),
+    ('provider = "rocm"', 'provider = "openvino:"', "backends.0.provider: expected one of"),
     ('provider = "rocm"', 'provider = "rocm:0"', "backends.0.provider: expected one of"),
     ("tunable_op_enable", "tunable_enable", 'got "tunable_enable": did you mean tunable_op_enable?'),
     (
@@ -151,8 +161,73 @@ def test_the_entry_of_a_table_that_is_wrong_is_found_among_right_ones(tmp_path: 
     first, second = TEXT.split("[configs.every3-50]\n")
     path = write(tmp_path, first + "[configs.every3-50]\n" + second.replace(STEPS, "steps = -3\n"))
 
-    with pytest.raises(InputError, match=r"configs\.every3-50\.steps: expected an int of 1 or more, got -3"):
+    with pytest.raises(InputError, match=r"configs\.every3-50\.steps: expected an int of 1 to 1000, got -3"):
         load_profile(path)
+
+
+JUNK: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    0.5,
+    "",
+    "\n",
+    "a - at `$.x`",
+    [],
+    [[]],
+    {},
+    {"a": {}},
+    {"kind": "measured"},
+    [{"a": 1}],
+)
+
+
+def places(table: Any, keys: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where something lies in nested tables and lists."""
+    entries = table.items() if isinstance(table, dict) else enumerate(table) if isinstance(table, list) else ()
+    for key, value in entries:
+        yield (*keys, key)
+        yield from places(value, (*keys, key))
+
+
+def problems(raw: dict[str, Any]) -> list[str]:
+    """The keys that are wrong."""
+    try:
+        return [dotted(problem.keys) for problem in find_problems(convert(raw, Profile, file="F"))]
+    except InputError as error:
+        return [str(error).split(": ")[1]]
+
+
+@pytest.mark.parametrize("keys", places(tomllib.loads(TEXT)), ids=str)
+def test_whatever_lies_anywhere_the_error_names_the_place(keys: tuple[Any, ...]) -> None:
+    named = []
+
+    for junk in JUNK:
+        raw = tomllib.loads(TEXT)
+        parent = reduce(getitem, keys[:-1], raw)
+        if junk is None:
+            del parent[keys[-1]]
+        else:
+            parent[keys[-1]] = junk
+        named += problems(raw)
+
+    assert any(name.startswith(dotted([str(key) for key in keys])) for name in named)
+
+
+@pytest.mark.parametrize("key", ["a.b", "a`b", "[0]", "[...]", "a - at `$.x`", "a\nb", ""])
+def test_a_key_of_any_spelling_is_found(key: str) -> None:
+    raw = tomllib.loads(TEXT)
+    raw["configs"][key] = {**raw["configs"]["full-50"], "steps": "fifty"}
+
+    assert problems(raw) == [dotted(("configs", key, "steps"))]
+
+
+def test_of_two_entries_with_one_error_the_first_is_named_whole() -> None:
+    raw = tomllib.loads(TEXT)
+    for name in ("full-50", "every3-50"):
+        raw["configs"][name]["forecast_weights"] = {"7": [1.0], "8": ["one"]}
+
+    assert problems(raw) == ["configs.full-50.forecast_weights.8.0"]
 
 
 def test_a_profile_without_backends_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from textwrap import dedent
 from typing import TypeVar
 
 import msgspec
@@ -19,7 +20,9 @@ from accel_bench.profiles import (
     find_profiles,
     load_profile,
 )
+from accel_bench.profiles.checks import find_problems
 from accel_bench.profiles.files import read_profile
+from accel_bench.profiles.strict import convert
 from accel_bench.record import RunRecord
 from accel_bench.summary import PlanSummary, summarise
 from accel_runtime.plan import parse_deep_calls
@@ -70,6 +73,19 @@ def test_every_formula_is_documented(profile: Profile) -> None:
     figures = [figure for config in profile.configs.values() for _, figure in config.expected.items()]
 
     assert [f for f in figures if isinstance(f, Predicted) and f"| `{f.formula}` |" not in page] == []
+
+
+def test_the_example_of_the_documentation_is_a_profile() -> None:
+    page = (ROOT / "docs" / "profiles.md").read_text()
+    raw = tomllib.loads(dedent(page.partition("## Schema\n")[2].partition("\n`expected`")[0]))
+    (config,) = raw["configs"].values()
+    kept = {key: value for key, value in config.items() if key not in {"baseline", "expected", "forecast_weights"}}
+    raw["configs"]["sd15-b1-full"] = {**kept, "plan": "full"}
+
+    profile = convert(raw, Profile, file="docs/profiles.md")
+
+    assert list(find_problems(profile)) == []
+    assert set(config) == set(Config.__struct_fields__) - {"note"}
 
 
 @pytest.mark.parametrize("name", GPUS)
