@@ -133,6 +133,7 @@ def _identity(record: BenchRecord) -> Iterator[tuple[str, Any]]:
     """What must be the same for times to be comparable; versions may differ, they are what one compares."""
     environment, backend, bundle = record.environment, record.backend, record.bundle
     yield "processor", environment.cpu
+    yield "instructions", environment.instructions
     yield "cores", environment.cores
     yield "provider", backend.provider
     yield "device", backend.options.get("device_id", "")

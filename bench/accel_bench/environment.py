@@ -6,6 +6,7 @@ import resource
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -20,6 +21,8 @@ _PACKAGES = (
     "onnxruntime-migraphx",
     "openvino",
 )
+_CPUINFO: Final = Path("/proc/cpuinfo")
+_INSTRUCTIONS: Final = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "sve")
 
 
 class Environment(msgspec.Struct, frozen=True):
@@ -33,6 +36,8 @@ class Environment(msgspec.Struct, frozen=True):
         python: Version.
         packages: Versions of what takes part.
         load_average: Of the last minute, before the run.
+        instructions: Of the processor, those that make a difference to convolutions and matrix products; empty where
+            they are not known. Virtual machines of quite different processors may share a model name.
     """
 
     cpu: str
@@ -42,6 +47,7 @@ class Environment(msgspec.Struct, frozen=True):
     python: str
     packages: dict[str, str]
     load_average: float
+    instructions: str = ""
 
 
 def read_environment() -> Environment:
@@ -54,6 +60,7 @@ def read_environment() -> Environment:
         python=platform.python_version(),
         packages=dict(_installed()),
         load_average=os.getloadavg()[0],
+        instructions=" ".join(_instructions()),
     )
 
 
@@ -70,10 +77,14 @@ def machine(backend: BackendDescription, environment: Environment) -> str:
     return f"{runs}, {environment.cpu}, {environment.cores} cores"
 
 
+def _instructions() -> list[str]:
+    flags = _CPUINFO.read_text().split() if _CPUINFO.exists() else []
+    return [name for name in _INSTRUCTIONS if name in flags]
+
+
 def _cpu_model() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
+    if _CPUINFO.exists():
+        for line in _CPUINFO.read_text().splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()

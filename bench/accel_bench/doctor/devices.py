@@ -13,9 +13,6 @@ from accel_bench.environment import read_environment
 _KFD: Final = Path("/sys/class/kfd/kfd/topology/nodes")
 _DRM: Final = Path("/sys/class/drm")
 _ROCM_VERSION: Final = Path("/opt/rocm/.info/version")
-_CPUINFO: Final = Path("/proc/cpuinfo")
-# What makes a difference to convolutions and matrix products.
-_FEATURES: Final = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "sve")
 _SMI: Final = ("--query-gpu=name,driver_version,memory.total,compute_cap", "--format=csv,noheader,nounits")
 
 
@@ -48,9 +45,7 @@ def read_devices() -> tuple[Device, ...]:
 
 def _cpu() -> Device:
     here = read_environment()
-    flags = _CPUINFO.read_text().split() if _CPUINFO.exists() else []
-    features = " ".join(name for name in _FEATURES if name in flags)
-    details = {"cores": str(here.cores), "features": features or "unknown"}
+    details = {"cores": str(here.cores), "features": here.instructions or "unknown"}
     return Device("cpu", here.cpu, here.memory_bytes, platform.machine(), details)
 
 

@@ -122,12 +122,13 @@ def _is_elsewhere(figure: str, expected: Figure, environment: Environment) -> bo
     """Whether a time was measured on another machine of the profile's kind, as with processors."""
     if figure != "latency_s" or not isinstance(expected, Measured):
         return False
-    return not expected.machine.startswith(machine_name(environment))
+    return expected.machine != machine_name(environment)
 
 
 def machine_name(environment: Environment) -> str:
-    """What a measured figure's `machine` begins with."""
-    return f"{environment.cpu}, {environment.cores} cores"
+    """What a measured figure calls its machine."""
+    instructions = f" ({environment.instructions})" if environment.instructions else ""
+    return f"{environment.cpu}{instructions}, {environment.cores} cores"
 
 
 def _measured(figure: str, plan: PlanSummary, record: BenchRecord) -> Spread | None:
