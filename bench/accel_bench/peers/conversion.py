@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from accel_bench.errors import PeerError
 from accel_bench.peers.catalogue import PeerKind
 from accel_bench.peers.environments import environ, peers_folder, requirements
-from accel_bench.peers.errors import PeerError, failure
+from accel_bench.peers.failure import failure
 
 # Behind them go the output folder's name.
 _COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -9,8 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from accel_bench.errors import PeerError
 from accel_bench.peers.catalogue import ENVIRONMENTS, PeerKind
-from accel_bench.peers.errors import PeerError, failure
+from accel_bench.peers.failure import failure
 from accel_runtime.errors import InputError
 
 _REQUIREMENTS: Final = Path(__file__).parent / "requirements"

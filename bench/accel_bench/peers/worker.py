@@ -9,8 +9,9 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from accel_bench.errors import PeerError
 from accel_bench.peers.environments import environ
-from accel_bench.peers.errors import PeerError, failure
+from accel_bench.peers.failure import failure
 from accel_bench.records.parts import Span
 
 ADAPTERS: Final = Path(__file__).parent / "adapters"

@@ -87,9 +87,20 @@ class Clock:
 class Peer(Protocol):
     """A model that is open."""
 
-    packages: tuple[str, ...]
-    settings: Mapping[str, str | int | float | bool]
-    unequal: tuple[str, ...]
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Whose versions are told."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, str | int | float | bool]:
+        """What was set."""
+        ...
+
+    @property
+    def unequal(self) -> tuple[str, ...]:
+        """What could not be made equal, in words."""
+        ...
 
     def draw(self, steps: int) -> NDArray[np.uint8]:
         """Draw the work in so many steps, noting each UNet call as `unet`. Shape: [B, H, W, 3]."""

@@ -17,7 +17,7 @@ Array = NDArray[np.float32]
 class BarePeer:
     """`InferenceSession.run` with numpy arrays, every call deep."""
 
-    packages = ("onnxruntime", "numpy")
+    packages: tuple[str, ...] = ("onnxruntime", "numpy")
     unequal: tuple[str, ...] = ()
 
     def __init__(self, work: Work, clock: Clock) -> None:
@@ -64,12 +64,13 @@ class BarePeer:
 
     def _unet(self, latents: Array, timestep: float, embeddings: Array) -> Array:
         with self._clock.span("unet"):
-            return self._run(
+            output = self._run(
                 "unet",
                 sample=np.concatenate([latents, latents]).astype(self._dtype),
                 timestep=np.array([timestep], self._dtype),
                 encoder_hidden_states=embeddings.astype(self._dtype),
-            ).astype(np.float32)
+            )
+        return output.astype(np.float32, copy=False)
 
     def _embed(self, prompt: str) -> Array:
         text = self._manifest["text"]

@@ -22,7 +22,7 @@ _SCHEDULERS = {
 _PRECISIONS = {"f32": "f32", "bf16": "bf16", "f16": "f16"}
 
 
-class GivenNoise(genai.Generator):
+class GivenNoise(genai.Generator):  # type: ignore[misc]  # it has no types
     """The initial latents that all contenders start from, then noise of its own."""
 
     def __init__(self, latents: NDArray[np.float32], seed: int) -> None:
@@ -49,7 +49,7 @@ class GivenNoise(genai.Generator):
 class GenAiPeer:
     """A converted folder, reshaped to the work's size as its documentation advises for fixed sizes."""
 
-    packages = ("openvino", "openvino-genai", "openvino-tokenizers")
+    packages: tuple[str, ...] = ("openvino", "openvino-genai", "openvino-tokenizers")
 
     def __init__(self, work: Work, clock: Clock) -> None:
         self._work, self._clock, self._noise = work, clock, work.noise()

@@ -14,7 +14,7 @@ from peer_protocol import Clock, Work, serve
 class OptimumPeer:
     """The graphs that optimum exports of the same weights."""
 
-    packages = ("optimum", "optimum-onnx", "onnxruntime", "torch", "diffusers", "transformers")
+    packages: tuple[str, ...] = ("optimum", "optimum-onnx", "onnxruntime", "torch", "diffusers", "transformers")
     unequal: tuple[str, ...] = ()
 
     def __init__(self, work: Work, clock: Clock) -> None:

@@ -14,7 +14,7 @@ from peer_protocol import Clock, Work, serve
 class TorchPeer:
     """`StableDiffusionPipeline` as its documentation runs it on a CPU."""
 
-    packages = ("torch", "diffusers", "transformers")
+    packages: tuple[str, ...] = ("torch", "diffusers", "transformers")
 
     def __init__(self, work: Work, clock: Clock) -> None:
         self._work = work
