@@ -15,6 +15,7 @@ from accel_bench.peers.work import PeerWork
 from accel_bench.peers.worker import Drew, Opened, Worker, adapter_command
 from accel_bench.records.bench import ImageRun, PeerRun
 from accel_bench.timing.contender import Drawn
+from accel_bench.timing.meters import Meters
 
 # A deep call and, where a peer reuses features, a shallow one.
 _REHEARSAL_STEPS: Final = 2
@@ -30,6 +31,7 @@ class PeerContender:
         model: What it opens.
         scratch: A folder for its pictures and its log.
         patience_s: How long loading, or one drawing, may take.
+        meters: Of the device that it draws on.
     """
 
     choice: PeerChoice
@@ -39,6 +41,7 @@ class PeerContender:
     scratch: Path
     residence: Residence
     patience_s: float
+    meters: Meters
     _worker: Worker | None = field(default=None, init=False)
     _opened: Opened | None = field(default=None, init=False)
     _peak_rss_bytes: int = field(default=0, init=False)
@@ -121,10 +124,13 @@ class PeerContender:
 
     def _draw(self, worker: Worker, steps: int) -> Drawn:
         picture = self.scratch / "picture.npy"
+        before = self.meters.joules()
         drew = worker.ask({"do": "draw", "steps": steps, "picture": str(picture)}, Drew)
+        after = self.meters.joules()
+        joules = None if before is None or after is None else after - before
         self._peak_rss_bytes = max(self._peak_rss_bytes, drew.peak_rss_bytes)
         images: NDArray[np.uint8] = np.load(picture, allow_pickle=False)
-        return Drawn(ImageRun(drew.seconds, drew.spans), images)
+        return Drawn(ImageRun(drew.seconds, drew.spans, joules=joules), images)
 
     def _told(self) -> dict[str, Any]:
         """The work as `adapters/peer_protocol.py` reads it."""

@@ -14,9 +14,11 @@ from accel_bench.peers.environments import python_of
 from accel_bench.peers.residence import Residence, choose_residence
 from accel_bench.peers.weights import check_weights
 from accel_bench.peers.work import PeerWork
+from accel_bench.timing.meters import Meters, NoMeters
 from accel_runtime.errors import InputError
 
 _PATIENCE_S: Final = 3600.0
+_NO_METERS: Final = NoMeters()
 
 
 @contextmanager
@@ -26,6 +28,7 @@ def open_peers(
     *,
     residence: Residence | None = None,
     patience_s: float = _PATIENCE_S,
+    meters: Meters = _NO_METERS,
     tell: Callable[[str], None] = note,
 ) -> Iterator[tuple[PeerContender, ...]]:
     """The peers called ``names``; each loads its model at its warm-up, and all end with the block.
@@ -35,6 +38,7 @@ def open_peers(
         work: What they draw.
         residence: Whether they stay in memory; None decides by what is free.
         patience_s: How long a peer may take to load, or to draw once.
+        meters: Of the processor, which all peers draw on.
         tell: Is told of conversions, which take minutes and are done once.
 
     Raises:
@@ -54,7 +58,7 @@ def open_peers(
         for index, (choice, python, model) in enumerate(zip(choices, pythons, models, strict=True)):
             own = Path(scratch) / str(index)
             own.mkdir()
-            contenders.append(PeerContender(choice, work, python, model, own, staying, patience_s))
+            contenders.append(PeerContender(choice, work, python, model, own, staying, patience_s, meters))
         try:
             yield tuple(contenders)
         finally:

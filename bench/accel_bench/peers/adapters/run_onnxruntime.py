@@ -42,7 +42,8 @@ class BarePeer:
 
     def draw(self, steps: int) -> NDArray[np.uint8]:
         """See `peer_protocol.Peer`."""
-        embeddings = np.concatenate([self._embed(""), self._embed(self._work.prompt)])
+        prompts = ["", self._work.prompt] if self._work.guidance > 1 else [self._work.prompt]
+        embeddings = np.concatenate([self._embed(prompt) for prompt in prompts])
         latents = self._denoise(steps, np.repeat(embeddings, self._work.batch, axis=0))
         scaled = latents / np.float32(self._manifest["model"]["scaling_factor"])
         with self._clock.span("vae_decoder"):
@@ -55,18 +56,25 @@ class BarePeer:
         latents, outputs = [self._work.noise() * np.float32(table["init_noise_sigma"])], list[Array]()
         for row in range(len(table["timestep"])):
             scaled = latents[0] * np.float32(table["input_scale"][row])
-            negative, positive = np.split(self._unet(scaled, table["timestep"][row], embeddings), 2)
-            outputs.insert(0, negative + np.float32(self._work.guidance) * (positive - negative))
+            outputs.insert(0, self._guided(scaled, table["timestep"][row], embeddings))
             moved = [np.float32(a) * x for a, x in zip(table["a"][row], latents, strict=False) if a]
             moved += [np.float32(b) * e for b, e in zip(table["b"][row], outputs, strict=False) if b]
             latents.insert(0, np.sum(moved, axis=0, dtype=np.float32))
         return latents[0]
 
+    def _guided(self, latents: Array, timestep: float, embeddings: Array) -> Array:
+        if len(embeddings) == len(latents):
+            return self._unet(latents, timestep, embeddings)
+        both = np.concatenate([latents, latents])
+        negative, positive = np.split(self._unet(both, timestep, embeddings), 2)
+        guided: Array = negative + np.float32(self._work.guidance) * (positive - negative)
+        return guided
+
     def _unet(self, latents: Array, timestep: float, embeddings: Array) -> Array:
         with self._clock.span("unet"):
             output = self._run(
                 "unet",
-                sample=np.concatenate([latents, latents]).astype(self._dtype),
+                sample=latents.astype(self._dtype),
                 timestep=np.array([timestep], self._dtype),
                 encoder_hidden_states=embeddings.astype(self._dtype),
             )
