@@ -19,6 +19,7 @@ from accel_bench.commands.evaluate import evaluate
 from accel_bench.commands.export import export
 from accel_bench.commands.generate import generate
 from accel_bench.commands.inspect import inspect
+from accel_bench.commands.peers import peers
 from accel_bench.commands.profiles import profiles
 from accel_bench.commands.schedulers import schedulers, schedules
 from accel_bench.commands.verify import verify
@@ -38,6 +39,7 @@ for command in (export, generate, evaluate, inspect, verify, schedulers, profile
     app.command()(command)
 app.add_typer(bench, name="bench")
 app.add_typer(schedules, name="schedules")
+app.add_typer(peers, name="peers")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -9,3 +9,7 @@ class RegressionError(AccelError):
 
 class PromiseError(AccelError):
     """A measured figure misses what a profile promises."""
+
+
+class PeerError(AccelError):
+    """Other software that is measured beside ours could not do its part."""

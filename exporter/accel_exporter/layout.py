@@ -43,7 +43,7 @@ def write_component_config(folder: Path, component: str, *, config: Mapping[str,
 def write_tokenizer(folder: Path, tokenizer: CLIPTokenizer) -> TextSpec:
     """`tokenizer/`, as transformers saves it, and what the runtime must know of it."""
     tokenizer.save_pretrained(str(folder / "tokenizer"))
-    _write_older_form(folder / "tokenizer")
+    write_older_tokenizer(folder / "tokenizer")
     return TextSpec(
         tokenizer="tokenizer/tokenizer.json",
         table=_write_table(folder),
@@ -63,7 +63,7 @@ def _write_table(folder: Path) -> str | None:
     return file
 
 
-def _write_older_form(folder: Path) -> None:
+def write_older_tokenizer(folder: Path) -> None:
     """`vocab.json` and `merges.txt`: transformers 4, which optimum needs, does not read `tokenizer.json` for CLIP."""
     saved = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     added = {token["content"]: token["id"] for token in saved["added_tokens"]}

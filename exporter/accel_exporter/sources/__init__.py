@@ -5,6 +5,7 @@ from accel_exporter.sources.hub import open_hub
 from accel_exporter.sources.local import FolderSource, open_folder
 from accel_exporter.sources.random_weights import RandomSource, architectures, open_random
 from accel_exporter.sources.resolve import open_source
+from accel_exporter.sources.save import save_pipeline
 from accel_exporter.sources.selection import WeightFiles, select_files
 from accel_exporter.sources.source import Origin, Source, WeightsKind
 
@@ -22,5 +23,6 @@ __all__ = [
     "open_hub",
     "open_random",
     "open_source",
+    "save_pipeline",
     "select_files",
 ]

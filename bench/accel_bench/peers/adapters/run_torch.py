@@ -1,0 +1,113 @@
+"""diffusers in eager mode, with torch.compile, or with the DeepCache package: ``run_torch.py NAME``."""
+
+import sys
+from time import perf_counter
+from typing import Any
+
+import diffusers
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from peer_protocol import Clock, Work, serve
+
+
+class TorchPeer:
+    """`StableDiffusionPipeline` as its documentation runs it on a CPU."""
+
+    packages: tuple[str, ...] = ("torch", "diffusers", "transformers")
+
+    def __init__(self, work: Work, clock: Clock) -> None:
+        self._work = work
+        self._dtype = torch.bfloat16 if "bf16" in work.options else torch.float32
+        if work.threads is not None:
+            torch.set_num_threads(work.threads)
+        self._pipe = _load(work, self._dtype)
+        _time(self._pipe.text_encoder, "text_encoder", clock)
+        _time(self._pipe.unet, "unet", clock)
+        _time(self._pipe.vae.decoder, "vae_decoder", clock)
+        self.settings: dict[str, str | int | float | bool] = {
+            "threads": torch.get_num_threads(),
+            "dtype": str(self._dtype).removeprefix("torch."),
+            "channels_last": self._dtype == torch.bfloat16,
+        }
+        half = "computes in bfloat16, latents included, where ours keeps them in float32"
+        self.unequal = (half,) if self._dtype == torch.bfloat16 else ()
+
+    def draw(self, steps: int) -> NDArray[np.uint8]:
+        """See `peer_protocol.Peer`."""
+        work = self._work
+        latents = torch.from_numpy(work.noise())
+        generators = [torch.Generator("cpu").manual_seed(work.seed + image) for image in range(work.batch)]
+        # The latents are what these would draw first; noise of later steps must come after them.
+        for generator in generators:
+            torch.randn(latents.shape[1:], generator=generator)
+        images = self._pipe(
+            [work.prompt] * work.batch,
+            height=work.height,
+            width=work.width,
+            num_inference_steps=steps,
+            guidance_scale=work.guidance,
+            latents=latents.to(self._dtype),
+            generator=generators,
+            output_type="np",
+        ).images
+        return (images * 255).round().astype(np.uint8)  # type: ignore[no-any-return]  # diffusers has no types
+
+    def compile(self) -> None:
+        """Compile the UNet; hooks stay outside, so that calls are timed from outside."""
+        from torch._inductor import config  # noqa: PLC0415  # slow to import, and only needed here
+
+        config.freezing = True
+        unet = self._pipe.unet
+        unet.forward = torch.compile(unet.forward)
+        self.settings |= {"compiled": "unet", "freezing": True}
+
+    def reuse(self, interval: int) -> None:
+        """Let DeepCache run the whole UNet at every so many-th call."""
+        from DeepCache import DeepCacheSDHelper  # noqa: PLC0415  # installed for this peer alone
+
+        self._helper = DeepCacheSDHelper(pipe=self._pipe)
+        self._helper.set_params(cache_interval=interval, cache_branch_id=0)
+        self._helper.enable()
+        self.packages = (*self.packages, "DeepCache")
+        self.settings |= {"cache_interval": interval, "cache_branch_id": 0}
+
+
+def _load(work: Work, dtype: torch.dtype) -> Any:  # diffusers has no types
+    pipeline: Any = diffusers.StableDiffusionPipeline
+    pipe = pipeline.from_pretrained(
+        work.model, torch_dtype=dtype, safety_checker=None, requires_safety_checker=False, local_files_only=True
+    )
+    pipe.scheduler = getattr(diffusers, work.scheduler["_class_name"]).from_config(work.scheduler)
+    pipe.set_progress_bar_config(disable=True)
+    if dtype == torch.bfloat16:
+        pipe.unet.to(memory_format=torch.channels_last)
+        pipe.vae.to(memory_format=torch.channels_last)
+    return pipe
+
+
+def _time(module: torch.nn.Module, name: str, clock: Clock) -> None:
+    begun: list[float] = []
+
+    def begin(*_: object) -> None:
+        begun.append(perf_counter())
+
+    def end(*_: object) -> None:
+        clock.note(name, begun.pop())
+
+    module.register_forward_pre_hook(begin)
+    module.register_forward_hook(end)
+
+
+def open_peer(work: Work, clock: Clock) -> TorchPeer:
+    """The peer that the command line names."""
+    peer = TorchPeer(work, clock)
+    if sys.argv[1] == "torch-compile":
+        peer.compile()
+    if sys.argv[1] == "deepcache":
+        peer.reuse(int(next(filter(str.isdigit, work.options), "3")))
+    return peer
+
+
+if __name__ == "__main__":
+    serve(open_peer)

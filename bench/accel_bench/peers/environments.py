@@ -1,0 +1,106 @@
+"""Where peers run: in this environment if it has their packages, or in one of their own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from accel_bench.errors import PeerError
+from accel_bench.peers.catalogue import ENVIRONMENTS, PeerKind
+from accel_bench.peers.failure import failure
+from accel_runtime.errors import InputError
+
+_REQUIREMENTS: Final = Path(__file__).parent / "requirements"
+# Written last: an environment without it is half-made.
+_COMPLETE: Final = "complete.txt"
+
+
+def peers_folder() -> Path:
+    """What environments and conversions are kept in: ``$ACCEL_PEERS``, or a folder of the user's cache."""
+    chosen = os.environ.get("ACCEL_PEERS")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(chosen).absolute() if chosen else cache / "accel" / "peers"
+
+
+def python_of(kind: PeerKind) -> Path:
+    """The Python that runs ``kind``: of its own environment if that was made, or else this one.
+
+    Raises:
+        InputError: Neither has its packages.
+    """
+    own = _own(kind.environment)
+    if own is not None:
+        return own
+    if _is_here(kind.environment):
+        return Path(sys.executable)
+    raise InputError(f"peer {kind.name} is not installed: run `accel peers install {kind.name}`")
+
+
+def where(kind: PeerKind) -> str:
+    """Where ``kind`` would run: ``own``, ``this``, or ``missing``."""
+    if _own(kind.environment) is not None:
+        return "own"
+    return "this" if _is_here(kind.environment) else "missing"
+
+
+def requirements(environment: str) -> Path:
+    """The pinned packages of an environment."""
+    return _REQUIREMENTS / f"{environment}.txt"
+
+
+def install(kind: PeerKind) -> Iterator[str]:
+    """Make the environment of ``kind``, yielding what is done next.
+
+    Raises:
+        PeerError: It cannot be made; says why.
+    """
+    name = kind.environment
+    folder, packed = peers_folder() / name, ENVIRONMENTS[name]
+    python = _python(folder)
+    steps: Mapping[str, list[str]] = {
+        f"make {folder}": [sys.executable, "-m", "venv", "--clear", str(folder)],
+        f"install {requirements(name).name}": _pip(python, "install", "--requirement", str(requirements(name))),
+        **{f"take out {package}": _pip(python, "uninstall", "--yes", package) for package in packed.without},
+        f"try {', '.join(packed.modules)}": [str(python), "-c", f"import {', '.join(packed.modules)}"],
+    }
+    shutil.rmtree(folder, ignore_errors=True)
+    for step, command in steps.items():
+        yield step
+        done = subprocess.run(command, capture_output=True, check=False, env=environ())  # noqa: S603  # ours
+        if done.returncode:
+            raise PeerError(f"{step}: {failure(done.returncode, done.stderr.decode(errors='replace'))}")
+    (folder / _COMPLETE).write_text(requirements(name).read_text())
+
+
+def environ() -> dict[str, str]:
+    """The variables of a peer's process: without paths into this environment, and offline."""
+    kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+    return kept | {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+
+def _pip(python: Path, *arguments: str) -> list[str]:
+    return [str(python), "-m", "pip", *arguments, "--quiet", "--disable-pip-version-check"]
+
+
+def _own(environment: str) -> Path | None:
+    folder = peers_folder() / environment
+    return _python(folder) if (folder / _COMPLETE).is_file() else None
+
+
+def _python(folder: Path) -> Path:
+    return folder / "bin" / "python"
+
+
+def _is_here(environment: str) -> bool:
+    return all(_can_import(module) for module in ENVIRONMENTS[environment].modules)
+
+
+def _can_import(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # the package that a submodule is asked of
+        return False

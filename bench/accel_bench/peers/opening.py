@@ -1,0 +1,93 @@
+"""Peers for a measurement: found, given their models, and ended afterwards."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from accel_bench.console import note
+from accel_bench.peers.catalogue import PeerChoice, parse_peer
+from accel_bench.peers.contender import PeerContender
+from accel_bench.peers.conversion import converted
+from accel_bench.peers.environments import python_of
+from accel_bench.peers.residence import Residence, choose_residence
+from accel_bench.peers.weights import check_weights
+from accel_bench.peers.work import PeerWork
+from accel_bench.timing.meters import Meters, NoMeters
+from accel_runtime.errors import InputError
+
+_PATIENCE_S: Final = 3600.0
+_NO_METERS: Final = NoMeters()
+
+
+@contextmanager
+def open_peers(
+    names: Sequence[str],
+    work: PeerWork,
+    *,
+    residence: Residence | None = None,
+    patience_s: float = _PATIENCE_S,
+    meters: Meters = _NO_METERS,
+    tell: Callable[[str], None] = note,
+) -> Iterator[tuple[PeerContender, ...]]:
+    """The peers called ``names``; each loads its model at its warm-up, and all end with the block.
+
+    Args:
+        names: Such as `diffusers:bf16`.
+        work: What they draw.
+        residence: Whether they stay in memory; None decides by what is free.
+        patience_s: How long a peer may take to load, or to draw once.
+        meters: Of the processor, which all peers draw on.
+        tell: Is told of conversions, which take minutes and are done once.
+
+    Raises:
+        InputError: An unknown or missing peer, or weights that are not the bundle's.
+        PeerError: A conversion failed.
+    """
+    choices = _choices(names)
+    pythons = [python_of(choice.kind) for choice in choices]
+    weights = _weights(choices, work)
+    models = [
+        _model(choice, work, weights=weights, python=python, tell=tell)
+        for choice, python in zip(choices, pythons, strict=True)
+    ]
+    staying = residence or choose_residence(models, bundle=work.bundle)
+    with tempfile.TemporaryDirectory(prefix="accel-peers-") as scratch:
+        contenders = []
+        for index, (choice, python, model) in enumerate(zip(choices, pythons, models, strict=True)):
+            own = Path(scratch) / str(index)
+            own.mkdir()
+            contenders.append(PeerContender(choice, work, python, model, own, staying, patience_s, meters))
+        try:
+            yield tuple(contenders)
+        finally:
+            for contender in contenders:
+                contender.close()
+
+
+def _choices(names: Sequence[str]) -> tuple[PeerChoice, ...]:
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    if doubled is not None:
+        raise InputError(f"peer {doubled!r} is asked for twice: once is enough, every round draws with it")
+    return tuple(map(parse_peer, names))
+
+
+def _weights(choices: Sequence[PeerChoice], work: PeerWork) -> Path | None:
+    needing = next((choice for choice in choices if choice.kind.model != "bundle"), None)
+    if needing is None:
+        return None
+    if work.weights is None:
+        raise InputError(f"peer {needing.name} needs the folder of weights that the bundle is of: add --peer-weights")
+    check_weights(work.weights, bundle=work.bundle)
+    return work.weights.absolute()
+
+
+def _model(
+    choice: PeerChoice, work: PeerWork, *, weights: Path | None, python: Path, tell: Callable[[str], None]
+) -> Path:
+    if weights is None or choice.kind.model == "bundle":
+        return work.bundle.absolute()
+    if choice.kind.model == "weights":
+        return weights
+    return converted(choice.kind, weights, python=python, tell=tell)

@@ -1,0 +1,116 @@
+"""A peer's process: requests in, replies out, one JSON object a line."""
+
+import select
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from accel_bench.errors import PeerError
+from accel_bench.peers.environments import environ
+from accel_bench.peers.failure import failure
+from accel_bench.records.parts import Span
+
+ADAPTERS: Final = Path(__file__).parent / "adapters"
+Reply = TypeVar("Reply", bound=msgspec.Struct)
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A model is open; see `accel_bench.records.bench.PeerRun`."""
+
+    load_s: float
+    versions: dict[str, str]
+    settings: dict[str, str | int | float | bool]
+    unequal: tuple[str, ...]
+
+
+class Drew(msgspec.Struct, frozen=True):
+    """A drawing is done, its picture written."""
+
+    seconds: float
+    spans: tuple[Span, ...]
+    peak_rss_bytes: int
+
+
+class Worker:
+    """A running adapter.
+
+    Args:
+        name: Of the peer, for messages.
+        command: Starts it.
+        log: Where its stderr goes.
+        patience_s: How long one reply may take.
+    """
+
+    def __init__(self, name: str, command: Sequence[str], *, log: Path, patience_s: float) -> None:
+        self.name = name
+        self._log, self._patience_s = log, patience_s
+        with log.open("wb") as stderr:
+            self._process = subprocess.Popen(  # noqa: S603  # an adapter of ours
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=environ()
+            )
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    def ask(self, request: Mapping[str, Any], reply: type[Reply]) -> Reply:
+        """The answer to ``request``.
+
+        Raises:
+            PeerError: The peer failed, ended, or took too long.
+        """
+        line = self._exchange(msgspec.json.encode(request) + b"\n")
+        answer = msgspec.json.decode(line)
+        if "error" in answer:
+            raise PeerError(f"peer {self.name}: {answer['error']}")
+        return msgspec.convert(answer, reply)
+
+    def close(self) -> None:
+        """End the process; what it holds is given back when this returns."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.communicate()
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _exchange(self, line: bytes) -> bytes:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None, "both are pipes"  # noqa: S101, PT018
+        try:
+            stdin.write(line)
+            stdin.flush()
+        except BrokenPipeError:
+            raise self._ended() from None
+        ready, _, _ = select.select([stdout], [], [], self._patience_s)
+        if not ready:
+            raise PeerError(
+                f"peer {self.name}: no reply within {self._patience_s:.0f} s: its last word: {self._last()}"
+            )
+        answer = stdout.readline()
+        if not answer:
+            raise self._ended()
+        return answer
+
+    def _ended(self) -> PeerError:
+        code = self._process.wait()
+        return PeerError(f"peer {self.name}: {failure(code, self._log.read_text(errors='replace'))}")
+
+    def _last(self) -> str:
+        return (self._log.read_text(errors="replace").split("\n") or ["none"])[-1].strip() or "none"
+
+
+def adapter_command(python: Path, script: Sequence[str]) -> list[str]:
+    """What starts an adapter: the script's folder alone is on its path, beside the environment's own."""
+    file, *arguments = script
+    return [str(python), str(ADAPTERS / file), *arguments]

@@ -1,0 +1,42 @@
+"""A pipeline as a plain diffusers folder, for software that reads nothing else."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from safetensors.torch import save_file
+from transformers import CLIPTextModel
+
+from accel_exporter.layout import write_model_index, write_older_tokenizer, write_scheduler
+from accel_exporter.sources.quiet import quiet
+from accel_exporter.sources.source import Source
+
+# What every release of transformers before 5 calls the tensors, and what 5 still reads.
+_PREFIX: Final = "text_model."
+
+
+def save_pipeline(source: Source, folder: Path) -> None:
+    """Write ``source`` in float32 as diffusers saves it; a bundle of either holds the same weights.
+
+    Args:
+        source: What `accel_exporter.export_bundle` would export.
+        folder: Exists, and is empty.
+    """
+    write_model_index(folder, source.model_index)
+    write_scheduler(folder, source.scheduler_config)
+    source.load_tokenizer().save_pretrained(str(folder / "tokenizer"))
+    write_older_tokenizer(folder / "tokenizer")
+    with quiet():
+        _save(source.load_unet(), folder / "unet")
+        _save(source.load_vae(), folder / "vae")
+        _save_text_encoder(source.load_text_encoder(), folder / "text_encoder")
+
+
+def _save(model: Any, folder: Path) -> None:  # diffusers has no types
+    model.save_pretrained(folder, safe_serialization=True)
+
+
+def _save_text_encoder(model: CLIPTextModel, folder: Path) -> None:
+    model.config.architectures = [type(model).__name__]
+    model.config.save_pretrained(folder)
+    tensors = {_PREFIX + name.removeprefix(_PREFIX): tensor.contiguous() for name, tensor in model.state_dict().items()}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
