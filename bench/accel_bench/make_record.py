@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from accel_bench.environment import Environment, peak_rss_bytes
+from accel_bench.peers import PeerContender
 from accel_bench.quality.psnr import squared_errors
 from accel_bench.records.bench import BenchRecord, Peaks, PeerRun, PlanRun, ProfileUse
 from accel_bench.records.bundle import bundle_facts
@@ -51,6 +52,16 @@ def make_record(
         doubts=tuple(doubts),
     )
     return seal(record)
+
+
+def peer_run(peer: PeerContender, measurement: Measurement) -> PeerRun:
+    """What is kept of a peer that was measured."""
+    name = peer.name
+    return peer.record(
+        measurement.runs[name],
+        warm_up_s=measurement.warm_up_s[name],
+        picture=to_png(measurement.pictures[name][0]),
+    )
 
 
 def _workload(contender: PlanContender, measurement: Measurement, *, guidance: float) -> Workload:

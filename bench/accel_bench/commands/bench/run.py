@@ -1,5 +1,6 @@
 """`accel bench run`, which is also `accel bench`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,9 @@ from accel_bench.doubts import bench_doubts
 from accel_bench.environment import read_environment
 from accel_bench.errors import RegressionError
 from accel_bench.limits import measured_peaks
-from accel_bench.make_record import make_record
+from accel_bench.make_record import make_record, peer_run
 from accel_bench.outputs import check_outputs, write_record
+from accel_bench.peers import PeerContender, open_peers, peer_work
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.store import read_bench
 from accel_bench.shares import parse_share
@@ -56,6 +58,13 @@ def run(
     provider_options: ProviderOptions = None,
     threads: Annotated[int | None, typer.Option(help="Threads per operator.")] = None,
     low_memory: Annotated[bool, typer.Option("--low-memory", help="Keep only the graphs in use.")] = False,
+    peers: Annotated[
+        list[str] | None,
+        typer.Option("--peer", help="Other software to time in the same rounds, of `accel peers`; repeat."),
+    ] = None,
+    peer_weights: Annotated[
+        Path | None, typer.Option(help="The diffusers folder that the bundle is of; see `accel peers weights`.")
+    ] = None,
     baseline: Annotated[Path | None, typer.Option(help="An earlier record to hold this run against.")] = None,
     max_regression: Annotated[str, typer.Option(help="How much slower than --baseline a plan may be.")] = "5%",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the record here.")] = None,
@@ -73,15 +82,26 @@ def run(
         budget_s=budget,
     )
     names = dict.fromkeys(plans or ("every:3", "every:5"))
+    request = Request(prompts=(prompt,), images_per_prompt=batch, seed=seed, height=height, width=width)
     contenders = plan_contenders(
         read_bundle(bundle),
         choose_backend(provider, threads=threads, options=provider_options),
         trials=[Trial(name, branch, forecast) for name in names],
         settings=Settings(steps=steps, scheduler=scheduler, guidance=guidance, batch=batch, seed=seed),
-        request=Request(prompts=(prompt,), images_per_prompt=batch, seed=seed, height=height, width=width),
+        request=request,
         low_memory=low_memory,
     )
-    record = _measure(contenders, patience, guidance=guidance)
+    work = peer_work(
+        contenders[0].pipeline,
+        request,
+        weights=peer_weights,
+        steps=steps,
+        scheduler=scheduler,
+        guidance=guidance,
+        threads=threads,
+    )
+    with open_peers(peers or (), work, meters=contenders[0].meters) as opened:
+        record = _measure(contenders, opened, patience=patience, guidance=guidance)
     if output is not None:
         write_record(output, record)
     comparison = None if earlier is None else compare(earlier, record)
@@ -90,15 +110,24 @@ def run(
         _hold(comparison, allowed)
 
 
-def _measure(contenders: list[PlanContender], patience: Patience, *, guidance: float) -> BenchRecord:
+def _measure(
+    plans: Sequence[PlanContender], peers: Sequence[PeerContender], *, patience: Patience, guidance: float
+) -> BenchRecord:
     environment = read_environment()
     measurement = Measurement()
+    contenders = (*plans, *peers)
     with progress_bar() as progress:
         task = progress.add_task("warm-up", total=len(contenders) * (patience.rounds + 1))
         for name in measure(contenders, patience, into=measurement):
             progress.update(task, description=name, advance=1)
-    peaks = measured_peaks(contenders[0].pipeline.backend, measurement.yardstick_s)
-    return make_record(contenders, measurement, environment=environment, guidance=guidance, peaks=peaks)
+    return make_record(
+        plans,
+        measurement,
+        environment=environment,
+        guidance=guidance,
+        peaks=measured_peaks(plans[0].pipeline.backend, measurement.yardstick_s),
+        peers=[peer_run(peer, measurement) for peer in peers],
+    )
 
 
 def _print(record: BenchRecord, comparison: Comparison | None, *, as_json: bool) -> None:
