@@ -62,7 +62,7 @@ def _graphs(record: BenchRecord, summary: Summary) -> Table:
 
 
 def _plans(record: BenchRecord, summary: Summary) -> Table:
-    headings = ("deep", "seconds", "p90", "speed-up", "UNet speed-up", "FLOP ceiling", "of the limit", "PSNR dB")
+    headings = ("deep", "seconds", "p90", "speed-up", "UNet, its ceiling", "of limit", "PSNR dB")
     table = _table("End to end, against full in the same rounds", "plan", *headings)
     for plan in summary.plans:
         limit = limit_s(record, plan.name)
@@ -72,8 +72,7 @@ def _plans(record: BenchRecord, summary: Summary) -> Table:
             f"{plan.image_s.median:.3f}",
             f"{plan.image_s.p90:.3f}",
             times(plan.speedup),
-            f"{plan.unet_speedup.median:.2f}×",
-            f"{plan.unet_ceiling:.2f}×",
+            f"{plan.unet_speedup.median:.2f}× of {plan.unet_ceiling:.2f}×",
             f"{limit / plan.image_s.median:.0%}" if limit else _NOTHING,
             "same" if plan.psnr is None else f"{plan.psnr:.1f}",
         )

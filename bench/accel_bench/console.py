@@ -17,6 +17,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+_PIPED_WIDTH = 200
+
 
 def print_json(document: Any) -> None:  # anything msgspec can encode
     """Write one JSON document to stdout."""
@@ -26,7 +28,9 @@ def print_json(document: Any) -> None:  # anything msgspec can encode
 def print_table(table: Table) -> None:
     """Write a table to stdout; piped, it keeps its full width instead of folding at 80 columns."""
     console = Console(highlight=False)
-    Console(highlight=False, width=max(console.width, 120)).print(table)
+    if not console.is_terminal:
+        console.width = _PIPED_WIDTH
+    console.print(table)
 
 
 def print_line(text: str) -> None:

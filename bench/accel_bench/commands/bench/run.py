@@ -21,7 +21,7 @@ from accel_bench.records.bench import BenchRecord
 from accel_bench.records.store import read_bench
 from accel_bench.shares import parse_share
 from accel_bench.summary import summarise
-from accel_bench.timing.contender import PlanContender
+from accel_bench.timing.contender import Contender, PlanContender
 from accel_bench.timing.measure import Measurement, Patience, measure
 from accel_bench.timing.plans import plan_contenders
 from accel_bench.trials import Settings, Trial
@@ -60,7 +60,7 @@ def run(
     low_memory: Annotated[bool, typer.Option("--low-memory", help="Keep only the graphs in use.")] = False,
     peers: Annotated[
         list[str] | None,
-        typer.Option("--peer", help="Other software to time in the same rounds, of `accel peers`; repeat."),
+        typer.Option("--peer", help="Other software to time beside it, of `accel peers`; repeat."),
     ] = None,
     peer_weights: Annotated[
         Path | None, typer.Option(help="The diffusers folder that the bundle is of; see `accel peers weights`.")
@@ -115,7 +115,7 @@ def _measure(
 ) -> BenchRecord:
     environment = read_environment()
     measurement = Measurement()
-    contenders = (*plans, *peers)
+    contenders: tuple[Contender, ...] = (*plans, *peers)
     with progress_bar() as progress:
         task = progress.add_task("warm-up", total=len(contenders) * (patience.rounds + 1))
         for name in measure(contenders, patience, into=measurement):
