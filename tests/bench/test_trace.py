@@ -172,7 +172,9 @@ def test_operators_of_the_profiler_lie_within_the_call_that_ran_them(
 
     assert {"Conv", "MatMul"} <= {event["name"].removeprefix("Fused") for event in operators}
     assert {event["args"]["graph"] for event in operators} == {event["name"] for event in runs}
-    assert [event["args"]["timestep"] for event in calls if "timestep" in event.get("args", {})] == list(image.timesteps)
+    assert [event["args"]["timestep"] for event in calls if "timestep" in event.get("args", {})] == list(
+        image.timesteps
+    )
     assert list(parents(operators))
     # Two clocks, read a moment apart.
     slack = 50.0

@@ -3,17 +3,19 @@
 import subprocess
 import sys
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from signal import SIGINT
 from time import monotonic, sleep
 
 import pytest
 
+from accel_bench.commands.scenario import scenario
 from accel_bench.records.scenario import Scenario, ScenarioRecord, ScenarioRun
 from accel_bench.records.store import read_record
 from accel_bench.scenarios.loads import make_loads
 from accel_bench.scenarios.summary import essentials, summarise_scenarios
-from accel_runtime.errors import InputError
+from accel_runtime.errors import InputError, MissingExtraError
 
 # The command in an application of its own.
 APP = """
@@ -73,7 +75,7 @@ def test_single_stream_asks_one_at_a_time_and_agrees_with_our_own_clock(bundle_f
         assert summary.latency_s[50] == pytest.approx(ours[len(ours) // 2], rel=0.1, abs=0.002)
         assert summary.valid, summary.reason
         assert essentials(each) in output
-    assert all(later.asked_s >= earlier.ended_s for earlier, later in zip(first.queries, first.queries[1:], strict=False))
+    assert all(later.asked_s >= earlier.ended_s for earlier, later in pairwise(first.queries))
     assert summarise_scenarios(record)[1].of_full is not None
     assert second.facts.deep_calls == (0,)
     logs = tmp_path / "logs" / "single-stream-every-2-k-0-hold-batch-1"
@@ -139,9 +141,10 @@ from accel_bench.scenarios.child import under_load
 def draw(samples):
     if done == 3: raise RuntimeError("no picture")
 done = 0
+samples = SimpleNamespace(draw=draw, prompts=("a", "b"))
 load = Load(Scenario.OFFLINE, 10, 0.0, 1, None, None, None)
 try:
-    for done, _ in enumerate(under_load(SimpleNamespace(draw=draw, prompts=("a", "b")), load, image_s=0.01, folder=Path(".")), 1): pass
+    for _ in under_load(samples, load, image_s=0.01, folder=Path(".")): done += 1
 except RuntimeError as error:
     print(done, error, flush=True); os._exit(3)
 """
@@ -166,8 +169,15 @@ def test_an_interrupt_ends_the_generator_too_and_keeps_nothing(bundle_folder: Pa
     assert not list((tmp_path / "logs").iterdir())
 
 
+def test_without_the_load_generator_the_extra_is_named(bundle_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mlperf_loadgen", None)
+
+    with pytest.raises(MissingExtraError, match=r"accel-sd\[loadgen\]"):
+        scenario(bundle_folder)
+
+
 @pytest.mark.parametrize(
-    ("scenario", "options", "message"),
+    ("kind", "options", "message"),
     [
         (Scenario.OFFLINE, {"qps": "3"}, "only the server"),
         (Scenario.SINGLE_STREAM, {"latency_bound_s": 1.0}, "only the server"),
@@ -182,8 +192,8 @@ def test_an_interrupt_ends_the_generator_too_and_keeps_nothing(bundle_folder: Pa
         (Scenario.SERVER, {"percentile": 99.0}, "percentile: expected"),
     ],
 )
-def test_loads_that_cannot_be_are_refused(scenario: Scenario, options: dict[str, object], message: str) -> None:
+def test_loads_that_cannot_be_are_refused(kind: Scenario, options: dict[str, object], message: str) -> None:
     defaults = {"batches": None, "queries": 4, "duration_s": 0.0, "qps": None, "latency_bound_s": None}
 
     with pytest.raises(InputError, match=message):
-        make_loads(scenario, **{**defaults, "percentile": None, **options})  # type: ignore[arg-type]
+        make_loads(kind, **{**defaults, "percentile": None, **options})  # type: ignore[arg-type]

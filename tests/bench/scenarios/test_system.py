@@ -14,7 +14,9 @@ from accel_bench.scenarios.system import WaitingRoom, serve
 @settings(max_examples=30, deadline=None)
 @given(arrivals=st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=9), max_size=12), batch=st.integers(1, 5))
 def test_every_sample_is_answered_once_in_batches_of_at_most_the_maximum(arrivals: list[list[int]], batch: int) -> None:
-    room, drawn, answered = WaitingRoom(batch), [], []
+    room = WaitingRoom(batch)
+    drawn: list[Sequence[int]] = []
+    answered: list[int] = []
     expected = [(key, sample) for key, sample in enumerate(sample for query in arrivals for sample in query)]
 
     def arrive() -> None:
@@ -38,10 +40,11 @@ def test_every_sample_is_answered_once_in_batches_of_at_most_the_maximum(arrival
 
 
 def test_samples_that_come_together_fill_the_first_batch() -> None:
-    room, drawn = WaitingRoom(4), []
+    room = WaitingRoom(4)
+    drawn: list[Sequence[int]] = []
     room.enter([(key, key) for key in range(6)])
     room.close()
-    list(serve(room, draw=drawn.append, answer=lambda keys: None))
+    list(serve(room, draw=drawn.append, answer=lambda _keys: None))
 
     assert drawn == [[0, 1, 2, 3], [4, 5]]
 
@@ -51,7 +54,8 @@ def test_nothing_is_answered_that_could_not_be_drawn() -> None:
         if 2 in samples:
             raise ValueError("no picture")
 
-    room, answered = WaitingRoom(1), []
+    room = WaitingRoom(1)
+    answered: list[int] = []
     room.enter([(10, 1), (20, 2), (30, 3)])
     with pytest.raises(ValueError, match="no picture"):
         list(serve(room, draw=fail, answer=answered.extend))
