@@ -9,6 +9,7 @@ from accel_bench.intervals import CONFIDENCE, Spread
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.parts import Doubt
+from accel_bench.records.scenario import Scenario, ScenarioRecord
 from accel_bench.summary import image_seconds
 
 # Of one processor's time that others may take before it shows.
@@ -45,6 +46,23 @@ def evaluation_doubts(record: EvaluationRecord) -> tuple[Doubt, ...]:
         text = f"{record.cut_captions} captions did not fit the text encoder and lost their end"
         found.append(Doubt("cut-prompts", "", text, "shorten them"))
     found += _few_samples(record.trials[0].facts.name, record.trials[0].batch_s)
+    return tuple(found)
+
+
+def scenario_doubts(record: ScenarioRecord) -> tuple[Doubt, ...]:
+    """The same for scenarios."""
+    found = [*record.doubts, *_random_weights(record.bundle.weights), *_other_load(record.environment)]
+    load = record.runs[0].load
+    asked = f"{load.queries} queries, {load.duration_s:g} s or more"
+    if load.scenario is Scenario.SERVER:
+        asked += f", {load.percentile:.0%} of them within the bound"
+    text = f"not an MLPerf submission: {asked}, our model, no accuracy run"
+    found.append(
+        Doubt("not-a-submission", "", text, "compare with other runs of this command, not with MLPerf's results")
+    )
+    if len(record.runs) > 1:
+        text = "the load generator cannot interleave: runs came one after another"
+        found.append(Doubt("not-interleaved", "", text, "trust the ratios of `accel bench` more"))
     return tuple(found)
 
 

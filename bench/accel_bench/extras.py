@@ -28,6 +28,11 @@ def quality_extra() -> AbstractContextManager[None]:
     return _extra("quality", _QUALITY_PACKAGES)
 
 
+def loadgen_extra() -> AbstractContextManager[None]:
+    """The same for the `loadgen` extra."""
+    return _extra("loadgen", frozenset({"mlperf_loadgen"}))
+
+
 @contextmanager
 def _extra(name: str, packages: frozenset[str]) -> Iterator[None]:
     try:

@@ -132,7 +132,7 @@ class Pipeline:
 
     def denoise(self, request: Request, plan: Plan) -> Iterator[Step]:
         """Run the plan, yielding after every UNet call; the last step holds the final latents."""
-        generators = [TorchGenerator(request.seed + image) for image in range(request.images)]
+        generators = [TorchGenerator(seed) for seed in request.image_seeds]
         latents = start(self.components, request, schedule=plan.schedule, generators=generators)
         embeddings = self._embed(request, plan)
         graphs = self._loop_graphs()

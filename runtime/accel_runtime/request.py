@@ -19,6 +19,7 @@ class Request:
         negatives: Negative prompts: one for all, or one per prompt.
         images_per_prompt: Images for each prompt; they lie next to each other in the batch.
         seed: Image i draws its noise from `torch.Generator().manual_seed(seed + i)`.
+        seeds: One per image, instead of `seed + i`.
         height: Pixels; None takes the bundle's own size.
         width: Same.
         latents: Initial unit-variance noise [B, C, h, w] instead of the seed's.
@@ -30,6 +31,7 @@ class Request:
     negatives: tuple[str, ...] = ("",)
     images_per_prompt: int = 1
     seed: int = 0
+    seeds: tuple[int, ...] | None = None
     height: int | None = None
     width: int | None = None
     latents: Array | None = None
@@ -39,6 +41,19 @@ class Request:
     def images(self) -> int:
         """How many images come out."""
         return len(self.prompts) * self.images_per_prompt
+
+    @property
+    def image_seeds(self) -> tuple[int, ...]:
+        """The seed of each image.
+
+        Raises:
+            InputError: `seeds` are not as many as the images.
+        """
+        if self.seeds is None:
+            return tuple(range(self.seed, self.seed + self.images))
+        if len(self.seeds) != self.images:
+            raise InputError(f"seeds: expected one per image, {self.images}, got {len(self.seeds)}")
+        return self.seeds
 
     def latent_shape(self, model: ModelSpec) -> tuple[int, int, int]:
         """Of one image's latents: (C, h, w).

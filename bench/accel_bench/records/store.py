@@ -8,15 +8,17 @@ import msgspec
 
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.evaluation import EvaluationRecord
+from accel_bench.records.scenario import ScenarioRecord
 from accel_runtime.errors import InputError
 
-Record: TypeAlias = BenchRecord | EvaluationRecord
-AnyRecord = TypeVar("AnyRecord", BenchRecord, EvaluationRecord)
+Record: TypeAlias = BenchRecord | EvaluationRecord | ScenarioRecord
+AnyRecord = TypeVar("AnyRecord", BenchRecord, EvaluationRecord, ScenarioRecord)
 
 _ID_LENGTH: Final = 16
 _TYPES: Final[dict[tuple[str, int], type[Record]]] = {
     ("bench", 2): BenchRecord,
     ("evaluation", 2): EvaluationRecord,
+    ("scenario", 1): ScenarioRecord,
 }
 
 

@@ -1,0 +1,79 @@
+"""Run jobs, each in a process of its own that ends with this one."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import rmtree
+from typing import IO
+
+import msgspec
+
+from accel_bench.scenarios.job import Failed, Finished, Job, Message, Progress
+from accel_runtime.errors import BackendError, InputError
+
+
+def run_job(job: Job, folder: Path) -> Iterator[Progress | Finished]:
+    """Do a job, yielding after every batch and at last what was found.
+
+    Args:
+        job: What to do.
+        folder: For the load generator's logs.
+
+    Raises:
+        InputError: The job asks for what the bundle cannot do.
+        BackendError: It failed.
+    """
+    with _child(folder) as (process, ask, answers):
+        ask.write(msgspec.json.encode(job) + b"\n")
+        ask.flush()
+        for line in answers:
+            message: Message = msgspec.json.decode(line, type=Message)
+            if isinstance(message, Failed):
+                raise (InputError if message.exit_code == InputError.exit_code else BackendError)(message.reason)
+            yield message
+            if isinstance(message, Finished):
+                return
+        raise BackendError(f"the process under load ended with {process.wait()} and without a result")
+
+
+@contextmanager
+def _child(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes]]]:
+    # In a session of its own, so that an interrupt reaches only us, and we end it.
+    process = subprocess.Popen(  # noqa: S603  # our own module
+        [sys.executable, "-m", "accel_bench.scenarios.child", str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018  # both are pipes
+    try:
+        yield process, process.stdin, process.stdout
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+@contextmanager
+def log_folder(folder: Path) -> Iterator[Path]:
+    """A hidden folder beside ``folder``, which takes its name if all goes well and vanishes if not.
+
+    Raises:
+        InputError: It cannot be made.
+    """
+    partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f"{partial}: cannot be made: {error.strerror}") from error
+    try:
+        yield partial
+        if folder.exists():
+            rmtree(folder)
+        partial.rename(folder)
+    finally:
+        rmtree(partial, ignore_errors=True)

@@ -1,0 +1,87 @@
+"""What a run of a scenario comes to, from its raw queries and the load generator's own results."""
+
+from collections.abc import Sequence
+from statistics import mean
+from typing import Final
+
+import msgspec
+
+from accel_bench.records.scenario import Scenario, ScenarioRecord, ScenarioRun
+
+PERCENTILES: Final = (50, 90, 99)
+_RATES: Final = {
+    Scenario.SINGLE_STREAM: "result_qps_without_loadgen_overhead",
+    Scenario.OFFLINE: "result_samples_per_second",
+    Scenario.SERVER: "result_completed_samples_per_sec",
+}
+
+
+class ScenarioSummary(msgspec.Struct, frozen=True):
+    """One run in short.
+
+    Attributes:
+        per_second: Images, as the load generator counts them.
+        of_full: This over the same of the plan with every call deep at the same batch; None for a server, whose rate
+            is that of its queries.
+        latency_s: By percentile, as the load generator counts them; offline, since all was asked for.
+        mean_batch: How many samples were drawn together.
+        valid: The load generator's verdict.
+        reason: Why it is not valid; empty if it is.
+    """
+
+    name: str
+    batch: int
+    qps: float | None
+    per_second: float
+    of_full: float | None
+    latency_s: dict[int, float]
+    mean_batch: float
+    valid: bool
+    reason: str
+
+
+def summarise_scenarios(record: ScenarioRecord) -> tuple[ScenarioSummary, ...]:
+    """One summary per run, in order."""
+    full = {run.load.batch: run for run in reversed(record.runs) if run.facts == record.runs[0].facts}
+    return tuple(_summary(run, full.get(run.load.batch)) for run in record.runs)
+
+
+def essentials(run: ScenarioRun) -> str:
+    """The first part of the load generator's summary: the figure that counts, the verdict and its reasons."""
+    return run.summary.partition("Results Summary")[2].partition("Additional Stats")[0].strip("=\n ")
+
+
+def _summary(run: ScenarioRun, full: ScenarioRun | None) -> ScenarioSummary:
+    compared = full is not None and run.load.scenario is not Scenario.SERVER
+    return ScenarioSummary(
+        name=run.facts.name,
+        batch=run.load.batch,
+        qps=run.load.qps,
+        per_second=_rate(run),
+        of_full=_rate(run) / _rate(full) if compared and full is not None else None,
+        latency_s={share: _number(run, f"result_{share}.00_percentile_latency_ns") / 1e9 for share in PERCENTILES},
+        mean_batch=mean(_batch_sizes(run)),
+        valid=run.results.get("result_validity") == "VALID",
+        reason=_reason(run),
+    )
+
+
+def _batch_sizes(run: ScenarioRun) -> Sequence[int]:
+    numbers = [query.batch for query in run.queries]
+    return [numbers.count(number) for number in sorted(set(numbers))]
+
+
+def _rate(run: ScenarioRun) -> float:
+    return _number(run, _RATES[run.load.scenario])
+
+
+def _number(run: ScenarioRun, key: str) -> float:
+    return float(run.results[key])
+
+
+def _reason(run: ScenarioRun) -> str:
+    """The load generator spreads its text over lines and bullets."""
+    if run.results.get("result_validity") == "VALID":
+        return ""
+    said = [str(run.results.get(key, "")) for key in ("result_invalid_reason", "early_stopping_result")]
+    return " ".join(" ".join(said).replace("*", " ").split())

@@ -1,0 +1,85 @@
+"""The system under test: samples wait in a queue, and one worker draws them in batches."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from threading import Condition
+from time import perf_counter
+
+from accel_bench.records.scenario import Query
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A sample that was asked for.
+
+    Attributes:
+        key: By which it is answered.
+        sample: Its number.
+        asked: When it came, in seconds of `perf_counter`.
+    """
+
+    key: int
+    sample: int
+    asked: float
+
+
+@dataclass(eq=False)
+class WaitingRoom:
+    """Where samples wait. The worker takes all that are there, up to ``batch``, and never waits for more to come.
+
+    Attributes:
+        batch: How many leave together at most.
+        first: When the first one came, in seconds of `perf_counter`.
+    """
+
+    batch: int
+    first: float | None = None
+    _waiting: deque[Ticket] = field(default_factory=deque)
+    _changed: Condition = field(default_factory=Condition)
+    _closed: bool = False
+
+    def enter(self, samples: Sequence[tuple[int, int]]) -> None:
+        """Let samples in, each a key and a number; those of one call cannot be separated by a worker that is quick."""
+        now = perf_counter()
+        with self._changed:
+            self.first = now if self.first is None else self.first
+            self._waiting.extend(Ticket(key, sample, now) for key, sample in samples)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Nobody comes any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def batches(self) -> Iterator[tuple[Ticket, ...]]:
+        """What leaves together, until the room is closed and empty."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closed)
+                if not self._waiting:
+                    return
+                leaving = tuple(self._waiting.popleft() for _ in range(min(self.batch, len(self._waiting))))
+            yield leaving
+
+
+def serve(
+    room: WaitingRoom, *, draw: Callable[[Sequence[int]], object], answer: Callable[[Sequence[int]], None]
+) -> Iterator[tuple[Query, ...]]:
+    """Draw what waits in ``room`` batch by batch, yielding each batch once it is answered.
+
+    Args:
+        room: Filled by others meanwhile.
+        draw: Makes the pictures of samples.
+        answer: Called with keys; each key is answered once.
+    """
+    for number, tickets in enumerate(room.batches()):
+        begun = perf_counter()
+        draw([ticket.sample for ticket in tickets])
+        ended = perf_counter()
+        answer([ticket.key for ticket in tickets])
+        first = room.first or begun
+        yield tuple(
+            Query(ticket.sample, ticket.asked - first, begun - first, ended - first, number) for ticket in tickets
+        )

@@ -1,0 +1,40 @@
+"""Scenarios as a reader sees them in a terminal."""
+
+from rich.table import Table
+
+from accel_bench.records.scenario import ScenarioRecord
+from accel_bench.scenarios.summary import PERCENTILES, ScenarioSummary
+
+
+def scenario_table(record: ScenarioRecord, summaries: tuple[ScenarioSummary, ...]) -> Table:
+    """One row per run."""
+    table = Table(title=_title(record), title_justify="left")
+    for heading in ("plan", "batch ≤", "mean", "asked/s", "images/s", "of full", *(f"p{p} s" for p in PERCENTILES)):
+        table.add_column(heading, justify="left" if heading == "plan" else "right", no_wrap=True)
+    table.add_column("loadgen says")
+    for each in summaries:
+        table.add_row(
+            each.name,
+            str(each.batch),
+            f"{each.mean_batch:.1f}",
+            "" if each.qps is None else f"{each.qps:.2f}",
+            f"{each.per_second:.2f}",
+            "" if each.of_full is None else f"{each.of_full:.2f}×",
+            *(f"{each.latency_s[p]:.2f}" for p in PERCENTILES),
+            "VALID" if each.valid else "INVALID, see below",
+        )
+    return table
+
+
+def _title(record: ScenarioRecord) -> str:
+    work, ran, load = record.workload, record.backend, record.runs[0].load
+    bound = (
+        f", {load.percentile:.0%} within {load.latency_bound_s:g} s"
+        if load.percentile is not None and load.latency_bound_s is not None
+        else ""
+    )
+    return (
+        f"{load.scenario}{bound}: {record.bundle.source} {work.width}×{work.height}, "
+        f"{work.scheduler} {work.steps} steps, guidance {work.guidance:g}, "
+        f"{ran.backend} {ran.version} on {ran.provider}, loadgen {record.loadgen}"
+    )

@@ -1,0 +1,143 @@
+"""One more image with ONNX Runtime's own profile: what each operator took."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter_ns, time_ns
+from typing import Any
+
+import msgspec
+
+from accel_bench.records.bench import ImageRun
+from accel_bench.records.bundle import graph_names
+from accel_bench.records.parts import PlanFacts
+from accel_bench.timing.contender import PlanContender
+from accel_bench.timing.meters import NoMeters
+from accel_bench.timing.spans import Spans, TimedBackend
+from accel_runtime.backends import Artifact, BackendDescription, Buffer, OnnxRuntimeBackend
+from accel_runtime.backends.onnxruntime import OnnxRuntimeSession
+from accel_runtime.bundle import Bundle
+from accel_runtime.pipeline import Pipeline
+from accel_runtime.plan import Plan
+from accel_runtime.request import Request
+
+
+class Operator(msgspec.Struct, frozen=True):
+    """One run of an operator.
+
+    Attributes:
+        name: Its type, such as `Conv`, after ONNX Runtime's own optimisation.
+        node: In the graph.
+        graph: The graph's name.
+        provider: What ran it.
+        start_s: Since the image was begun.
+        seconds: How long it took.
+    """
+
+    name: str
+    node: str
+    graph: str
+    provider: str
+    start_s: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProfiledImage:
+    """An image drawn under ONNX Runtime's profiler, which slows it: in no statistic.
+
+    Attributes:
+        name: Of the plan.
+        timesteps: By UNet call.
+    """
+
+    name: str
+    run: ImageRun
+    timesteps: tuple[float, ...]
+    operators: tuple[Operator, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeepingBackend:
+    """ONNX Runtime, its sessions kept so that their profiles can be asked for."""
+
+    backend: OnnxRuntimeBackend
+    sessions: list[tuple[Path, OnnxRuntimeSession]] = field(default_factory=list)
+
+    @property
+    def on_host(self) -> bool:
+        """The inner backend's."""
+        return self.backend.on_host
+
+    @property
+    def artifact(self) -> Artifact:
+        """The inner backend's."""
+        return self.backend.artifact
+
+    def load(self, path: Path) -> OnnxRuntimeSession:
+        """Load the graph; see `Backend.load`."""
+        session = self.backend.load(path)
+        self.sessions.append((path, session))
+        return session
+
+    def allocate(self, shape: tuple[int, ...], dtype: str = "float32") -> Buffer:
+        """See `Backend.allocate`."""
+        return self.backend.allocate(shape, dtype)
+
+    def describe(self) -> BackendDescription:
+        """The inner backend's."""
+        return self.backend.describe()
+
+
+def profile_image(
+    bundle: Bundle,
+    request: Request,
+    *,
+    facts: PlanFacts,
+    plan: Plan,
+    rehearsal: Plan,
+    provider: str = "cpu",
+    threads: int | None = None,
+    options: dict[str, str] | None = None,
+) -> ProfiledImage:
+    """Draw ``request`` once with a profile of every operator, after a ``rehearsal`` that loads and warms each graph.
+
+    Raises:
+        AccelError: The provider cannot be had, or the plan cannot be run.
+    """
+    names = graph_names(bundle.manifest)
+    with TemporaryDirectory() as folder:
+        backend = OnnxRuntimeBackend(provider, threads=threads, options=options, profile_folder=Path(folder))
+        keeping, spans = KeepingBackend(backend), Spans()
+        pipeline = Pipeline(bundle, TimedBackend(keeping, spans, names))
+        contender = PlanContender(facts, pipeline, spans, request, plan, rehearsal, NoMeters())
+        contender.warm_up()
+        run = contender.draw().run
+        # ONNX Runtime counts from a reading of the system's clock, our spans from one of `perf_counter`.
+        origin = time_ns() - perf_counter_ns() + round(spans.origin * 1e9)
+        found = [
+            operator
+            for path, session in keeping.sessions
+            for operator in _operators(session, names[f"{path.parent.name}/{path.name}"], origin=origin)
+        ]
+    # What the rehearsal ran came before.
+    during = sorted((each for each in found if each.start_s >= 0), key=lambda each: each.start_s)
+    return ProfiledImage(facts.name, run, tuple(row.timestep for row in plan.schedule.rows), tuple(during))
+
+
+def _operators(session: OnnxRuntimeSession, graph: str, *, origin: int) -> list[Operator]:
+    """What a session noted of its operators; ``origin`` is the image's beginning by the system's clock."""
+    path, started = session.end_profile()
+    events: list[dict[str, Any]] = msgspec.json.decode(path.read_bytes())
+    return [
+        Operator(
+            name=event["args"]["op_name"],
+            node=event["name"].removesuffix("_kernel_time"),
+            graph=graph,
+            provider=event["args"].get("provider", ""),
+            start_s=(started - origin) / 1e9 + event["ts"] / 1e6,
+            seconds=event["dur"] / 1e6,
+        )
+        for event in events
+        if event.get("cat") == "Node" and "op_name" in event.get("args", {})
+    ]

@@ -1,0 +1,63 @@
+"""What waits is drawn once, in batches that never exceed their maximum."""
+
+from collections import Counter
+from collections.abc import Sequence
+from threading import Thread
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accel_bench.scenarios.system import WaitingRoom, serve
+
+
+@settings(max_examples=30, deadline=None)
+@given(arrivals=st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=9), max_size=12), batch=st.integers(1, 5))
+def test_every_sample_is_answered_once_in_batches_of_at_most_the_maximum(arrivals: list[list[int]], batch: int) -> None:
+    room = WaitingRoom(batch)
+    drawn: list[Sequence[int]] = []
+    answered: list[int] = []
+    expected = [(key, sample) for key, sample in enumerate(sample for query in arrivals for sample in query)]
+
+    def arrive() -> None:
+        waiting = iter(expected)
+        for query in arrivals:
+            room.enter([next(waiting) for _ in query])
+        room.close()
+
+    asking = Thread(target=arrive)
+    asking.start()
+    batches = list(serve(room, draw=drawn.append, answer=answered.extend))
+    asking.join()
+
+    assert answered == [key for key, _ in expected]
+    assert [sample for samples in drawn for sample in samples] == [sample for _, sample in expected]
+    assert all(1 <= len(queries) <= batch for queries in batches)
+    assert Counter(query.batch for queries in batches for query in queries) == Counter(
+        {number: len(queries) for number, queries in enumerate(batches)}
+    )
+    assert all(0 <= q.asked_s <= q.begun_s <= q.ended_s for queries in batches for q in queries)
+
+
+def test_samples_that_come_together_fill_the_first_batch() -> None:
+    room = WaitingRoom(4)
+    drawn: list[Sequence[int]] = []
+    room.enter([(key, key) for key in range(6)])
+    room.close()
+    list(serve(room, draw=drawn.append, answer=lambda _keys: None))
+
+    assert drawn == [[0, 1, 2, 3], [4, 5]]
+
+
+def test_nothing_is_answered_that_could_not_be_drawn() -> None:
+    def fail(samples: Sequence[int]) -> None:
+        if 2 in samples:
+            raise ValueError("no picture")
+
+    room = WaitingRoom(1)
+    answered: list[int] = []
+    room.enter([(10, 1), (20, 2), (30, 3)])
+    with pytest.raises(ValueError, match="no picture"):
+        list(serve(room, draw=fail, answer=answered.extend))
+
+    assert answered == [10]
