@@ -1,4 +1,4 @@
-"""The record of one run of `accel scenario`: what MLPerf's load generator asked, and when it was answered.
+"""The record of one run of `accel bench scenario`: what MLPerf's load generator asked, and when it was answered.
 
 Format history:
     1  first version
@@ -83,7 +83,7 @@ class ScenarioRun(msgspec.Struct, frozen=True):
 
 
 class ScenarioRecord(msgspec.Struct, frozen=True):
-    """One run of `accel scenario`.
+    """One run of `accel bench scenario`.
 
     Attributes:
         id: The start of the hash of all other fields.

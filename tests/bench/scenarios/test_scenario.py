@@ -10,32 +10,18 @@ from time import monotonic, sleep
 
 import pytest
 
-from accel_bench.commands.scenario import scenario
+from accel_bench.commands.bench.scenario import scenario
 from accel_bench.records.scenario import Scenario, ScenarioRecord, ScenarioRun
 from accel_bench.records.store import read_record
 from accel_bench.scenarios.loads import make_loads
 from accel_bench.scenarios.summary import essentials, summarise_scenarios
 from accel_runtime.errors import InputError, MissingExtraError
 
-# The command in an application of its own.
-APP = """
-import typer
-from accel_bench.commands.scenario import scenario
-from accel_runtime.errors import AccelError
-try:
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(scenario)
-    raise SystemExit(app(standalone_mode=False))
-except AccelError as error:
-    raise SystemExit(f"accel: {error}")
-except KeyboardInterrupt:
-    raise SystemExit(130)
-"""
 QUICK = ("--steps", "2", "--threads", "1")
 
 
 def start(*arguments: str | Path, cwd: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", APP, *map(str, arguments)]
+    command = [sys.executable, "-m", "accel_bench", "bench", "scenario", *map(str, arguments)]
     return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -24,6 +24,7 @@ from accel_bench.summary import summarise
 from accel_bench.timing.contender import Contender, PlanContender
 from accel_bench.timing.measure import Measurement, Patience, measure
 from accel_bench.timing.plans import plan_contenders
+from accel_bench.trace import write_trace
 from accel_bench.trials import Settings, Trial
 from accel_runtime.bundle import read_bundle
 from accel_runtime.forecast import Forecast
@@ -67,13 +68,13 @@ def run(
     ] = None,
     baseline: Annotated[Path | None, typer.Option(help="An earlier record to hold this run against.")] = None,
     max_regression: Annotated[str, typer.Option(help="How much slower than --baseline a plan may be.")] = "5%",
+    trace: Annotated[Path | None, typer.Option(help="Write a trace for Perfetto here.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the record here.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing record.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print record and summary as JSON.")] = False,
 ) -> None:
     """Time the full UNet against cached plans, end to end and graph by graph."""
-    if output is not None:
-        check_outputs([output], force=force)
+    check_outputs([path for path in (output, trace) if path is not None], force=force)
     earlier = None if baseline is None else read_bench(baseline)
     allowed = parse_share(max_regression, option="--max-regression")
     patience = Patience(
@@ -104,6 +105,8 @@ def run(
         record = _measure(contenders, opened, patience=patience, guidance=guidance)
     if output is not None:
         write_record(output, record)
+    if trace is not None:
+        write_trace(record, trace)
     comparison = None if earlier is None else compare(earlier, record)
     _print(record, comparison, as_json=as_json)
     if comparison is not None:

@@ -1,4 +1,4 @@
-"""`accel scenario`."""
+"""`accel bench scenario`."""
 
 import re
 from collections.abc import Sequence

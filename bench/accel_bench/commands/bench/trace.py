@@ -1,4 +1,4 @@
-"""`accel trace`."""
+"""`accel bench trace`."""
 
 from collections.abc import Iterator
 from pathlib import Path
