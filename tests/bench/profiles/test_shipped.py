@@ -21,6 +21,7 @@ from accel_bench.profiles.checks import find_problems
 from accel_bench.profiles.files import read_profile
 from accel_bench.profiles.strict import convert
 from accel_bench.records.bench import BenchRecord
+from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.store import Record, read_bench, read_record
 from accel_bench.replay.verdict import machine_name
 from accel_bench.summary import PlanSummary, summarise
@@ -181,6 +182,7 @@ def test_what_is_measured_is_what_the_records_say() -> None:
             if isinstance(record, BenchRecord):
                 known = of_run(config, summarise(record).plans)
             else:
+                assert isinstance(record, EvaluationRecord)
                 known = of_trial(config, summarise_evaluation(record))
             assert figure.value == pytest.approx(known[key], rel=0.03 if key == "score_loss" else 0.005)
             checked += 1
