@@ -96,7 +96,9 @@ def _vague(name: str, seconds: Sequence[float]) -> Iterator[Doubt]:
     spread = Spread.of(seconds)
     half = (spread.high - spread.low) / 2 / spread.median
     if half > _VAGUE:
-        yield Doubt("wide-interval", name, f"known only to ± {half:.0%}", "measure more rounds, or on a quieter machine")
+        yield Doubt(
+            "wide-interval", name, f"known only to ± {half:.0%}", "measure more rounds, or on a quieter machine"
+        )
 
 
 def _throttled(record: BenchRecord) -> Iterator[Doubt]:

@@ -28,6 +28,11 @@ def quality_extra() -> AbstractContextManager[None]:
     return _extra("quality", _QUALITY_PACKAGES)
 
 
+def report_extra() -> AbstractContextManager[None]:
+    """The same for the `report` extra."""
+    return _extra("report", frozenset({"jinja2", "markupsafe"}))
+
+
 @contextmanager
 def _extra(name: str, packages: frozenset[str]) -> Iterator[None]:
     try:

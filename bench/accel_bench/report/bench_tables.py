@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from accel_bench.evaluation_summary import TrialSummary
+from accel_bench.evaluation_table import loss_text, psnr_text
 from accel_bench.intervals import times
 from accel_bench.records.bench import BenchRecord
-from accel_bench.report.evaluation_table import loss, psnr_text
 from accel_bench.report.stages import STAGES
 from accel_bench.report.table import Column, Table, make_table
 from accel_bench.report.words import NOTHING, Unit, digits, share
@@ -79,7 +79,7 @@ def sample_table(name: str, samples: Mapping[str, Sequence[float]]) -> Table:
     columns = [Column("round", [str(index + 1) for index in range(rounds)], numeric=False)]
     for contender, values in samples.items():
         unit = Unit.fit(values)
-        cells = [f"{value * unit.per_second:.4g}" for value in values]
+        cells = [digits(value * unit.per_second, 4) for value in values]
         columns.append(Column(contender, cells + [NOTHING] * (rounds - len(values)), unit.name))
     return make_table(name, "Every sample", columns)
 
@@ -101,7 +101,7 @@ def _score_columns(scores: Sequence[TrialSummary | None]) -> list[Column]:
     return [
         Column("PSNR", cells({index: psnr_text(score) for index, score in known.items()}), "dB"),
         Column("feature distance", cells({index: digits(score.feature_distance) for index, score in known.items()})),
-        Column("score loss", cells({index: loss(score) for index, score in known.items()})),
+        Column("score loss", cells({index: loss_text(score) for index, score in known.items()})),
     ]
 
 

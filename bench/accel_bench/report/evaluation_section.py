@@ -10,13 +10,13 @@ from accel_bench.evaluation_summary import TrialSummary, summarise_evaluation
 from accel_bench.quality.psnr import psnr
 from accel_bench.records.evaluation import EvaluationRecord, TrialRun
 from accel_bench.records.parts import Doubt
-from accel_bench.report.evaluation_table import trial_table
 from accel_bench.report.facts import Fact, banners, facts, what, when, where
 from accel_bench.report.reproduce import command
 from accel_bench.report.scatter import Known, Point, scatter
 from accel_bench.report.section import Section
 from accel_bench.report.svg import Figure
 from accel_bench.report.table import Table
+from accel_bench.report.trial_table import trial_table
 from accel_bench.report.words import amount, certainty, digits
 
 _Score = Callable[[TrialRun, TrialSummary], Known | None]

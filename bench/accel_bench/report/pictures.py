@@ -1,7 +1,6 @@
 """Pictures beside each other, with what differs between them."""
 
 from base64 import b64encode
-from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -58,7 +57,8 @@ def pictures(record: BenchRecord) -> tuple[Picture, ...]:
 def difference(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """|first - second| × `GAIN`, cut off at 255. Shape: [H, W, 3]."""
     apart = np.abs(first.astype(np.int16) - second)
-    return np.minimum(GAIN * apart, 255).astype(np.uint8)
+    shown: NDArray[np.uint8] = np.minimum(GAIN * apart, 255).astype(np.uint8)
+    return shown
 
 
 def pair_psnr(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float | None:
@@ -78,15 +78,11 @@ def _compare(name: str, png: bytes, *, baseline: bytes | None) -> Picture:
 
 def _read(png: bytes, name: str) -> NDArray[np.uint8]:
     try:
-        return np.asarray(Image.open(BytesIO(png)).convert("RGB"), np.uint8)
+        pixels = np.asarray(Image.open(BytesIO(png)).convert("RGB"))
     except OSError as error:
         raise InputError(f"the record's picture of {name} is not a PNG: measure again") from error
+    return pixels
 
 
 def _address(png: bytes) -> str:
     return f"data:image/png;base64,{b64encode(png).decode()}"
-
-
-def psnr_of(shown: Sequence[Picture]) -> dict[str, float | None]:
-    """By contender's name, of those that are compared."""
-    return {picture.name: picture.psnr for picture in shown if picture.difference is not None}

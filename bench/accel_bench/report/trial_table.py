@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from accel_bench.evaluation_summary import TrialSummary
+from accel_bench.evaluation_table import loss_text, psnr_text
 from accel_bench.intervals import times
 from accel_bench.report.table import Column, Table, make_table
 from accel_bench.report.words import NOTHING, Unit, digits, share
@@ -22,20 +23,7 @@ def trial_table(name: str, trials: Sequence[TrialSummary]) -> Table:
         Column("SSIM", [f"{trial.ssim:.4f}" for trial in trials]),
         Column("feature distance", [digits(trial.feature_distance) for trial in trials]),
         Column("emoji-clip", [f"{trial.emoji_clip:.2f}" for trial in trials]),
-        Column("score loss", [loss(trial) for trial in trials]),
+        Column("score loss", [loss_text(trial) for trial in trials]),
         Column("colour right", [share(trial.colour_accuracy) for trial in trials]),
     ]
     return make_table(name, "Speed and quality of each plan, against full on the same captions and seeds", columns)
-
-
-def psnr_text(trial: TrialSummary) -> str:
-    """In dB, or that no pixel differs."""
-    return "same" if trial.psnr is None else f"{trial.psnr:.2f}"
-
-
-def loss(trial: TrialSummary) -> str:
-    """The relative loss of emoji-clip and its standard error."""
-    if trial.score_loss is None:
-        return NOTHING
-    error = "" if trial.score_loss_error is None else f" ± {trial.score_loss_error:.2%}"
-    return f"{trial.score_loss:.2%}{error}".replace("-", "−")
