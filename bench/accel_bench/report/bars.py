@@ -10,7 +10,7 @@ from accel_bench.records.bench import PeerRun
 from accel_bench.report.axis import Axis, grid_across
 from accel_bench.report.stages import STAGES, legend
 from accel_bench.report.svg import Figure, Key, Line, Rect, Shape, Text
-from accel_bench.report.words import Unit, certainty, duration
+from accel_bench.report.words import Unit, certainty, duration, shorten
 from accel_bench.summary import PEER_UNET, PeerSummary, PlanSummary
 
 _ROW: Final = 60  # from one bar to the next
@@ -77,7 +77,7 @@ def stage_bars(name: str, bars: Sequence[Bar]) -> Figure:
 def _draw(bar: Bar, axis: Axis, *, unit: Unit, top: float) -> list[Shape]:
     whole = bar.whole
     shapes: list[Shape] = [
-        Text(0, top - 7, bar.name, kind="name"),
+        Text(0, top - 7, shorten(bar.name), kind="name"),
         Text(100, top - 7, unit.amount(whole.median), "end", "value"),
     ]
     start = 0.0

@@ -38,6 +38,7 @@ class BenchView:
         speedups: Contender → its speed-up as text, for the pictures' captions.
         scored: Whether the table of contenders holds scores of an evaluation.
         certainty: What the brackets in tables mean.
+        peers: Whether there are any.
         timeline: None where no contender tells when its graphs ran.
         command: What measures it again; None where no single line does.
     """
@@ -57,6 +58,7 @@ class BenchView:
     certainty: str
     bars: Figure
     stages: Table
+    peers: bool
     timeline: Figure | None
     graphs: Table
     strips: Figure
@@ -100,6 +102,7 @@ def _view(record: BenchRecord, *, evaluations: Sequence[EvaluationRecord], limit
         certainty=certainty(summary.plans[0].image_s),
         bars=stage_bars(f"{prefix}-bars", _bars(record, summary, limits=limits)),
         stages=stage_table(f"{prefix}-stages", summary),
+        peers=bool(record.peers),
         timeline=timeline(f"{prefix}-timeline", rows) if rows else None,
         graphs=graph_table(f"{prefix}-graphs", record, summary.graphs),
         strips=strips(f"{prefix}-strips", samples, yardstick=_YARDSTICK),

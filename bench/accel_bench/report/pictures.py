@@ -49,9 +49,9 @@ def pictures(record: BenchRecord) -> tuple[Picture, ...]:
     """
     named = [(plan.facts.name, plan.picture) for plan in record.plans]
     named += [(peer.name, peer.picture) for peer in record.peers]
-    kept = [(name, png) for name, png in named if png is not None]
-    baseline = next((png for name, png in kept if name == record.plans[0].facts.name), None)
-    return tuple(_compare(name, png, baseline=None if png is baseline else baseline) for name, png in kept)
+    (_, baseline), *others = named
+    first = [] if baseline is None else [_compare(named[0][0], baseline, baseline=None)]
+    return (*first, *(_compare(name, png, baseline=baseline) for name, png in others if png is not None))
 
 
 def difference(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.uint8]:

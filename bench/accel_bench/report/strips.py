@@ -6,7 +6,7 @@ from typing import Final
 from accel_bench.intervals import Spread
 from accel_bench.report.axis import Axis, grid_across
 from accel_bench.report.svg import Dot, Figure, Key, Line, Rect, Shape, Text
-from accel_bench.report.words import duration
+from accel_bench.report.words import duration, shorten
 
 _ROW: Final = 64
 _BAND: Final = 36  # height of one contender's samples
@@ -52,7 +52,7 @@ def _draw(name: str, values: Sequence[float], *, axis: Axis, top: float, kind: s
 
     low, high = across(spread.low), across(spread.high)
     shapes: list[Shape] = [
-        Text(0, top - 7, name, kind="name"),
+        Text(0, top - 7, shorten(name), kind="name"),
         Text(100, top - 7, f"median {duration(spread.median)}", "end", "value"),
         Rect(low, top, high - low, _BAND, "band", f"{duration(spread.low)} to {duration(spread.high)}"),
         Line(across(spread.median), top, across(spread.median), top + _BAND, "median"),

@@ -9,7 +9,7 @@ from accel_bench.records.parts import Span
 from accel_bench.report.axis import Axis, grid_across
 from accel_bench.report.stages import STAGES, legend, stage_of
 from accel_bench.report.svg import Figure, Key, Rect, Shape, Text
-from accel_bench.report.words import Unit, duration
+from accel_bench.report.words import Unit, duration, shorten
 
 _ROW: Final = 56
 _TRACK: Final = 22
@@ -59,7 +59,7 @@ def timeline(name: str, rows: Sequence[Track]) -> Figure:
 def _draw(row: Track, axis: Axis, *, unit: Unit, top: float) -> list[Shape]:
     seconds = row.image.seconds
     shapes: list[Shape] = [
-        Text(0, top - 7, row.name, kind="name"),
+        Text(0, top - 7, shorten(row.name), kind="name"),
         Text(100, top - 7, unit.amount(seconds), "end", "value"),
         Rect(0, top, axis.across(seconds), _TRACK, "idle"),
     ]

@@ -87,6 +87,17 @@ def amount(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def shorten(name: str, length: int = 30) -> str:
+    """A name that fits beside a chart on a phone; its ends stay, for they tell plans apart.
+
+    >>> shorten("calls:0,4,9,14,19,24,29 k=0 hold", 20)
+    'calls:0,4,…9 k=0 hold'
+    """
+    if len(name) <= length:
+        return name
+    return f"{name[: length // 2]}…{name[-(length // 2) :]}"
+
+
 def certainty(values: Spread) -> str:
     """What the ends beside a median are; samples that are too few have no interval."""
     samples = amount(values.samples, "sample")

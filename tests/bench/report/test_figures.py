@@ -14,7 +14,7 @@ from accel_bench.report.axis import Axis
 from accel_bench.report.bars import Bar, peer_bar, plan_bar, stage_bars
 from accel_bench.report.scatter import Known, Point, scatter
 from accel_bench.report.strips import strips
-from accel_bench.report.svg import Dot, Figure, Line, Rect, Text
+from accel_bench.report.svg import Dot, Figure, Line, Rect, Shape, Text
 from accel_bench.report.timeline import Track, median_image, timeline, tracks
 from accel_bench.summary import summarise
 
@@ -163,6 +163,7 @@ def test_a_series_has_its_colour_also_where_others_have_no_points() -> None:
     one = scatter("psnr", "PSNR", points()[2:], series=["hold", "linear"], better="up")
 
     assert [(key.text, key.kind) for key in one.legend] == [("linear", "series1")]
+    assert [shape.kind for shape in one.shapes if isinstance(shape, Dot)] == ["series1"]
     assert [(key.text, key.kind) for key in both.legend] == [("hold", "series0"), ("linear", "series1")]
 
 
@@ -190,7 +191,7 @@ def test_an_axis_around_a_single_value_has_room(values: tuple[float, float]) -> 
 
 
 def test_what_a_shape_says_is_escaped() -> None:
-    shapes = [
+    shapes: list[Shape] = [
         Rect(0, 0, 1, 1, "deep", "<b>"),
         Line(0, 0, 1, 1, "grid", "<b>"),
         Dot(0, 0, "sample", "<b>"),

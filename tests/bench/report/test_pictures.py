@@ -63,6 +63,15 @@ def test_a_picture_of_another_size_is_shown_and_not_compared() -> None:
     assert (cached.difference, cached.psnr, cached.width) == (None, None, 4)
 
 
+def test_without_the_reference_s_picture_the_others_are_shown_alone() -> None:
+    full = plan_run(FULL)
+    silent = PlanRun(full.facts, full.warm_up_s, full.images, None)
+
+    (cached,) = pictures(bench_record(plans=(silent, plan_run(CACHED))))
+
+    assert (cached.name, cached.difference) == ("every:2", None)
+
+
 def test_a_contender_without_a_picture_is_left_out() -> None:
     assert [shown.name for shown in pictures(bench_record(plans=(plan_run(FULL), cached_with(None))))] == ["full"]
 
