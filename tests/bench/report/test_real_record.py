@@ -21,7 +21,7 @@ def test_the_calls_of_a_measured_image_are_drawn_as_its_plan_made_them(bundle_fo
     spans = Spans()
     backend = TimedBackend(choose_backend("cpu", threads=1), spans, graph_names(pipeline.bundle.manifest))
     timed = open_bundle(bundle_folder, backend)
-    settings = Settings(steps=4, scheduler=None, guidance=4.0, batch=1)
+    settings = Settings(steps=4, scheduler="ddim", guidance=4.0, batch=1)
     request = Request(prompts=("a cat",))
     contenders = [
         PlanContender(plan_facts(each.trial, each.plan), timed, spans, request, each.plan, each.warm_up, NoMeters())
