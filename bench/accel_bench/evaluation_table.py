@@ -37,16 +37,22 @@ def _cells(summary: TrialSummary) -> tuple[str, ...]:
         summary.forecast or _NOTHING,
         f"{summary.deep}/{summary.calls}",
         times(summary.speedup),
-        "same" if summary.psnr is None else f"{summary.psnr:.2f}",
+        psnr_text(summary),
         f"{summary.ssim:.4f}",
         f"{summary.feature_distance:.4f}",
         f"{summary.emoji_clip:.2f}",
-        _loss(summary),
+        loss_text(summary),
         f"{summary.colour_accuracy:.1%}",
     )
 
 
-def _loss(summary: TrialSummary) -> str:
+def psnr_text(summary: TrialSummary) -> str:
+    """In dB, or that no pixel differs."""
+    return "same" if summary.psnr is None else f"{summary.psnr:.2f}"
+
+
+def loss_text(summary: TrialSummary) -> str:
+    """The relative loss of emoji-clip, with its standard error where it has one."""
     if summary.score_loss is None:
         return _NOTHING
     error = "" if summary.score_loss_error is None else f" ± {summary.score_loss_error:.2%}"

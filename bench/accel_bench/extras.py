@@ -33,6 +33,11 @@ def loadgen_extra() -> AbstractContextManager[None]:
     return _extra("loadgen", frozenset({"mlperf_loadgen"}))
 
 
+def report_extra() -> AbstractContextManager[None]:
+    """The same for the `report` extra."""
+    return _extra("report", frozenset({"jinja2", "markupsafe"}))
+
+
 @contextmanager
 def _extra(name: str, packages: frozenset[str]) -> Iterator[None]:
     try:

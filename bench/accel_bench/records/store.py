@@ -11,7 +11,9 @@ from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.scenario import ScenarioRecord
 from accel_runtime.errors import InputError
 
-Record: TypeAlias = BenchRecord | EvaluationRecord | ScenarioRecord
+# Records of pictures, which a report can draw.
+PictureRecord: TypeAlias = BenchRecord | EvaluationRecord
+Record: TypeAlias = PictureRecord | ScenarioRecord
 AnyRecord = TypeVar("AnyRecord", BenchRecord, EvaluationRecord, ScenarioRecord)
 
 _ID_LENGTH: Final = 16

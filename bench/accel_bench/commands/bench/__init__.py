@@ -7,6 +7,7 @@ from typer.core import TyperGroup
 
 from accel_bench.commands.bench.compare import compare
 from accel_bench.commands.bench.replay import replay
+from accel_bench.commands.bench.report import report
 from accel_bench.commands.bench.run import run
 from accel_bench.commands.bench.scenario import scenario
 from accel_bench.commands.bench.trace import trace
@@ -33,5 +34,5 @@ bench = typer.Typer(
     `accel bench BUNDLE …` is short for `accel bench run BUNDLE …`, and `accel bench --profile NAME …` for
     `accel bench replay --profile NAME …`: their `--help` lists the options.""",
 )
-for command in (run, replay, compare, scenario, trace):
+for command in (run, replay, compare, report, scenario, trace):
     bench.command()(command)

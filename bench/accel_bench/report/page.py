@@ -1,0 +1,58 @@
+"""The page: its sections in order, in one file that needs nothing else."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from accel_bench.records.bench import BenchRecord
+from accel_bench.records.evaluation import EvaluationRecord
+from accel_bench.records.store import PictureRecord
+from accel_bench.report.bench_section import Limit, bench_section
+from accel_bench.report.evaluation_section import evaluation_section
+from accel_bench.report.section import Section
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+
+
+def no_limit(_: BenchRecord, __: str) -> None:
+    """Nothing is known of what the hardware allows."""
+
+
+def render_report(records: Sequence[PictureRecord], *, title: str | None = None, limit: Limit = no_limit) -> str:
+    """Return the HTML of a page with a section for each record.
+
+    Args:
+        records: Of any kinds; one that is given twice is shown once.
+        title: Of the page; None makes one of what was run.
+        limit: See `Limit`.
+
+    Raises:
+        InputError: A record's picture cannot be read.
+    """
+    distinct = list({record.id: record for record in records}.values())
+    evaluations = [record for record in distinct if isinstance(record, EvaluationRecord)]
+    sections = [_section(record, evaluations=evaluations, limit=limit) for record in distinct]
+    return render_page(sections, title=title or _title(distinct))
+
+
+def render_page(sections: Sequence[Section], *, title: str) -> str:
+    """Return the HTML of sections of any kind."""
+    templates = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
+    templates.trim_blocks = templates.lstrip_blocks = True
+    style = Markup((_TEMPLATES / "style.css").read_text())  # noqa: S704  # our own file
+    page = templates.get_template("page.html.j2")
+    return page.render(title=title, sections=sections, style=style)
+
+
+def _section(record: PictureRecord, *, evaluations: Sequence[EvaluationRecord], limit: Limit) -> Section:
+    if isinstance(record, BenchRecord):
+        return bench_section(record, evaluations=evaluations, limit=limit)
+    return evaluation_section(record)
+
+
+def _title(records: Sequence[PictureRecord]) -> str:
+    sources = ", ".join(dict.fromkeys(record.bundle.source for record in records))
+    return f"What reuse buys on {sources}"

@@ -1,0 +1,88 @@
+"""Pictures beside each other, with what differs between them."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from accel_bench.make_record import to_png
+from accel_bench.quality.psnr import psnr
+from accel_bench.records.bench import BenchRecord
+from accel_runtime.errors import InputError
+
+# By how much differences are enlarged, so that small ones show.
+GAIN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A contender's picture and how it differs from the baseline's.
+
+    Attributes:
+        source: The picture, as an address that holds it whole.
+        difference: |picture - baseline| × `GAIN`, the same way; None for the baseline and for other sizes.
+        psnr: Of the pair in dB; None where no pixel differs, or there is no pair.
+        width: In pixels, as `height`.
+    """
+
+    name: str
+    source: str
+    difference: str | None
+    psnr: float | None
+    width: int
+    height: int
+
+    @property
+    def same(self) -> bool:
+        """Whether it is compared, and no pixel differs."""
+        return self.difference is not None and self.psnr is None
+
+
+def pictures(record: BenchRecord) -> tuple[Picture, ...]:
+    """The first picture of each contender that has one, the baseline's first.
+
+    Raises:
+        InputError: One of them is not a picture.
+    """
+    named = [(plan.facts.name, plan.picture) for plan in record.plans]
+    named += [(peer.name, peer.picture) for peer in record.peers]
+    (_, baseline), *others = named
+    first = [] if baseline is None else [_compare(named[0][0], baseline, baseline=None)]
+    return (*first, *(_compare(name, png, baseline=baseline) for name, png in others if png is not None))
+
+
+def difference(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """|first - second| × `GAIN`, cut off at 255. Shape: [H, W, 3]."""
+    apart = np.abs(first.astype(np.int16) - second)
+    shown: NDArray[np.uint8] = np.minimum(GAIN * apart, 255).astype(np.uint8)
+    return shown
+
+
+def pair_psnr(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float | None:
+    """In dB; None where no pixel differs."""
+    return psnr([float(np.mean((first.astype(np.float64) - second) ** 2))])
+
+
+def _compare(name: str, png: bytes, *, baseline: bytes | None) -> Picture:
+    pixels = _read(png, name)
+    height, width, _ = pixels.shape
+    reference = None if baseline is None else _read(baseline, name)
+    if reference is None or reference.shape != pixels.shape:
+        return Picture(name, _address(png), None, None, width, height)
+    shown = _address(to_png(difference(pixels, reference)))
+    return Picture(name, _address(png), shown, pair_psnr(pixels, reference), width, height)
+
+
+def _read(png: bytes, name: str) -> NDArray[np.uint8]:
+    try:
+        pixels = np.asarray(Image.open(BytesIO(png)).convert("RGB"))
+    except OSError as error:
+        raise InputError(f"the record's picture of {name} is not a PNG: measure again") from error
+    return pixels
+
+
+def _address(png: bytes) -> str:
+    return f"data:image/png;base64,{b64encode(png).decode()}"

@@ -1,0 +1,65 @@
+"""The command line that measures again what a record holds."""
+
+from collections.abc import Sequence
+from shlex import join
+
+from accel_bench.records.bench import BenchRecord
+from accel_bench.records.evaluation import EvaluationRecord
+from accel_bench.records.parts import PlanFacts
+from accel_bench.records.store import PictureRecord
+from accel_runtime.backends import BackendDescription
+from accel_runtime.backends.providers import PROVIDERS
+
+_INDUCTOR = {"AOTInductor-cpu": "inductor", "AOTInductor-cuda": "inductor-cuda"}
+
+
+def command(record: PictureRecord) -> str | None:
+    """A line for a shell, with BUNDLE for the folder; None where no single line does it."""
+    words = _bench(record) if isinstance(record, BenchRecord) else _evaluate(record)
+    provider = _provider(record.backend)
+    if words is None or provider is None:
+        return None
+    threads = record.backend.options.get("intra_op_num_threads")
+    words += ["--provider", provider, *(["--threads", str(threads)] if threads else [])]
+    return "accel " + join(words)
+
+
+def _bench(record: BenchRecord) -> list[str] | None:
+    work, plans = record.workload, [plan.facts for plan in record.plans[1:]]
+    cuts = {(facts.branch, facts.forecast) for facts in plans}
+    if len(cuts) > 1 or record.peers or record.profile:
+        return None
+    words = ["bench", "BUNDLE", *_work(record), "--prompt", record.prompt]
+    if (work.height, work.width) != record.bundle.sample_size:
+        words += ["--height", str(work.height), "--width", str(work.width)]
+    words += [word for facts in plans for word in ("--plan", facts.plan)]
+    for branch, forecast in cuts:
+        words += ["--branch", str(branch), "--forecast", str(forecast)]
+    return [*words, "--rounds", str(len(record.plans[0].images))]
+
+
+def _evaluate(record: EvaluationRecord) -> list[str] | None:
+    trials = [trial.facts for trial in record.trials[1:]]
+    plans, branches, forecasts = (_distinct(trials, field) for field in ("plan", "branch", "forecast"))
+    if len(trials) != len(plans) * len(branches) * len(forecasts):
+        return None
+    chosen = ["--plans", ",".join(plans), "--branches", ",".join(branches), "--forecasts", ",".join(forecasts)]
+    return ["evaluate", "BUNDLE", *_work(record), *chosen, "--prompts", str(len(record.captions))]
+
+
+def _work(record: PictureRecord) -> list[str]:
+    work = record.workload
+    words = ["--steps", str(work.steps), "--scheduler", work.scheduler, "--guidance", f"{work.guidance:g}"]
+    return [*words, "--batch", str(work.batch), "--seed", str(work.seed)]
+
+
+def _distinct(trials: Sequence[PlanFacts], field: str) -> list[str]:
+    return list(dict.fromkeys(str(getattr(facts, field)) for facts in trials))
+
+
+def _provider(backend: BackendDescription) -> str | None:
+    """The short name that asks for what ran."""
+    if backend.backend == "openvino":
+        return f"openvino:{backend.provider}"
+    names = {provider.name: name for name, provider in PROVIDERS.items()} | _INDUCTOR
+    return names.get(backend.provider)
