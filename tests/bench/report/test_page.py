@@ -165,10 +165,11 @@ def test_a_section_of_another_kind_takes_a_template_and_a_view() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "bench BUNDLE --steps 4 --scheduler ddim --guidance 4 --batch 1 --plan every:2 --branch 0"),
+        ({}, "bench BUNDLE --steps 4 --scheduler ddim --guidance 4 --batch 1 --seed 0 --prompt 'a prompt' --plan"),
+        ({}, "--plan every:2 --branch 0"),
         ({"workload": msgspec.structs.replace(WORK, height=16)}, "--height 16 --width 8 --plan every:2"),
         ({}, "--forecast linear --rounds 6 --provider cpu --threads 1"),
-        ({"plans": (plan_run(FULL),)}, "--batch 1 --rounds 6"),
+        ({"plans": (plan_run(FULL),)}, "--prompt 'a prompt' --rounds 6"),
         ({"backend": msgspec.structs.replace(BACKEND, backend="openvino", provider="CPU")}, "--provider openvino:CPU"),
     ],
 )
