@@ -108,7 +108,7 @@ def make_evaluation(
         format=1,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         environment=environment,
-        backend=pipeline.backend.describe(),
+        backend=pipeline.describe(),
         bundle=bundle_facts(pipeline.bundle),
         config=EvaluationConfig(
             scheduler=schedule.scheduler,

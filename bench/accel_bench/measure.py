@@ -112,7 +112,7 @@ def make_record(
         format=1,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         environment=environment,
-        backend=pipeline.backend.describe(),
+        backend=pipeline.describe(),
         bundle=bundle_facts(pipeline.bundle),
         config=config,
         warm_up_s=measurement.warm_up_s,
@@ -139,6 +139,8 @@ def bundle_facts(bundle: Bundle) -> BundleFacts:
 def _graph_names(bundle: Bundle) -> dict[str, str]:
     manifest = bundle.manifest
     names = {graph.file: name for name, graph in manifest.graphs.items()}
+    for form in manifest.forms.values():
+        names |= {graph.file: name for name, graph in form.graphs.items()}
     if manifest.inductor is not None:
         names |= {package.file: name for name, package in manifest.inductor.graphs.items()}
     return names

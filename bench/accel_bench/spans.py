@@ -37,6 +37,11 @@ class TimedBackend:
     spans: Spans
 
     @property
+    def name(self) -> str:
+        """The inner backend's."""
+        return self.backend.name
+
+    @property
     def on_host(self) -> bool:
         """The inner backend's."""
         return self.backend.on_host

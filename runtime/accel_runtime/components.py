@@ -15,6 +15,7 @@ from accel_runtime.bundle import Bundle
 from accel_runtime.device_loop import LoopGraphs
 from accel_runtime.dims import check_input, resolve
 from accel_runtime.errors import NUMERICS_ADVICE, BundleError, NumericsError
+from accel_runtime.manifest import Form
 from accel_runtime.unet import Graph, UNetGraphs
 
 
@@ -25,11 +26,13 @@ class Components:
     Attributes:
         bundle: Holds the graphs.
         backend: Runs them.
+        form: Of its ONNX graphs.
         stay: Which graphs stay loaded: `all` that were ever needed, or only those `in use`.
     """
 
     bundle: Bundle
     backend: Backend
+    form: Form = "plain"
     stay: Literal["all", "in use"] = "all"
     _loaded: dict[str, Graph] = field(default_factory=dict, init=False)
 
@@ -80,7 +83,7 @@ class Components:
                 del self._loaded[other]
         if name not in self._loaded:
             spec = dict(self.bundle.manifest.graphs.items())[name]
-            path = locate(self.bundle, name, artifact=self.backend.artifact)
+            path = locate(self.bundle, name, artifact=self.backend.artifact, form=self.form)
             self._loaded[name] = Graph(session=self.backend.load(path), spec=spec)
         return self._loaded[name]
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from accel_bench.backends import Provider, ProviderOptions, choose_backend
+from accel_bench.backends import Form, Provider, ProviderOptions, choose_backend
 from accel_bench.console import note, print_json, print_line, print_table, progress_bar
 from accel_bench.doubts import machine, run_doubts
 from accel_bench.environment import read_environment
@@ -40,6 +40,7 @@ def bench(
     rounds: Annotated[int, typer.Option(help="Samples of each plan.")] = 3,
     provider: Provider = "cpu",
     provider_options: ProviderOptions = None,
+    form: Form = None,
     threads: Annotated[int | None, typer.Option(help="Threads per operator.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the record here.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing record.")] = False,
@@ -50,7 +51,7 @@ def bench(
         check_outputs([output], force=force)
     spans = Spans()
     backend = TimedBackend(choose_backend(provider, threads=threads, options=provider_options), spans)
-    pipeline = open_bundle(bundle, backend)
+    pipeline = open_bundle(bundle, backend, form=form)
     request = Request(prompts=(_PROMPT,), images_per_prompt=batch, height=height, width=width)
     names = ["full", *(name for name in plans or ("every:3", "every:5") if name != "full")]
     candidates = [
