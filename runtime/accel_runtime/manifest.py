@@ -87,18 +87,23 @@ class GraphSpecs(_Strict, frozen=True):
         )
 
 
-class LoopSpec(_Strict, frozen=True):
-    """The loop's own graphs, for backends with memory of their own (docs/design/0008-device-loop.md)."""
+class LoopSpec(_Strict, frozen=True, omit_defaults=True):
+    """The loop's own graphs, for backends with memory of their own (docs/design/0008-device-loop.md).
+
+    Older bundles have no `pixels`.
+    """
 
     advance_guided: str
     advance_unguided: str
     advance_plain: str
     forecast_2: str
     forecast_3: str
+    pixels: str | None = None
 
     def items(self) -> tuple[tuple[str, str], ...]:
         """Every graph's name and file."""
-        return tuple((name, getattr(self, name)) for name in self.__struct_fields__)
+        named = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return tuple((name, file) for name, file in named if file is not None)
 
 
 class FormGraph(_Strict, frozen=True):

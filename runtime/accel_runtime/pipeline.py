@@ -32,6 +32,9 @@ from accel_runtime.unet import Embeddings, UNet
 
 Loop = Literal["auto", "host", "device"]
 
+# Parameters of a UNet from which memory counts more than the seconds that loading it again takes.
+_LARGE = 250_000_000
+
 
 def open_bundle(
     folder: str | Path,
@@ -39,7 +42,7 @@ def open_bundle(
     *,
     provider: str = "cpu",
     verification: Verification = "hashes",
-    low_memory: bool = False,
+    low_memory: bool | None = None,
     loop: Loop = "auto",
     form: str | None = None,
 ) -> "Pipeline":
@@ -74,7 +77,8 @@ class Pipeline:
     Attributes:
         bundle: What to run.
         backend: What runs it.
-        low_memory: Keep each graph loaded only while it is in use, and run the batch entry by entry.
+        low_memory: Keep each graph loaded only while it is in use, and run the batch entry by entry. None does so for
+            large models with ONNX Runtime on the CPU, whose calls take much longer than loading.
         loop: Where guidance and schedule are computed: with numpy on the `host`, or by graphs on the `device`, as
             `auto` does where the backend has memory of its own and the bundle has the graphs.
         form: Which of the bundle's graphs to run.
@@ -82,7 +86,7 @@ class Pipeline:
 
     bundle: Bundle
     backend: Backend
-    low_memory: bool = False
+    low_memory: bool | None = None
     loop: Loop = "auto"
     form: Form = "plain"
     _embeddings: dict[str, Array] = field(default_factory=dict, init=False)
@@ -152,7 +156,7 @@ class Pipeline:
             plan=plan,
             latent_shape=latents.shape,
             embeddings=embeddings,
-            rows_at_a_time=1 if self.low_memory else None,
+            rows_at_a_time=1 if self._is_frugal else None,
             forecaster=graphs.forecaster(self.backend, plan) if graphs else None,
         )
         if graphs is None:
@@ -183,8 +187,14 @@ class Pipeline:
     @cached_property
     def components(self) -> Components:
         """The graphs."""
-        stay: Literal["all", "in use"] = "in use" if self.low_memory else "all"
+        stay: Literal["all", "in use"] = "in use" if self._is_frugal else "all"
         return Components(self.bundle, self.backend, form=self.form, stay=stay)
+
+    @property
+    def _is_frugal(self) -> bool:
+        if self.low_memory is not None:
+            return self.low_memory
+        return self.backend.name == "cpu" and self.bundle.manifest.graphs.unet_deep.parameters >= _LARGE
 
     def describe(self) -> BackendDescription:
         """What really runs, and in which form where the graphs have several."""

@@ -51,7 +51,7 @@ def bench(
         check_outputs([output], force=force)
     spans = Spans()
     backend = TimedBackend(choose_backend(provider, threads=threads, options=provider_options), spans)
-    pipeline = open_bundle(bundle, backend, form=form)
+    pipeline = open_bundle(bundle, backend, low_memory=False, form=form)
     request = Request(prompts=(_PROMPT,), images_per_prompt=batch, height=height, width=width)
     names = ["full", *(name for name in plans or ("every:3", "every:5") if name != "full")]
     candidates = [

@@ -70,8 +70,12 @@ def generate(
     provider_options: ProviderOptions = None,
     form: Form = None,
     low_memory: Annotated[
-        bool, typer.Option("--low-memory", help="Load each graph only while it is in use; run image by image.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--low-memory/--keep-loaded",
+            help="Load each graph only while in use, and run image by image; default for large models on cpu.",
+        ),
+    ] = None,
     trust_files: Annotated[bool, typer.Option("--trust-files", help="Skip hashing the bundle's files.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
