@@ -1,5 +1,6 @@
 """What a transformer block does between its matrix products: sums with norms, gates, biases."""
 
+from math import isclose
 from typing import Any
 
 import onnx_ir as ir
@@ -44,9 +45,16 @@ def _gate(op: Any, product: Any, bias: Any, root_two: Any, one: Any, half: Any) 
     return op.Mul(first, gelu)
 
 
-def _gates(_context: Any, bias: ir.Value, **_: Any) -> bool:
+def _gates(_context: Any, bias: ir.Value, root_two: ir.Value, one: ir.Value, half: ir.Value, **_: Any) -> bool:
     values = constant(bias)
-    return values is not None and values.shape in ((size,) for size in _GATED)
+    exact = ((root_two, 2**0.5), (one, 1.0), (half, 0.5))
+    return values is not None and values.shape in ((size,) for size in _GATED) and all(_is(*pair) for pair in exact)
+
+
+def _is(value: ir.Value, number: float) -> bool:
+    """Whether a value is that number, up to half precision."""
+    values = constant(value)
+    return values is not None and values.size == 1 and isclose(float(values.item()), number, rel_tol=1e-3)
 
 
 def _bias_split_gelu(op: Any, product: Any, bias: Any, **_: Any) -> Any:
