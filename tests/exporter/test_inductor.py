@@ -64,7 +64,7 @@ def test_the_shallow_pass_of_a_half_precision_unet_takes_a_half_precision_featur
     traceable = in_precision(unet_deep(tiny_unet(), (0,), sizes=SIZES, text_length=TOKENS), "float16")
     deep = export_program(traceable, is_static=False)
     types = {**dict.fromkeys(traceable.inputs, "float32"), "feature_0": "float16"}
-    shapes = {"timestep": (1,), "feature_0": ("batch", 32, "latent_height", "latent_width")}
+    shapes = {"timestep": (1,), "feature_0": ("batch", 16, "latent_height", "latent_width")}
     axes = ("batch", 4, "latent_height", "latent_width")
     text = ("batch", TOKENS, 16)
     spec = GraphSpec(
