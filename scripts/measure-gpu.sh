@@ -8,21 +8,33 @@ provider=${2:-cuda}
 mkdir -p "$out"
 accel doctor --json > "$out/doctor.json"
 accel doctor
-[ -d "$out/sd15-fp16" ] || accel export sd15 --weights random --dtype fp16 --branches 0 --schedulers ddim --output "$out/sd15-fp16"
+
+# One export for all: plain, fused and native graphs in half precision, and packages where torch has the GPU.
+bundle=$out/sd15-fp16
+packages=
+if python -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2> /dev/null; then
+    packages="--format inductor --device cuda"
+fi
+# shellcheck disable=SC2086  # several words
+[ -d "$bundle" ] || accel export sd15 --weights random --dtype fp16 --branches 0 --schedulers ddim \
+    --form fused,native $packages --output "$bundle"
+
 measure() {
     name=$1
     shift
-    accel bench "$out/$bundle" --scheduler ddim --steps 50 --plan every:3 --plan every:5 --rounds 5 \
+    accel bench "$bundle" --scheduler ddim --steps 50 --plan every:3 --plan every:5 --rounds 5 \
         --output "$out/$name.json" --force "$@" || echo "$name: not measured"
 }
-bundle=sd15-fp16
-measure "$provider" --provider "$provider"
+
 case $provider in
-    cuda) measure cuda-graph --provider cuda --provider-option enable_cuda_graph=1 ;;
-    rocm) measure hip-graph --provider rocm --provider-option enable_hip_graph=1 ;;
+    cuda) forms="plain fused native" capture=enable_cuda_graph=1 ;;
+    rocm) forms="plain fused" capture=enable_hip_graph=1 ;;
+    *) forms=plain capture= ;;
 esac
-if python -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2> /dev/null; then
-    bundle=sd15-inductor
-    [ -d "$out/$bundle" ] || accel export sd15 --weights random --branches 0 --schedulers ddim --format inductor --device cuda --output "$out/$bundle"
-    measure inductor --provider inductor-cuda
-fi
+for form in $forms; do
+    measure "$provider-$form" --provider "$provider" --form "$form"
+    [ -z "$capture" ] || measure "$provider-$form-captured" --provider "$provider" --form "$form" --provider-option "$capture"
+done
+# The same pipeline in diffusers itself, in the same rounds.
+measure "$provider-peers" --provider "$provider" --peer diffusers --peer torch-compile
+[ -z "$packages" ] || measure inductor --provider inductor-cuda

@@ -7,7 +7,11 @@ import typer
 from accel_bench.console import note
 from accel_runtime.backends import PROVIDER_HELP, Backend, make_backend
 from accel_runtime.errors import InputError
+from accel_runtime.forms import FORMS
 
+Form = Annotated[
+    str | None, typer.Option(help=f"Which graphs to run: {', '.join(FORMS)}; by default what the provider runs best.")
+]
 Provider = Annotated[str, typer.Option(help=PROVIDER_HELP)]
 ProviderOptions = Annotated[
     list[str] | None,

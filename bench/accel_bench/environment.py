@@ -71,10 +71,15 @@ def peak_rss_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def runs(backend: BackendDescription) -> str:
+    """What ran, with the graphs' form where it is not the usual one."""
+    form = backend.options.get("form", "plain")
+    return f"{backend.backend} {backend.provider}" + ("" if form == "plain" else f", {form} graphs")
+
+
 def machine(backend: BackendDescription, environment: Environment) -> str:
     """What ran, and on what, for a heading."""
-    runs = f"{backend.backend} {backend.version} {backend.provider}"
-    return f"{runs}, {environment.cpu}, {environment.cores} cores"
+    return f"{runs(backend)}, version {backend.version}, {environment.cpu}, {environment.cores} cores"
 
 
 def _instructions() -> list[str]:

@@ -113,7 +113,7 @@ def make_evaluation(
         id="",
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         environment=environment,
-        backend=pipeline.backend.describe(),
+        backend=pipeline.describe(),
         bundle=bundle_facts(pipeline.bundle),
         workload=Workload(
             scheduler=schedule.scheduler,

@@ -38,7 +38,7 @@ def make_record(
         id="",
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         environment=environment,
-        backend=first.pipeline.backend.describe(),
+        backend=first.pipeline.describe(),
         bundle=bundle_facts(first.pipeline.bundle),
         workload=_workload(first, measurement, guidance=guidance),
         prompt=first.request.prompts[0],

@@ -1,7 +1,7 @@
 """Turn a diffusers pipeline into a bundle. torch and diffusers live here and nowhere below."""
 
 from accel_exporter.export import Stage, export_bundle
-from accel_exporter.options import ExportOptions, StaticSize, parse_branches, parse_dtype, parse_formats
+from accel_exporter.options import ExportOptions, StaticSize, parse_branches, parse_dtype, parse_formats, parse_forms
 from accel_exporter.sources import Source, open_source
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "parse_branches",
     "parse_dtype",
     "parse_formats",
+    "parse_forms",
 ]

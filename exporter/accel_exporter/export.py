@@ -5,7 +5,9 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
 
 from accel_exporter import graphs, layout
 from accel_exporter.inductor import PackageWriter
@@ -16,12 +18,16 @@ from accel_exporter.sizes import ModelSizes
 from accel_exporter.sources import Source
 from accel_exporter.staging import staged_folder
 from accel_exporter.unet import branch_count
-from accel_exporter.write import Settings, Written, checked, trace_component, write_graph, write_unet
+from accel_exporter.write import Settings, Written, check_written, trace_component, write_graph, write_unet
 from accel_runtime.bundle import describe_file
 from accel_runtime.errors import ExportError
+from accel_runtime.forms import providers_of
 from accel_runtime.manifest import (
     MANIFEST_NAME,
     DType,
+    ExtraForm,
+    FormGraph,
+    FormSpec,
     GraphSpec,
     GraphSpecs,
     LoopSpec,
@@ -93,6 +99,7 @@ class _Export:
         self._model: ModelSpec
         self._loop: LoopSpec
         self._graphs: dict[str, GraphSpec] = {}
+        self._forms: dict[ExtraForm, dict[str, FormGraph]] = {}
         self._unchecked: list[Written] = []
         self._packages = (
             PackageWriter(folder, options.device, tolerance=options.allowed_error(options.dtype))
@@ -169,8 +176,8 @@ class _Export:
         # The VAE's decoder overflows half precision in some models, so it never computes in it.
         settings = self._settings(dtype=self._options.dtype if component == "text_encoder" else "float32")
         traced = trace_component(build, settings)
-        written = write_graph(traced, self._folder / component / "model.onnx", settings=settings)
-        self._graphs[component] = checked(written, self._options.allowed_error(settings.dtype))
+        for written in write_graph(traced, self._folder / component, settings=settings):
+            self._check(written, dtype=settings.dtype)
         if self._packages:
             self._packages.add(traced)
 
@@ -182,31 +189,41 @@ class _Export:
         traced = trace_component(
             lambda sizes: graphs.unet_deep(unet, branches, sizes=sizes, text_length=self._text.max_length), settings
         )
-        deep, *shallow = write_unet(traced, self._folder / "unet", branches=branches, settings=settings)
-        self._unchecked += (deep, *shallow)
+        self._unchecked += write_unet(traced, self._folder / "unet", branches=branches, settings=settings)
         if self._packages:
-            specs = (written.spec for written in shallow)
-            self._packages.add_unet(traced, dict(zip(branches, specs, strict=True)))
+            specs = {written.name: written.spec for written in self._unchecked}
+            self._packages.add_unet(traced, {k: specs[f"unet_shallow_{k}"] for k in branches})
 
     def _check_written(self) -> None:
         # Exported programs hold reference cycles; torch's weights must go before the session's come.
         gc.collect()
         for written in self._unchecked:
-            self._graphs[written.path.stem] = checked(written, self._options.allowed_error(self._options.dtype))
+            self._check(written, dtype=self._options.dtype)
+
+    def _check(self, written: Written, *, dtype: DType) -> None:
+        error = check_written(written, self._options.allowed_error(dtype))
+        if written.form == "plain":
+            self._graphs[written.name] = msgspec.structs.replace(written.spec, relative_error=error)
+            return
+        file = written.path.relative_to(self._folder).as_posix()
+        how: Literal["run", "expansion"] = "expansion" if written.form == "fused" else "run"
+        graph = FormGraph(file=file, relative_error=error, checked=how)
+        self._forms.setdefault(written.form, {})[written.name] = graph
 
     def _write_loop(self) -> None:
         self._loop = write_loop_graphs(self._folder / "loop", features=self._options.dtype)
 
     def _write_manifest(self) -> None:
         found = sorted(path for path in self._folder.rglob("*") if path.is_file())
-        shallow = {name.removeprefix("shallow_"): g for name, g in self._graphs.items() if name.startswith("shallow_")}
+        prefix = "unet_shallow_"
+        shallow = {name.removeprefix(prefix): g for name, g in self._graphs.items() if name.startswith(prefix)}
         manifest = Manifest(
             schema_version=1,
             model=self._model,
             text=self._text,
             graphs=GraphSpecs(
                 text_encoder=self._graphs["text_encoder"],
-                unet_deep=self._graphs["deep"],
+                unet_deep=self._graphs["unet_deep"],
                 unet_shallow=shallow,
                 vae_decoder=self._graphs["vae_decoder"],
                 vae_encoder=self._graphs["vae_encoder"],
@@ -216,6 +233,7 @@ class _Export:
             files={path.relative_to(self._folder).as_posix(): describe_file(path) for path in found},
             provenance=self._provenance(),
             inductor=self._packages.spec() if self._packages else None,
+            forms={form: FormSpec(providers=providers_of(form), graphs=graphs) for form, graphs in self._forms.items()},
         )
         (self._folder / MANIFEST_NAME).write_bytes(encode_manifest(manifest))
 
@@ -243,6 +261,7 @@ class _Export:
             check_sizes=self._sizes.to_check,
             flops_sizes=self._sizes.symbols,
             dtype=dtype,
+            forms=self._options.forms,
         )
 
 

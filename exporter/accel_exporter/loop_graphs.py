@@ -15,7 +15,8 @@ from accel_runtime.manifest import DType, LoopSpec
 
 _OPSET: Final = 17
 _IR_VERSION: Final = 8  # what ONNX Runtime 1.22, the last with the ROCm provider, reads for sure
-_TYPES: Final[Mapping[DType, int]] = {
+_TYPES: Final[Mapping[str, int]] = {
+    "uint8": TensorProto.UINT8,
     "float32": TensorProto.FLOAT,
     "float16": TensorProto.FLOAT16,
     "bfloat16": TensorProto.BFLOAT16,
@@ -25,7 +26,7 @@ _LATENT: Final = ("channels", "height", "width")
 _EACH_IMAGE: Final = (1, 2, 3)  # axes of [B, C, h, w]
 
 Kind = Literal["guided", "unguided", "plain"]
-Values = Sequence[tuple[str, DType, Sequence[str | int]]]
+Values = Sequence[tuple[str, str, Sequence[str | int]]]
 
 
 @dataclass
@@ -51,6 +52,12 @@ class _Graph:
     def number(self, value: float) -> str:
         return self._constant(TensorProto.FLOAT, (value,))
 
+    def scalar(self, value: float) -> str:
+        """A number without dimensions, as `Clip` wants its bounds."""
+        name = f"constant_{len(self.constants)}"
+        self.constants.append(helper.make_tensor(name, TensorProto.FLOAT, [], (value,)))
+        return name
+
     def row(self, table: str, at: str) -> str:
         """One entry of a table, [1, …]."""
         return self.add("Gather", table, at, axis=0)
@@ -73,6 +80,7 @@ def write_loop_graphs(folder: Path, *, features: DType = "float32") -> LoopSpec:
     models = {
         **{f"advance_{kind}": _advance(kind) for kind in ("guided", "unguided", "plain")},
         **{f"forecast_{terms}": _forecast(terms, features) for terms in (2, 3)},
+        "pixels": _pixels(),
     }
     for name, model in models.items():
         onnx.checker.check_model(model, full_check=True)
@@ -169,3 +177,19 @@ def _forecast(terms: int, dtype: DType) -> Any:
     features: Values = [(f"feature_{age}", dtype, shape) for age in range(terms)]
     inputs: Values = [*features, ("weights", "float32", ("tuples", 3)), ("which", "int64", (1,))]
     return graph.model(f"forecast_{terms}", inputs, [("feature", dtype, shape)])
+
+
+def _pixels() -> Any:
+    """`accel_runtime.pixels.to_pixels`, and whether the whole sample was finite; halves round to even, as in numpy."""
+    graph = _Graph()
+    unit = graph.add("Add", graph.add("Mul", "sample", graph.scalar(0.5)), graph.scalar(0.5))
+    clipped = graph.add("Clip", unit, graph.scalar(0.0), graph.scalar(1.0))
+    last = graph.add("Transpose", clipped, perm=(0, 2, 3, 1))
+    graph.add(
+        "Cast", graph.add("Round", graph.add("Mul", last, graph.scalar(255.0))), to=_TYPES["uint8"], name="pixels"
+    )
+    zero = graph.add("ReduceSum", graph.add("Mul", "sample", graph.scalar(0.0)))
+    finite = graph.add("Reshape", graph.add("Equal", zero, graph.scalar(0.0)), graph.ints(1))
+    graph.add("Cast", finite, to=_TYPES["uint8"], name="finite")
+    outputs: Values = [("pixels", "uint8", ("batch", "height", "width", 3)), ("finite", "uint8", (1,))]
+    return graph.model("pixels", [("sample", "float32", ("batch", 3, "height", "width"))], outputs)

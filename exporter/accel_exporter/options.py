@@ -4,11 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from accel_runtime.errors import InputError
-from accel_runtime.manifest import Device, DType
+from accel_runtime.forms import parse_form
+from accel_runtime.manifest import Device, DType, Form
 
 FORMATS = ("onnx", "inductor")
 
 MIN_OPSET, MAX_OPSET = 18, 23
+
+# What the native form is written in: the first operator set with Attention.
+NATIVE_OPSET = 23
+# Later ones have operators of their own for what is fused.
+_MAX_FUSED_OPSET = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,7 @@ class ExportOptions:
         max_steps: Tables are compiled for 1 to this many steps.
         tolerance: Largest relative difference between a graph and torch; None for what the precision allows.
         dtype: What UNet and text encoder compute in; the VAE always computes in float32.
+        forms: Which forms of the ONNX graphs to write; `plain` is written in any case.
         with_inductor: Add AOTInductor packages; ONNX graphs are written in any case.
         device: What packages are compiled for.
     """
@@ -44,12 +51,15 @@ class ExportOptions:
     max_steps: int = 100
     tolerance: float | None = None
     dtype: DType = "float32"
+    forms: frozenset[Form] = frozenset({"plain"})
     with_inductor: bool = False
     device: Device = "cpu"
 
     def __post_init__(self) -> None:
         if not MIN_OPSET <= self.opset <= MAX_OPSET:
             raise InputError(f"opset: expected {MIN_OPSET} to {MAX_OPSET}, got {self.opset}")
+        if "fused" in self.forms and self.opset > _MAX_FUSED_OPSET:
+            raise InputError(f"form fused: made of opset 18 to {_MAX_FUSED_OPSET}, got {self.opset}: leave --opset out")
         if self.max_steps < 1:
             raise InputError(f"max steps: expected 1 or more, got {self.max_steps}")
         if self.static and self.static.batch < 1:
@@ -103,6 +113,15 @@ def parse_formats(texts: Sequence[str]) -> frozenset[str]:
     if unknown := formats - set(FORMATS):
         raise InputError(f"format {min(unknown)!r}: expected one of {', '.join(FORMATS)}")
     return frozenset(formats | {"onnx"})
+
+
+def parse_forms(texts: Sequence[str]) -> frozenset[Form]:
+    """Forms from what was given, each a word or several with commas; ``plain`` is always there.
+
+    >>> sorted(parse_forms(["native,fused"]))
+    ['fused', 'native', 'plain']
+    """
+    return frozenset({parse_form(part.strip()) for text in texts for part in text.split(",")} | {"plain"})
 
 
 def choose_branches(asked: Sequence[int] | None, count: int) -> tuple[int, ...]:

@@ -24,7 +24,7 @@ class WeightStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._places: dict[tuple[str, str, tuple[int, ...]], ir.ExternalTensor] = {}
+        self._places: dict[tuple[str, str], ir.ExternalTensor] = {}
         self._file: BinaryIO | None = None
 
     def __enter__(self) -> "WeightStore":
@@ -54,11 +54,12 @@ class WeightStore:
 
     def _place(self, tensor: ir.TensorProtocol, *, name: str) -> ir.ExternalTensor:
         data: NDArray[Any] = np.ascontiguousarray(tensor.numpy())
-        key = (hashlib.sha256(data.data).hexdigest(), tensor.dtype.name, data.shape)
+        # Not the shape: a 1×1 filter is the same bytes in either layout.
+        key = (hashlib.sha256(data.data).hexdigest(), tensor.dtype.name)
         place = self._places.get(key)
         if place is None:
             place = self._places[key] = self._write(data, dtype=tensor.dtype)
-        return self._reference(place, name=name)
+        return self._reference(place, name=name, shape=data.shape)
 
     def _write(self, data: NDArray[Any], *, dtype: ir.DataType) -> ir.ExternalTensor:
         assert self._file is not None  # noqa: S101  # `move` is only called inside the context
@@ -76,13 +77,13 @@ class WeightStore:
             base_dir=self._path.parent,
         )
 
-    def _reference(self, place: ir.ExternalTensor, *, name: str) -> ir.ExternalTensor:
+    def _reference(self, place: ir.ExternalTensor, *, name: str, shape: tuple[int, ...]) -> ir.ExternalTensor:
         return ir.ExternalTensor(
             place.location,
             offset=place.offset,
             length=place.length,
             dtype=place.dtype,
-            shape=ir.Shape(place.shape),
+            shape=ir.Shape(shape),
             name=name,
             base_dir=self._path.parent,
         )

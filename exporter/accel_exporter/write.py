@@ -1,21 +1,24 @@
 """From a component to files in the bundle: trace, edit, write, check, describe."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-import msgspec
 import onnx_ir as ir
 
 from accel_exporter.check import Reference, check_graph, torch_reference
 from accel_exporter.flops import count_flops
+from accel_exporter.forms import expand, fuse
 from accel_exporter.graphs import Sizes, Traceable
+from accel_exporter.options import NATIVE_OPSET
 from accel_exporter.passes import ExposeFeatures, NameDimensions, clean, cut_shallow, noise_only
 from accel_exporter.precision import in_precision, is_kept
 from accel_exporter.program import Program, export_program
 from accel_exporter.trace import trace
 from accel_exporter.weights import WeightStore
-from accel_runtime.manifest import DType, GraphSpec, TensorSpec, feature_name
+from accel_runtime.errors import ExportError
+from accel_runtime.manifest import DType, Form, GraphSpec, TensorSpec, feature_name
 
 Build = Callable[[Sizes], Traceable]
 
@@ -39,6 +42,7 @@ class Settings:
         check_sizes: Other sizes, to see that open dimensions really are open.
         flops_sizes: Number of each symbol at batch 1 and the model's own size.
         dtype: What the component computes in.
+        forms: What to write it in, plain among them.
     """
 
     opset: int
@@ -47,6 +51,7 @@ class Settings:
     check_sizes: Sizes
     flops_sizes: Mapping[str, int]
     dtype: DType = "float32"
+    forms: frozenset[Form] = frozenset({"plain"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,11 +64,30 @@ class Traced:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A graph on disk, and what torch expects of it; `checked` turns it into a trusted spec."""
+    """A graph on disk in one form, and what torch expects of it.
 
+    Attributes:
+        name: As `GraphSpecs.items` names it.
+        form: Which of its forms.
+        spec: Its contract, that of the plain form.
+        path: The file.
+        reference: Inputs, and what torch makes of them.
+    """
+
+    name: str
+    form: Form
     spec: GraphSpec
     path: Path
     reference: Reference
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One graph of a component: its name, its file without ending, and how it is cut out of the whole."""
+
+    name: str
+    stem: str
+    cut: Callable[[ir.Model], ir.Model]
 
 
 def trace_component(build: Build, settings: Settings) -> Traced:
@@ -81,53 +105,87 @@ def trace_component(build: Build, settings: Settings) -> Traced:
     return Traced(program, replace(reference, outputs={**reference.outputs, **kept}))
 
 
-def write_graph(traced: Traced, path: Path, *, settings: Settings) -> Written:
-    """Write one component's graph to ``path``, its weights beside it.
-
-    Args:
-        traced: The component.
-        path: The ONNX file.
-        settings: How.
-    """
-    model = _translate(traced.program, settings)
-    with WeightStore(path.with_name(f"{path.stem}.data")) as store:
-        parameters = store.move(model)
-    return Written(_save(model, path, parameters=parameters, settings=settings), path, traced.reference)
+def write_graph(traced: Traced, folder: Path, *, settings: Settings) -> tuple[Written, ...]:
+    """Write a component of one graph to ``folder`` in every form, its weights beside it; plain comes first."""
+    part = _Part(traced.program.traceable.name, "model", cut=lambda model: model)
+    return tuple(_write(traced, folder / "model.data", [part], settings=settings))
 
 
 def write_unet(traced: Traced, folder: Path, *, branches: Sequence[int], settings: Settings) -> tuple[Written, ...]:
-    """Write the deep graph and one shallow graph per branch over one file of weights.
+    """Write the deep graph and one shallow graph per branch, in every form, over one file of weights.
 
     `model.onnx`, the deep pass without its features, is for other loaders: it is where they look, and
     optimum takes the last output for the noise.
 
     Returns:
-        The deep pass, then the shallow pass of each branch.
+        The deep pass, then the shallow pass of each branch; then the same in the next form.
     """
-    model = _translate(traced.program, settings)
-    models = {"deep.onnx": model} | {f"shallow_{k}.onnx": cut_shallow(model, feature_name(k)) for k in branches}
-    with WeightStore(folder / "weights.data") as store:
-        parameters = {name: store.move(each) for name, each in models.items()}
-    ir.save(noise_only(model), folder / "model.onnx")
-    specs = {
-        name: _save(each, folder / name, parameters=parameters[name], settings=settings)
-        for name, each in models.items()
-    }
-    return tuple(Written(spec, folder / name, part_of(traced.reference, spec)) for name, spec in specs.items())
+    shallow = [
+        _Part(f"unet_shallow_{k}", f"shallow_{k}", cut=partial(cut_shallow, feature=feature_name(k))) for k in branches
+    ]
+    parts = [_Part("unet_deep", "deep", cut=lambda model: model), *shallow]
+    written = tuple(_write(traced, folder / "weights.data", parts, settings=settings))
+    ir.save(noise_only(ir.load(folder / "deep.onnx")), folder / "model.onnx")
+    return written
 
 
-def checked(written: Written, tolerance: float) -> GraphSpec:
-    """Hold the written graph against torch's outputs and note the difference.
+def _write(traced: Traced, weights: Path, parts: Sequence[_Part], *, settings: Settings) -> Iterator[Written]:
+    specs: dict[str, GraphSpec] = {}
+    with WeightStore(weights) as store:
+        for form, models in _in_forms(traced.program, parts, settings=settings):
+            for part in parts:
+                model = models.pop(part.name)
+                ending = "onnx" if form == "plain" else f"{form}.onnx"
+                path = weights.with_name(f"{part.stem}.{ending}")
+                parameters = store.move(model)
+                ir.save(model, path)
+                if form == "plain":
+                    specs[part.name] = _describe(model, path, parameters=parameters, settings=settings)
+                _hold_contract(model, specs[part.name], path)
+                reference = part_of(traced.reference, specs[part.name])
+                yield Written(part.name, form, specs[part.name], path, reference)
+
+
+def _in_forms(
+    program: Program, parts: Sequence[_Part], *, settings: Settings
+) -> Iterator[tuple[Form, dict[str, ir.Model]]]:
+    """The component's graphs, form after form; the caller may take them out of the mapping and change them."""
+    whole = _translate(program, opset=settings.opset)
+    plain = {part.name: part.cut(whole) for part in parts}
+    # Before the plain graphs' weights move to the file, which is not to be read while it is written.
+    fused = {name: fuse(model) for name, model in plain.items()} if "fused" in settings.forms else {}
+    yield "plain", plain
+    if fused:
+        yield "fused", fused
+    if "native" in settings.forms:
+        # Translating folds and turns weights anew: the first ones must go before.
+        del whole, plain, fused
+        whole = _translate(program, opset=NATIVE_OPSET)
+        yield "native", {part.name: part.cut(whole) for part in parts}
+
+
+def check_written(written: Written, tolerance: float) -> float:
+    """Hold the written graph against torch's outputs; a fused one written out in standard operators.
+
+    Returns:
+        The largest relative difference, in two digits.
 
     Raises:
         ExportError: The difference is over ``tolerance``.
     """
-    error = check_graph(written.path, written.reference, tolerance=tolerance)
-    return msgspec.structs.replace(written.spec, relative_error=float(f"{error:.1e}"))
+    path = written.path
+    if written.form == "fused":
+        path = path.with_suffix(".expanded.onnx")
+        ir.save(expand(ir.load(written.path)), path)
+    try:
+        return float(f"{check_graph(path, written.reference, tolerance=tolerance):.1e}")
+    finally:
+        if path != written.path:
+            path.unlink()
 
 
-def _translate(program: Program, settings: Settings) -> ir.Model:
-    model = trace(program, opset=settings.opset)
+def _translate(program: Program, *, opset: int) -> ir.Model:
+    model = trace(program, opset=opset)
     ExposeFeatures()(model)
     clean(model)
     NameDimensions(program.traceable.axes)(model)
@@ -135,8 +193,7 @@ def _translate(program: Program, settings: Settings) -> ir.Model:
     return model
 
 
-def _save(model: ir.Model, path: Path, *, parameters: int, settings: Settings) -> GraphSpec:
-    ir.save(model, path)
+def _describe(model: ir.Model, path: Path, *, parameters: int, settings: Settings) -> GraphSpec:
     return GraphSpec(
         file=f"{path.parent.name}/{path.name}",
         inputs=tuple(_tensor(value) for value in model.graph.inputs),
@@ -145,6 +202,13 @@ def _save(model: ir.Model, path: Path, *, parameters: int, settings: Settings) -
         flops=count_flops(path, settings.flops_sizes),
         relative_error=0.0,
     )
+
+
+def _hold_contract(model: ir.Model, spec: GraphSpec, path: Path) -> None:
+    """Every form takes and gives the same tensors, so that plans, features and loop graphs fit all of them."""
+    inputs, outputs = (tuple(map(_tensor, values)) for values in (model.graph.inputs, model.graph.outputs))
+    if (inputs, outputs) != (spec.inputs, spec.outputs):
+        raise ExportError(f"{path.name}: its inputs and outputs are not those of {spec.file}")
 
 
 def part_of(reference: Reference, spec: GraphSpec) -> Reference:

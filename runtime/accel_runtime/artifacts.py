@@ -5,22 +5,25 @@ from pathlib import Path
 from accel_runtime.backends.base import Artifact
 from accel_runtime.bundle import Bundle
 from accel_runtime.errors import BackendError
+from accel_runtime.manifest import Form
 
 
-def locate(bundle: Bundle, graph: str, *, artifact: Artifact) -> Path:
+def locate(bundle: Bundle, graph: str, *, artifact: Artifact, form: Form = "plain") -> Path:
     """The file to hand to `Backend.load`.
 
     Args:
         bundle: An opened bundle.
         graph: A name of `GraphSpecs.items`, such as `unet_shallow_0`.
         artifact: The backend's.
+        form: Of an ONNX graph, as `choose_form` chose it.
 
     Raises:
         BackendError: The bundle was exported without that form.
     """
     manifest = bundle.manifest
     if artifact == "onnx":
-        return bundle.path(dict(manifest.graphs.items())[graph].file)
+        graphs = dict(manifest.graphs.items()) if form == "plain" else manifest.forms[form].graphs
+        return bundle.path(graphs[graph].file)
     if manifest.inductor is None:
         raise BackendError(
             f"{bundle.folder}: the bundle has no AOTInductor packages: export it with `accel export --format inductor`"

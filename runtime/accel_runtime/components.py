@@ -1,6 +1,6 @@
 """The graphs of a bundle on a backend: loaded when needed, and run one entry of a batch at a time."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -10,12 +10,18 @@ from numpy.typing import NDArray
 
 from accel_runtime.artifacts import locate
 from accel_runtime.backends import Backend
-from accel_runtime.backends.base import Array
+from accel_runtime.backends.base import Array, Buffer
 from accel_runtime.bundle import Bundle
 from accel_runtime.device_loop import LoopGraphs
 from accel_runtime.dims import check_input, resolve
-from accel_runtime.errors import NUMERICS_ADVICE, BundleError, NumericsError
+from accel_runtime.errors import BundleError
+from accel_runtime.manifest import Form
+from accel_runtime.pixels import DevicePixels, to_pixels
 from accel_runtime.unet import Graph, UNetGraphs
+
+
+def _read(buffer: Buffer) -> Array:
+    return buffer.read()
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +31,13 @@ class Components:
     Attributes:
         bundle: Holds the graphs.
         backend: Runs them.
+        form: Of its ONNX graphs.
         stay: Which graphs stay loaded: `all` that were ever needed, or only those `in use`.
     """
 
     bundle: Bundle
     backend: Backend
+    form: Form = "plain"
     stay: Literal["all", "in use"] = "all"
     _loaded: dict[str, Graph] = field(default_factory=dict, init=False)
 
@@ -45,10 +53,10 @@ class Components:
     def decode(self, latents: Array) -> NDArray[np.uint8]:
         """The VAE's decoder: scaled latents [B, C, h, w] → pixels [B, H, W, 3]."""
         scaled = (latents / np.float32(self.bundle.manifest.model.scaling_factor)).astype(np.float32)
-        sample = self._run_each(self._use("vae_decoder"), scaled)
-        if not np.isfinite(sample).all():
-            raise NumericsError(f"the VAE decoder made NaN or infinite pixels: {NUMERICS_ADVICE}")
-        return to_pixels(sample)
+        decoder, on_device = self._use("vae_decoder"), self._pixels
+        if on_device is None:
+            return to_pixels(self._run_each(decoder, scaled))
+        return self._run_each(decoder, scaled, fetch=on_device)
 
     def unet(self, branches: Iterable[int]) -> UNetGraphs:
         """The deep graph, and the shallow ones of those ``branches`` that the bundle has."""
@@ -69,6 +77,14 @@ class Components:
             raise BundleError(f"{self.bundle.folder}: no graphs for a loop on the device: export the bundle again")
         return LoopGraphs({name: self.backend.load(self.bundle.path(file)) for name, file in spec.items()})
 
+    @cached_property
+    def _pixels(self) -> DevicePixels | None:
+        """What makes pixels in the backend's memory; None where that is the host's, or the bundle has no such graph."""
+        file = self.bundle.manifest.loop.pixels if self.bundle.manifest.loop else None
+        if self.backend.on_host or self.backend.artifact != "onnx" or file is None:
+            return None
+        return DevicePixels(self.backend.load(self.bundle.path(file)), self.backend)
+
     def _run_one(self, name: str, value: Array) -> Array:
         first: Array = self._run_each(self._use(name), value[np.newaxis])[0]
         return first
@@ -80,18 +96,18 @@ class Components:
                 del self._loaded[other]
         if name not in self._loaded:
             spec = dict(self.bundle.manifest.graphs.items())[name]
-            path = locate(self.bundle, name, artifact=self.backend.artifact)
+            path = locate(self.bundle, name, artifact=self.backend.artifact, form=self.form)
             self._loaded[name] = Graph(session=self.backend.load(path), spec=spec)
         return self._loaded[name]
 
-    def _run_each(self, graph: Graph, values: Array) -> Array:
+    def _run_each(self, graph: Graph, values: Array, *, fetch: Callable[[Buffer], Array] = _read) -> Array:
         """Run a graph of one input on a batch, one entry at a time or as many as it is fixed to; its first output."""
         fixed = graph.spec.inputs[0].shape[0]
         size = fixed if isinstance(fixed, int) else 1
-        parts = [self._run(graph, values[at : at + size], size=size) for at in range(0, len(values), size)]
+        parts = [self._run(graph, values[at : at + size], size=size, fetch=fetch) for at in range(0, len(values), size)]
         return np.concatenate(parts)
 
-    def _run(self, graph: Graph, values: Array, *, size: int) -> Array:
+    def _run(self, graph: Graph, values: Array, *, size: int, fetch: Callable[[Buffer], Array]) -> Array:
         """Run a graph on up to ``size`` entries; the last one fills up what is missing."""
         source, target = graph.spec.inputs[0], graph.spec.outputs[0]
         batch = np.concatenate([values, *[values[-1:]] * (size - len(values))])
@@ -100,11 +116,5 @@ class Components:
         made = self.backend.allocate(resolve(target.shape, sizes), target.dtype)
         given.write(batch)
         graph.session.bind({source.name: given}, {target.name: made}).run()
-        wanted: Array = made.read()[: len(values)].copy()
+        wanted: Array = fetch(made)[: len(values)].copy()
         return wanted
-
-
-def to_pixels(sample: Array) -> NDArray[np.uint8]:
-    """[B, 3, H, W] in [-1, 1] → [B, H, W, 3] in 0…255, rounded as diffusers' VaeImageProcessor does."""
-    unit = np.clip(sample / 2 + 0.5, 0, 1)
-    return (unit.transpose(0, 2, 3, 1) * 255).round().astype(np.uint8)

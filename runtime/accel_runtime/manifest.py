@@ -8,7 +8,7 @@ Schema history:
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -20,6 +20,8 @@ MANIFEST_NAME = "accel.json"
 SCHEMA_VERSION = 1
 
 Device = Literal["cpu", "cuda"]
+ExtraForm = Literal["fused", "native"]
+Form = Literal["plain", ExtraForm]
 DType = Literal["float32", "float16", "bfloat16", "int64", "int32"]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -85,18 +87,49 @@ class GraphSpecs(_Strict, frozen=True):
         )
 
 
-class LoopSpec(_Strict, frozen=True):
-    """The loop's own graphs, for backends with memory of their own (docs/design/0008-device-loop.md)."""
+class LoopSpec(_Strict, frozen=True, omit_defaults=True):
+    """The loop's own graphs, for backends with memory of their own (docs/design/0008-device-loop.md).
+
+    Older bundles have no `pixels`.
+    """
 
     advance_guided: str
     advance_unguided: str
     advance_plain: str
     forecast_2: str
     forecast_3: str
+    pixels: str | None = None
 
     def items(self) -> tuple[tuple[str, str], ...]:
         """Every graph's name and file."""
-        return tuple((name, getattr(self, name)) for name in self.__struct_fields__)
+        named = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return tuple((name, file) for name, file in named if file is not None)
+
+
+class FormGraph(_Strict, frozen=True):
+    """One graph in another form; its contract is that of the plain graph of the same name.
+
+    Attributes:
+        file: Path in the bundle.
+        relative_error: Largest difference to torch at export, over the largest output.
+        checked: How: the graph itself was `run`, or, where no CPU can run it, its `expansion` into standard operators.
+    """
+
+    file: str
+    relative_error: float
+    checked: Literal["run", "expansion"]
+
+
+class FormSpec(_Strict, frozen=True):
+    """All graphs in a form other than plain (docs/design/0009-graph-forms.md).
+
+    Attributes:
+        providers: The backends that may run them, by name.
+        graphs: Keyed as `GraphSpecs.items` names the graphs; every graph is there.
+    """
+
+    providers: tuple[str, ...]
+    graphs: dict[str, FormGraph]
 
 
 class InductorGraph(_Strict, frozen=True):
@@ -188,7 +221,7 @@ class Provenance(_Strict, frozen=True):
 
 
 class Manifest(_Strict, frozen=True, omit_defaults=True):
-    """The whole of `accel.json`. `inductor` is left out where there are no packages."""
+    """The whole of `accel.json`. `forms` and `inductor` are left out where there are none, as in older bundles."""
 
     schema_version: Literal[1]
     model: ModelSpec
@@ -199,6 +232,7 @@ class Manifest(_Strict, frozen=True, omit_defaults=True):
     provenance: Provenance
     loop: LoopSpec | None = None
     inductor: InductorSpec | None = None
+    forms: dict[ExtraForm, FormSpec] = {}
 
     @property
     def branches(self) -> tuple[int, ...]:
@@ -209,7 +243,9 @@ class Manifest(_Strict, frozen=True, omit_defaults=True):
         for k in self.graphs.unet_shallow:
             self._check_branch(k)
         if self.inductor is not None:
-            self._check_packages(self.inductor)
+            self._check_complete("inductor", self.inductor.graphs)
+        for form, spec in self.forms.items():
+            self._check_complete(f"forms.{form}", spec.graphs)
         for path in self.files:
             _check_path(path, key="files")
         for key, path in self._references():
@@ -226,12 +262,17 @@ class Manifest(_Strict, frozen=True, omit_defaults=True):
             *([("text.table", self.text.table)] if self.text.table else []),
             *((f"loop.{name}", path) for name, path in (self.loop.items() if self.loop else ())),
             *(_package_references(self.inductor) if self.inductor else ()),
+            *(
+                (f"forms.{form}.graphs.{name}.file", graph.file)
+                for form, spec in self.forms.items()
+                for name, graph in spec.graphs.items()
+            ),
         )
 
-    def _check_packages(self, inductor: InductorSpec) -> None:
+    def _check_complete(self, key: str, graphs: Iterable[str]) -> None:
         expected = [name for name, _ in self.graphs.items()]
-        if sorted(inductor.graphs) != sorted(expected):
-            raise ValueError(f"inductor.graphs: expected {', '.join(expected)}, got {', '.join(inductor.graphs)}")
+        if sorted(graphs) != sorted(expected):
+            raise ValueError(f"{key}.graphs: expected {', '.join(expected)}, got {', '.join(graphs)}")
 
     def _check_branch(self, k: str) -> None:
         if not re.fullmatch(r"0|[1-9][0-9]*", k):

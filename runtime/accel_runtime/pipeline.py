@@ -7,17 +7,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_runtime.backends import Backend, make_backend
+from accel_runtime.backends import Backend, BackendDescription, make_backend
 from accel_runtime.backends.base import Array
 from accel_runtime.bundle import Bundle, Verification, read_bundle
 from accel_runtime.components import Components
 from accel_runtime.device_loop import LoopGraphs, denoise_on_device
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
+from accel_runtime.forms import choose_form
 from accel_runtime.loop import Step, denoise
+from accel_runtime.manifest import Form
 from accel_runtime.noise import TorchGenerator
 from accel_runtime.plan import Plan, make_plan, parse_deep_calls
 from accel_runtime.request import Request, Result
@@ -29,6 +32,9 @@ from accel_runtime.unet import Embeddings, UNet
 
 Loop = Literal["auto", "host", "device"]
 
+# Parameters of a UNet from which memory counts more than the seconds that loading it again takes.
+_LARGE = 250_000_000
+
 
 def open_bundle(
     folder: str | Path,
@@ -36,8 +42,9 @@ def open_bundle(
     *,
     provider: str = "cpu",
     verification: Verification = "hashes",
-    low_memory: bool = False,
+    low_memory: bool | None = False,
     loop: Loop = "auto",
+    form: str | None = None,
 ) -> "Pipeline":
     """Open a bundle for use.
 
@@ -48,13 +55,17 @@ def open_bundle(
         verification: `hashes` reads every file once, `sizes` trusts the contents.
         low_memory: See `Pipeline`.
         loop: Same.
+        form: Of the graphs, as `accel_runtime.forms.choose_form` takes it.
 
     Raises:
         BundleError: The bundle is incomplete, changed or malformed.
-        BackendError: The provider cannot be had.
+        BackendError: The provider cannot be had, or the bundle lacks the form.
+        InputError: The provider cannot run the form.
     """
     bundle = read_bundle(Path(folder), verification=verification)
-    return Pipeline(bundle, backend or make_backend(provider), low_memory=low_memory, loop=loop)
+    backend = backend or make_backend(provider)
+    chosen = choose_form(bundle, backend.name, form)
+    return Pipeline(bundle, backend, low_memory=low_memory, loop=loop, form=chosen)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,15 +77,18 @@ class Pipeline:
     Attributes:
         bundle: What to run.
         backend: What runs it.
-        low_memory: Keep each graph loaded only while it is in use, and run the batch entry by entry.
+        low_memory: Keep each graph loaded only while it is in use, and run the batch entry by entry. None does so for
+            large models with ONNX Runtime on the CPU, which suits a single image: further ones load again.
         loop: Where guidance and schedule are computed: with numpy on the `host`, or by graphs on the `device`, as
             `auto` does where the backend has memory of its own and the bundle has the graphs.
+        form: Which of the bundle's graphs to run.
     """
 
     bundle: Bundle
     backend: Backend
-    low_memory: bool = False
+    low_memory: bool | None = False
     loop: Loop = "auto"
+    form: Form = "plain"
     _embeddings: dict[str, Array] = field(default_factory=dict, init=False)
 
     def schedule(self, steps: int, scheduler: str | None = None, *, strength: float | None = None) -> ScheduleTable:
@@ -142,7 +156,7 @@ class Pipeline:
             plan=plan,
             latent_shape=latents.shape,
             embeddings=embeddings,
-            rows_at_a_time=1 if self.low_memory else None,
+            rows_at_a_time=1 if self._is_frugal else None,
             forecaster=graphs.forecaster(self.backend, plan) if graphs else None,
         )
         if graphs is None:
@@ -173,7 +187,21 @@ class Pipeline:
     @cached_property
     def components(self) -> Components:
         """The graphs."""
-        return Components(self.bundle, self.backend, stay="in use" if self.low_memory else "all")
+        stay: Literal["all", "in use"] = "in use" if self._is_frugal else "all"
+        return Components(self.bundle, self.backend, form=self.form, stay=stay)
+
+    @property
+    def _is_frugal(self) -> bool:
+        if self.low_memory is not None:
+            return self.low_memory
+        return self.backend.name == "cpu" and self.bundle.manifest.graphs.unet_deep.parameters >= _LARGE
+
+    def describe(self) -> BackendDescription:
+        """What really runs, and in which form where the graphs have several."""
+        ran = self.backend.describe()
+        if self.backend.artifact != "onnx":
+            return ran
+        return msgspec.structs.replace(ran, options={**ran.options, "form": self.form})
 
     def _loop_graphs(self) -> LoopGraphs | None:
         """The graphs of the loop on the device; None where it runs on the host."""

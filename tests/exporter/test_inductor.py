@@ -15,12 +15,14 @@ from accel_exporter.graphs import Sizes, Traceable, unet_deep
 from accel_exporter.inductor import PackageWriter, compiled_modules
 from accel_exporter.inductor.cut import cut_module, input_names
 from accel_exporter.inductor.package import compile_package
+from accel_exporter.inductor.shallow import shallow_program
 from accel_exporter.inductor.weights import write_weights
+from accel_exporter.precision import in_precision
 from accel_exporter.program import Program, export_program
 from accel_runtime.backends.inductor_package import read_terms
 from accel_runtime.bundle import read_bundle, verify_files
 from accel_runtime.errors import ExportError, InputError
-from accel_runtime.manifest import Manifest
+from accel_runtime.manifest import GraphSpec, Manifest, TensorSpec
 
 BRANCHES = (0, 1, 2, 3)
 SIZES = Sizes(batch=1, latent_height=4, latent_width=6)
@@ -55,6 +57,38 @@ def test_a_shallow_pass_with_fresh_features_makes_the_full_noise(k: int, deep: P
 
     assert torch.equal(made, noise)
     assert not torch.allclose(other, noise)
+
+
+def test_the_shallow_pass_of_a_half_precision_unet_takes_a_half_precision_feature() -> None:
+    torch.manual_seed(0)
+    traceable = in_precision(unet_deep(tiny_unet(), (0,), sizes=SIZES, text_length=TOKENS), "float16")
+    deep = export_program(traceable, is_static=False)
+    types = {**dict.fromkeys(traceable.inputs, "float32"), "feature_0": "float16"}
+    shapes = {"timestep": (1,), "feature_0": ("batch", 16, "latent_height", "latent_width")}
+    axes = ("batch", 4, "latent_height", "latent_width")
+    text = ("batch", TOKENS, 16)
+    spec = GraphSpec(
+        file="f",
+        inputs=tuple(
+            TensorSpec(name=name, dtype=dtype, shape={"encoder_hidden_states": text, **shapes}.get(name, axes))  # type: ignore[arg-type]
+            for name, dtype in types.items()
+        ),
+        outputs=(),
+        parameters=0,
+        flops=0,
+        relative_error=0.0,
+    )
+
+    shallow = shallow_program(deep, 0, spec=spec)
+
+    inputs = shallow.traceable.inputs
+    assert inputs["feature_0"].dtype == torch.float16
+    with torch.no_grad():
+        noise, feature = deep.exported.module(check_guards=False)(*traceable.inputs.values())
+        given = {**{name: traceable.inputs[name] for name in inputs if name != "feature_0"}, "feature_0": feature}
+        (made,) = shallow.exported.module(check_guards=False)(*given.values())
+    assert made.dtype == torch.float32
+    assert torch.equal(made, noise)
 
 
 def test_the_outermost_cut_keeps_no_deeper_block(deep: Program) -> None:

@@ -93,6 +93,7 @@ EXPORTS: dict[str, tuple[tuple[str, ...], str]] = {
     "branch too deep": (("source", "-o", "out", "--branches", "0,4"), "branches 0 to 3"),
     "branches that are no numbers": (("source", "-o", "out", "--branches", "a"), "branches 'a'"),
     "opset": (("source", "-o", "out", "--opset", "11"), "18 to 23"),
+    "form": (("source", "-o", "out", "--form", "fast"), "expected one of plain, fused, native"),
     "size without static": (("source", "-o", "out", "--height", "64"), "--static"),
     "static size that does not divide": (
         ("source", "-o", "out", "--static", "--height", "17"),
@@ -171,6 +172,7 @@ GENERATIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "more steps than timesteps": (("--steps", "1001", "--scheduler", "ddim"), "DDIMScheduler"),
     "steps that are no number": (("--steps", "many"), "--steps"),
     "unknown scheduler": (("--scheduler", "magic"), "unknown scheduler 'magic'"),
+    "form that the bundle lacks": (("--form", "native"), "accel export --form native"),
     "unknown provider": (("--provider", "tpu"), "expected one of"),
     "provider of another wheel": (("--provider", "cuda"), "accel-sd[cuda]"),
     "device that OpenVINO lacks": (("--provider", "openvino:TPU"), "cannot use 'TPU': expected one of"),

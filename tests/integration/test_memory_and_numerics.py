@@ -1,5 +1,6 @@
 """What is kept in memory, and what happens to numbers that are none."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -27,6 +28,26 @@ def test_low_memory_changes_when_graphs_are_loaded_and_nothing_else(pipeline: Pi
     assert set(frugal.components._loaded) == {"vae_decoder"}
     assert np.abs(images.astype(int) - expected.images).max() <= 1
     assert relative_error(frugal.generate(request, plan).latents, expected.latents) <= 1e-5
+
+
+def test_where_it_is_left_open_a_large_model_is_run_frugally(pipeline: Pipeline) -> None:
+    manifest = pipeline.bundle.manifest
+    deep = msgspec.structs.replace(manifest.graphs.unet_deep, parameters=860_000_000)
+    graphs = msgspec.structs.replace(manifest.graphs, unet_deep=deep)
+    large = replace(pipeline.bundle, manifest=msgspec.structs.replace(manifest, graphs=graphs))
+    plan, request = pipeline.plan(4, "every:2", scheduler="ddim"), Request(("a cat",))
+
+    loaded = {}
+    for name, each in {
+        "small": Pipeline(pipeline.bundle, pipeline.backend, low_memory=None),
+        "large": Pipeline(large, pipeline.backend, low_memory=None),
+        "kept": Pipeline(large, pipeline.backend),
+    }.items():
+        each.generate(request, plan)
+        loaded[name] = set(each.components._loaded)
+
+    everything = {"text_encoder", "unet_deep", "unet_shallow_0", "vae_decoder"}
+    assert loaded == {"small": everything, "large": {"vae_decoder"}, "kept": everything}
 
 
 def test_latents_that_are_no_numbers_stop_at_the_call_that_made_them(pipeline: Pipeline) -> None:

@@ -56,7 +56,8 @@ def evaluate(
     grids = [] if grid is None else grid_paths(grid, len(batches), force=force)
     if output is not None:
         check_outputs([output], force=force)
-    pipeline = open_bundle(bundle, choose_backend(provider, threads=threads, options=provider_options))
+    backend = choose_backend(provider, threads=threads, options=provider_options)
+    pipeline = open_bundle(bundle, backend)
     prepared = prepare(pipeline, trials, settings=settings)
     runs = Runs()
     record = _run(pipeline, prepared, captions=captions, batches=batches, settings=settings, data=data, runs=runs)

@@ -46,6 +46,10 @@ def export(
         list[str] | None,
         typer.Option("--format", help="onnx, which is always written, or inductor, which adds packages; repeat."),
     ] = None,
+    forms: Annotated[
+        list[str] | None,
+        typer.Option("--form", help="plain, which is always written, fused or native, which add graphs; repeat."),
+    ] = None,
     device: Annotated[PackageDevice, typer.Option(help="What inductor packages are compiled for.")] = PackageDevice.CPU,
     dtype: Annotated[str, typer.Option(help="What UNet and text encoder compute in: fp32 or fp16.")] = "fp32",
     opset: Annotated[int, typer.Option(help="ONNX operator set, 18 to 23.")] = 18,
@@ -75,6 +79,7 @@ def export(
             parse_branches,
             parse_dtype,
             parse_formats,
+            parse_forms,
         )
         from accel_exporter.staging import check_target  # noqa: PLC0415
     fixed = {"--batch": batch, "--height": height, "--width": width}
@@ -86,6 +91,7 @@ def export(
         static=StaticSize(batch=batch or 1, height=height, width=width) if static else None,
         max_steps=max_steps,
         tolerance=tolerance,
+        forms=parse_forms(forms or ["plain"]),
         with_inductor="inductor" in parse_formats(formats or ["onnx"]),
         device=device.value,
         **({} if schedulers is None else {"schedulers": tuple(schedulers.split(","))}),
@@ -124,6 +130,10 @@ def _report(output: Path, *, seconds: float, as_json: bool) -> None:
                 "seconds": seconds,
                 "peak_rss_bytes": peak_rss_bytes(),
                 "relative_error": {name: graph.relative_error for name, graph in manifest.graphs.items()},
+                "forms": {
+                    form: {name: graph.relative_error for name, graph in spec.graphs.items()}
+                    for form, spec in manifest.forms.items()
+                },
             }
         )
         return

@@ -10,9 +10,9 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from accel_bench.backends import Provider, ProviderOptions, choose_backend
+from accel_bench.backends import Form, Provider, ProviderOptions, choose_backend
 from accel_bench.console import note, print_json, print_line, progress_bar
-from accel_bench.environment import peak_rss_bytes
+from accel_bench.environment import peak_rss_bytes, runs
 from accel_bench.images import ImageLabel, image_paths, read_image, read_latents, write_latents, write_png
 from accel_bench.outputs import check_outputs
 from accel_bench.schedules import find_schedule
@@ -67,9 +67,14 @@ def generate(
     latents_out: Annotated[Path | None, typer.Option(help="Write the final latents, .npy.")] = None,
     provider: Provider = "cpu",
     provider_options: ProviderOptions = None,
+    form: Form = None,
     low_memory: Annotated[
-        bool, typer.Option("--low-memory", help="Load each graph only while it is in use; run image by image.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--low-memory/--keep-loaded",
+            help="Load each graph only while in use, and run image by image; default for large models on cpu.",
+        ),
+    ] = None,
     trust_files: Annotated[bool, typer.Option("--trust-files", help="Skip hashing the bundle's files.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
@@ -83,7 +88,7 @@ def generate(
     check_outputs([*paths, *([latents_out] if latents_out else [])], force=force)
     backend = choose_backend(provider, options=provider_options)
     verification: Verification = "sizes" if trust_files else "hashes"
-    pipeline = open_bundle(bundle, backend, verification=verification, low_memory=low_memory)
+    pipeline = open_bundle(bundle, backend, verification=verification, low_memory=low_memory, form=form)
     request = Request(
         prompts=tuple(prompts),
         negatives=(negative,),
@@ -184,7 +189,7 @@ def _report(
                 deep_calls=plan.deep_calls,
                 seconds=seconds,
                 peak_rss_bytes=peak_rss_bytes(),
-                backend=pipeline.backend.describe(),
+                backend=pipeline.describe(),
             )
         )
         return
@@ -192,8 +197,8 @@ def _report(
         print_line(f"{path}  seed {request.seed + index}")
     deep = len(plan.deep_calls)
     shallow = len(plan.calls) - deep
-    ran = pipeline.backend.describe()
+    ran = pipeline.describe()
     print_line(
         f"{plan.schedule.scheduler} {plan.schedule.steps} steps, {deep} deep and {shallow} shallow calls, "
-        f"{seconds:.2f} s on {ran.backend} {ran.provider}"
+        f"{seconds:.2f} s on {runs(ran)}"
     )

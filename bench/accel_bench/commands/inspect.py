@@ -76,7 +76,15 @@ def _footer(manifest: Manifest) -> str:
     return (
         f"UNet graphs together {unet / 1e6:.1f} MB, {unet / weights:.3f} × its weights; "
         f"bundle {size / 1e6:.1f} MB in {len(manifest.files)} files\n"
-        f"schedulers {schedulers}" + _packages(manifest)
+        f"schedulers {schedulers}" + _forms(manifest) + _packages(manifest)
+    )
+
+
+def _forms(manifest: Manifest) -> str:
+    return "".join(
+        f"\n{form} graphs for {', '.join(spec.providers)}, "
+        f"largest difference to torch {max(graph.relative_error for graph in spec.graphs.values()):.0e}"
+        for form, spec in manifest.forms.items()
     )
 
 

@@ -9,6 +9,7 @@ from accel_bench.backends import Provider, ProviderOptions, choose_backend
 from accel_bench.console import print_json, print_line, progress_bar
 from accel_runtime.artifacts import locate
 from accel_runtime.bundle import read_bundle, verify_files
+from accel_runtime.forms import choose_form
 
 
 def verify(
@@ -22,13 +23,14 @@ def verify(
     opened = read_bundle(bundle, verification="sizes")
     graphs = opened.manifest.graphs.items()
     backend = choose_backend(provider, options=provider_options)
+    form = choose_form(opened, backend.name)
     with progress_bar() as progress:
         task = progress.add_task("hash files", total=len(opened.manifest.files) + len(graphs))
         for _ in verify_files(opened):
             progress.advance(task)
         for name, _ in graphs:
             progress.update(task, description=f"load {name}")
-            backend.load(locate(opened, name, artifact=backend.artifact))
+            backend.load(locate(opened, name, artifact=backend.artifact, form=form))
             progress.advance(task)
     files = opened.manifest.files
     size = sum(file.size for file in files.values())

@@ -26,6 +26,8 @@ def bundle_facts(bundle: Bundle) -> BundleFacts:
 def graph_names(manifest: Manifest) -> dict[str, str]:
     """By file in the bundle, what its graph is called in spans."""
     names = {graph.file: name for name, graph in manifest.graphs.items()}
+    for form in manifest.forms.values():
+        names |= {graph.file: name for name, graph in form.graphs.items()}
     names |= {file: name for name, file in (manifest.loop.items() if manifest.loop else ())}
     if manifest.inductor is not None:
         names |= {package.file: name for name, package in manifest.inductor.graphs.items()}

@@ -9,6 +9,7 @@ from accel_bench.timing.spans import Spans, TimedBackend
 from accel_bench.trials import Settings, Trial, plan_facts, prepare
 from accel_runtime.backends import Backend
 from accel_runtime.bundle import Bundle
+from accel_runtime.forms import choose_form
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.request import Request
 
@@ -21,14 +22,16 @@ def plan_contenders(
     settings: Settings,
     request: Request,
     low_memory: bool = False,
+    form: str | None = None,
 ) -> list[PlanContender]:
     """Contenders that share one pipeline, the baseline first.
 
     Raises:
-        InputError: The bundle lacks a branch, or a plan or setting cannot be run.
+        InputError: The bundle lacks a branch, or a plan, setting or form cannot be run.
     """
     spans = Spans()
-    pipeline = Pipeline(bundle, TimedBackend(backend, spans, graph_names(bundle.manifest)), low_memory=low_memory)
+    timed = TimedBackend(backend, spans, graph_names(bundle.manifest))
+    pipeline = Pipeline(bundle, timed, low_memory=low_memory, form=choose_form(bundle, backend.name, form))
     meters = meters_for(backend.describe())
     return [
         PlanContender(

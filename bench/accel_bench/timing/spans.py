@@ -47,6 +47,11 @@ class TimedBackend:
     names: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def name(self) -> str:
+        """The inner backend's."""
+        return self.backend.name
+
+    @property
     def on_host(self) -> bool:
         """The inner backend's."""
         return self.backend.on_host

@@ -65,6 +65,11 @@ class KeepingBackend:
     sessions: list[tuple[Path, OnnxRuntimeSession]] = field(default_factory=list)
 
     @property
+    def name(self) -> str:
+        """The inner backend's."""
+        return self.backend.name
+
+    @property
     def on_host(self) -> bool:
         """The inner backend's."""
         return self.backend.on_host

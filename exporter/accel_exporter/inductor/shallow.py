@@ -33,10 +33,11 @@ def shallow_program(deep: Program, branch: int, *, spec: GraphSpec) -> Program:
     given = deep.traceable
     contract = spec.input(feature).shape
     sizes = {axis.symbol: given.inputs[name].shape[at] for name, at, axis in _axes(given)}
+    zeros = torch.zeros(resolve(contract, sizes), dtype=getattr(torch, spec.input(feature).dtype))
     traceable = Traceable(
         name=f"unet_shallow_{branch}",
         module=module,
-        inputs={**{name: given.inputs[name] for name in names[:-1]}, feature: torch.zeros(resolve(contract, sizes))},
+        inputs={**{name: given.inputs[name] for name in names[:-1]}, feature: zeros},
         outputs=("out_sample",),
         axes={**given.axes, feature: _feature_axes(contract, given)},
     )

@@ -76,6 +76,11 @@ class Backend(Protocol):
     """Loads graphs and owns the memory they work on."""
 
     @property
+    def name(self) -> str:
+        """What `make_backend` calls it, without devices: `cuda`, `openvino`."""
+        ...
+
+    @property
     def on_host(self) -> bool:
         """Whether its buffers are the host's own memory, on which numpy may work."""
         ...

@@ -46,6 +46,11 @@ class InductorBackend:
             self._torch.set_num_threads(threads)
 
     @property
+    def name(self) -> str:
+        """See `Backend.name`."""
+        return "inductor"
+
+    @property
     def artifact(self) -> Artifact:
         """AOTInductor packages; see `Backend.artifact`."""
         return "inductor"

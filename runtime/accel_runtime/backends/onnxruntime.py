@@ -45,12 +45,18 @@ class OnnxRuntimeBackend:
     ) -> None:
         if provider not in PROVIDERS:
             raise InputError(f"unknown provider {provider!r}: expected one of {', '.join(PROVIDERS)}")
+        self._name = provider
         self._provider = PROVIDERS[provider]
         self._provider_options = check_options(self._provider, options or {})
         self._threads = threads
         self._profile_folder = profile_folder
         self._ort = _import_onnxruntime(self._provider.extra)
         self._devices = self._find()
+
+    @property
+    def name(self) -> str:
+        """The key of `PROVIDERS`; see `Backend.name`."""
+        return self._name
 
     @property
     def on_host(self) -> bool:

@@ -45,6 +45,11 @@ class OpenVinoBackend:
         self._execution = self._probe()
 
     @property
+    def name(self) -> str:
+        """See `Backend.name`."""
+        return "openvino"
+
+    @property
     def on_host(self) -> bool:
         """Always: OpenVINO copies to its devices itself."""
         return True

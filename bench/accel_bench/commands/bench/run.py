@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from accel_bench.backends import Provider, ProviderOptions, choose_backend
+from accel_bench.backends import Form, Provider, ProviderOptions, choose_backend
 from accel_bench.bench_tables import footer, heading, tables
 from accel_bench.compare import Comparison, compare, comparison_lines, has_regressed, refuse_unlike
 from accel_bench.console import note, print_json, print_line, print_table, progress_bar
@@ -57,6 +57,7 @@ def run(
     budget: Annotated[float, typer.Option(help="But begin no more rounds after so many seconds.")] = 600.0,
     provider: Provider = "cpu",
     provider_options: ProviderOptions = None,
+    form: Form = None,
     threads: Annotated[int | None, typer.Option(help="Threads per operator.")] = None,
     low_memory: Annotated[bool, typer.Option("--low-memory", help="Keep only the graphs in use.")] = False,
     peers: Annotated[
@@ -91,6 +92,7 @@ def run(
         settings=Settings(steps=steps, scheduler=scheduler, guidance=guidance, batch=batch, seed=seed),
         request=request,
         low_memory=low_memory,
+        form=form,
     )
     work = peer_work(
         contenders[0].pipeline,

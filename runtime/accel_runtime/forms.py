@@ -1,0 +1,70 @@
+"""Which form of a bundle's graphs a provider runs; docs/design/0009-graph-forms.md says why there are several."""
+
+from collections.abc import Mapping
+from typing import Final, get_args
+
+from accel_runtime.bundle import Bundle
+from accel_runtime.errors import BackendError, InputError
+from accel_runtime.manifest import ExtraForm, Form
+
+FORMS: Final[tuple[Form, ...]] = ("plain", *get_args(ExtraForm))
+
+# Name of a backend → forms that it can run, the preferred one first; all others run `plain` only. `plain` is what was
+# measured on CPUs, and `fused` what ONNX Runtime's own Stable Diffusion examples run on GPUs. The ROCm provider
+# ends at opset 21; MIGraphX and TensorRT would hand some fused operators to the CPU.
+_ORDER: Final[Mapping[str, tuple[Form, ...]]] = {
+    "cpu": ("plain", "native"),
+    "cuda": ("fused", "native", "plain"),
+    "rocm": ("fused", "plain"),
+}
+
+
+def providers_of(form: ExtraForm) -> tuple[str, ...]:
+    """The backends that can run a form, by name: what an export writes into the manifest."""
+    return tuple(name for name, forms in _ORDER.items() if form in forms)
+
+
+def choose_form(bundle: Bundle, backend: str, asked: str | None = None) -> Form:
+    """The form to run.
+
+    Args:
+        bundle: What it must be in.
+        backend: `Backend.name`.
+        asked: What the user wants; None for the first of the backend's that the bundle has.
+
+    Raises:
+        InputError: There is no such form, or the backend may not run it.
+        BackendError: The bundle lacks it.
+    """
+    if asked is None:
+        usable = (form for form in _ORDER.get(backend, ()) if form == "plain" or backend in _allowed(bundle, form))
+        return next(usable, "plain")
+    form = parse_form(asked)
+    if form == "plain":
+        return form
+    allowed = _allowed(bundle, form)
+    if not allowed:
+        has = ", ".join(("plain", *bundle.manifest.forms))
+        raise BackendError(
+            f"{bundle.folder}: the bundle has no {form} graphs, only {has}: export it with `accel export --form {form}`"
+        )
+    if backend not in allowed:
+        raise InputError(f"form {form}: {backend} cannot run it, only {', '.join(allowed)}: take --form plain")
+    return form
+
+
+def parse_form(text: str) -> Form:
+    """A form by its name.
+
+    Raises:
+        InputError: There is none of that name.
+    """
+    for form in FORMS:
+        if text == form:
+            return form
+    raise InputError(f"form {text!r}: expected one of {', '.join(FORMS)}")
+
+
+def _allowed(bundle: Bundle, form: Form) -> tuple[str, ...]:
+    spec = None if form == "plain" else bundle.manifest.forms.get(form)
+    return spec.providers if spec else ()

@@ -1,0 +1,104 @@
+"""Which form of the graphs runs: the provider's first that the bundle has, or the one asked for, or an error."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.runtime.test_manifest import SHA, document, parse
+
+from accel_runtime.artifacts import locate
+from accel_runtime.bundle import Bundle
+from accel_runtime.errors import AccelError, BundleError
+from accel_runtime.forms import choose_form, providers_of
+from accel_runtime.manifest import encode_manifest
+
+
+def with_forms(*forms: str) -> dict[str, Any]:
+    whole = document()
+    names = ["text_encoder", "unet_deep", "unet_shallow_0", "vae_decoder", "vae_encoder"]
+    whole["forms"] = {
+        form: {
+            "providers": list(providers_of(form)),  # type: ignore[arg-type]
+            "graphs": {
+                name: {"file": f"x/{name}.{form}.onnx", "relative_error": 1e-6, "checked": "run"} for name in names
+            },
+        }
+        for form in forms
+    }
+    whole["files"] |= {f"x/{name}.{form}.onnx": {"size": 1, "sha256": SHA} for form in forms for name in names}
+    return whole
+
+
+def bundle(*forms: str) -> Bundle:
+    return Bundle(Path("b"), parse(with_forms(*forms)))
+
+
+@pytest.mark.parametrize(
+    ("backend", "forms", "asked", "chosen"),
+    [
+        ("cpu", ("fused", "native"), None, "plain"),
+        ("cpu", ("fused", "native"), "native", "native"),
+        ("cuda", ("fused", "native"), None, "fused"),
+        ("cuda", ("native",), None, "native"),
+        ("cuda", (), None, "plain"),
+        ("cuda", ("fused",), "plain", "plain"),
+        ("rocm", ("fused", "native"), None, "fused"),
+        ("rocm", ("native",), None, "plain"),
+        ("migraphx", ("fused", "native"), None, "plain"),
+        ("openvino", ("fused", "native"), None, "plain"),
+    ],
+)
+def test_a_provider_runs_the_first_of_its_forms_that_the_bundle_has(
+    backend: str, forms: tuple[str, ...], asked: str | None, chosen: str
+) -> None:
+    assert choose_form(bundle(*forms), backend, asked) == chosen
+
+
+@pytest.mark.parametrize(
+    ("backend", "forms", "asked", "message"),
+    [
+        ("cpu", ("fused",), "fused", "form fused: cpu cannot run it, only cuda, rocm: take --form plain"),
+        ("rocm", ("native",), "native", "form native: rocm cannot run it, only cpu, cuda"),
+        (
+            "cuda",
+            ("native",),
+            "fused",
+            "no fused graphs, only plain, native: export it with `accel export --form fused`",
+        ),
+        ("cpu", (), "fast", "form 'fast': expected one of plain, fused, native"),
+    ],
+)
+def test_what_cannot_run_is_refused_with_what_to_do(
+    backend: str, forms: tuple[str, ...], asked: str, message: str
+) -> None:
+    with pytest.raises(AccelError) as refused:
+        choose_form(bundle(*forms), backend, asked)
+
+    assert message in str(refused.value)
+
+
+def test_the_manifest_has_the_last_word_on_who_may_run_a_form() -> None:
+    older = with_forms("fused")
+    older["forms"]["fused"]["providers"] = ["rocm"]
+
+    assert choose_form(Bundle(Path("b"), parse(older)), "cuda") == "plain"
+
+
+def test_a_graph_is_found_in_the_form_that_was_chosen() -> None:
+    opened = bundle("fused")
+
+    assert locate(opened, "unet_deep", artifact="onnx", form="fused") == Path("b/x/unet_deep.fused.onnx")
+    assert locate(opened, "unet_deep", artifact="onnx") == Path("b/unet/model.onnx")
+
+
+def test_a_form_that_lacks_a_graph_is_no_form() -> None:
+    torn = with_forms("fused")
+    del torn["forms"]["fused"]["graphs"]["unet_deep"]
+
+    with pytest.raises(BundleError, match=r"forms\.fused\.graphs: expected text_encoder, unet_deep"):
+        parse(torn)
+
+
+def test_a_bundle_without_forms_keeps_its_digest() -> None:
+    assert "forms" not in msgspec.json.decode(encode_manifest(parse(document())))
