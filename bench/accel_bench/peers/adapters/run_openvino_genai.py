@@ -114,7 +114,7 @@ def _scheduler(config: dict[str, Any], kind: Any) -> Any:  # the enum is not typ
 
 
 def _own_precision() -> str:
-    """What OpenVINO computes in here unless told; GenAI does not hand out its compiled graphs, so one of a single node."""
+    """What OpenVINO computes in here unless told, asked of a graph of one node: GenAI does not show its own."""
     values = opset13.parameter([1], np.float32)
     compiled = ov.Core().compile_model(ov.Model([opset13.relu(values)], [values]), "CPU")
     return str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
