@@ -28,11 +28,8 @@ def check_weights(folder: Path, *, bundle: Path) -> None:
         raise InputError(f"{folder}: expected a diffusers folder, it has no model_index.json: {advice}")
     if not (folder / _UNET).is_file():
         raise InputError(f"{folder}: peers read plain safetensors, and it has no {_UNET}: {advice}")
-    dtype = (
-        np.float16
-        if read_bundle(bundle, verification="sizes").manifest.provenance.options.get("dtype") == "float16"
-        else np.float32
-    )
+    options = read_bundle(bundle, verification="sizes").manifest.provenance.options
+    dtype = np.dtype(str(options.get("dtype", "float32")))
     files = [path for path in (bundle / "unet").iterdir() if path.suffix in (".data", ".onnx")]
     for name, values in _tensors(folder / _UNET):
         if not any(_contains(path, values.astype(dtype).tobytes()) for path in files):

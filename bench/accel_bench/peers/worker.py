@@ -4,7 +4,6 @@ import select
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -76,14 +75,6 @@ class Worker:
             self._process.kill()
         self._process.communicate()
 
-    def __enter__(self) -> "Worker":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _exchange(self, line: bytes) -> bytes:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None and stdout is not None, "both are pipes"  # noqa: S101, PT018
@@ -94,20 +85,18 @@ class Worker:
             raise self._ended() from None
         ready, _, _ = select.select([stdout], [], [], self._patience_s)
         if not ready:
-            raise PeerError(
-                f"peer {self.name}: no reply within {self._patience_s:.0f} s: its last word: {self._last()}"
-            )
+            last = self._said().rpartition("\n")[2] or "none"
+            raise PeerError(f"peer {self.name}: no reply within {self._patience_s:g} s; its last word: {last}")
         answer = stdout.readline()
         if not answer:
             raise self._ended()
         return answer
 
     def _ended(self) -> PeerError:
-        code = self._process.wait()
-        return PeerError(f"peer {self.name}: {failure(code, self._log.read_text(errors='replace'))}")
+        return PeerError(f"peer {self.name}: {failure(self._process.wait(), self._said())}")
 
-    def _last(self) -> str:
-        return (self._log.read_text(errors="replace").split("\n") or ["none"])[-1].strip() or "none"
+    def _said(self) -> str:
+        return self._log.read_text(errors="replace").strip()
 
 
 def adapter_command(python: Path, script: Sequence[str]) -> list[str]:

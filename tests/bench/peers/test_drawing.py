@@ -4,11 +4,9 @@ import os
 import time
 from pathlib import Path
 
-import pytest
 from tests.bench.peers.drawing import STEPS, difference, ours, small_work
 
-from accel_bench.peers import PEERS, Residence, open_peers
-from accel_bench.peers.environments import where
+from accel_bench.peers import Residence, open_peers
 from accel_runtime import Pipeline
 
 STAY = Residence.STAY
@@ -77,16 +75,3 @@ def test_more_calls_than_ours_are_told(pipeline: Pipeline) -> None:
 
     assert fewer.unequal == ()
     assert other.unequal == (f"makes {other.calls} UNet calls, ours {2 * STEPS - 1}",)
-
-
-@pytest.mark.parametrize("name", ["openvino-genai:f32", "optimum"])
-def test_a_peer_in_its_own_environment_draws_our_picture(pipeline: Pipeline, source_folder: Path, name: str) -> None:
-    if where(PEERS[name.partition(":")[0]]) == "missing":
-        pytest.skip(f"no environment: accel peers install {name.partition(':')[0]}")
-    with open_peers([name], small_work(pipeline, source_folder), residence=STAY) as (peer,):
-        drawn = peer.draw()
-    record = peer.record([drawn.run], warm_up_s=0.0, picture=None)
-
-    assert difference(drawn.images, ours(pipeline)) <= 2
-    assert record.calls == STEPS
-    assert record.unequal == ()
