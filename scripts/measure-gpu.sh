@@ -36,5 +36,7 @@ for form in $forms; do
     [ -z "$capture" ] || measure "$provider-$form-captured" --provider "$provider" --form "$form" --provider-option "$capture"
 done
 # The same pipeline in diffusers itself, in the same rounds.
-measure "$provider-peers" --provider "$provider" --peer diffusers --peer torch-compile
+[ -d "$out/sd15-weights" ] || accel peers weights sd15 --weights random --output "$out/sd15-weights"
+measure "$provider-peers" --provider "$provider" --peer-weights "$out/sd15-weights" \
+    --peer diffusers:cuda:f16 --peer torch-compile:cuda:f16 --peer deepcache:3:cuda:f16 --peer deepcache:5:cuda:f16
 [ -z "$packages" ] || measure inductor --provider inductor-cuda

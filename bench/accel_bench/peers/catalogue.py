@@ -57,13 +57,13 @@ class PeerChoice:
     options: tuple[str, ...]
 
 
-_DTYPES: Final = (("f32|bf16", "f32, bf16"),)
+_TORCH: Final = (("f32|bf16|f16", "f32, bf16, f16"), ("cuda", "cuda: NVIDIA's GPU, or AMD's with torch for ROCm"))
 
 PEERS: Final = {
     kind.name: kind
     for kind in (
         PeerKind(
-            "diffusers", "the pipeline itself, eager torch", ("run_torch.py", "diffusers"), "torch", "weights", _DTYPES
+            "diffusers", "the pipeline itself, eager torch", ("run_torch.py", "diffusers"), "torch", "weights", _TORCH
         ),
         PeerKind(
             "torch-compile",
@@ -71,7 +71,7 @@ PEERS: Final = {
             ("run_torch.py", "torch-compile"),
             "torch",
             "weights",
-            _DTYPES,
+            _TORCH,
         ),
         PeerKind(
             "deepcache",
@@ -79,7 +79,7 @@ PEERS: Final = {
             ("run_torch.py", "deepcache"),
             "torch",
             "weights",
-            (("[1-9][0-9]?", "an interval"), *_DTYPES),
+            (("[1-9][0-9]?", "an interval"), *_TORCH),
         ),
         PeerKind(
             "openvino-genai",

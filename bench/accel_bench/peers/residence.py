@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-# What a model takes while it draws, in bytes of its files; SD1.5 at 512×512 took 1.2 to 1.5 with the peers here.
+# What a model is taken to need while it draws, in bytes of its files: a guess on the safe side.
 _PER_FILE_BYTE: Final = 1.6
 _SHARE: Final = 0.9
 

@@ -10,28 +10,32 @@ import torch
 from numpy.typing import NDArray
 from peer_protocol import Clock, Work, serve
 
+_DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
+
 
 class TorchPeer:
-    """`StableDiffusionPipeline` as its documentation runs it on a CPU."""
+    """`StableDiffusionPipeline` as its documentation runs it."""
 
     packages: tuple[str, ...] = ("torch", "diffusers", "transformers")
 
     def __init__(self, work: Work, clock: Clock) -> None:
         self._work = work
-        self._dtype = torch.bfloat16 if "bf16" in work.options else torch.float32
+        self._dtype = next((_DTYPES[option] for option in work.options if option in _DTYPES), torch.float32)
+        self._device = "cuda" if "cuda" in work.options else "cpu"
         if work.threads is not None:
             torch.set_num_threads(work.threads)
-        self._pipe = _load(work, self._dtype)
+        self._pipe = _load(work, self._dtype).to(self._device)
         _time(self._pipe.text_encoder, "text_encoder", clock)
         _time(self._pipe.unet, "unet", clock)
         _time(self._pipe.vae.decoder, "vae_decoder", clock)
         self.settings: dict[str, str | int | float | bool] = {
             "threads": torch.get_num_threads(),
+            "device": torch.cuda.get_device_name() if self._device == "cuda" else "cpu",
             "dtype": str(self._dtype).removeprefix("torch."),
-            "channels_last": self._dtype == torch.bfloat16,
+            "channels_last": self._dtype != torch.float32,
         }
-        half = "computes in bfloat16, latents included, where ours keeps them in float32"
-        self.unequal = (half,) if self._dtype == torch.bfloat16 else ()
+        half = f"computes in {self.settings['dtype']}, latents included, where ours keeps them in float32"
+        self.unequal = () if self._dtype == torch.float32 else (half,)
 
     def draw(self, steps: int) -> NDArray[np.uint8]:
         """See `peer_protocol.Peer`."""
@@ -47,7 +51,7 @@ class TorchPeer:
             width=work.width,
             num_inference_steps=steps,
             guidance_scale=work.guidance,
-            latents=latents.to(self._dtype),
+            latents=latents.to(self._device, self._dtype),
             generator=generators,
             output_type="np",
         ).images
@@ -80,7 +84,7 @@ def _load(work: Work, dtype: torch.dtype) -> Any:  # diffusers has no types
     )
     pipe.scheduler = getattr(diffusers, work.scheduler["_class_name"]).from_config(work.scheduler)
     pipe.set_progress_bar_config(disable=True)
-    if dtype == torch.bfloat16:
+    if dtype != torch.float32:
         pipe.unet.to(memory_format=torch.channels_last)
         pipe.vae.to(memory_format=torch.channels_last)
     return pipe
@@ -90,13 +94,21 @@ def _time(module: torch.nn.Module, name: str, clock: Clock) -> None:
     begun: list[float] = []
 
     def begin(*_: object) -> None:
+        _wait()
         begun.append(perf_counter())
 
     def end(*_: object) -> None:
+        _wait()
         clock.note(name, begun.pop())
 
     module.register_forward_pre_hook(begin)
     module.register_forward_hook(end)
+
+
+def _wait() -> None:
+    """Let a GPU finish what was begun, without which a call only seems to be quick."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def open_peer(work: Work, clock: Clock) -> TorchPeer:
