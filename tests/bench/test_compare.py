@@ -1,6 +1,7 @@
 """Two records against each other."""
 
 import msgspec
+import numpy as np
 import pytest
 from tests.bench.records import ENVIRONMENT, WORKLOAD, bench_record, plan_run
 
@@ -64,3 +65,19 @@ def test_a_slower_machine_is_told_apart_from_a_slower_program() -> None:
     lines = list(comparison_lines(compare(timed(1.0), msgspec.structs.replace(timed(1.2), yardstick_s=(0.02,)))))
 
     assert "the machine's own speed differs" in lines[-1]
+
+
+def noisy(seed: int, factor: float = 1.0) -> BenchRecord:
+    """Ten rounds on a machine whose times scatter by 3 %, one way more than the other."""
+    noise = np.random.default_rng(seed).lognormal(sigma=0.03, size=10)
+    slower = tuple(float(factor * each) for each in noise)
+    return bench_record(plans=(plan_run("full", deep=10, shallow=0, slower=slower),))
+
+
+def test_on_a_noisy_machine_the_same_work_is_the_same_and_a_fifth_slower_is_seen() -> None:
+    same = [compare(noisy(2 * seed), noisy(2 * seed + 1)).plans[0] for seed in range(100)]
+    slower = [compare(noisy(2 * seed), noisy(2 * seed + 1, 1.2)).plans[0] for seed in range(100)]
+
+    assert sum(plan.low < 1 < plan.high for plan in same) >= 99
+    assert not any(has_regressed(plan, 0.05) for plan in same)
+    assert sum(has_regressed(plan, 0.05) for plan in slower) >= 99
