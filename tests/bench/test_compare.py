@@ -78,6 +78,6 @@ def test_on_a_noisy_machine_the_same_work_is_the_same_and_a_fifth_slower_is_seen
     same = [compare(noisy(2 * seed), noisy(2 * seed + 1)).plans[0] for seed in range(100)]
     slower = [compare(noisy(2 * seed), noisy(2 * seed + 1, 1.2)).plans[0] for seed in range(100)]
 
-    assert sum(plan.low < 1 < plan.high for plan in same) >= 99
-    assert not any(has_regressed(plan, 0.05) for plan in same)
+    assert sum(plan.low < 1 < plan.high for plan in same) >= 98
+    assert sum(has_regressed(plan, 0.05) for plan in same) <= 2
     assert sum(has_regressed(plan, 0.05) for plan in slower) >= 99
