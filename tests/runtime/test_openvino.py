@@ -1,7 +1,9 @@
 """OpenVINO as a backend: the same latents, the same memory, and the truth about what runs."""
 
+import gc
 import os
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,20 @@ def test_buffers_follow_a_call_without_being_bound_again(multiplying: Path) -> N
         call.run()
 
         assert memory[:, 0].tolist() == [0, 0, 64 * value, 64 * value]
+
+
+def test_a_call_keeps_its_buffers_alive(multiplying: Path) -> None:
+    backend = OpenVinoBackend()
+    given = backend.allocate((3, 64))
+    kept = weakref.ref(given.read())
+    call = backend.load(multiplying).bind({"x": given}, {})
+    del given
+    gc.collect()
+
+    assert kept() is not None
+    del call
+    gc.collect()
+    assert kept() is None
 
 
 def test_outputs_need_not_be_bound(multiplying: Path) -> None:

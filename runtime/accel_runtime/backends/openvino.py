@@ -142,7 +142,7 @@ class OpenVinoSession:
         request = compiled.create_infer_request()
         for name, buffer in (*inputs.items(), *outputs.items()):
             request.set_tensor(name, _share(buffer))
-        return OpenVinoCall(request, self._path)
+        return OpenVinoCall(request, self._path, (*inputs.values(), *outputs.values()))
 
     def _compile(self, shapes: Mapping[str, tuple[int, ...]]) -> Any:
         key = frozenset(shapes.items())
@@ -170,10 +170,11 @@ class OpenVinoSession:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenVinoCall:
-    """A request whose tensors are the buffers' memory, which they keep alive."""
+    """A request whose tensors are the buffers' memory, and the buffers, since tensors do not keep that alive."""
 
     request: Any
     path: Path
+    buffers: tuple[Buffer, ...]
 
     def run(self) -> None:
         """Execute once; see `BoundCall.run`."""
