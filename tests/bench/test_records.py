@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.bench.records import bench_record, peer_run
 
@@ -81,3 +83,13 @@ def test_what_is_no_record_is_refused(path: Path, raw: bytes) -> None:
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_record(tmp_path / "none.json")
+
+
+def test_a_field_that_came_later_leaves_older_records_as_they_are(path: Path) -> None:
+    document = json.loads(path.read_text())
+    del document["environment"]["instructions"]
+    older = {**document, "id": ""}
+    document["id"] = sha256(msgspec.json.encode(older, order="sorted")).hexdigest()[:16]
+    path.write_text(json.dumps(document))
+
+    assert read_bench(path).environment.instructions == ""

@@ -26,7 +26,7 @@ _TYPES: Final[dict[tuple[str, int], type[Record]]] = {
 
 def seal(record: AnyRecord) -> AnyRecord:
     """The record with the `id` that its content gives."""
-    return msgspec.structs.replace(record, id=_id_of(record))
+    return msgspec.structs.replace(record, id=_id_of(msgspec.json.decode(msgspec.json.encode(record))))
 
 
 def read_record(path: Path) -> Record:
@@ -35,22 +35,17 @@ def read_record(path: Path) -> Record:
     Raises:
         InputError: It cannot be read, is of an unknown format, or was changed since it was written.
     """
-    try:
-        raw = path.read_bytes()
-        kind, number = _kind(msgspec.json.decode(raw))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except msgspec.DecodeError as error:
-        raise InputError(f"{path}: not a record: {error}") from error
+    document = _read(path)
+    kind, number = _kind(document)
     if (kind, number) not in _TYPES:
         known = ", ".join(f"{kind} {number}" for kind, number in _TYPES)
         raise InputError(f"{path}: expected a record of {known}, got {kind} {number}: measure again with this version")
     try:
-        record = msgspec.json.decode(raw, type=_TYPES[kind, number])
+        record = msgspec.convert(document, type=_TYPES[kind, number])
     except msgspec.ValidationError as error:
         raise InputError(f"{path}: {error}") from error
-    if record.id != _id_of(record):
-        raise InputError(f"{path}: changed since it was measured: expected id {_id_of(record)}, got {record.id}")
+    if record.id != _id_of(document):
+        raise InputError(f"{path}: changed since it was measured: expected id {_id_of(document)}, got {record.id}")
     return record
 
 
@@ -66,9 +61,18 @@ def read_bench(path: Path) -> BenchRecord:
     return record
 
 
-def _id_of(record: Record) -> str:
-    blank: Any = msgspec.structs.replace(record, id="")
-    return sha256(msgspec.json.encode(blank, order="deterministic")).hexdigest()[:_ID_LENGTH]
+def _read(path: Path) -> Any:
+    try:
+        return msgspec.json.decode(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise InputError(f"{path}: not a record: {error}") from error
+
+
+def _id_of(document: dict[str, Any]) -> str:
+    """Of the document, not of the type, so that a field added later leaves older records as they are."""
+    return sha256(msgspec.json.encode(document | {"id": ""}, order="sorted")).hexdigest()[:_ID_LENGTH]
 
 
 def _kind(document: Any) -> tuple[str, int]:

@@ -1,13 +1,14 @@
 """Bundles that benchmarks make for themselves, kept by content."""
 
 import hashlib
-import json
 import os
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Literal
+
+import msgspec
 
 from accel_bench.extras import export_extra
 from accel_runtime.manifest import MANIFEST_NAME, Device
@@ -78,4 +79,4 @@ def find_or_export(wanted: Wanted, *, into: Path) -> Generator[str, None, Path]:
 
 def _key(source: str, options: dict[str, Any]) -> str:
     versions = {name: version(name) for name in _PACKAGES}
-    return hashlib.sha256(json.dumps([source, options, versions], sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(msgspec.json.encode([source, options, versions], order="sorted")).hexdigest()[:16]
