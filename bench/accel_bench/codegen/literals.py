@@ -32,6 +32,8 @@ def literal(value: object) -> str:
         return f"{{{', '.join(_items(value))}}}"
     if isinstance(value, tuple):
         return f"({', '.join(_items(value))}{',' * (len(value) == 1)})"
+    if isinstance(value, range) and (value.start, value.step) == (0, 1):
+        return f"range({value.stop})"
     return repr(value)
 
 

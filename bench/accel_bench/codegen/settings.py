@@ -28,7 +28,7 @@ def runtime_settings(choice: Choice, *, prompt: str, bundle: str | None) -> dict
         "SCHEDULER": Setting(config.scheduler),
         "STEPS": Setting(config.steps),
         "GUIDANCE": Setting(config.guidance),
-        "PLAN": Setting(config.plan, f"The deep calls, {_in_words(config)}; all others are shallow."),
+        "PLAN": Setting(config.plan, _in_words(config)),
         "BRANCH": Setting(config.branch, "Where shallow calls cut the UNet; 0 keeps the least of it."),
         "FORECAST": Setting(config.forecast.value, "How a shallow call's feature is made of the last deep ones."),
         "FORECAST_WEIGHTS": _weights(config),
@@ -53,9 +53,7 @@ def diffusers_settings(
         "ETA": Setting(scheduler.eta),
         "STEPS": Setting(config.steps),
         "GUIDANCE": Setting(config.guidance),
-        "DEEP_CALLS": Setting(
-            _deep_calls(config), f"The deep calls, {_in_words(config)}; all others are shallow.", "Sequence[int]"
-        ),
+        "DEEP_CALLS": Setting(_deep_calls(config), _in_words(config), "Sequence[int]"),
         "BRANCH": Setting(config.branch, "Where shallow calls cut the UNet; 0 keeps the least of it."),
         "HISTORY": Setting(
             config.forecast.history, f"How many deep features make a shallow call's: {config.forecast.value}."
@@ -90,4 +88,7 @@ def _deep_calls(config: Config) -> range | tuple[int, ...]:
 
 def _in_words(config: Config) -> str:
     kind, _, value = config.plan.partition(":")
-    return {"full": "which are all", "every": f"one of {value} from call 0", "calls": "by number from 0"}[kind]
+    if kind == "full":
+        return "The deep calls: all."
+    which = f"every {value}, from call 0" if kind == "every" else "by number from 0"
+    return f"The deep calls, {which}; all others are shallow."

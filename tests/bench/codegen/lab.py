@@ -1,9 +1,9 @@
 """A profile with the small pipeline of the tests, to be written as scripts."""
 
+import json
 from pathlib import Path
 
 from accel_bench.codegen import Choice, choose
-from accel_bench.codegen.literals import literal
 
 HEAD = """\
 format = 1
@@ -52,7 +52,7 @@ def write_lab(
     """The one config of a profile that is written into ``folder``."""
     config = CONFIG.format(
         name="one",
-        model=literal(str(model)),
+        model=json.dumps(str(model)),
         scheduler=scheduler,
         steps=steps,
         guidance=guidance,
@@ -63,5 +63,5 @@ def write_lab(
         weights=weights,
     )
     path = folder / "lab.toml"
-    path.write_text(HEAD.format(title=literal(title)) + config)
+    path.write_text(HEAD.format(title=json.dumps(title)) + config)
     return choose(str(path), "one")

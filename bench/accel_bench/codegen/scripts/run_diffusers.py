@@ -101,23 +101,35 @@ def go_up(
 
 def deep(unet: Any, sample: Tensor, t: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
     """The whole UNet: the noise, and the feature for the shallow calls to come."""
-    time = unet.time_embedding(unet.get_time_embed(sample=sample, timestep=t))
+    time = embed(unet, sample, t)
     skips = go_down(unet.conv_in(sample), down_units(unet), time, text)
     x = unet.mid_block(skips[-1], time, encoder_hidden_states=text)
     inner, outer = up_units(unet)[: -BRANCH - 1], up_units(unet)[-BRANCH - 1 :]
     feature = go_up(x, skips[BRANCH + 1 :], inner, time, text)
     x = go_up(feature, skips[: BRANCH + 1], outer, time, text)
-    return unet.conv_out(unet.conv_act(unet.conv_norm_out(x))), feature
+    return to_noise(unet, x), feature
 
 
 def shallow(
     unet: Any, sample: Tensor, t: Tensor, text: Tensor, feature: Tensor
 ) -> Tensor:
     """The outermost units alone: the noise, given a feature in place of all below."""
-    time = unet.time_embedding(unet.get_time_embed(sample=sample, timestep=t))
+    time = embed(unet, sample, t)
     skips = go_down(unet.conv_in(sample), down_units(unet)[:BRANCH], time, text)
     x = go_up(feature, skips, up_units(unet)[-BRANCH - 1 :], time, text)
-    return unet.conv_out(unet.conv_act(unet.conv_norm_out(x)))
+    return to_noise(unet, x)
+
+
+def embed(unet: Any, sample: Tensor, t: Tensor) -> Tensor:
+    """The time as resnets are told it."""
+    time: Tensor = unet.time_embedding(unet.get_time_embed(sample=sample, timestep=t))
+    return time
+
+
+def to_noise(unet: Any, x: Tensor) -> Tensor:
+    """The last layers, which every call runs."""
+    noise: Tensor = unet.conv_out(unet.conv_act(unet.conv_norm_out(x)))
+    return noise
 
 
 def forecast(call: int, past: list[tuple[int, Tensor]]) -> Tensor:

@@ -1,6 +1,6 @@
 """The config that meets a request, among those that profiles have."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -67,7 +67,7 @@ def _figure(wish: Wish, choice: Choice) -> Figure | None:
     return figure if figure is not None and figure.value <= (wish.seconds or 0) else None
 
 
-def _rank(found: Found) -> Sequence[float]:
+def _rank(found: Found) -> tuple[float, ...]:
     """What is smallest is best: evidence, then score loss; where that is not known, less speed-up reuses less."""
     loss, speedup = found.score_loss, found.choice.config.expected.speedup
     kind = _KINDS.index(found.figure.kind)

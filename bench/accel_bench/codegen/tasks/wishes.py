@@ -59,7 +59,7 @@ def _wish(task: Task, *, file: str, keys: Sequence[str]) -> Wish:
     parts = msgspec.to_builtins(task) if task.text is None else _read(task, task.text, file=file, keys=keys)
     for key in ("pipe", "sched", "steps"):
         if parts[key] is None:
-            refuse(file, (*keys, key), expected="it beside sched, pipe and steps, or text alone", got="nothing")
+            refuse(file, (*keys, key), expected="pipe, sched, steps and a target, or text alone", got="nothing")
     if (parts["speedup"] is None) == (parts["seconds"] is None):
         refuse(file, keys, expected="one of speedup and seconds", got="neither" if parts["speedup"] is None else "both")
     if parts["seconds"] is not None and parts["device"] is None:
