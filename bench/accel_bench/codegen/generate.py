@@ -59,7 +59,8 @@ def generate_script(choice: Choice, target: Target, *, defaults: Defaults, name:
 
 
 def _for_runtime(choice: Choice, defaults: Defaults, *, name: str) -> str:
-    needs = ["Needs accel-sd and a bundle:", *([] if defaults.bundle else [export_command(choice)])]
+    own = "Needs accel-sd and the bundle that BUNDLE names."
+    needs = [own] if defaults.bundle else ["Needs accel-sd and a bundle:", export_command(choice)]
     header = [*describe_choice(choice), needs, ["Run it with", script_command(name)]]
     return fill(
         "run_runtime", header=header, settings=runtime_settings(choice, prompt=defaults.prompt, bundle=defaults.bundle)
