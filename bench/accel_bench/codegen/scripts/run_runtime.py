@@ -76,7 +76,8 @@ def main() -> None:
         path = output if BATCH == 1 else output.with_stem(f"{output.stem}-{i}")
         Image.fromarray(pixels).save(path)
         print(path)
-    print(f"{seconds:.3f} s, {len(plan.deep_calls)} of {len(plan.calls)} calls deep")
+    deep = f"{len(plan.deep_calls)} of {len(plan.calls)} calls deep"
+    print(f"{seconds:.3f} s, of which some load the graphs; {deep}")
 
 
 if __name__ == "__main__":
