@@ -56,10 +56,10 @@ def test_nothing_that_ships_knows_the_training(layer: str) -> None:
     assert "accel_training" not in {name for _, name in imported(LAYERS[layer])}
 
 
-def test_only_what_exports_or_compiles_schedules_knows_the_exporter() -> None:
+def test_only_what_exports_or_asks_for_names_and_schedules_knows_the_exporter() -> None:
     files = {file for file, name in imported(LAYERS["bench"]) if name == "accel_exporter"}
 
-    assert files == {"bundles.py", "export.py", "peers.py", "schedulers.py", "schedules.py"}
+    assert files == {"bundles.py", "diffusers_names.py", "export.py", "peers.py", "schedulers.py", "schedules.py"}
 
 
 @pytest.mark.parametrize("module", ["accel_runtime", "accel_bench.cli"])

@@ -14,6 +14,7 @@ from typing import NoReturn
 import typer
 
 from accel_bench.commands.bench import bench
+from accel_bench.commands.codegen import codegen
 from accel_bench.commands.doctor import doctor
 from accel_bench.commands.evaluate import evaluate
 from accel_bench.commands.export import export
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (export, generate, evaluate, inspect, verify, schedulers, profiles, doctor):
+for command in (export, generate, evaluate, inspect, verify, schedulers, profiles, codegen, doctor):
     app.command()(command)
 app.add_typer(bench, name="bench")
 app.add_typer(schedules, name="schedules")

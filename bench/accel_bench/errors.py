@@ -13,3 +13,7 @@ class PromiseError(AccelError):
 
 class PeerError(AccelError):
     """Other software that is measured beside ours could not do its part."""
+
+
+class NoConfigError(AccelError):
+    """No config of a profile meets a request."""

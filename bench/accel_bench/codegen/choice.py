@@ -1,0 +1,60 @@
+"""The config that a script is written for, and where it is from."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from accel_bench.profiles import Config, Profile, load_profile
+from accel_bench.profiles.find import find_profile
+from accel_bench.profiles.strict import suggest
+from accel_runtime.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A config of a profile.
+
+    Attributes:
+        profile: All of it.
+        digest: sha256 of its file.
+        name: The config's id.
+    """
+
+    profile: Profile
+    digest: str
+    name: str
+
+    @property
+    def config(self) -> Config:
+        """The config itself."""
+        return self.profile.configs[self.name]
+
+    @property
+    def baseline(self) -> Config:
+        """What its figures compare with; a config without baseline is its own."""
+        return self.profile.configs[self.config.baseline or self.name]
+
+
+def choose(profile: str, name: str) -> Choice:
+    """The config ``name`` of a profile by name or path.
+
+    Raises:
+        InputError: There is no such profile or config, or the file breaks the schema.
+    """
+    choices = all_choices(profile)
+    for choice in choices:
+        if choice.name == name:
+            return choice
+    names = [choice.name for choice in choices]
+    known = ", ".join(names) or "(there are none)"
+    raise InputError(f"profile {profile}: config: expected one of {known}, got {suggest(name, names)}")
+
+
+def all_choices(profile: str) -> list[Choice]:
+    """Every config of a profile by name or path.
+
+    Raises:
+        InputError: There is no such profile, or the file breaks the schema.
+    """
+    loaded = load_profile(profile)
+    digest = sha256(find_profile(profile).read_bytes()).hexdigest()
+    return [Choice(loaded, digest, name) for name in loaded.configs]

@@ -1,0 +1,53 @@
+"""What short names of ours are in diffusers; the exporter knows, so this takes the `export` extra."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from accel_bench.extras import export_extra
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerClass:
+    """A scheduler as a diffusers user makes it.
+
+    Attributes:
+        name: Of the class.
+        options: Of its config.
+        eta: Of every step; 0 where the class has none.
+        keeps_seeds: Whether a seed gives the same picture there as here.
+    """
+
+    name: str
+    options: Mapping[str, object]
+    eta: float
+    keeps_seeds: bool
+
+
+def scheduler_class(name: str) -> SchedulerClass:
+    """The class that a short name stands for.
+
+    Raises:
+        InputError: There is no such scheduler.
+        MissingExtraError: The `export` extra is not installed.
+    """
+    with export_extra():
+        # It brings torch, so it is imported only where it is used.
+        from accel_exporter.schedules import SCHEDULERS, short_name  # noqa: PLC0415
+    chosen = SCHEDULERS[short_name(name)]
+    return SchedulerClass(
+        name=chosen.class_name,
+        options=chosen.overrides,
+        eta=float(str(chosen.step_options.get("eta", 0.0))),
+        keeps_seeds=chosen.keeps_seeds,
+    )
+
+
+def hub_id(model: str) -> str | None:
+    """What diffusers loads for a config's model; None where only our package brings the weights.
+
+    Raises:
+        MissingExtraError: The `export` extra is not installed.
+    """
+    with export_extra():
+        from accel_exporter.sources.aliases import ALIASES  # noqa: PLC0415  # as above
+    return ALIASES[model].hub_id if model in ALIASES else model

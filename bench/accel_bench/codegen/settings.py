@@ -1,0 +1,94 @@
+"""The settings of each target's script, as a config has them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from accel_bench.codegen.choice import Choice
+from accel_bench.codegen.diffusers_names import SchedulerClass
+from accel_bench.codegen.fill import Setting
+from accel_bench.profiles import Config
+from accel_runtime.plan import parse_deep_calls
+
+# No scheduler makes more UNet calls of a step.
+_CALLS_OF_STEP: Final = 2
+
+
+def runtime_settings(choice: Choice, *, prompt: str, bundle: str | None) -> dict[str, Setting]:
+    """Constants of `scripts/run_runtime.py`."""
+    config, backend = choice.config, choice.profile.backends[0]
+    others = ", ".join(dict.fromkeys(each.provider for each in choice.profile.backends[1:]))
+    return {
+        "PROMPT": Setting(prompt),
+        "NEGATIVE": Setting(""),
+        "BUNDLE": Setting(bundle or default_bundle(config)),
+        "PROVIDER": Setting(backend.provider, f"The profile's first choice; then {others}." if others else ""),
+        "PROVIDER_OPTIONS": Setting(dict(backend.options), annotation="dict[str, str]"),
+        **_size(config),
+        "SCHEDULER": Setting(config.scheduler),
+        "STEPS": Setting(config.steps),
+        "GUIDANCE": Setting(config.guidance),
+        "PLAN": Setting(config.plan, _in_words(config)),
+        "BRANCH": Setting(config.branch, "Where shallow calls cut the UNet; 0 keeps the least of it."),
+        "FORECAST": Setting(config.forecast.value, "How a shallow call's feature is made of the last deep ones."),
+        "FORECAST_WEIGHTS": _weights(config),
+    }
+
+
+def diffusers_settings(
+    choice: Choice, *, prompt: str, model: str | None, variant: str | None, scheduler: SchedulerClass
+) -> dict[str, Setting]:
+    """Constants of `scripts/run_diffusers.py`."""
+    config = choice.config
+    dtype = "What UNet and text encoder compute in on a GPU; a processor computes in fp32."
+    return {
+        "PROMPT": Setting(prompt),
+        "NEGATIVE": Setting(""),
+        "MODEL": Setting(model, "A diffusers folder or hub id.", "str | None"),
+        "VARIANT": Setting(variant, annotation="str | None"),
+        "DTYPE": Setting(config.dtype, dtype),
+        **_size(config),
+        "SCHEDULER_CLASS": Setting(scheduler.name),
+        "SCHEDULER_OPTIONS": Setting(dict(scheduler.options), annotation="dict[str, object]"),
+        "ETA": Setting(scheduler.eta),
+        "STEPS": Setting(config.steps),
+        "GUIDANCE": Setting(config.guidance),
+        "DEEP_CALLS": Setting(_deep_calls(config), _in_words(config), "Sequence[int]"),
+        "BRANCH": Setting(config.branch, "Where shallow calls cut the UNet; 0 keeps the least of it."),
+        "HISTORY": Setting(
+            config.forecast.history, f"How many deep features make a shallow call's: {config.forecast.value}."
+        ),
+        "FORECAST_WEIGHTS": _weights(config),
+    }
+
+
+def default_bundle(config: Config) -> str:
+    """The folder that `accel export` writes when it is told nothing else."""
+    return f"{Path(config.model).name}-bundle"
+
+
+def _size(config: Config) -> Mapping[str, Setting]:
+    return {"WIDTH": Setting(config.width), "HEIGHT": Setting(config.height), "BATCH": Setting(config.batch)}
+
+
+def _weights(config: Config) -> Setting:
+    weights = {int(call): values for call, values in config.forecast_weights.items()}
+    told = "By shallow call, weights of its own for the last deep features, newest first." if weights else ""
+    return Setting(weights, told, "dict[int, tuple[float, ...]]")
+
+
+def _deep_calls(config: Config) -> range | tuple[int, ...]:
+    """The deep calls of as many UNet calls as the steps can make; a range where they are one."""
+    calls = parse_deep_calls(config.plan, _CALLS_OF_STEP * config.steps)
+    kind, _, value = config.plan.partition(":")
+    if kind == "calls":
+        return tuple(sorted(set(calls)))
+    return range(0, _CALLS_OF_STEP * config.steps, int(value or 1))
+
+
+def _in_words(config: Config) -> str:
+    kind, _, value = config.plan.partition(":")
+    if kind == "full":
+        return "The deep calls: all."
+    which = f"every {value}, from call 0" if kind == "every" else "by number from 0"
+    return f"The deep calls, {which}; all others are shallow."

@@ -1,0 +1,151 @@
+"""`accel codegen`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.bench.codegen.shelf import config, write_profile
+from tests.command import accel, assert_refused
+
+import accel_bench.commands.codegen as command
+from accel_bench.cli import app
+from accel_bench.codegen import Defaults, Target
+from accel_bench.codegen.tasks import Wish, searching
+from accel_bench.profiles.find import FOLDER_VARIABLE
+from accel_runtime.errors import InputError
+
+TASKS = """\
+[[task]]
+id = "can"
+text = "take an SD1.5 pipeline (DDIM, 50 steps) as the baseline and achieve a 2.0× speed-up"
+device = "mi250"
+
+[[task]]
+id = "cannot"
+pipe = "sd15"
+sched = "ddim"
+steps = 50
+seconds = 0.001
+device = "mi250"
+"""
+ONE = ("--profile", "mi250", "--config", "sd15-b1-every3")
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    """A folder with tasks, one of which no profile meets, and a file that is in the way."""
+    (tmp_path / "tasks.toml").write_text(TASKS)
+    (tmp_path / "empty.toml").write_text("")
+    (tmp_path / "there.py").write_text("mine")
+    return tmp_path
+
+
+def test_it_writes_the_script_of_one_config(lab: Path) -> None:
+    done = accel("codegen", *ONE, "--prompt", 'a "cat"', "-o", "mine.py", cwd=lab)
+
+    assert (done.returncode, done.stdout) == (0, "mine.py\n")
+    assert "PROMPT = 'a \"cat\"'" in (lab / "mine.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "expected --profile and --config, which `accel profiles` lists, or --tasks"),
+        (("--profile", "mi250"), "expected --profile and --config"),
+        (("--profile", "mi2500", "--config", "x"), "did you mean mi250?"),
+        (("--profile", "mi250", "--config", "sd15-b1-every4"), "config: expected one of sd15-b1-full"),
+        ((*ONE, "-o", "there.py"), "there.py: exists already"),
+        ((*ONE, "-o", "no/such/run.py"), "the folder no/such does not exist"),
+        ((*ONE, "--search"), "--search is for --tasks"),
+        ((*ONE, "--tasks", "tasks.toml"), "expected no --profile and --config beside it"),
+        (("--tasks", "absent.toml"), "absent.toml: expected tasks, got: No such file or directory"),
+        (("--tasks", "empty.toml"), "empty.toml: task: expected a list of 1 or more, got nothing"),
+        (("--tasks", "tasks.toml", "-o", "there.py"), "there.py: expected a folder for the scripts"),
+        (("--tasks", "tasks.toml", "-o", "no/such"), "no/such: expected a folder for the scripts"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_what_cannot_be_done_is_refused_before_anything_is_written(
+    lab: Path, arguments: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(lab)
+    before = sorted(lab.rglob("*"))
+
+    with pytest.raises(InputError) as refused:
+        app(args=["codegen", *arguments], standalone_mode=False)
+
+    assert message in str(refused.value)
+    assert (lab / "there.py").read_text() == "mine"
+    assert sorted(lab.rglob("*")) == before
+
+
+def test_a_search_that_this_version_lacks_is_one_line_with_the_command(
+    lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(lab)
+    monkeypatch.setattr(searching, "_MODULE", "accel_bench.commands.no_such_command")
+
+    with pytest.raises(InputError, match=r"no `accel search`.* run accel search --pipe sd15 .*--req-time"):
+        app(args=["codegen", "--tasks", "tasks.toml", "-o", "out", "--search"], standalone_mode=False)
+
+    assert (lab / "out" / "can.py").exists()
+
+
+def test_tasks_that_a_profile_meets_become_scripts_and_the_others_a_search(lab: Path) -> None:
+    done = accel("codegen", "--tasks", "tasks.toml", "-o", "out", "--json", cwd=lab)
+    can, cannot = json.loads(done.stdout)
+
+    assert done.returncode == 1
+    assert done.stderr == "accel: no config meets cannot: run the search that is printed, or add --search\n"
+    assert (can["config"], can["figure"]["kind"], can["score_loss"]) == ("sd15-b1-every3", "predicted", None)
+    assert can["notes"] == [
+        "the figure is predicted, not measured",
+        "the score loss is not known, 0.05 may be exceeded",
+    ]
+    assert "Config sd15-b1-every3 of profile mi250" in (lab / can["script"]).read_text()
+    assert cannot["script"] is None
+    assert cannot["search"].endswith(
+        "--req-time 0.001 --req-score-loss 0.05 --score emoji-clip --write-profile out/cannot.toml"
+    )
+    assert [path.name for path in (lab / "out").iterdir()] == ["can.py"]
+
+
+def test_for_people_a_line_says_what_the_script_is_based_on(lab: Path) -> None:
+    done = accel("codegen", "--tasks", "tasks.toml", "-o", "out", cwd=lab)
+
+    assert "can: out/can.py, config sd15-b1-every3 of mi250: 2.17 (predicted), score loss not known\n" in done.stdout
+    assert "cannot: no config; run accel search --pipe sd15 --sched ddim --steps 50 " in done.stdout
+    assert "note: can: the figure is predicted, not measured\n" in done.stderr
+
+
+def test_scripts_that_are_there_are_kept(lab: Path) -> None:
+    (lab / "out").mkdir()
+    (lab / "out" / "can.py").write_text("mine")
+
+    again = accel("codegen", "--tasks", "tasks.toml", "-o", "out", cwd=lab)
+
+    assert_refused(again, "out/can.py: exists already")
+    assert (lab / "out" / "can.py").read_text() == "mine"
+
+
+def test_what_a_search_writes_becomes_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search is stood in for: what is tested is that its profile is read, and that its failure is no config."""
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    wishes = tuple(Wish(name, "sd15", "ddim", 50, max_score_loss=0.05, speedup=50.0) for name in ("hard", "harder"))
+
+    def search(words: tuple[str, ...]) -> int:
+        if words[-1].endswith("harder.toml"):
+            return 1
+        write_profile(tmp_path / "out", {"new": config(speedup=51.0, loss=0.01)}, name="hard")
+        return 0
+
+    monkeypatch.setattr(command, "run_search", search)
+    answers = command._answer_all(
+        wishes, tmp_path / "out", target=Target.RUNTIME, defaults=Defaults(), force=False, search=True
+    )
+
+    assert [(each.profile, each.config, each.search is None) for each in answers] == [
+        ("hard", "new", True),
+        (None, None, False),
+    ]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["hard.py", "hard.toml"]

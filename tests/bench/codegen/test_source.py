@@ -1,0 +1,129 @@
+"""The source that is generated: what goes in comes out, and it is laid out as ruff does it."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.bench.codegen.lab import write_lab
+
+from accel_bench.codegen import Choice, Defaults, Target, all_choices, generate_script
+from accel_bench.codegen.fill import comment
+from accel_bench.codegen.literals import assignment, literal
+from accel_bench.profiles import find_profiles
+
+SCALARS = st.one_of(st.text(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.none())
+VALUES = st.one_of(SCALARS, st.lists(SCALARS).map(tuple), st.dictionaries(st.text(), SCALARS))
+
+# Strings that end a literal, a line or a file where they are put in as they are.
+NASTY = [
+    '"',
+    "'",
+    'it\'s a "cat"',
+    "'''\"\"\"",
+    "a\\",
+    "C:\\new\\table",
+    "a\nb",
+    "a\r\x0c\x85\u2028b",
+    "\x00",
+    "\udc80",
+    "{x}",
+    "",
+]
+
+
+@given(VALUES)
+def test_any_value_survives(value: object) -> None:
+    assert ast.literal_eval(literal(value)) == value
+    assert ast.literal_eval(assignment("NAME", value).removeprefix("NAME = ")) == value
+
+
+@given(st.text())
+def test_a_comment_is_a_comment_whatever_it_says(text: str) -> None:
+    source = "\n".join(comment(text))
+
+    assert ast.parse(source).body == []
+
+
+@pytest.mark.parametrize("text", NASTY)
+@pytest.mark.parametrize("target", Target)
+def test_no_prompt_path_or_title_breaks_a_script(text: str, target: Target, tmp_path: Path) -> None:
+    # TOML holds neither NUL nor half a pair of surrogates; a command line may hold the latter.
+    choice = write_lab(tmp_path, "a/model", title=text.translate({0: None, 0xDC80: None}))
+    source = generate_script(
+        choice, target, defaults=Defaults(prompt=text, bundle=text or "b", model=text or "m"), name=text
+    )
+
+    values = constants(source)
+
+    assert values["PROMPT"] == text
+    assert text in (values.get("BUNDLE"), values.get("MODEL"), "")
+    source.encode()
+
+
+def constants(source: str) -> dict[str, object]:
+    """The strings that a script assigns at its top, by name."""
+    found: dict[str, object] = {}
+    for node in ast.parse(source).body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if isinstance(target, ast.Name) and target.id in ("PROMPT", "BUNDLE", "MODEL"):
+            found[target.id] = ast.literal_eval(node.value)  # type: ignore[attr-defined]  # both kinds have it
+    return found
+
+
+def every_choice(folder: Path) -> list[Choice]:
+    """What is shipped, and configs with all that makes lines long."""
+    plan = "calls:" + ",".join(map(str, range(0, 60, 2)))
+    weights = "{ 1 = [0.123456789], 3 = [1.23456789, -0.23456789], 59 = [0.5] }"
+    odd = write_lab(folder, "a/'model'", plan=plan, steps=50, batch=2, weights=weights)
+    return [odd, *(choice for name in find_profiles() for choice in all_choices(name))]
+
+
+def test_every_shipped_config_becomes_source_that_ruff_would_leave_as_it_is(tmp_path: Path) -> None:
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    for choice in every_choice(tmp_path):
+        for target in Target:
+            name = f"{choice.profile.name}-{choice.name}-{target}.py"
+            source = generate_script(choice, target, defaults=Defaults(prompt='it\'s a "cat"'), name=name)
+            (scripts / name).write_text(source)
+
+    for action in (["check"], ["format", "--diff"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *action, "--isolated", "--no-cache", str(scripts)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+
+
+def test_a_script_says_where_its_config_is_from_and_what_it_should_give() -> None:
+    choice = next(each for each in all_choices("cpu") if each.name == "tiny-ddim50-every3")
+    source = generate_script(choice, Target.RUNTIME, defaults=Defaults(), name="mine.py")
+
+    assert (
+        "# Config tiny-ddim50-every3 of profile cpu (Any processor), compared with config\n# tiny-ddim50-full."
+        in source
+    )
+    assert choice.digest in source
+    assert "# Expected: a speed-up of 1.78, measured on AMD EPYC, 2 cores." in source
+    assert "#     accel export tiny --branches 0 --schedulers ddim --max-steps 50 -o tiny-bundle" in source
+    assert "#     python mine.py" in source
+
+
+def test_a_script_for_diffusers_knows_nothing_of_ours() -> None:
+    source = generate_script(all_choices("mi250")[1], Target.DIFFUSERS, defaults=Defaults(), name="run.py")
+    modules = {name for node in ast.walk(ast.parse(source)) for name in imported(node)}
+
+    assert modules - sys.stdlib_module_names == {"diffusers", "torch"}
+    assert 'MODEL: str | None = "stable-diffusion-v1-5/stable-diffusion-v1-5"' in source
+
+
+def imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.ImportFrom):
+        return [(node.module or "").partition(".")[0]]
+    return [alias.name.partition(".")[0] for alias in node.names] if isinstance(node, ast.Import) else []
