@@ -8,6 +8,7 @@ or stopped, early.
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -20,7 +21,7 @@ from accel_bench.outputs import write_record
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.quality.scorers import Scorers
 from accel_bench.search.calibrate import Calibration, calibrate
-from accel_bench.search.outcomes import Forecasts, Outcomes
+from accel_bench.search.outcomes import Forecasts, Outcomes, mean_error
 from accel_bench.search.plans import power_plans, uniform
 from accel_bench.search.price import forecast_of
 from accel_bench.search.solved import Solver, built_in, spec_of
@@ -50,7 +51,11 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 class Study(msgspec.Struct, frozen=True):
-    """What was run; `scores[i]` are of `trials[i]`, one value per picture."""
+    """What was run.
+
+    `scores[i]` are of `trials[i]`, one value per picture; `calibration_errors[i]` is the mean squared error of its
+    final latents on the calibration's pictures.
+    """
 
     kind: str
     scheduler: str
@@ -62,6 +67,7 @@ class Study(msgspec.Struct, frozen=True):
     gains: tuple[tuple[int, float], ...]
     weights: tuple[float, ...]
     trials: tuple[Trial, ...]
+    calibration_errors: tuple[float, ...]
     uncached: Scores
     scores: tuple[Scores, ...]
 
@@ -92,9 +98,9 @@ def trials_of(solver: Solver, deep: int) -> Iterator[Trial]:
     """Placements of every family with every forecast, at one number of deep calls."""
     calls = solver.calls
     placements = {forecast: solver.placements(forecast)[deep] for forecast in (Forecast.HOLD, Forecast.LINEAR, None)}
-    # The paper's set has up to 36 plans: the best by predicted error stands for it.
-    power = min(power_plans(calls, deep), key=solver.price)
-    families = {"uniform": dict.fromkeys(placements, uniform(calls, deep)), "power": dict.fromkeys(placements, power)}
+    # The paper's set has up to 36 plans: the best by predicted error stands for it, with each forecast.
+    powers = {each: min(power_plans(calls, deep), key=partial(solver.price, forecast=each)) for each in placements}
+    families = {"uniform": dict.fromkeys(placements, uniform(calls, deep)), "power": powers}
     for family, plans in (families | {"solved": placements}).items():
         for forecast in (Forecast.HOLD, Forecast.LINEAR):
             weights = built_in(plans[forecast], calls, forecast=forecast)
@@ -152,6 +158,7 @@ def main(arguments: argparse.Namespace) -> None:
     measured = {"deep": tally.deep, "shallow": tally.shallow}
     solver = Solver.of(calibration)
     trials = tuple(trial for deep in arguments.deep for trial in trials_of(solver, deep))
+    errors = tuple(mean_error(calibration.outcomes, forecasts_of(each.spec, solver.calls)) for each in trials)
     for uncached, scores in run(setting, trials, prompts=arguments.prompts):
         study = Study(
             kind="plans",
@@ -164,6 +171,7 @@ def main(arguments: argparse.Namespace) -> None:
             gains=tuple(calibration.gains),
             weights=tuple(np.round(calibration.weights, 6).tolist()),
             trials=trials,
+            calibration_errors=errors,
             uncached=uncached,
             scores=scores,
         )

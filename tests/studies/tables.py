@@ -22,6 +22,7 @@ COLUMNS = (
     ("solved", "linear"),
     ("solved", "solved"),
 )
+CHOSEN = ("chosen", "any")
 Measure = Callable[[Scores, Scores], float]
 
 
@@ -45,13 +46,21 @@ def table(study: Study, measure: Measure, *, digits: int, best: Callable[[Iterab
     found = {
         key(trial): measure(scores, study.uncached) for trial, scores in zip(study.trials, study.scores, strict=True)
     }
-    yield "| deep | " + " | ".join(f"{family}: {forecast}" for family, forecast in COLUMNS) + " |"
-    yield "|" + " ---: |" * (len(COLUMNS) + 1)
+    for deep, trial in chosen(study).items():
+        found[deep, *CHOSEN] = found[key(trial)]
+    columns = (*COLUMNS, CHOSEN)
+    yield "| deep | " + " | ".join(f"{family}: {forecast}" for family, forecast in columns) + " |"
+    yield "|" + " ---: |" * (len(columns) + 1)
     for deep in dict.fromkeys(deep for deep, _, _ in found):
-        values = [found[deep, *column] for column in COLUMNS]
-        cells = [f"{value:.{digits}f}" for value in values]
-        cells[values.index(best(values))] = f"**{cells[values.index(best(values))]}**"
+        values = [found[deep, *column] for column in columns]
+        cells = [f"**{value:.{digits}f}**" if value == best(values) else f"{value:.{digits}f}" for value in values]
         yield f"| {deep} | " + " | ".join(cells) + " |"
+
+
+def chosen(study: Study) -> dict[int, Trial]:
+    """By number of deep calls, the trial that was best on the calibration's own pictures."""
+    ranked = sorted(zip(study.calibration_errors, range(len(study.trials)), strict=True), reverse=True)
+    return {len(study.trials[index].spec.deep): study.trials[index] for _, index in ranked}
 
 
 def key(trial: Trial) -> tuple[int, str, str]:
@@ -70,10 +79,9 @@ def report(study: Study) -> Iterator[str]:
     ):
         yield f"\n{title}\n"
         yield from table(study, measure, digits=digits, best=best)
-    yield "\nSolved placements, solved forecast:\n"
-    for trial in study.trials:
-        if (trial.family, trial.forecast) == ("solved", "solved"):
-            yield f"- {len(trial.spec.deep)}: {', '.join(map(str, trial.spec.deep))}"
+    yield "\nChosen, as it was best on the calibration's own pictures:\n"
+    for deep, trial in sorted(chosen(study).items()):
+        yield f"- {deep}: {trial.family} placement, {trial.forecast}: {', '.join(map(str, trial.spec.deep))}"
 
 
 if __name__ == "__main__":

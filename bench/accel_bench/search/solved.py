@@ -1,17 +1,21 @@
 """Solved plans: placement and forecast together, from a calibration."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from accel_bench.search.calibrate import Calibration
 from accel_bench.search.fit import fit_strengths
-from accel_bench.search.outcomes import Forecasts, mean_error
+from accel_bench.search.outcomes import Forecasts
 from accel_bench.search.price import Prices, forecast_of, scale, solve_strengths
 from accel_bench.search.solve import solve
 from accel_runtime.forecast import Forecast, forecast_weights
 from accel_runtime.plan_spec import PlanSpec
 
 DeepCalls = tuple[int, ...]
+
+# Deep calls that a forecast looks back on; None has the best strength for each segment.
+_HISTORY: Final[Mapping[Forecast | None, int]] = {Forecast.HOLD: 1, Forecast.LINEAR: 2, None: 2}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,16 +34,15 @@ class Solver:
     def of(cls, calibration: Calibration) -> "Solver":
         """Price hold, linear and solved strengths; quadratic looks back three calls, which is a state too many."""
         drift = scale(calibration.drift, calibration.weights)
-        return cls(drift.calls, {each: Prices.of(drift, each) for each in (Forecast.HOLD, Forecast.LINEAR, None)})
+        return cls(drift.calls, {forecast: Prices.of(drift, forecast) for forecast in _HISTORY})
 
     def placements(self, forecast: Forecast | None) -> dict[int, DeepCalls]:
         """The best deep calls for a forecast, by their number."""
-        history = 1 if forecast is Forecast.HOLD else 2
-        return solve(self.calls, history=history, cost=self.prices[forecast])
+        return solve(self.calls, history=_HISTORY[forecast], cost=self.prices[forecast])
 
-    def price(self, deep_calls: DeepCalls) -> float:
-        """What a plan costs with solved strengths: its predicted squared error, in units of its own."""
-        return total_price(self.prices[None], deep_calls, history=2)
+    def price(self, deep_calls: DeepCalls, forecast: Forecast | None) -> float:
+        """What a plan costs: the predicted squared error of its final latents, summed over the calibration."""
+        return total_price(self.prices[forecast], deep_calls, history=_HISTORY[forecast])
 
     def strengths(self, deep_calls: DeepCalls) -> dict[int, float]:
         """The best strengths of a plan, segment by segment."""
@@ -91,11 +94,6 @@ def fitted(calibration: Calibration, deep_calls: DeepCalls, *, solver: Solver, s
     )
     for _, (strengths, _error) in zip(range(steps + 1), found, strict=False):
         yield forecast_of(deep_calls, solver.calls, strengths=dict(strengths))
-
-
-def best_on(calibration: Calibration, candidates: Sequence[Forecasts]) -> Forecasts:
-    """The candidate with the smallest error on the calibration's own pictures."""
-    return min(candidates, key=lambda forecast: mean_error(calibration.outcomes, forecast))
 
 
 def spec_of(forecast: Forecasts, calls: int, *, branch: int) -> PlanSpec:
