@@ -148,7 +148,7 @@ class Pipeline:
         """Run the plan, yielding after every UNet call; the last step holds the final latents."""
         generators = [TorchGenerator(seed) for seed in request.image_seeds]
         latents = start(self.components, request, schedule=plan.schedule, generators=generators)
-        embeddings = self._embed(request, plan)
+        embeddings = self.embed(request, plan)
         graphs = self._loop_graphs()
         unet = UNet(
             self.components.unet(plan.branches),
@@ -210,7 +210,12 @@ class Pipeline:
             return None
         return self.components.loop
 
-    def _embed(self, request: Request, plan: Plan) -> Embeddings:
+    def embed(self, request: Request, plan: Plan) -> Embeddings:
+        """The prompts of a request, encoded, one row per image; negatives only where the plan is guided.
+
+        Raises:
+            InputError: There are neither one negative prompt nor as many as prompts.
+        """
         count, negatives = len(request.prompts), request.negatives
         if len(negatives) not in (1, count):
             raise InputError(f"expected 1 or {count} negative prompts, got {len(negatives)}")

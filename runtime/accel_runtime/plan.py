@@ -134,9 +134,7 @@ def make_plan(
     """
     total = len(schedule.rows)
     deep = sorted(set(deep_calls))
-    scales = [float(guidance)] * total if isinstance(guidance, (int, float)) else [float(g) for g in guidance]
-    if len(scales) != total:
-        raise InputError(f"plan: expected one guidance per call, {total}, got {len(scales)}")
+    scales = guidance_of_calls(guidance, total)
     if outside := [call for call in deep if not 0 <= call < total]:
         raise InputError(f"plan: deep call {outside[0]} is outside 0…{total - 1}")
     return Plan(
@@ -149,6 +147,18 @@ def make_plan(
         ),
         guidance_rescale=guidance_rescale,
     )
+
+
+def guidance_of_calls(guidance: float | Sequence[float], calls: int) -> tuple[float, ...]:
+    """One scale for each call.
+
+    Raises:
+        InputError: There are not as many as ``calls``.
+    """
+    scales = (guidance,) * calls if isinstance(guidance, (int, float)) else tuple(guidance)
+    if len(scales) != calls:
+        raise InputError(f"plan: expected one guidance per call, {calls}, got {len(scales)}")
+    return tuple(float(scale) for scale in scales)
 
 
 def guidance_window(scale: float, first: int, *, last: int, calls: int) -> tuple[float, ...]:

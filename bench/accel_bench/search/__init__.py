@@ -1,0 +1,1 @@
+"""Solved plans and forecasts: measured once, optimised offline, checked on real runs."""

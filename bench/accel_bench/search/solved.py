@@ -1,0 +1,102 @@
+"""Solved plans: placement and forecast together, from a calibration."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from accel_bench.search.calibrate import Calibration
+from accel_bench.search.fit import fit_strengths
+from accel_bench.search.outcomes import Forecasts
+from accel_bench.search.price import Prices, forecast_of, scale, solve_strengths
+from accel_bench.search.solve import solve
+from accel_runtime.forecast import Forecast, forecast_weights
+from accel_runtime.plan_spec import PlanSpec
+
+DeepCalls = tuple[int, ...]
+
+# Deep calls that a forecast looks back on; None has the best strength for each segment.
+_HISTORY: Final[Mapping[Forecast | None, int]] = {Forecast.HOLD: 1, Forecast.LINEAR: 2, None: 2}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solver:
+    """What a calibration knows about every plan, without another model call.
+
+    Attributes:
+        calls: UNet calls of the schedule.
+        prices: By built-in forecast; None prices with the best strength for each segment.
+    """
+
+    calls: int
+    prices: Mapping[Forecast | None, Prices]
+
+    @classmethod
+    def of(cls, calibration: Calibration) -> "Solver":
+        """Price hold, linear and solved strengths; quadratic looks back three calls, which is a state too many."""
+        drift = scale(calibration.drift, calibration.weights)
+        return cls(drift.calls, {forecast: Prices.of(drift, forecast) for forecast in _HISTORY})
+
+    def placements(self, forecast: Forecast | None) -> dict[int, DeepCalls]:
+        """The best deep calls for a forecast, by their number."""
+        return solve(self.calls, history=_HISTORY[forecast], cost=self.prices[forecast])
+
+    def price(self, deep_calls: DeepCalls, forecast: Forecast | None) -> float:
+        """What a plan costs: the predicted squared error of its final latents, summed over the calibration."""
+        return total_price(self.prices[forecast], deep_calls, history=_HISTORY[forecast])
+
+    def strengths(self, deep_calls: DeepCalls) -> dict[int, float]:
+        """The best strengths of a plan, segment by segment."""
+        return solve_strengths(self.prices[None], deep_calls)
+
+
+def total_price(prices: Prices, deep_calls: DeepCalls, *, history: int) -> float:
+    """The sum over a plan's segments."""
+    ends = (*deep_calls[1:], prices.drift.calls)
+    return sum(prices(deep_calls[at::-1][:history], end) for at, end in enumerate(ends))
+
+
+def segments(deep_calls: DeepCalls, calls: int) -> list[tuple[int, ...]]:
+    """The shallow calls after each deep one that has another before it: what may have a strength.
+
+    >>> segments((0, 2, 3), 6)
+    [(4, 5)]
+    """
+    ends = (*deep_calls[2:], calls)
+    found = [tuple(range(deep + 1, end)) for deep, end in zip(deep_calls[1:], ends, strict=False)]
+    return [segment for segment in found if segment]
+
+
+def built_in(deep_calls: DeepCalls, calls: int, *, forecast: Forecast) -> Forecasts:
+    """The weights of every shallow call by a built-in forecast."""
+    shallow = sorted(set(range(calls)) - set(deep_calls))
+    return {call: forecast_weights(forecast, call, deep_calls=deep_calls) for call in shallow}
+
+
+def fitted(calibration: Calibration, deep_calls: DeepCalls, *, solver: Solver, steps: int) -> Iterator[Forecasts]:
+    """Strengths of a plan from the drift, then fitted on real runs: ever better forecasts.
+
+    Args:
+        calibration: Its batches are what is fitted on.
+        deep_calls: Of the plan.
+        solver: Of that calibration.
+        steps: At most so many improvements.
+    """
+    groups = segments(deep_calls, solver.calls)
+    start = solver.strengths(deep_calls)
+    if not groups:
+        yield forecast_of(deep_calls, solver.calls, strengths=start)
+        return
+    found = fit_strengths(
+        calibration.outcomes,
+        start,
+        forecast=lambda strengths: forecast_of(deep_calls, solver.calls, strengths=dict(strengths)),
+        groups=groups,
+    )
+    for _, (strengths, _error) in zip(range(steps + 1), found, strict=False):
+        yield forecast_of(deep_calls, solver.calls, strengths=dict(strengths))
+
+
+def spec_of(forecast: Forecasts, calls: int, *, branch: int) -> PlanSpec:
+    """The plan as data."""
+    deep = tuple(call for call in range(calls) if call not in forecast)
+    return PlanSpec(deep=deep, branch=branch, forecast=tuple(forecast[call] for call in sorted(forecast)))

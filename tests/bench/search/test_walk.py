@@ -1,0 +1,154 @@
+"""Walks, calibration and outcomes on the small pipeline, against the loop that `accel generate` runs."""
+
+import numpy as np
+import pytest
+
+from accel_bench.search.calibrate import Calibration, calibrate
+from accel_bench.search.drift import record
+from accel_bench.search.impulse import impulse_response
+from accel_bench.search.outcomes import Outcomes
+from accel_bench.search.response import weigh
+from accel_bench.search.solved import Solver, built_in, fitted, spec_of
+from accel_bench.search.walk import Tally, Walker, combine, walk
+from accel_runtime import Pipeline, Request
+from accel_runtime.backends.base import Array
+from accel_runtime.forecast import Forecast
+from accel_runtime.plan import guidance_window
+
+REQUEST = Request(("a red apple", "a dog"), seed=3)
+STEPS = 6
+
+
+def open_walker(pipeline: Pipeline, scheduler: str = "ddim", *, guidance: float | tuple[float, ...] = 4.0) -> Walker:
+    plan = pipeline.plan(STEPS, scheduler=scheduler, guidance=guidance)
+    return Walker.open(pipeline, REQUEST, plan=plan, branch=0, tally=Tally())
+
+
+def final(
+    pipeline: Pipeline, deep: str, forecast: str, *, scheduler: str, guidance: float | tuple[float, ...]
+) -> Array:
+    plan = pipeline.plan(STEPS, deep, scheduler=scheduler, forecast=forecast, guidance=guidance)
+    return list(pipeline.denoise(REQUEST, plan))[-1].latents
+
+
+@pytest.mark.parametrize("scheduler", ["ddim", "dpmpp_2m", "euler_a"])
+@pytest.mark.parametrize("guidance", [1.0, 4.0, guidance_window(4.0, 0, last=3, calls=STEPS)])
+def test_a_walk_ends_where_the_loop_does(
+    pipeline: Pipeline, scheduler: str, guidance: float | tuple[float, ...]
+) -> None:
+    walker = open_walker(pipeline, scheduler, guidance=guidance)
+    forecast = built_in((0, 2, 4), STEPS, forecast=Forecast.LINEAR)
+
+    walked = walk(walker, walker.start(), forecast=forecast).latents
+
+    looped = final(pipeline, "calls:0,2,4", "linear", scheduler=scheduler, guidance=guidance)
+    np.testing.assert_allclose(walked, looped, rtol=0, atol=1e-6)
+    assert (walker.tally.deep, walker.tally.shallow) == (6, 6)  # three of each, two pictures
+
+
+def test_a_plan_written_as_data_runs_as_it_was_walked(pipeline: Pipeline) -> None:
+    walker = open_walker(pipeline)
+    forecast = {1: (1.0,), 3: (1.4, -0.4), 5: (0.9, 0.1)}
+
+    walked = walk(walker, walker.start(), forecast=forecast).latents
+
+    plan = spec_of(forecast, STEPS, branch=0).plan(pipeline.schedule(STEPS, "ddim"), guidance=4.0)
+    looped = list(pipeline.denoise(REQUEST, plan))[-1].latents
+    np.testing.assert_allclose(walked, looped, rtol=0, atol=1e-6)
+
+
+def test_what_a_trial_does_leaves_no_trace_in_the_next(pipeline: Pipeline) -> None:
+    walker = open_walker(pipeline)
+    outcomes = Outcomes(walker, walker.start().latents)
+    plans = [built_in(deep, STEPS, forecast=Forecast.HOLD) for deep in ((0, 3), (0, 4), (0, 1, 2), (0, 3))]
+
+    found = [outcomes.final(plan) for plan in plans]
+
+    for plan, latents in zip(plans, found, strict=True):
+        np.testing.assert_array_equal(latents, walk(walker, walker.start(), forecast=plan).latents)
+
+
+def test_trials_that_begin_alike_run_their_beginning_once(pipeline: Pipeline) -> None:
+    walker = open_walker(pipeline)
+    outcomes = Outcomes(walker, walker.start().latents)
+    outcomes.final(built_in((0, 4), STEPS, forecast=Forecast.HOLD))
+    before = walker.tally.deep + walker.tally.shallow
+
+    outcomes.final(built_in((0, 5), STEPS, forecast=Forecast.HOLD))
+
+    assert walker.tally.deep + walker.tally.shallow - before == 2 * 2  # calls 4 and 5 of two pictures
+
+
+@pytest.mark.parametrize("scheduler", ["ddim", "dpmpp_2m", "euler"])
+def test_the_impulse_response_is_what_a_disturbed_recurrence_gains(pipeline: Pipeline, scheduler: str) -> None:
+    walker = open_walker(pipeline, scheduler)
+    noises = record(walker).noises
+    response = impulse_response(walker.plan.schedule)
+
+    def run(disturbed: int | None) -> Array:
+        state = walker.start()
+        for call, noise in enumerate(noises):
+            state = walker.advance(state, noise + np.float32(call == disturbed))
+        return state.latents
+
+    for call in range(walker.calls):
+        np.testing.assert_allclose(run(call) - run(None), response[call], rtol=0, atol=2e-4)
+
+
+def test_drift_is_the_error_of_a_call_on_an_older_feature(pipeline: Pipeline) -> None:
+    walker = open_walker(pipeline)
+    trajectory = record(walker)
+    calibration = Calibration()
+    list(calibrate([walker], calibration))
+
+    held = walker.shallow_noise(trajectory.states[4], trajectory.features[2])
+
+    expected = (held - trajectory.noises[4]).ravel()
+    np.testing.assert_allclose(calibration.drift.of(4, (2,), weights=(1.0,)), expected, rtol=0, atol=1e-6)
+    own = walker.shallow_noise(trajectory.states[4], trajectory.features[4])
+    np.testing.assert_allclose(own, trajectory.noises[4], rtol=0, atol=1e-5)
+
+
+def test_calibration_costs_what_it_says(pipeline: Pipeline) -> None:
+    walkers = [open_walker(pipeline), open_walker(pipeline)]
+    walkers[1].tally = walkers[0].tally
+
+    list(calibrate(walkers, Calibration()))
+
+    # Two batches of two pictures; runs disturbed at calls 1 to 4 have 4, 3, 2 and 1 calls left.
+    tally = walkers[0].tally
+    assert (tally.deep, tally.shallow) == (2 * 2 * STEPS + 2 * (4 + 3 + 2 + 1), 2 * 2 * 15)
+
+
+def test_measured_gains_replace_the_schedules_weights_and_keep_their_signs() -> None:
+    weights = weigh(np.array([-4.0, -2.0, 1.0, 0.5]), [(0, 1.0), (2, 0.5)])
+
+    np.testing.assert_allclose(weights, [-1.0, -2.0 * np.sqrt(0.25 * 0.5), 0.5, 0.5])
+
+
+def test_fitting_never_makes_the_pictures_it_fits_worse(pipeline: Pipeline) -> None:
+    walker, calibration = open_walker(pipeline), Calibration()
+    list(calibrate([walker], calibration))
+    solver = Solver.of(calibration)
+
+    forecasts = list(fitted(calibration, (0, 1, 3), solver=solver, steps=2))
+
+    errors = [calibration.outcomes[0].error(forecast) for forecast in forecasts]
+    assert len(errors) >= 2, "a random model's strengths are not solved by its drift alone"
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_solved_placements_keep_every_budget(pipeline: Pipeline) -> None:
+    walker, calibration = open_walker(pipeline), Calibration()
+    list(calibrate([walker], calibration))
+
+    placements = Solver.of(calibration).placements(None)
+
+    assert {deep: len(plan) for deep, plan in placements.items()} == {deep: deep for deep in range(1, STEPS + 1)}
+    assert all(plan[0] == 0 for plan in placements.values())
+
+
+def test_features_are_summed_as_the_runtime_sums_them() -> None:
+    features = (np.array([1.0, 2.0], np.float32), np.array([3.0, 5.0], np.float32))
+
+    np.testing.assert_array_equal(combine(features, (1.5, -0.5)), np.array([0.0, 0.5], np.float32))
