@@ -16,10 +16,10 @@ import numpy as np
 
 from accel_bench.backends import choose_backend
 from accel_bench.console import note
-from accel_bench.evaluation_record import Scores
 from accel_bench.outputs import write_record
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.quality.scorers import Scorers
+from accel_bench.records.evaluation import Scores
 from accel_bench.search.calibrate import Calibration, calibrate
 from accel_bench.search.outcomes import Forecasts, Outcomes, mean_error
 from accel_bench.search.plans import power_plans, uniform

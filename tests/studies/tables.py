@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 from tests.studies.plans import Study, Trial
 
-from accel_bench.evaluation_record import Scores
 from accel_bench.quality.psnr import psnr
+from accel_bench.records.evaluation import Scores
 
 COLUMNS = (
     ("uniform", "hold"),
