@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from accel_bench.records.bench import BenchRecord, Peaks
 from accel_bench.records.parts import GraphFacts
-from accel_bench.summary import DEEP
+from accel_bench.summary import DEEP, image_seconds
 from accel_bench.timing.yardstick import FLOPS
 from accel_runtime.backends import Backend
 
@@ -17,20 +17,24 @@ def limit_s(record: BenchRecord, plan: str) -> float | None:
         plan: Its name there.
 
     Returns:
-        None where the peaks are not known, or the pictures are not of the size whose work is known.
+        None where the peaks are not known, or the pictures are not of the size whose work is known, or were drawn in
+        less: then the peaks are not the device's.
     """
     peaks, work = record.peaks, record.workload
     if peaks is None or (work.height, work.width) != record.bundle.sample_size:
         return None
-    facts = next(run.facts for run in record.plans if run.facts.name == plan)
+    run = next(run for run in record.plans if run.facts.name == plan)
+    facts = run.facts
     graphs, deep = record.bundle.graphs, len(facts.deep_calls)
     halves = 2 if work.guidance > 1 else 1
     calls = [(DEEP, deep, work.batch * halves), ("text_encoder", halves, 1), ("vae_decoder", 1, work.batch)]
     if facts.branch is not None:
         calls.append((f"unet_shallow_{facts.branch}", facts.calls - deep, work.batch * halves))
     limits = [(count, graph_limit_s(graphs[name], batch, peaks=peaks)) for name, count, batch in calls]
-    known = [count * seconds for count, seconds in limits if seconds is not None]
-    return sum(known) if len(known) == len(limits) else None
+    if any(seconds is None for _, seconds in limits):
+        return None
+    limit = sum(count * seconds for count, seconds in limits if seconds is not None)
+    return limit if limit <= min(image_seconds(run)) else None
 
 
 def graph_limit_s(graph: GraphFacts, batch: int, *, peaks: Peaks) -> float | None:

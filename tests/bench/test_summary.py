@@ -85,16 +85,23 @@ def test_a_peer_that_makes_a_call_more_is_compared_with_it_and_without() -> None
 
 
 def test_the_limit_is_the_slower_of_arithmetic_and_traffic_of_every_graph() -> None:
-    quick_memory = Peaks({"float32": 100.0}, bytes_per_s=1e9, source="s")
-    slow_memory = Peaks({"float32": 1e9}, bytes_per_s=100.0, source="s")
+    quick_memory = Peaks({"float32": 1e4}, bytes_per_s=1e9, source="s")
+    slow_memory = Peaks({"float32": 1e9}, bytes_per_s=1e4, source="s")
 
     # two halves of guidance in each call and two texts
-    assert limit_s(bench_record(peaks=quick_memory), "full") == pytest.approx((2 * 10 * 1000 + 2 * 10 + 500) / 100)
+    assert limit_s(bench_record(peaks=quick_memory), "full") == pytest.approx((2 * 10 * 1000 + 2 * 10 + 500) / 1e4)
     # weights are read once a call, tensors once a half
     traffic = 2 * (4000 + 80) + 8 * (800 + 80) + 2 * (40 + 40) + (2000 + 40)
-    assert limit_s(bench_record(peaks=slow_memory), "every:5") == pytest.approx(traffic / 100)
+    assert limit_s(bench_record(peaks=slow_memory), "every:5") == pytest.approx(traffic / 1e4)
 
 
-@pytest.mark.parametrize("peaks", [None, Peaks({"float16": 1.0}, bytes_per_s=None, source="s")])
+@pytest.mark.parametrize(
+    "peaks",
+    [
+        None,
+        Peaks({"float16": 1e9}, bytes_per_s=None, source="another precision"),
+        Peaks({"float32": 1.0}, bytes_per_s=None, source="refuted by the pictures that were drawn in less"),
+    ],
+)
 def test_no_limit_is_told_where_the_peaks_are_not_known(peaks: Peaks | None) -> None:
     assert limit_s(bench_record(peaks=peaks), "full") is None

@@ -6,12 +6,17 @@ from typing import Final
 import numpy as np
 
 _SIZE: Final = 1024
+# The first wakes threads that slept while something else ran.
+_TRIES: Final = 5
 FLOPS: Final = 2 * _SIZE**3
 
 
 def yardstick_s() -> float:
-    """Seconds of one float32 product of two 1024×1024 matrices, by numpy with all its threads."""
+    """Seconds of one float32 product of two 1024×1024 matrices, by numpy with all its threads: the best of a few."""
     matrix = np.ones((_SIZE, _SIZE), np.float32)
-    started = perf_counter()
-    matrix @ matrix
-    return perf_counter() - started
+    seconds = []
+    for _ in range(_TRIES):
+        started = perf_counter()
+        matrix @ matrix
+        seconds.append(perf_counter() - started)
+    return min(seconds)

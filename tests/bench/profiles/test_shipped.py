@@ -1,5 +1,6 @@
 """What the shipped profiles say is what records, sources and the documented formulas say."""
 
+import json
 import tomllib
 from pathlib import Path
 from textwrap import dedent
@@ -22,7 +23,7 @@ from accel_bench.profiles.files import read_profile
 from accel_bench.profiles.strict import convert
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.evaluation import EvaluationRecord
-from accel_bench.records.store import Record, read_bench, read_record
+from accel_bench.records.store import Record, read_record
 from accel_bench.replay.verdict import machine_name
 from accel_bench.summary import PlanSummary, summarise
 from accel_runtime.plan import parse_deep_calls
@@ -43,8 +44,10 @@ def profile(request: pytest.FixtureRequest) -> Profile:
 
 @pytest.fixture(scope="module")
 def flops() -> dict[str, int]:
-    graphs = read_bench(RECORDS / "sd15-random-2-cores.json").bundle.graphs
-    return {name: graph.flops for name, graph in graphs.items()}
+    """Of a bundle with more branches, whose record is of a format that is only read here."""
+    raw = json.loads((RECORDS / "sd15-random-onnxruntime.json").read_bytes())
+    flops: dict[str, int] = raw["bundle"]["flops"]
+    return flops
 
 
 def test_all_are_shipped() -> None:
