@@ -35,7 +35,7 @@ class Verdict(msgspec.Struct, frozen=True):
         p90: Same; only of latencies.
         expected: None where the profile says nothing.
         kind: Where the expectation comes from: published, measured or predicted.
-        ratio: Measured over expected.
+        ratio: Measured over expected; None where the two are not comparable.
         word: What to think of it.
     """
 
@@ -104,7 +104,7 @@ def _verdict(
         p90=None if found is None or figure != "latency_s" else found.p90,
         expected=None if expected is None else expected.value,
         kind="" if expected is None else expected.kind,
-        ratio=None if found is None or expected is None else found.median / expected.value,
+        ratio=None if found is None or expected is None or word == "not comparable" else found.median / expected.value,
         word=word,
     )
 

@@ -81,7 +81,9 @@ def test_a_time_of_another_machine_is_not_judged() -> None:
 def test_what_ran_instead_of_the_profile_is_not_judged() -> None:
     figure = Measured(5.0, record="r", machine=HERE)
 
-    assert only(judge(profile(latency_s=figure), [run(comparable=False)], tolerance=0.1)).word == "not comparable"
+    verdict = only(judge(profile(latency_s=figure), [run(comparable=False)], tolerance=0.1))
+
+    assert (verdict.word, verdict.ratio) == ("not comparable", None)
 
 
 def test_what_bench_does_not_measure_is_said_so() -> None:
