@@ -3,28 +3,62 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import product
+from typing import TypeAlias
 
 from accel_bench.records.parts import PlanFacts
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plan import Plan
+from accel_runtime.plan import Plan, guidance_window, make_plan, parse_deep_calls
 from accel_runtime.request import Request
+
+Weights: TypeAlias = tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A plan to be judged, by short names; see `Pipeline.plan`."""
+    """What is judged: a plan by short names, and where it leaves what all trials have in common.
+
+    Attributes:
+        plan: The deep calls; see `accel_runtime.plan.parse_deep_calls`.
+        branch: Where shallow calls cut the UNet.
+        forecast: How their features are made, but for those in ``weights``.
+        weights: By shallow call, weights of the last deep features, newest first.
+        steps: Denoising steps; None for those of all trials.
+        scheduler: Same.
+        guided_calls: The first and the last guided call; None where all are.
+    """
 
     plan: str
     branch: int = 0
     forecast: Forecast = Forecast.HOLD
+    weights: tuple[tuple[int, Weights], ...] = ()
+    steps: int | None = None
+    scheduler: str | None = None
+    guided_calls: tuple[int, int] | None = None
 
     @property
     def name(self) -> str:
         """As `accel generate` labels its pictures; the baseline is just `full`."""
-        return self.plan if self == BASELINE else f"{self.plan} k={self.branch} {self.forecast}"
+        words = [self.plan]
+        if self.plan != BASELINE.plan:
+            words += [f"k={self.branch}", self.how]
+        if self.scheduler is not None:
+            words.append(self.scheduler)
+        if self.steps is not None:
+            words.append(f"{self.steps} steps")
+        if self.guided_calls is not None:
+            words.append("guided {}-{}".format(*self.guided_calls))
+        return " ".join(words)
+
+    @property
+    def how(self) -> str:
+        """How features are made, in a word; weights are told apart by their hash."""
+        if not self.weights:
+            return self.forecast.value
+        return f"weights-{sha256(repr(self.weights).encode()).hexdigest()[:6]}"
 
 
 BASELINE = Trial("full")
@@ -102,18 +136,37 @@ def prepare(pipeline: Pipeline, trials: Sequence[Trial], *, settings: Settings) 
 
 
 def _prepare_one(pipeline: Pipeline, trial: Trial, *, settings: Settings) -> Prepared:
-    def plan(steps: int, deep: str) -> Plan:
-        return pipeline.plan(
-            steps,
-            deep,
-            scheduler=settings.scheduler,
-            branch=trial.branch,
-            forecast=trial.forecast,
-            guidance=settings.guidance,
-        )
+    chosen = plan_of(pipeline, trial, settings=settings)
+    rehearsal = Trial(
+        "calls:0" if chosen.branches else "full",
+        trial.branch,
+        trial.forecast,
+        steps=min(trial.steps or settings.steps, 2),
+        scheduler=trial.scheduler,
+    )
+    return Prepared(trial, chosen, plan_of(pipeline, rehearsal, settings=settings))
 
-    chosen = plan(settings.steps, trial.plan)
-    return Prepared(trial, chosen, plan(min(settings.steps, 2), "calls:0" if chosen.branches else "full"))
+
+def plan_of(pipeline: Pipeline, trial: Trial, *, settings: Settings) -> Plan:
+    """What the loop runs for a trial.
+
+    Raises:
+        InputError: The bundle lacks the schedule, or the trial cannot be run on it.
+    """
+    schedule = pipeline.schedule(trial.steps or settings.steps, trial.scheduler or settings.scheduler)
+    calls = len(schedule.rows)
+    guidance: float | tuple[float, ...] = settings.guidance
+    if trial.guided_calls is not None:
+        first, last = trial.guided_calls
+        guidance = guidance_window(settings.guidance, first, last=last, calls=calls)
+    return make_plan(
+        schedule,
+        parse_deep_calls(trial.plan, calls),
+        branch=trial.branch,
+        forecast=trial.forecast,
+        weights=dict(trial.weights),
+        guidance=guidance,
+    )
 
 
 def plan_facts(trial: Trial, plan: Plan) -> PlanFacts:
@@ -126,6 +179,23 @@ def plan_facts(trial: Trial, plan: Plan) -> PlanFacts:
         forecast=trial.forecast.value if reuses else None,
         calls=len(plan.calls),
         deep_calls=plan.deep_calls,
+        weights=dict(trial.weights),
+        steps=trial.steps,
+        scheduler=trial.scheduler,
+        guided_calls=trial.guided_calls,
+    )
+
+
+def trial_of(facts: PlanFacts) -> Trial:
+    """The trial that a record tells of."""
+    return Trial(
+        facts.plan,
+        facts.branch or 0,
+        Forecast(facts.forecast or Forecast.HOLD),
+        weights=tuple(facts.weights.items()),
+        steps=facts.steps,
+        scheduler=facts.scheduler,
+        guided_calls=facts.guided_calls,
     )
 
 

@@ -5,7 +5,7 @@ schedule of each call. It prints, hashes and serialises, and a C++ loop reads th
 See docs/design/0002-plan.md.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 
 import msgspec
@@ -119,6 +119,7 @@ def make_plan(
     *,
     branch: int = 0,
     forecast: Forecast = Forecast.HOLD,
+    weights: Mapping[int, tuple[float, ...]] | None = None,
     guidance: float | Sequence[float] = 7.5,
     guidance_rescale: float = 0.0,
 ) -> Plan:
@@ -129,20 +130,27 @@ def make_plan(
         deep_calls: Numbers of the deep calls, counted from 0.
         branch: Where the shallow calls cut the UNet.
         forecast: How the feature of a shallow call is made.
+        weights: By shallow call, weights in place of ``forecast``'s.
         guidance: One scale for all calls, or one per call; see `guidance_window`.
         guidance_rescale: See `Plan`.
+
+    Raises:
+        InputError: A call that is named is not in the schedule, or not shallow; or the plan cannot be run.
     """
     total = len(schedule.rows)
     deep = sorted(set(deep_calls))
     scales = guidance_of_calls(guidance, total)
     if outside := [call for call in deep if not 0 <= call < total]:
         raise InputError(f"plan: deep call {outside[0]} is outside 0…{total - 1}")
+    given = weights or {}
+    shallow = {k: forecast_weights(forecast, k, deep_calls=deep) for k in range(total) if k not in deep}
+    if other := [call for call in given if call not in shallow]:
+        raise InputError(f"plan: forecast weights of call {other[0]}, which is not a shallow one")
+    made = {**shallow, **given}
     return Plan(
         schedule=schedule,
         calls=tuple(
-            Deep(guidance=scales[k])
-            if k in deep
-            else Shallow(guidance=scales[k], branch=branch, forecast=forecast_weights(forecast, k, deep_calls=deep))
+            Shallow(guidance=scales[k], branch=branch, forecast=made[k]) if k in made else Deep(guidance=scales[k])
             for k in range(total)
         ),
         guidance_rescale=guidance_rescale,

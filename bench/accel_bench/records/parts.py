@@ -30,6 +30,9 @@ class PlanFacts(msgspec.Struct, frozen=True):
         forecast: How its features are made; None where all calls are deep.
         calls: UNet calls.
         deep_calls: Their numbers, counted from 0.
+        weights: By shallow call, what weighs the last deep features, newest first, where it is not ``forecast``.
+        steps: None for the workload's, as ``scheduler``.
+        guided_calls: The first and the last guided call; None where all are.
     """
 
     name: str
@@ -38,6 +41,10 @@ class PlanFacts(msgspec.Struct, frozen=True):
     forecast: str | None
     calls: int
     deep_calls: tuple[int, ...]
+    weights: dict[int, tuple[float, ...]] = {}
+    steps: int | None = None
+    scheduler: str | None = None
+    guided_calls: tuple[int, int] | None = None
 
 
 class GraphFacts(msgspec.Struct, frozen=True):

@@ -13,11 +13,10 @@ from accel_bench.records.bench import BenchRecord
 from accel_bench.records.store import read_bench
 from accel_bench.trace import ProfiledImage, profile_image, write_trace
 from accel_bench.trace.layout import contenders
-from accel_bench.trials import Settings, Trial, plan_facts, prepare
+from accel_bench.trials import Settings, plan_facts, prepare, trial_of
 from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.bundle import Bundle, read_bundle
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import Forecast
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.request import Request
 
@@ -77,10 +76,7 @@ def _profile(
         height=work.height,
         width=work.width,
     )
-    trials = [
-        Trial(each.facts.plan, each.facts.branch or 0, Forecast(each.facts.forecast or Forecast.HOLD))
-        for each in record.plans
-    ]
+    trials = [trial_of(each.facts) for each in record.plans]
     # Plans are compiled from the bundle's schedules; nothing is loaded for that.
     planner = Pipeline(bundle, OnnxRuntimeBackend(provider, options=options))
     for each in prepare(planner, trials, settings=settings):
