@@ -23,6 +23,7 @@ from accel_bench.commands.inspect import inspect
 from accel_bench.commands.peers import peers
 from accel_bench.commands.profiles import profiles
 from accel_bench.commands.schedulers import schedulers, schedules
+from accel_bench.commands.search import search
 from accel_bench.commands.verify import verify
 from accel_runtime.errors import AccelError
 
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (export, generate, evaluate, inspect, verify, schedulers, profiles, codegen, doctor):
+for command in (export, generate, evaluate, inspect, verify, schedulers, profiles, search, codegen, doctor):
     app.command()(command)
 app.add_typer(bench, name="bench")
 app.add_typer(schedules, name="schedules")

@@ -10,6 +10,9 @@ from accel_bench.records.bench import BenchRecord
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.parts import Doubt
 from accel_bench.records.scenario import Scenario, ScenarioRecord
+from accel_bench.records.search import SearchRecord
+from accel_bench.search.quality import Score
+from accel_bench.search.summary import summarise_search
 from accel_bench.summary import image_seconds
 
 # Of one processor's time that others may take before it shows.
@@ -46,6 +49,22 @@ def evaluation_doubts(record: EvaluationRecord) -> tuple[Doubt, ...]:
         text = f"{record.cut_captions} captions did not fit the text encoder and lost their end"
         found.append(Doubt("cut-prompts", "", text, "shorten them"))
     found += _few_samples(record.trials[0].facts.name, record.trials[0].batch_s)
+    return tuple(found)
+
+
+def search_doubts(record: SearchRecord) -> tuple[Doubt, ...]:
+    """The same for a search."""
+    found = [*record.doubts, *_random_weights(record.bundle.weights), *_other_load(record.environment)]
+    work = record.workload
+    if record.goal.score is Score.EMOJI_CLIP and (work.height, work.width) != (64, 64):
+        text = f"emoji-clip knows 64×64 pixels of emoji, and judged pictures of {work.width}×{work.height}"
+        found.append(Doubt("other-pictures", "emoji-clip", text, "take --score clip with a CLIP checkpoint"))
+    for each in summarise_search(record):
+        if each.time_error is not None and abs(each.time_error) > _STEADY:
+            text = f"composed seconds are {each.time_error:+.0%} off those end to end"
+            advice = "trust the measured ones; on a quiet machine in another folder both may agree"
+            found.append(Doubt("composed-time", each.facts.name, text, advice))
+    found += _few_samples(record.tried[0].facts.name, record.tried[0].image_s)
     return tuple(found)
 
 

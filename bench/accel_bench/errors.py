@@ -17,3 +17,13 @@ class PeerError(AccelError):
 
 class NoConfigError(AccelError):
     """No config of a profile meets a request."""
+
+
+class InfeasibleError(AccelError):
+    """Nothing that a search tried meets its goal."""
+
+
+class StoppedError(AccelError):
+    """Interrupted work that goes on where it was."""
+
+    exit_code = 130

@@ -38,6 +38,11 @@ def report_extra() -> AbstractContextManager[None]:
     return _extra("report", frozenset({"jinja2", "markupsafe"}))
 
 
+def search_extra() -> AbstractContextManager[None]:
+    """The same for the `search` extra."""
+    return _extra("search", frozenset({"optuna"}))
+
+
 @contextmanager
 def _extra(name: str, packages: frozenset[str]) -> Iterator[None]:
     try:

@@ -53,6 +53,10 @@ class Trial:
             words.append("guided {}-{}".format(*self.guided_calls))
         return " ".join(words)
 
+    def deep_calls(self, calls: int) -> tuple[int, ...]:
+        """The numbers of the deep ones of so many calls."""
+        return parse_deep_calls(self.plan, calls)
+
     @property
     def how(self) -> str:
         """How features are made, in a word; weights are told apart by their hash."""

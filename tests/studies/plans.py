@@ -150,7 +150,7 @@ def main(arguments: argparse.Namespace) -> None:
     pipeline = open_bundle(arguments.bundle, choose_backend(arguments.provider, threads=arguments.threads))
     full = pipeline.plan(arguments.steps, scheduler=arguments.scheduler, guidance=arguments.guidance)
     setting = Setting(pipeline, full, arguments.batch)
-    tally, calibration = Tally(), Calibration()
+    tally, calibration = Tally(), Calibration(full.schedule)
     captions = evaluation_captions(EVALUATED + arguments.calibration, 0)[EVALUATED:]
     walkers = setting.walkers([each.caption for each in captions], seed=CALIBRATION_SEED, tally=tally)
     for done in calibrate(walkers, calibration):

@@ -30,13 +30,13 @@ class Caption(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise ValueError(f"colour {self.colour!r}: expected one of {', '.join(COLOURS)}")
 
 
-def evaluation_captions(count: int, seed: int, *, folder: Path | None = None) -> tuple[Caption, ...]:
+def evaluation_captions(count: int | None, seed: int, *, folder: Path | None = None) -> tuple[Caption, ...]:
     """Return ``count`` held-out captions, the same for the same seed.
 
     A larger count begins with the captions of a smaller one, so that a search may add prompts to those it has run.
 
     Args:
-        count: How many.
+        count: How many; None for all.
         seed: Chooses which, and their order.
         folder: Where `captions.json` lies; by default, the built-in one.
 
@@ -45,7 +45,7 @@ def evaluation_captions(count: int, seed: int, *, folder: Path | None = None) ->
     """
     path = data_file(CAPTIONS, folder)
     held_out = [caption for caption in read_captions(path) if caption.held_out]
-    if not 1 <= count <= len(held_out):
+    if count is not None and not 1 <= count <= len(held_out):
         raise InputError(f"prompts: expected 1 to {len(held_out)}, the held-out captions of {path}, got {count}")
     if seed < 0:
         raise InputError(f"seed: expected 0 or more, got {seed}")

@@ -9,18 +9,20 @@ import msgspec
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.scenario import ScenarioRecord
+from accel_bench.records.search import SearchRecord
 from accel_runtime.errors import InputError
 
 # Records of pictures, which a report can draw.
-PictureRecord: TypeAlias = BenchRecord | EvaluationRecord
+PictureRecord: TypeAlias = BenchRecord | EvaluationRecord | SearchRecord
 Record: TypeAlias = PictureRecord | ScenarioRecord
-AnyRecord = TypeVar("AnyRecord", BenchRecord, EvaluationRecord, ScenarioRecord)
+AnyRecord = TypeVar("AnyRecord", BenchRecord, EvaluationRecord, ScenarioRecord, SearchRecord)
 
 _ID_LENGTH: Final = 16
 _TYPES: Final[dict[tuple[str, int], type[Record]]] = {
     ("bench", 2): BenchRecord,
     ("evaluation", 2): EvaluationRecord,
     ("scenario", 1): ScenarioRecord,
+    ("search", 1): SearchRecord,
 }
 
 

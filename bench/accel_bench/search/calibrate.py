@@ -11,6 +11,7 @@ from accel_bench.search.impulse import impulse_response
 from accel_bench.search.outcomes import Outcomes
 from accel_bench.search.response import measure_response, sample_calls, weigh
 from accel_bench.search.walk import Walker
+from accel_runtime.schedule import ScheduleTable
 
 # Places where a run is disturbed; the gain is smooth between them.
 _RESPONSES = 8
@@ -21,11 +22,13 @@ class Calibration:
     """Collects what `calibrate` measures; complete once it has ended.
 
     Attributes:
+        schedule: Whose calls are measured.
         outcomes: Of each batch, ready to try plans on.
         parts: Drift of each batch.
         gains: Calls, and what an error there gains until the end.
     """
 
+    schedule: ScheduleTable
     outcomes: list[Outcomes] = field(default_factory=list)
     parts: list[Drift] = field(default_factory=list)
     gains: list[tuple[int, float]] = field(default_factory=list)
@@ -38,7 +41,7 @@ class Calibration:
     @property
     def weights(self) -> NDArray[np.float64]:
         """What an error at each call weighs in the final latents. Shape: [calls]."""
-        return weigh(impulse_response(self.outcomes[0].walker.plan.schedule), self.gains)
+        return weigh(impulse_response(self.schedule), self.gains)
 
 
 def calibrate(walkers: Sequence[Walker], calibration: Calibration) -> Iterator[str]:

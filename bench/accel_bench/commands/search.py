@@ -1,0 +1,182 @@
+"""`accel search`."""
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final, Protocol, TypeVar
+
+import typer
+
+from accel_bench.backends import Provider, ProviderOptions, choose_backend
+from accel_bench.console import note, print_json, print_line, print_table, progress_bar
+from accel_bench.doubts import search_doubts
+from accel_bench.environment import read_environment
+from accel_bench.errors import InfeasibleError, StoppedError
+from accel_bench.extras import quality_extra
+from accel_bench.records.search import SearchRecord
+from accel_bench.replay.bundles import Wanted, cache_folder, find_or_export
+from accel_bench.search.choose import Way
+from accel_bench.search.goal import Goal
+from accel_bench.search.keep import check_profile, write_profile
+from accel_bench.search.open import Opening, parse_branches
+from accel_bench.search.prompts import choose_prompts
+from accel_bench.search.quality import Score
+from accel_bench.search.run import Search
+from accel_bench.search.space import parse_targets
+from accel_bench.search.summary import summarise_search
+from accel_bench.search.table import footer, front_table, heading
+from accel_bench.shares import parse_share
+from accel_bench.timing.plans import TimedPipeline
+from accel_bench.trials import Settings
+from accel_runtime.bundle import read_bundle
+from accel_runtime.errors import InputError
+
+Result = TypeVar("Result")
+
+# The image that times all graphs has so many calls.
+_TIMING_STEPS: Final = 30
+_DTYPES: Final = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
+
+
+def search(
+    bundle: Annotated[Path | None, typer.Argument(help="The bundle's folder; without it, --pipe is exported.")] = None,
+    *,
+    pipe: Annotated[str | None, typer.Option(help="The model, as for `accel export`; profiles call it so.")] = None,
+    sched: Annotated[str, typer.Option(help="The baseline's scheduler.")] = "ddim",
+    steps: Annotated[int, typer.Option(help="The baseline's denoising steps.")] = 50,
+    guidance: Annotated[float, typer.Option(help="Classifier-free guidance.")] = 7.5,
+    search_targets: Annotated[
+        str, typer.Option(help="What may change, by commas: deepcache, steps, guidance.")
+    ] = "deepcache",
+    branches: Annotated[str | None, typer.Option(help="Where shallow calls may cut, by commas.")] = None,
+    req_speedup: Annotated[float | None, typer.Option(help="T_base / T at least.")] = None,
+    req_time: Annotated[float | None, typer.Option(help="Seconds of one image at most.")] = None,
+    req_score_loss: Annotated[str, typer.Option(help="(S_base - S) / S_base at most.")] = "5%",
+    score: Annotated[Score, typer.Option(help="What the loss is of.")] = Score.EMOJI_CLIP,
+    clip_model: Annotated[Path | None, typer.Option(help="With --score clip: a CLIP checkpoint's folder.")] = None,
+    min_psnr: Annotated[float | None, typer.Option(help="In dB, against the baseline's pictures, at least.")] = None,
+    max_feature_distance: Annotated[float | None, typer.Option(help="From the baseline's pictures, at most.")] = None,
+    strategy: Annotated[Way, typer.Option(help="How candidates are looked for.")] = Way.SOLVED,
+    trials: Annotated[int, typer.Option(help="With --strategy optuna: of the study, earlier ones included.")] = 100,
+    prompts: Annotated[
+        Path | None, typer.Option(help="Text, JSON or COCO captions; by default the built-in model's held-out ones.")
+    ] = None,
+    num_samples: Annotated[int, typer.Option(help="Pictures that a candidate is judged on.")] = 32,
+    batch_size: Annotated[int, typer.Option(help="Prompts drawn at a time.")] = 8,
+    calibration: Annotated[int, typer.Option(help="Pictures that plans are solved with; never judged.")] = 8,
+    seed: Annotated[int, typer.Option(help="Of the first picture; picture i draws its noise from seed + i.")] = 0,
+    rounds: Annotated[int, typer.Option(help="How often each finalist is timed end to end.")] = 6,
+    provider: Provider = "cpu",
+    provider_options: ProviderOptions = None,
+    threads: Annotated[int | None, typer.Option(help="Threads per operator.")] = None,
+    write_to: Annotated[
+        Path | None, typer.Option("--write-profile", help="Add what is chosen to this profile, NAME.toml.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The search's folder; one that was interrupted goes on.")
+    ] = Path("search"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print record and summary as JSON.")] = False,
+) -> None:
+    """Find the cheapest plan that keeps its promises: a speed-up, a time, or what a picture may lose."""
+    goal = Goal(
+        score,
+        max_loss=parse_share(req_score_loss, option="--req-score-loss"),
+        speedup=req_speedup,
+        seconds=req_time,
+        min_psnr=min_psnr,
+        max_feature_distance=max_feature_distance,
+    )
+    if (score is Score.CLIP) != (clip_model is not None):
+        raise InputError("--score clip and --clip-model: expected both or neither")
+    if bundle is None and pipe is None:
+        raise InputError("expected a bundle's folder, or --pipe with what `accel export` takes")
+    if write_to is not None:
+        check_profile(write_to)
+    settings = Settings(steps=steps, scheduler=sched, guidance=guidance, batch=batch_size, seed=seed)
+    chosen_prompts, sources = choose_prompts(prompts, samples=num_samples, calibration=calibration, settings=settings)
+    targets, cuts = parse_targets(search_targets), parse_branches(branches)
+    backend = choose_backend(provider, threads=threads, options=provider_options)
+    with quality_extra():
+        # It brings torch, so it is imported only where it is used; and what is missing is said before any work.
+        from accel_bench.quality.scorers import Scorers  # noqa: PLC0415
+    scorers = Scorers.open(clip=clip_model)
+    with _bar(output) as tell:
+        folder = bundle or tell(_export(str(pipe), settings=settings, branches=cuts))
+        opening = Opening(
+            TimedPipeline.open(read_bundle(folder), backend),
+            settings=settings,
+            prompts=chosen_prompts,
+            sources=sources,
+            scorers=scorers,
+            environment=read_environment(),
+            targets=targets,
+            branches=cuts,
+        )
+        found = tell(Search(opening, goal, output, way=strategy, trials=trials, rounds=rounds).run())
+    _print(found.record, as_json=as_json)
+    if found.record.chosen is None:
+        raise InfeasibleError(f"nothing that was tried meets the goal: {found.why_not}")
+    if write_to is not None:
+        manifest = opening.timed.pipeline.bundle.manifest
+        config, _ = write_profile(
+            write_to,
+            found.record,
+            found.finalists,
+            model=pipe or manifest.provenance.source,
+            dtype=_DTYPES[str(manifest.provenance.options.get("dtype") or "float32")],
+            provider=provider,
+            on_host=backend.on_host,
+        )
+        note(f"accel bench --profile {write_to} --config {config} measures it again")
+
+
+class _Tell(Protocol):
+    """Runs a generator to its end, showing what it yields; returns what it returns."""
+
+    def __call__(self, work: Generator[str, None, Result]) -> Result: ...
+
+
+@contextmanager
+def _bar(folder: Path) -> Iterator[_Tell]:
+    """A progress bar around work that an interruption may end."""
+    with progress_bar() as progress:
+        task = progress.add_task("open", total=None)
+
+        def tell(work: Generator[str, None, Result]) -> Result:
+            while True:
+                try:
+                    progress.update(task, description=next(work), advance=1)
+                except StopIteration as end:
+                    result: Result = end.value
+                    return result
+
+        try:
+            yield tell
+        except KeyboardInterrupt:
+            raise StoppedError(f"interrupted; what was measured is in {folder}: the same command goes on") from None
+
+
+def _export(pipe: str, *, settings: Settings, branches: tuple[int, ...]) -> Generator[str, None, Path]:
+    """The bundle of a model, found in the cache or exported into it."""
+    wanted = Wanted(
+        model=pipe,
+        weights="trained",
+        dtype="fp32",
+        branches=branches or (0,),
+        schedulers=(str(settings.scheduler),),
+        max_steps=max(settings.steps, _TIMING_STEPS),
+    )
+    return (yield from find_or_export(wanted, into=cache_folder()))
+
+
+def _print(record: SearchRecord, *, as_json: bool) -> None:
+    summaries = summarise_search(record)
+    if as_json:
+        print_json({"record": record, "summary": summaries})
+        return
+    print_line(heading(record))
+    print_table(front_table(summaries, record))
+    for line in footer(summaries, record):
+        print_line(line)
+    for doubt in search_doubts(record):
+        note(str(doubt))

@@ -1,0 +1,176 @@
+"""Answers what a strategy asks: from the folder, or by drawing and scoring pictures."""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accel_bench.quality.captions import Caption
+from accel_bench.records.evaluation import Scores
+from accel_bench.search.calibrate import Calibration, calibrate
+from accel_bench.search.candidate import FULL, Answer, Ask, Candidate, Strategy
+from accel_bench.search.drift import Drift
+from accel_bench.search.quality import Score, judge
+from accel_bench.search.solved import Solver
+from accel_bench.search.store import Entry, Store
+from accel_bench.search.times import StageTimes
+from accel_bench.search.walk import Tally, Walker
+from accel_bench.trials import Settings, Trial, plan_of
+from accel_runtime.pipeline import Pipeline
+from accel_runtime.plan import Plan
+from accel_runtime.request import Request
+
+if TYPE_CHECKING:
+    from accel_bench.quality.scorers import Scorers  # brings torch, which only scoring needs
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """What is drawn.
+
+    Attributes:
+        judged: Batches of one size.
+        captions: Of each batch.
+        calibration: Batches of that size that are never judged.
+    """
+
+    judged: tuple[Request, ...]
+    captions: tuple[tuple[Caption | str, ...], ...]
+    calibration: tuple[Request, ...]
+
+
+@dataclass(eq=False)
+class Driver:
+    """Runs a search.
+
+    Attributes:
+        settings: Of the baseline.
+        times: Of all graphs.
+        answers: Of every candidate that was asked for, on the most batches so far.
+    """
+
+    pipeline: Pipeline
+    settings: Settings
+    prompts: Prompts
+    scorers: "Scorers"
+    score: Score
+    store: Store
+    times: StageTimes
+    answers: dict[str, Answer] = field(default_factory=dict)
+    _plans: dict[Trial, Plan] = field(default_factory=dict)
+    _references: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
+
+    def run(self, strategy: Strategy) -> Iterator[str]:
+        """Answer until the strategy ends, yielding what was just done."""
+        try:
+            ask = next(strategy)
+            while True:
+                answers = yield from self.answer(ask)
+                ask = strategy.send(answers)
+        except StopIteration:
+            return
+
+    def answer(self, ask: Ask) -> Generator[str, None, list[Answer]]:
+        """Judge each candidate, yielding after every batch."""
+        yield from self._judge(FULL, ask.batches)
+        found = []
+        for candidate in ask.candidates:
+            yield from self._judge(candidate, ask.batches)
+            answer = self.compare(candidate, ask.batches)
+            self.answers[candidate.id] = answer
+            found.append(answer)
+        return found
+
+    def solvers(self, steps: Sequence[int], *, branch: int) -> Generator[str, None, dict[int, Solver]]:
+        """Calibrate each number of steps, yielding what was just done; parts that the folder has are not run again."""
+        found = {}
+        for each in steps:
+            plan = self.plan(Trial("full", steps=each))
+            calibration = Calibration(plan.schedule)
+            for part, request in enumerate(self.prompts.calibration):
+                name = f"{each}-{branch}-{part}"
+                yield from self._calibrate(calibration, name, request=request, plan=plan, branch=branch)
+            found[each] = Solver.of(calibration)
+        return found
+
+    def predict(self, candidate: Candidate) -> float:
+        """Seconds of one image."""
+        return self.times.seconds(self.plan(candidate.trial))
+
+    def plan(self, trial: Trial) -> Plan:
+        """What the loop runs for a trial."""
+        if trial not in self._plans:
+            self._plans[trial] = plan_of(self.pipeline, trial, settings=self.settings)
+        return self._plans[trial]
+
+    def scores(self, candidate: Candidate) -> Scores:
+        """Of every picture that a candidate was judged on."""
+        return joined(self.store.entry(candidate).batches)
+
+    def spent(self) -> dict[str, int]:
+        """UNet calls of one picture each that the folder's results took, of calibrations and of trials."""
+        count = {"deep": 0, "shallow": 0}
+        for entry in self.store.entries():
+            pictures = len(entry.batches) * self.settings.batch
+            plan = self.plan(entry.candidate.trial)
+            count["deep"] += pictures * len(plan.deep_calls)
+            count["shallow"] += pictures * (len(plan.calls) - len(plan.deep_calls))
+        return {**count, **{f"calibration {name}": calls for name, calls in self.store.calibration_calls().items()}}
+
+    def _judge(self, candidate: Candidate, batches: int) -> Iterator[str]:
+        entry = self.store.entry(candidate)
+        for batch in range(len(entry.batches), batches):
+            pictures = self._draw(candidate.trial, batch)
+            scores = self.scorers.score(pictures, self._reference(batch), captions=self.prompts.captions[batch])
+            entry = Entry(candidate, (*entry.batches, scores))
+            self.store.keep(entry)
+            yield f"{candidate.family} {candidate.trial.name}, batch {batch + 1}"
+
+    def compare(self, candidate: Candidate, batches: int) -> Answer:
+        """What is known of a candidate that was judged on so many batches, as was the baseline."""
+        ours, theirs = (joined(self.store.entry(each).batches[:batches]) for each in (candidate, FULL))
+        return Answer(candidate, self.predict(candidate), judge(ours, theirs, self.score))
+
+    def _draw(self, trial: Trial, batch: int) -> NDArray[np.uint8]:
+        if trial == FULL.trial:
+            return self._reference(batch)
+        return self.pipeline.generate(self.prompts.judged[batch], self.plan(trial)).images
+
+    def _reference(self, batch: int) -> NDArray[np.uint8]:
+        if batch not in self._references:
+            known = self.store.reference(batch)
+            if known is None:
+                known = self.pipeline.generate(self.prompts.judged[batch], self.plan(FULL.trial)).images
+                self.store.keep_reference(batch, known)
+            self._references[batch] = known
+        return self._references[batch]
+
+    def _calibrate(
+        self, calibration: Calibration, name: str, *, request: Request, plan: Plan, branch: int
+    ) -> Iterator[str]:
+        known = self.store.calibration(name)
+        if known is None:
+            tally = Tally()
+            walker = Walker.open(self.pipeline, request, plan=plan, branch=branch, tally=tally)
+            for done in calibrate([walker], calibration):
+                yield f"calibration of {len(plan.calls)} calls: {done}"
+            self.store.keep_calibration(
+                name,
+                errors=calibration.parts[-1].errors,
+                gains=np.array(calibration.gains),
+                calls=np.array([tally.deep, tally.shallow]),
+            )
+            return
+        calibration.parts.append(Drift(known["errors"]))
+        if not calibration.gains:
+            calibration.gains += [(int(call), float(gain)) for call, gain in known["gains"]]
+
+
+def joined(batches: Sequence[Scores]) -> Scores:
+    """Scores of batches as one."""
+    fields: Mapping[str, tuple[float, ...]] = {
+        name: tuple(value for part in batches for value in getattr(part, name)) for name in Scores.__struct_fields__
+    }
+    return Scores(**fields)  # type: ignore[arg-type]  # each field has its own type, which msgspec checked when read

@@ -1,0 +1,125 @@
+"""What a search begins with: the bundle, what scores, the folder, and the times of all graphs."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from accel_bench.environment import Environment
+from accel_bench.replay.verdict import machine_name
+from accel_bench.search.driver import Driver, Prompts
+from accel_bench.search.quality import Score
+from accel_bench.search.space import Space, Target, make_space, step_ladder
+from accel_bench.search.store import Identity, Store, hash_prompts
+from accel_bench.search.times import StageTimes, StageTiming
+from accel_bench.timing.plans import TimedPipeline
+from accel_bench.trials import Settings
+from accel_runtime.errors import InputError
+from accel_runtime.request import Request
+from accel_runtime.schedule_file import MissingTableError
+
+if TYPE_CHECKING:
+    from accel_bench.quality.scorers import Scorers  # brings torch, which only scoring needs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opening:
+    """All that does not depend on the goal."""
+
+    timed: TimedPipeline
+    settings: Settings
+    prompts: Prompts
+    sources: tuple[str, ...]
+    scorers: "Scorers"
+    environment: Environment
+    targets: tuple[Target, ...]
+    branches: tuple[int, ...]
+
+    def space(self) -> Space:
+        """What may be tried; numbers of steps that the bundle has no schedule for are left out.
+
+        Raises:
+            InputError: The bundle lacks the baseline's schedule or a branch.
+        """
+        available = self.timed.pipeline.bundle.manifest.branches
+        branches = self.branches or available
+        if missing := [branch for branch in branches if branch not in available]:
+            known = ", ".join(map(str, available))
+            raise InputError(f"--branches: expected some of {known}, which the bundle has, got {missing[0]}")
+        return make_space(self._calls(), targets=self.targets, branches=branches)
+
+    def driver(self, folder: Path, *, score: Score) -> Generator[str, None, Driver]:
+        """Open the folder, and time the graphs where that was not done; returns what answers strategies."""
+        store = Store.open(folder, self._identity())
+        times = store.times()
+        if times is None:
+            times = yield from self._times()
+            store.keep_times(times)
+        return Driver(
+            self.timed.pipeline,
+            settings=self.settings,
+            prompts=self.prompts,
+            scorers=self.scorers,
+            score=score,
+            store=store,
+            times=times,
+        )
+
+    def _times(self) -> Generator[str, None, StageTimes]:
+        bundle = self.timed.pipeline.bundle.manifest
+        guidances = (self.settings.guidance, 1.0)
+        # All that any goal could need, so that the folder never has to be timed again.
+        timing = StageTiming(
+            self.timed,
+            branches=bundle.branches,
+            guidances=guidances if self.settings.guidance > 1 else guidances[1:],
+            scheduler=self.settings.scheduler,
+        )
+        request = Request(self.prompts.judged[0].prompts[:1], seed=self.settings.seed)
+        for done in timing.run(request):
+            yield f"time graphs: {done}"
+        return timing.times
+
+    def _calls(self) -> dict[int, int]:
+        """UNet calls by number of steps."""
+        pipeline, settings = self.timed.pipeline, self.settings
+        calls = {settings.steps: len(pipeline.schedule(settings.steps, settings.scheduler).rows)}
+        for steps in step_ladder(settings.steps)[1:]:
+            try:
+                calls[steps] = len(pipeline.schedule(steps, settings.scheduler).rows)
+            except MissingTableError:
+                continue
+        return calls
+
+    def _identity(self) -> Identity:
+        pipeline, settings = self.timed.pipeline, self.settings
+        ran = pipeline.describe()
+        options = ",".join(f"{key}={value}" for key, value in sorted(ran.options.items()))
+        schedule = pipeline.schedule(settings.steps, settings.scheduler)
+        return Identity(
+            bundle=pipeline.bundle.digest,
+            backend=f"{ran.backend} {ran.version} {ran.provider} {options}",
+            machine=machine_name(self.environment),
+            scheduler=schedule.scheduler,
+            steps=settings.steps,
+            guidance=settings.guidance,
+            prompts=hash_prompts(self.sources),
+            seed=settings.seed,
+            batch=settings.batch,
+            calibration=sum(len(batch.prompts) for batch in self.prompts.calibration),
+            scorers=self.scorers.versions,
+        )
+
+
+def parse_branches(text: str | None) -> tuple[int, ...]:
+    """Branches by commas; none for all that the bundle has.
+
+    >>> parse_branches("0,2"), parse_branches(None)
+    ((0, 2), ())
+    """
+    if text is None:
+        return ()
+    parts: Sequence[str] = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise InputError(f"--branches: expected numbers by commas, such as 0,1, got {text!r}")
+    return tuple(dict.fromkeys(int(part) for part in parts))

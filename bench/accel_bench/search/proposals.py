@@ -1,0 +1,150 @@
+"""What the default strategy proposes: at each number of deep calls, the few plans worth a model call."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from accel_bench.search.candidate import Answer, Candidate, distinct
+from accel_bench.search.goal import Goal
+from accel_bench.search.plans import power_plans, uniform
+from accel_bench.search.price import forecast_of
+from accel_bench.search.solved import DeepCalls, Solver
+from accel_bench.search.space import Space
+from accel_bench.trials import BASELINE
+from accel_runtime.forecast import Forecast
+
+_FIRST_BUDGETS = 6
+# Strengths are known no better than that.
+_DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Proposals:
+    """Plans that a calibration prices, without another model call.
+
+    Attributes:
+        solvers: By number of steps; empty where calls may not be shallow.
+        predict: Seconds of one image of a candidate.
+        baseline_s: Of the baseline's.
+    """
+
+    space: Space
+    solvers: Mapping[int, Solver]
+    predict: Callable[[Candidate], float]
+    baseline_s: float
+
+    def first(self, goal: Goal) -> tuple[Candidate, ...]:
+        """Every uncached run, and plans of a few numbers of deep calls, spread evenly over the speed-ups.
+
+        Where the goal bounds speed, the most deep calls that are fast enough are among them, and one less in case a
+        timing disappoints.
+        """
+        found = list(self.space.uncached())
+        for steps in self.solvers:
+            for branch in self.space.branches:
+                found += (each for deep in self._budgets(steps, branch, goal) for each in self.at(steps, deep, branch))
+        return distinct(found)
+
+    def at(self, steps: int, deep: int, branch: int) -> Iterator[Candidate]:
+        """Plans of one number of deep calls.
+
+        What was calibrated is the first branch; plans of others reuse its placements, and are judged like all.
+        """
+        solver = self.solvers[steps]
+        even = uniform(solver.calls, deep)
+        yield self._built_in("uniform", steps, even, branch, Forecast.HOLD)
+        yield self._built_in("uniform", steps, even, branch, Forecast.LINEAR)
+        yield from self._power(steps, deep, branch)
+        yield self._built_in("solved", steps, solver.placements(Forecast.HOLD)[deep], branch, Forecast.HOLD)
+        yield self._solved("solved", steps, solver.placements(None)[deep], branch)
+
+    def between(self, goal: Goal, answers: Sequence[Answer]) -> tuple[Candidate, ...]:
+        """Plans halfway between the best that meets the goal and the next that does not; none between neighbours.
+
+        With a bound on speed there is nothing between: the most deep calls that are fast enough were proposed at first.
+        """
+        if goal.bounds_speed or not self.solvers:
+            return ()
+        met = goal.rank(answers, self.baseline_s)
+        # Where nothing cached meets it, all between the baseline and the best of the rest is open.
+        chain = (
+            _chain(met[0].candidate) if met and not _is_full(met[0].candidate) else (None, self.space.branches[0], None)
+        )
+        steps = chain[0] or self.space.steps
+        if steps not in self.solvers:
+            return ()
+        tried = {self._deep(each.candidate): each for each in answers if _chain(each.candidate) == chain}
+        allowed = [deep for deep, each in tried.items() if goal.allows(each.quality)]
+        enough = min(allowed, default=self.solvers[steps].calls)
+        short = max((deep for deep in tried if deep < enough), default=1)
+        deep = (enough + short) // 2
+        if deep in (enough, short):
+            return ()
+        guided = chain[2]
+        return tuple(
+            each if guided is None else _guided(self.space.guided(each), guided)
+            for each in distinct(list(self.at(steps, deep, chain[1])))
+        )
+
+    def _budgets(self, steps: int, branch: int, goal: Goal) -> list[int]:
+        calls = self.solvers[steps].calls
+        spread = np.geomspace(max(2, calls / 10), max(2, calls / 2), _FIRST_BUDGETS)
+        budgets = {min(calls - 1, round(float(deep))) for deep in spread}
+        if goal.bounds_speed:
+            limit = goal.slowest(self.baseline_s)
+            fast = [deep for deep in range(1, calls) if self._seconds(steps, deep, branch) <= limit]
+            budgets = {deep for deep in budgets if not fast or deep <= max(fast)} | set(fast[-2:])
+        return sorted(budgets - {0, calls})
+
+    def _seconds(self, steps: int, deep: int, branch: int) -> float:
+        plan = uniform(self.solvers[steps].calls, deep)
+        return self.predict(self._built_in("uniform", steps, plan, branch, Forecast.HOLD))
+
+    def _deep(self, candidate: Candidate) -> int:
+        calls = self.solvers[candidate.trial.steps or self.space.steps].calls
+        return len(candidate.trial.deep_calls(calls))
+
+    def _power(self, steps: int, deep: int, branch: int) -> Iterator[Candidate]:
+        """Of DeepCache's up to 36 plans, the one with the least price, held or solved."""
+        solver = self.solvers[steps]
+        plans = list(power_plans(solver.calls, deep))
+        if not plans:
+            return
+        best = {way: min(plans, key=partial(solver.price, forecast=way)) for way in (Forecast.HOLD, None)}
+        if solver.price(best[None], None) < solver.price(best[Forecast.HOLD], Forecast.HOLD):
+            yield self._solved("power", steps, best[None], branch)
+        else:
+            yield self._built_in("power", steps, best[Forecast.HOLD], branch, Forecast.HOLD)
+
+    def _built_in(self, family: str, steps: int, deep: DeepCalls, branch: int, forecast: Forecast) -> Candidate:
+        return self.space.candidate(family, steps, deep=deep, branch=branch, forecast=forecast)
+
+    def _solved(self, family: str, steps: int, deep: DeepCalls, branch: int) -> Candidate:
+        solver = self.solvers[steps]
+        weights = forecast_of(deep, solver.calls, strengths=solver.strengths(deep))
+        rounded = {call: _rounded(row) for call, row in weights.items()}
+        return self.space.candidate(family, steps, deep=deep, branch=branch, weights=rounded)
+
+
+def _rounded(weights: tuple[float, ...]) -> tuple[float, ...]:
+    """Weights that still sum to 1."""
+    if len(weights) == 1:
+        return weights
+    older = tuple(round(weight, _DIGITS) for weight in weights[1:])
+    return (round(1 - sum(older), _DIGITS), *older)
+
+
+def _chain(candidate: Candidate) -> tuple[int | None, int, tuple[int, int] | None]:
+    """What candidates have in common that differ in their deep calls alone."""
+    trial = candidate.trial
+    return trial.steps, trial.branch, trial.guided_calls
+
+
+def _is_full(candidate: Candidate) -> bool:
+    return candidate.trial.plan == BASELINE.plan
+
+
+def _guided(candidates: Iterable[Candidate], calls: tuple[int, int]) -> Candidate:
+    return next(each for each in candidates if each.trial.guided_calls == calls)

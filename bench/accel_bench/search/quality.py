@@ -1,0 +1,79 @@
+"""How good the pictures of a trial are, against those of the baseline with the same prompts and seeds."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from math import sqrt
+from statistics import mean, stdev
+
+import msgspec
+
+from accel_bench.quality.psnr import psnr
+from accel_bench.records.evaluation import Scores
+
+_WHITE = 255.0
+
+
+class Score(StrEnum):
+    """What a loss is of. The first two score a picture against its prompt, the others against the baseline's."""
+
+    EMOJI_CLIP = "emoji-clip"
+    CLIP = "clip"
+    PSNR = "psnr"
+    SSIM = "ssim"
+    FEATURE = "feature"
+
+
+class Quality(msgspec.Struct, frozen=True):
+    """Means over pictures.
+
+    Attributes:
+        loss: (S_base - S) / S_base of the score; see `judge`.
+        loss_error: Its standard error over pictures, paired by seed; None for a single picture.
+        squared_error: Against the baseline's pixels, in units of 1/255.
+        ssim: Structural similarity with them.
+        feature_distance: From their features.
+        distance: What is smaller of the better of two candidates.
+    """
+
+    loss: float
+    loss_error: float | None
+    squared_error: float
+    ssim: float
+    feature_distance: float
+    distance: float
+
+    @property
+    def psnr(self) -> float | None:
+        """In dB; None where no pixel differs."""
+        return psnr([self.squared_error])
+
+
+def judge(scores: Scores, baseline: Scores, score: Score) -> Quality:
+    """Compare a trial's scores with the baseline's; of a longer baseline the first pictures count.
+
+    The loss is of means over pictures. Scores against the baseline have 1 for equal pictures: SSIM itself, 1 - RMSE/255
+    of pixels (`psnr`: a loss of 0.05 is 26 dB), and 1 - distance of features.
+    """
+    lost, base = _lost(scores, baseline, score)
+    squared_error = mean(scores.squared_error)
+    distances = {Score.SSIM: 1 - mean(scores.ssim), Score.FEATURE: mean(scores.feature_distance)}
+    return Quality(
+        loss=sqrt(squared_error) / _WHITE if score is Score.PSNR else mean(lost) / base,
+        loss_error=stdev(lost) / sqrt(len(lost)) / base if len(lost) > 1 else None,
+        squared_error=squared_error,
+        ssim=mean(scores.ssim),
+        feature_distance=mean(scores.feature_distance),
+        distance=distances.get(score, squared_error),
+    )
+
+
+def _lost(scores: Scores, baseline: Scores, score: Score) -> tuple[Sequence[float], float]:
+    """What each picture loses, and the mean score of the baseline that this is a share of."""
+    if score is Score.SSIM:
+        return [1 - value for value in scores.ssim], 1.0
+    if score is Score.FEATURE:
+        return scores.feature_distance, 1.0
+    if score is Score.PSNR:
+        return [sqrt(value) / _WHITE for value in scores.squared_error], 1.0
+    ours, theirs = (each.clip if score is Score.CLIP else each.emoji_clip for each in (scores, baseline))
+    return [before - after for before, after in zip(theirs, ours, strict=False)], mean(theirs[: len(ours)])

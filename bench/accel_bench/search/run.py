@@ -1,0 +1,72 @@
+"""A search from its opening to its record."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from accel_bench.outputs import write_record
+from accel_bench.records.bench import BenchRecord
+from accel_bench.records.search import SearchRecord
+from accel_bench.search.choose import Way, choose_strategy
+from accel_bench.search.finish import Finish
+from accel_bench.search.goal import Goal
+from accel_bench.search.open import Opening
+from accel_bench.timing.measure import Patience
+
+RECORD: Final = "record.json"
+FINALISTS: Final = "finalists.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search ends with.
+
+    Attributes:
+        record: Of the search.
+        finalists: Of their timing.
+        why_not: What stands in the way, where nothing was chosen.
+    """
+
+    record: SearchRecord
+    finalists: BenchRecord
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """One search in one folder."""
+
+    opening: Opening
+    goal: Goal
+    folder: Path
+    way: Way
+    trials: int
+    rounds: int
+
+    def run(self) -> Generator[str, None, Found]:
+        """Go through all of it, yielding what was just done; it may be stopped anywhere and begun again.
+
+        Raises:
+            AccelError: The folder is of another search, or something cannot be run.
+        """
+        opening, batches = self.opening, len(self.opening.prompts.judged)
+        space = opening.space()
+        driver = yield from opening.driver(self.folder, score=self.goal.score)
+        strategy = yield from choose_strategy(
+            self.way, driver, space=space, goal=self.goal, batches=batches, trials=self.trials
+        )
+        yield from driver.run(strategy)
+        finish = Finish(driver, self.goal, batches, timed=opening.timed, environment=opening.environment)
+        finalists = yield from finish.measure(finish.finalists(), Patience(self.rounds))
+        write_record(self.folder / FINALISTS, finalists)
+        chosen = finish.pick()
+        record = finish.record(
+            strategy=self.way.value,
+            space=space,
+            targets=[target.value for target in opening.targets],
+            chosen=chosen,
+            finalists=finalists,
+        )
+        write_record(self.folder / RECORD, record)
+        return Found(record, finalists, "" if chosen else finish.why_not())

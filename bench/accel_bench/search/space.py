@@ -1,0 +1,155 @@
+"""The trials that a search may try."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from accel_bench.search.candidate import Candidate
+from accel_bench.search.plans import POWER_CENTERS, POWER_EXPONENTS, power
+from accel_bench.trials import BASELINE, Trial, Weights
+from accel_runtime.errors import InputError
+from accel_runtime.forecast import Forecast
+
+INTERVALS = tuple(range(2, 11))
+# Of the baseline's steps, and of a trial's calls.
+STEP_SHARES = (0.8, 0.6, 0.5, 0.4)
+GUIDED_SHARES = (0.75, 0.5)
+
+
+class Target(StrEnum):
+    """What a search may change."""
+
+    DEEPCACHE = "deepcache"
+    STEPS = "steps"
+    GUIDANCE = "guidance"
+
+
+def parse_targets(text: str) -> tuple[Target, ...]:
+    """Targets by commas.
+
+    >>> parse_targets("deepcache,steps")
+    (<Target.DEEPCACHE: 'deepcache'>, <Target.STEPS: 'steps'>)
+    """
+    try:
+        return tuple(dict.fromkeys(Target(part.strip()) for part in text.split(",")))
+    except ValueError:
+        raise InputError(f"--search-targets: expected some of {', '.join(Target)} by commas, got {text!r}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What may be tried.
+
+    Attributes:
+        calls: By number of steps, the UNet calls of the schedule; the baseline's steps come first.
+        branches: Where shallow calls may cut.
+        caches: Whether calls may be shallow at all.
+        guided_shares: Shares of the calls, from the first, that may be the only guided ones.
+    """
+
+    calls: Mapping[int, int]
+    branches: tuple[int, ...]
+    caches: bool = True
+    guided_shares: tuple[float, ...] = ()
+
+    @property
+    def steps(self) -> int:
+        """The baseline's."""
+        return next(iter(self.calls))
+
+    def candidate(
+        self,
+        family: str,
+        steps: int,
+        *,
+        deep: Sequence[int],
+        branch: int,
+        forecast: Forecast = Forecast.HOLD,
+        weights: Mapping[int, Weights] | None = None,
+    ) -> Candidate:
+        """A plan as a candidate; weights that hold are left out."""
+        given = {call: row for call, row in (weights or {}).items() if row != (1.0,)}
+        trial = Trial(
+            plan_text(deep, self.calls[steps]),
+            branch,
+            forecast,
+            weights=tuple(sorted(given.items())),
+            steps=None if steps == self.steps else steps,
+        )
+        return Candidate(family, trial)
+
+    def uncached(self) -> Iterator[Candidate]:
+        """Every call deep, at every number of steps but the baseline's."""
+        for steps in list(self.calls)[1:]:
+            yield Candidate("full", Trial(BASELINE.plan, steps=steps))
+
+    def guided(self, candidate: Candidate) -> Iterator[Candidate]:
+        """The same with guidance on its first calls alone."""
+        calls = self.calls[candidate.trial.steps or self.steps]
+        for share in self.guided_shares:
+            last = max(0, round(share * calls) - 1)
+            if last < calls - 1:
+                yield Candidate(candidate.family, replace(candidate.trial, guided_calls=(0, last)))
+
+    def grid(self) -> Iterator[Candidate]:
+        """Everything that short names can say: the 1:N rule and DeepCache's power plans, exhaustively."""
+        plain = [*self.uncached(), *(each for steps in self.calls if self.caches for each in self._cached(steps))]
+        for candidate in plain:
+            yield candidate
+            yield from self.guided(candidate)
+        yield from self.guided(Candidate("full", BASELINE))
+
+    def _cached(self, steps: int) -> Iterator[Candidate]:
+        calls = self.calls[steps]
+        for interval in (each for each in INTERVALS if each < calls):
+            deep = tuple(range(0, calls, interval))
+            powers = [
+                plan
+                for center in POWER_CENTERS
+                for exponent in POWER_EXPONENTS
+                if (plan := power(calls, len(deep), center=center * calls / 50, exponent=exponent)) is not None
+            ]
+            for branch in self.branches:
+                for forecast in Forecast:
+                    yield self.candidate("uniform", steps, deep=deep, branch=branch, forecast=forecast)
+                for plan in dict.fromkeys(powers):
+                    yield self.candidate("power", steps, deep=plan, branch=branch)
+
+
+def make_space(calls: Mapping[int, int], *, targets: Sequence[Target], branches: Sequence[int]) -> Space:
+    """The space of some targets.
+
+    Args:
+        calls: UNet calls by number of steps, the baseline's first; others are taken with the target `steps` alone.
+        targets: What may be changed.
+        branches: That the bundle has.
+    """
+    first = next(iter(calls))
+    return Space(
+        dict(calls) if Target.STEPS in targets else {first: calls[first]},
+        tuple(branches),
+        caches=Target.DEEPCACHE in targets,
+        guided_shares=GUIDED_SHARES if Target.GUIDANCE in targets else (),
+    )
+
+
+def step_ladder(steps: int) -> tuple[int, ...]:
+    """The numbers of steps that are tried, the baseline's first.
+
+    >>> step_ladder(50)
+    (50, 40, 30, 25, 20)
+    """
+    return tuple(dict.fromkeys((steps, *(max(1, round(share * steps)) for share in STEP_SHARES))))
+
+
+def plan_text(deep: Sequence[int], calls: int) -> str:
+    """The short name of deep calls.
+
+    >>> plan_text((0, 3, 6), 9), plan_text((0, 4, 6), 9), plan_text((0, 1, 2), 3)
+    ('every:3', 'calls:0,4,6', 'full')
+    """
+    if len(deep) == calls:
+        return BASELINE.plan
+    if len(deep) > 1 and tuple(deep) == tuple(range(0, calls, deep[1])):
+        return f"every:{deep[1]}"
+    return "calls:" + ",".join(map(str, deep))

@@ -1,0 +1,172 @@
+"""The folder of a search: what was measured so far, one file each, so that nothing is measured twice."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from accel_bench.outputs import write_aside, write_record
+from accel_bench.records.evaluation import Scores
+from accel_bench.search.candidate import Candidate
+from accel_bench.search.times import StageTimes
+from accel_runtime.errors import InputError
+
+Stored = TypeVar("Stored")
+
+_SEARCH, _TIMES = "search.json", "times.json"
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What all results of a search depend on; a folder holds those of one identity.
+
+    Attributes:
+        bundle: Its digest.
+        backend: What runs it, with its version and options.
+        machine: Whose times they are.
+        prompts: Hash of all that prompts are taken from, in order; how many are judged may grow.
+        seed: Of the first picture.
+        scorers: What a score depends on.
+    """
+
+    bundle: str
+    backend: str
+    machine: str
+    scheduler: str
+    steps: int
+    guidance: float
+    prompts: str
+    seed: int
+    batch: int
+    calibration: int
+    scorers: dict[str, str]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A candidate with the scores of its first batches."""
+
+    candidate: Candidate
+    batches: tuple[Scores, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The folder.
+
+    Several processes may use it: files are written aside and renamed, and the longer of two trials stays.
+    """
+
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: Path, identity: Identity) -> "Store":
+        """Make the folder, or go on in it.
+
+        Raises:
+            InputError: It holds a search of other settings, or something else, or cannot be written.
+        """
+        store = cls(folder)
+        if folder.exists() and not (folder / _SEARCH).is_file() and any(folder.iterdir() if folder.is_dir() else [1]):
+            raise InputError(f"{folder}: expected the folder of a search, or a new one, got something else")
+        known = store._read(_SEARCH, Identity)
+        if known is not None and known != identity:
+            raise InputError(f"{folder}: holds a search of {_differences(known, identity)}: choose another folder")
+        try:
+            for part in ("trials", "references", "calibration"):
+                (folder / part).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be made: {error.strerror}") from error
+        write_record(folder / _SEARCH, identity)
+        return store
+
+    def entry(self, candidate: Candidate) -> Entry:
+        """What is known of a candidate; without batches where that is nothing."""
+        known = self._read(self._trial(candidate), Entry)
+        return known or Entry(candidate, ())
+
+    def entries(self) -> Iterator[Entry]:
+        """Every trial."""
+        for path in sorted((self.folder / "trials").glob("*.json")):
+            entry = self._read(f"trials/{path.name}", Entry)
+            if entry is not None:
+                yield entry
+
+    def keep(self, entry: Entry) -> None:
+        """Write a trial, unless another process knows more of it by now."""
+        if len(self.entry(entry.candidate).batches) < len(entry.batches):
+            self._write(self._trial(entry.candidate), msgspec.json.encode(entry))
+
+    def reference(self, batch: int) -> NDArray[np.uint8] | None:
+        """The baseline's pictures of a batch, [B, H, W, 3]; None where they were not drawn yet."""
+        found = self._arrays(f"references/{batch}.npz")
+        return None if found is None else found["pictures"]
+
+    def keep_reference(self, batch: int, pictures: NDArray[np.uint8]) -> None:
+        """Write the baseline's pictures of a batch."""
+        self._write_arrays(f"references/{batch}.npz", pictures=pictures)
+
+    def calibration(self, name: str) -> dict[str, NDArray[Any]] | None:
+        """The arrays of a part of a calibration; None where it was not run yet."""
+        return self._arrays(f"calibration/{name}.npz")
+
+    def keep_calibration(self, name: str, **arrays: NDArray[Any]) -> None:
+        """Write a part of a calibration."""
+        self._write_arrays(f"calibration/{name}.npz", **arrays)
+
+    def calibration_calls(self) -> dict[str, int]:
+        """UNet calls of one picture each that all parts of calibrations took."""
+        counts = np.zeros(2, np.int64)
+        for path in (self.folder / "calibration").glob("*.npz"):
+            counts += (self._arrays(f"calibration/{path.name}") or {"calls": counts * 0})["calls"]
+        return {"deep": int(counts[0]), "shallow": int(counts[1])}
+
+    def times(self) -> StageTimes | None:
+        """The times of all graphs; None where they were not measured yet."""
+        return self._read(_TIMES, StageTimes)
+
+    def keep_times(self, times: StageTimes) -> None:
+        """Write the times of all graphs."""
+        self._write(_TIMES, msgspec.json.encode(times))
+
+    @staticmethod
+    def _trial(candidate: Candidate) -> str:
+        return f"trials/{candidate.id}.json"
+
+    def _read(self, name: str, kind: type[Stored]) -> Stored | None:
+        path = self.folder / name
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=kind)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.MsgspecError) as error:
+            raise InputError(f"{path}: not a file of this version's search: {error}: delete it") from error
+
+    def _write(self, name: str, raw: bytes) -> None:
+        write_aside(self.folder / name, lambda file: file.write(raw))
+
+    def _arrays(self, name: str) -> dict[str, NDArray[Any]] | None:
+        path = self.folder / name
+        try:
+            with np.load(path) as arrays:
+                return dict(arrays)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, EOFError) as error:
+            raise InputError(f"{path}: not a file of this version's search: {error}: delete it") from error
+
+    def _write_arrays(self, name: str, **arrays: NDArray[Any]) -> None:
+        write_aside(self.folder / name, lambda file: np.savez(file, allow_pickle=False, **arrays))
+
+
+def hash_prompts(prompts: tuple[str, ...]) -> str:
+    """Tells sources of prompts apart."""
+    return sha256(msgspec.json.encode(prompts)).hexdigest()[:16]
+
+
+def _differences(known: Identity, wanted: Identity) -> str:
+    fields = [name for name in Identity.__struct_fields__ if getattr(known, name) != getattr(wanted, name)]
+    return ", ".join(f"{name} {getattr(known, name)}, not {getattr(wanted, name)}" for name in fields)

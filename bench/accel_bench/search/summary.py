@@ -1,0 +1,81 @@
+"""What a search found, computed from its record."""
+
+from collections.abc import Sequence
+from statistics import median
+
+import msgspec
+
+from accel_bench.intervals import Spread, ratios
+from accel_bench.records.parts import PlanFacts
+from accel_bench.records.search import SearchRecord, Tried
+from accel_bench.search.candidate import Answer, Candidate
+from accel_bench.search.goal import front
+from accel_bench.search.quality import Quality, judge
+from accel_bench.trials import trial_of
+
+
+class TriedSummary(msgspec.Struct, frozen=True):
+    """One candidate against the baseline.
+
+    Attributes:
+        pictures: How many it was judged on.
+        speedup: Composed: the baseline's seconds over its own.
+        measured: The same end to end, round by round; None where it was no finalist.
+        time_error: (composed - measured) / measured seconds; None as above.
+        in_front: Whether no other that was judged on all pictures is as fast and better, or faster and as good.
+        meets: Whether it keeps the goal.
+        chosen: Whether it is what the search recommends.
+    """
+
+    id: str
+    family: str
+    facts: PlanFacts
+    pictures: int
+    composed_s: float
+    speedup: float
+    measured: Spread | None
+    time_error: float | None
+    quality: Quality
+    in_front: bool
+    meets: bool
+    chosen: bool
+
+
+def summarise_search(record: SearchRecord) -> tuple[TriedSummary, ...]:
+    """Every candidate, the baseline first."""
+    baseline = record.tried[0]
+    answers = {tried.id: _answer(tried, record) for tried in record.tried}
+    complete = [answers[tried.id] for tried in record.tried if is_complete(tried, record)]
+    best = {answer.candidate.id for answer in front(complete)}
+    return tuple(
+        TriedSummary(
+            id=tried.id,
+            family=tried.family,
+            facts=tried.facts,
+            pictures=len(tried.scores.squared_error),
+            composed_s=tried.composed_s,
+            speedup=baseline.composed_s / tried.composed_s,
+            measured=Spread.of(ratios(baseline.image_s, tried.image_s)) if tried.image_s else None,
+            time_error=tried.composed_s / median(tried.image_s) - 1 if tried.image_s else None,
+            quality=answers[tried.id].quality,
+            in_front=tried.id in best,
+            meets=is_complete(tried, record) and record.goal.meets(answers[tried.id], baseline.composed_s),
+            chosen=tried.id == record.chosen,
+        )
+        for tried in record.tried
+    )
+
+
+def is_complete(tried: Tried, record: SearchRecord) -> bool:
+    """Whether it was judged on every picture."""
+    return len(tried.scores.squared_error) == len(record.prompts)
+
+
+def front_of(summaries: Sequence[TriedSummary]) -> list[TriedSummary]:
+    """The Pareto front, the slowest first."""
+    return sorted((each for each in summaries if each.in_front), key=lambda each: -each.composed_s)
+
+
+def _answer(tried: Tried, record: SearchRecord) -> Answer:
+    quality = judge(tried.scores, record.tried[0].scores, record.goal.score)
+    return Answer(Candidate(tried.family, trial_of(tried.facts)), tried.composed_s, quality)

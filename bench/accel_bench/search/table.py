@@ -1,0 +1,93 @@
+"""A search as a table for a terminal."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import median
+
+from rich.table import Table
+
+from accel_bench.environment import machine
+from accel_bench.intervals import times
+from accel_bench.records.search import SearchRecord
+from accel_bench.search.summary import TriedSummary
+
+_NOTHING = "–"
+
+
+def front_table(summaries: Sequence[TriedSummary], record: SearchRecord) -> Table:
+    """The Pareto front and every finalist, the slowest first; what the search recommends has an arrow."""
+    shown = [each for each in summaries if each.in_front or each.measured is not None]
+    table = Table(title="Pareto front and finalists", title_justify="left")
+    table.add_column("", no_wrap=True)
+    for heading in ("plan", "family"):
+        table.add_column(heading)
+    score = f"loss of {record.goal.score}"
+    for heading in ("deep", "seconds", "speed-up", "measured", "PSNR dB", "feature dist.", score):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for each in sorted(shown, key=lambda each: -each.composed_s):
+        table.add_row(*_cells(each))
+    return table
+
+
+def _cells(each: TriedSummary) -> Iterable[str]:
+    quality, psnr = each.quality, each.quality.psnr
+    error = "" if quality.loss_error is None else f" ± {quality.loss_error:.2%}"
+    return (
+        "→" if each.chosen else "",
+        plan_words(each),
+        each.family,
+        f"{len(each.facts.deep_calls)}/{each.facts.calls}",
+        f"{each.composed_s:.4g}",
+        f"{each.speedup:.2f}×",
+        _NOTHING if each.measured is None else times(each.measured),
+        "same" if psnr is None else f"{psnr:.2f}",
+        f"{quality.feature_distance:.4f}",
+        f"{quality.loss:.2%}{error}",
+    )
+
+
+def plan_words(each: TriedSummary) -> str:
+    """What a trial is, without the list of its deep calls, which may be long."""
+    facts = each.facts
+    if facts.branch is None:
+        words = ["full"]
+    else:
+        how = "solved forecast" if facts.weights else str(facts.forecast)
+        words = [facts.plan if facts.plan.startswith("every") else "listed calls", f"k={facts.branch}", how]
+    if facts.steps is not None:
+        words.append(f"{facts.steps} steps")
+    if facts.guided_calls is not None:
+        words.append("guided {}-{}".format(*facts.guided_calls))
+    return " ".join(words)
+
+
+def heading(record: SearchRecord) -> str:
+    """What the numbers are of."""
+    work = record.workload
+    meaning = "RANDOM WEIGHTS, all scores are meaningless: " if record.bundle.weights == "random" else ""
+    return (
+        f"{meaning}{record.bundle.source} {work.width}×{work.height}, {work.scheduler} {work.steps} steps, guidance "
+        f"{work.guidance:g}, {len(record.prompts)} prompts, {machine(record.backend, record.environment)}"
+    )
+
+
+def footer(summaries: Sequence[TriedSummary], record: SearchRecord) -> Iterator[str]:
+    """What was chosen, what that cost, and how far composed times were off."""
+    for each in summaries:
+        if each.chosen:
+            deep = ",".join(map(str, each.facts.deep_calls))
+            yield f"chosen: {plan_words(each)}, deep calls {deep}"
+    spent, grid = record.calls, record.grid_calls
+    calls = f"{sum(spent.values()):,} UNet calls of one picture, {_deep(spent):,} of them deep"
+    yield f"cost: {calls}; the grid's {grid['trials']} candidates would take {_all(grid):,}, {grid['deep']:,} deep"
+    errors = [each.time_error for each in summaries if each.time_error is not None]
+    if errors:
+        worst = max(errors, key=abs)
+        yield f"composed times are off by {median(map(abs, errors)):.1%} in the middle, {worst:+.1%} at worst"
+
+
+def _all(calls: Mapping[str, int]) -> int:
+    return calls["deep"] + calls["shallow"]
+
+
+def _deep(calls: Mapping[str, int]) -> int:
+    return sum(count for purpose, count in calls.items() if purpose.endswith("deep"))
