@@ -48,7 +48,7 @@ def search(
     search_targets: Annotated[
         str, typer.Option(help="What may change, by commas: deepcache, steps, guidance.")
     ] = "deepcache",
-    branches: Annotated[str | None, typer.Option(help="Where shallow calls may cut, by commas.")] = None,
+    branches: Annotated[str, typer.Option(help="Where shallow calls may cut, by commas; solved on the first.")] = "0",
     req_speedup: Annotated[float | None, typer.Option(help="T_base / T at least.")] = None,
     req_time: Annotated[float | None, typer.Option(help="Seconds of one image at most.")] = None,
     req_score_loss: Annotated[str, typer.Option(help="(S_base - S) / S_base at most.")] = "5%",
@@ -162,7 +162,7 @@ def _export(pipe: str, *, settings: Settings, branches: tuple[int, ...]) -> Gene
         model=pipe,
         weights="trained",
         dtype="fp32",
-        branches=branches or (0,),
+        branches=branches,
         schedulers=(str(settings.scheduler),),
         max_steps=max(settings.steps, _TIMING_STEPS),
     )
