@@ -96,10 +96,6 @@ def search(
     chosen_prompts, sources = choose_prompts(prompts, samples=num_samples, calibration=calibration, settings=settings)
     targets, cuts = parse_targets(search_targets), parse_branches(branches)
     backend = choose_backend(provider, threads=threads, options=provider_options)
-    with quality_extra():
-        # It brings torch, so it is imported only where it is used; and what is missing is said before any work.
-        from accel_bench.quality.scorers import Scorers  # noqa: PLC0415
-    scorers = Scorers.open(clip=clip_model)
     with _bar(output) as tell:
         folder = bundle or tell(_export(str(pipe), settings=settings, branches=cuts))
         opening = Opening(
@@ -107,12 +103,16 @@ def search(
             settings=settings,
             prompts=chosen_prompts,
             sources=sources,
-            scorers=scorers,
             environment=read_environment(),
             targets=targets,
             branches=cuts,
         )
-        found = tell(Search(opening, goal, output, way=strategy, trials=trials, rounds=rounds).run())
+        opening.space()
+        with quality_extra():
+            # It brings torch, so it is imported only where it is used; and what is missing is said before any work.
+            from accel_bench.quality.scorers import Scorers  # noqa: PLC0415
+        scorers = Scorers.open(clip=clip_model)
+        found = tell(Search(opening, goal, output, scorers=scorers, way=strategy, trials=trials, rounds=rounds).run())
     _print(found.record, as_json=as_json)
     if found.record.chosen is None:
         raise InfeasibleError(f"nothing that was tried meets the goal: {found.why_not}")

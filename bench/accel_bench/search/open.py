@@ -30,7 +30,6 @@ class Opening:
     settings: Settings
     prompts: Prompts
     sources: tuple[str, ...]
-    scorers: "Scorers"
     environment: Environment
     targets: tuple[Target, ...]
     branches: tuple[int, ...]
@@ -47,9 +46,9 @@ class Opening:
             raise InputError(f"--branches: expected some of {known}, which the bundle has, got {missing[0]}")
         return make_space(self._calls(), targets=self.targets, branches=self.branches)
 
-    def driver(self, folder: Path, *, score: Score) -> Generator[str, None, Driver]:
+    def driver(self, folder: Path, *, scorers: "Scorers", score: Score) -> Generator[str, None, Driver]:
         """Open the folder, and time the graphs where that was not done; returns what answers strategies."""
-        store = Store.open(folder, self._identity())
+        store = Store.open(folder, self._identity(scorers.versions))
         times = store.times()
         if times is None:
             times = yield from self._times()
@@ -58,7 +57,7 @@ class Opening:
             self.timed.pipeline,
             settings=self.settings,
             prompts=self.prompts,
-            scorers=self.scorers,
+            scorers=scorers,
             score=score,
             store=store,
             times=times,
@@ -89,7 +88,7 @@ class Opening:
                 continue
         return calls
 
-    def _identity(self) -> Identity:
+    def _identity(self, scorers: dict[str, str]) -> Identity:
         pipeline, settings = self.timed.pipeline, self.settings
         ran = pipeline.describe()
         options = ",".join(f"{key}={value}" for key, value in sorted(ran.options.items()))
@@ -106,7 +105,7 @@ class Opening:
             batch=settings.batch,
             branches=self.branches,
             calibration=sum(len(batch.prompts) for batch in self.prompts.calibration),
-            scorers=self.scorers.versions,
+            scorers=scorers,
         )
 
 
