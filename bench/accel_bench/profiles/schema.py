@@ -183,6 +183,7 @@ class Config(_Strict, frozen=True):
         branch: Where shallow calls cut the UNet.
         forecast: How a shallow call's feature is made, unless `forecast_weights` says so.
         forecast_weights: By shallow call, what weighs the last deep features, newest first.
+        guided_calls: The first and the last guided call, such as `0-29`; empty where all are.
         baseline: Id of the config with every call deep that `expected` compares with.
         expected: What the run should give.
         note: What to know of it.
@@ -201,6 +202,7 @@ class Config(_Strict, frozen=True):
     branch: Annotated[int, msgspec.Meta(ge=0)] = 0
     forecast: Forecast = Forecast.HOLD
     forecast_weights: dict[str, tuple[float, ...]] = {}
+    guided_calls: str = ""
     baseline: str | None = None
     expected: Expected = Expected()
     note: str = ""

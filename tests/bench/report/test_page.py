@@ -188,3 +188,28 @@ def test_no_command_line_is_made_up_where_none_draws_the_same() -> None:
 
     assert command(record) is None
     assert "No single command line" in render_report([record])
+
+
+OWN_CHANGES: list[dict[str, object]] = [
+    {"weights": {1: (0.9,)}},
+    {"steps": 3},
+    {"scheduler": "euler"},
+    {"guided_calls": (0, 2)},
+]
+
+
+@pytest.mark.parametrize("changes", OWN_CHANGES, ids=lambda changes: next(iter(changes)))
+def test_a_plan_with_weights_or_settings_of_its_own_has_no_command_line(changes: dict[str, object]) -> None:
+    own = msgspec.structs.replace(CACHED, **changes)
+    evaluation = evaluation_record()
+    trials = (evaluation.trials[0], msgspec.structs.replace(evaluation.trials[1], facts=own))
+
+    assert command(bench_record(plans=(plan_run(FULL), plan_run(own)))) is None
+    assert command(evaluation_record(trials=trials)) is None
+
+
+@pytest.mark.parametrize("changes", OWN_CHANGES, ids=lambda changes: next(iter(changes)))
+def test_scores_of_a_plan_with_weights_or_settings_of_its_own_are_its_own(changes: dict[str, object]) -> None:
+    own = plan_run(msgspec.structs.replace(CACHED, **changes))
+
+    assert set(scores_of(bench_record(plans=(plan_run(FULL), own)), [evaluation_record()])) == {"full"}

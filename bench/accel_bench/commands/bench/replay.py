@@ -51,7 +51,7 @@ def replay(
     wanted = load_profile(profile)
     chosen = choose_configs(wanted, configs or [])
     place = choose_place(wanted, read_devices(), device=device, allow_other=allow_other_device)
-    paths = _paths(output, wanted.name, count=len(group(chosen)))
+    paths = _paths(output, wanted.name, count=len(group(chosen, wanted.configs)))
     if output is not None:
         check_outputs(paths, force=force)
     choices = place.profile.backends if provider is None else (BackendChoice(provider),)
@@ -71,7 +71,7 @@ def replay(
     )
     with progress_bar() as progress:
         task = progress.add_task("open", total=None)
-        for doing in run.run(chosen):
+        for doing in run.run(chosen, wanted.configs):
             progress.update(task, description=doing, advance=1)
     for path, record in zip(paths, run.records, strict=False):
         write_record(path, record)
