@@ -1,6 +1,5 @@
 """`accel bench --profile NAME`."""
 
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +22,7 @@ from accel_bench.replay.table import verdict_table
 from accel_bench.replay.verdict import Verdict, judge
 from accel_bench.shares import parse_share
 from accel_bench.timing.measure import Patience
+from accel_runtime.bundle import describe_file
 
 
 def replay(
@@ -59,7 +59,7 @@ def replay(
     note(f"profile {wanted.name} on {place.profile.device.title} by {ran}")
     run = Replay(
         profile=wanted.name,
-        sha256=sha256(find_profile(profile).read_bytes()).hexdigest(),
+        sha256=describe_file(find_profile(profile)).sha256,
         place=place,
         provider=ran,
         backend=backend,
