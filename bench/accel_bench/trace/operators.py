@@ -18,6 +18,7 @@ from accel_bench.timing.spans import Spans, TimedBackend
 from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.backends.onnxruntime import OnnxRuntimeSession
 from accel_runtime.bundle import Bundle
+from accel_runtime.forms import choose_form
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.plan import Plan
 from accel_runtime.request import Request
@@ -86,17 +87,18 @@ def profile_image(
     provider: str = "cpu",
     threads: int | None = None,
     options: dict[str, str] | None = None,
+    form: str | None = None,
 ) -> ProfiledImage:
     """Draw ``request`` once with a profile of every operator, after a ``rehearsal`` that loads and warms each graph.
 
     Raises:
-        AccelError: The provider cannot be had, or the plan cannot be run.
+        AccelError: The provider cannot be had, or the plan or the ``form`` of graphs cannot be run.
     """
     names = graph_names(bundle.manifest)
     with TemporaryDirectory() as folder:
         keeping = KeepingBackend(provider, threads=threads, options=options, profile_folder=Path(folder))
         spans = Spans()
-        pipeline = Pipeline(bundle, TimedBackend(keeping, spans, names))
+        pipeline = Pipeline(bundle, TimedBackend(keeping, spans, names), form=choose_form(bundle, provider, form))
         contender = PlanContender(facts, pipeline, spans, request, plan, rehearsal, NoMeters())
         contender.warm_up()
         run = contender.draw().run
