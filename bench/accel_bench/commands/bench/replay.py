@@ -87,12 +87,12 @@ def _paths(output: Path | None, name: str, *, count: int) -> list[Path]:
 
 
 def _print(records: list[BenchRecord], verdicts: tuple[Verdict, ...], *, title: str, as_json: bool) -> None:
+    doubts = {record.id: bench_doubts(record) for record in records}
     if as_json:
-        doubts = {record.id: bench_doubts(record) for record in records}
         print_json({"verdicts": verdicts, "records": records, "doubts": doubts})
     else:
         print_table(verdict_table(verdicts, title))
         for record in records:
             print_line(f"{heading(record)}: {footer(record)}")
-    for told in dict.fromkeys(str(doubt) for record in records for doubt in bench_doubts(record)):
+    for told in dict.fromkeys(str(doubt) for found in doubts.values() for doubt in found):
         note(told)
