@@ -9,6 +9,7 @@ from accel_bench.records.parts import PlanFacts
 from accel_bench.records.store import PictureRecord
 from accel_bench.trials import trial_of
 from accel_runtime.backends import BackendDescription
+from accel_runtime.backends.openvino_device import PRECISIONS
 from accel_runtime.backends.providers import PROVIDERS
 
 _INDUCTOR = {"AOTInductor-cpu": "inductor", "AOTInductor-cuda": "inductor-cuda"}
@@ -67,6 +68,8 @@ def _distinct(trials: Sequence[PlanFacts], field: str) -> list[str]:
 def _provider(backend: BackendDescription) -> str | None:
     """The short name that asks for what ran."""
     if backend.backend == "openvino":
-        return f"openvino:{backend.provider}"
+        # Left out, the processor would choose it; devices behind AUTO do not tell it.
+        precision = backend.options.get("inference_precision")
+        return f"openvino:{backend.provider}" + (f":{precision}" if precision in PRECISIONS else "")
     names = {provider.name: name for name, provider in PROVIDERS.items()} | _INDUCTOR
     return names.get(backend.provider)

@@ -22,6 +22,7 @@ from accel_bench.report.page import render_page, render_report
 from accel_bench.report.quality import scores_of
 from accel_bench.report.reproduce import command
 from accel_bench.report.section import Section
+from accel_runtime.backends import make_backend
 
 RANDOM = BundleFacts("d" * 64, "small", "random", (8, 8), bench_record().bundle.graphs)
 VOID = {"meta", "link", "br", "img"}
@@ -175,6 +176,12 @@ def test_a_section_of_another_kind_takes_a_template_and_a_view() -> None:
 )
 def test_the_command_line_is_derived_from_the_record(changes: dict[str, object], words: str) -> None:
     assert words in str(command(bench_record(**changes)))
+
+
+def test_the_command_line_asks_openvino_for_the_precision_that_ran() -> None:
+    ran = make_backend("openvino:f32").describe()
+
+    assert "--provider openvino:CPU:f32" in str(command(bench_record(backend=ran)))
 
 
 def test_an_evaluation_s_command_line_is_derived_too() -> None:
