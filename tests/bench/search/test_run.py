@@ -123,7 +123,8 @@ def test_a_search_that_was_killed_at_any_moment_ends_as_if_it_had_not_been(
     searched: tuple[Path, SearchRecord], bundle_folder: Path, tmp_path: Path
 ) -> None:
     folder, moments = tmp_path / "killed", Random(0)
-    command = [sys.executable, "-m", "accel_bench", "search", str(bundle_folder), *SMALL, *LOOSE, "-o", str(folder)]
+    words = ("search", str(bundle_folder), *SMALL, *LOOSE, "-o", str(folder))
+    command = [sys.executable, "-m", "accel_bench", *words]
     for _ in range(3):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with pytest.raises(subprocess.TimeoutExpired):
