@@ -63,7 +63,6 @@ class Clip:
             inputs = self.processor(
                 images=list(images[part]),
                 text=list(captions[part]),
-                input_data_format="channels_last",
                 padding=True,
                 truncation=True,
                 max_length=text.max_position_embeddings,

@@ -18,7 +18,11 @@ from accel_runtime.errors import InputError, first_line
 
 # In the order in which transformers looks for them.
 _WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin")
-_TOKENIZERS: Final = ({"tokenizer.json"}, {"vocab.json", "merges.txt"})
+# Of tokenizer and image processor: the files of today's form, or those of the other.
+_FORMS: Final = (
+    (("tokenizer.json",), ("vocab.json", "merges.txt")),
+    (("preprocessor_config.json",), ("processor_config.json",)),
+)
 
 _Schema = TypeVar("_Schema")
 
@@ -70,13 +74,15 @@ def _check_files(folder: Path) -> None:
     kind = _read(folder / "config.json", _Config).model_type
     if kind != "clip":
         raise InputError(f"{folder / 'config.json'}: expected model_type 'clip', got '{kind}'")
-    names = {path.name for path in folder.iterdir()}
-    # Without one, transformers makes an empty tokenizer, to which every caption is the same.
-    if not any(files <= names for files in _TOKENIZERS):
-        raise InputError(f"{folder}: expected tokenizer.json, or vocab.json and merges.txt, got neither")
+    # Without a tokenizer, transformers makes an empty one, to which every caption is the same.
+    for forms in _FORMS:
+        if not any(all((folder / name).is_file() for name in form) for form in forms):
+            raise InputError(
+                f"{folder}: missing: a CLIP model needs {' or '.join(' and '.join(form) for form in forms)}"
+            )
     for path in _weight_files(folder):
         if not path.is_file():
-            raise InputError(f"{path}: missing: a CLIP model needs its weights")
+            raise InputError(f"{path}: missing: a CLIP model needs all of its weights")
 
 
 def _weight_files(folder: Path) -> list[Path]:

@@ -63,10 +63,11 @@ def _read_text(path: Path) -> str:
 def _decode(path: Path, text: str, *, schema: type[_Schema]) -> _Schema:
     try:
         return msgspec.json.decode(text, type=schema)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise InputError(
-            f"{path}: begins with {text.lstrip()[0]}, so JSON is expected: {error}; a # line before it makes it text"
-        ) from error
+    except msgspec.ValidationError as error:
+        raise InputError(f"{path}: {error}") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        reason = f"expected JSON, since it begins with {text.lstrip()[0]}: {error}"
+        raise InputError(f"{path}: {reason}: if it is text, begin it with a # line") from error
 
 
 def _first_captions(coco: _Coco) -> tuple[str, ...]:
