@@ -10,12 +10,14 @@ import msgspec
 import pytest
 from tests.command import accel, assert_refused
 
+from accel_bench.cli import app
 from accel_bench.profiles import Measured, load_profile
 from accel_bench.records.search import SearchRecord
 from accel_bench.records.store import read_bench, read_record
 from accel_bench.search.candidate import FULL
 from accel_bench.search.store import Entry
 from accel_bench.search.summary import front_of, summarise_search
+from accel_runtime.errors import AccelError
 
 SMALL = ("--steps", "6", "--num-samples", "2", "--batch-size", "1", "--calibration", "1", "--rounds", "1")
 LOOSE = ("--req-score-loss", "0.9")
@@ -188,8 +190,15 @@ def test_a_goal_out_of_reach_is_an_error_that_names_what_is_nearest(
         (("BUNDLE", "--prompts", "missing.txt"), "missing.txt"),
     ],
 )
-def test_bad_input_is_one_line(options: tuple[str, ...], told: str, bundle_folder: Path, tmp_path: Path) -> None:
+def test_bad_input_is_refused_before_any_work(
+    options: tuple[str, ...], told: str, bundle_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "taken").write_text("something else")
-    words = [bundle_folder if word == "BUNDLE" else word for word in options]
+    words = [str(bundle_folder) if word == "BUNDLE" else word for word in options]
 
-    assert_refused(accel("search", *words, cwd=tmp_path), told)
+    with pytest.raises(AccelError) as refused:
+        app(args=["search", "--steps", "6", *words], standalone_mode=False)
+
+    assert told in str(refused.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
