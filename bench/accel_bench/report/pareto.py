@@ -152,7 +152,7 @@ def _draw(mark: Mark, plane: Plane) -> list[Shape]:
             Line(x, plane.y(mark.quality.low), x, plane.y(mark.quality.high), "whisker"),
         ]
     if mark.chosen:
-        shapes.append(Dot(x, y, "ring", radius=9))
+        shapes.append(Dot(x, y, "ring", radius=8))
     shade = kind if mark.complete else f"{kind} faint"
     return [*shapes, Dot(x, y, shade, mark.text, 5 if mark.in_front else 4)]
 

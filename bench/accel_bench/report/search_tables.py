@@ -25,9 +25,10 @@ def front_table(name: str, summaries: Sequence[TriedSummary], *, score: str) -> 
 def candidate_table(name: str, summaries: Sequence[TriedSummary], *, score: str) -> Table:
     """Every candidate with its deep calls, in the order of the record."""
     columns = _columns([each.facts.name for each in summaries], summaries, score=score)
+    most = summaries[0].pictures
     columns.insert(3, Column("pictures", [str(each.pictures) for each in summaries]))
     columns.append(Column("front", ["yes" if each.in_front else NOTHING for each in summaries], numeric=False))
-    columns.append(Column("keeps the goal", ["yes" if each.meets else "no" for each in summaries], numeric=False))
+    columns.append(Column("keeps the goal", [_keeps(each, most=most) for each in summaries], numeric=False))
     return make_table(name, "Every candidate", columns)
 
 
@@ -44,6 +45,13 @@ def cost_table(name: str, calls: Mapping[str, int], grid: Mapping[str, int]) -> 
         Column("all", [f"{row[_DEEP] + row[_SHALLOW]:,}" for row in rows.values()]),
     ]
     return make_table(name, "UNet calls of one picture each", columns)
+
+
+def _keeps(each: TriedSummary, *, most: int) -> str:
+    """Nothing where it was dropped before all pictures were judged."""
+    if each.pictures < most:
+        return NOTHING
+    return "yes" if each.meets else "no"
 
 
 def _columns(names: Sequence[str], shown: Sequence[TriedSummary], *, score: str) -> list[Column]:

@@ -31,9 +31,7 @@ def verdict(summaries: Sequence[TriedSummary], record: SearchRecord) -> Verdict:
     for each in others:
         if each.chosen and each.measured is not None:
             name = f"Goal met: {short_words(each)}"
-            return compare(
-                f"Goal met: {short_words(each)}", each.measured, than=baseline.facts.name, remark=_kept(each, record)
-            )
+            return compare(name, each.measured, than=baseline.facts.name, remark=_kept(each, record))
     return Verdict("Nothing that was tried meets the goal:", "", _why_not(summaries, record))
 
 
