@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.exporter.pipelines import write_tiny_pipeline
 
-from accel_exporter import ExportOptions, export_bundle, open_source
+from accel_exporter import ExportOptions, export_bundle, open_source, parse_forms
 from accel_runtime import Pipeline, open_bundle
 
 
@@ -32,6 +32,17 @@ def bundle_folder(source_folder: Path, tmp_path_factory: pytest.TempPathFactory)
 def pipeline(bundle_folder: Path) -> Pipeline:
     """The bundle, opened."""
     return open_bundle(bundle_folder)
+
+
+@pytest.fixture(scope="session")
+def forms_folder(source_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That pipeline in all forms of graphs: one branch, one scheduler."""
+    target = tmp_path_factory.mktemp("forms") / "small"
+    forms = parse_forms(["fused,native"])
+    options = ExportOptions(branches=(0,), schedulers=("ddim",), max_steps=4, forms=forms)
+    for _ in export_bundle(open_source(str(source_folder)), target, options=options):
+        pass
+    return target
 
 
 @pytest.fixture(scope="session")

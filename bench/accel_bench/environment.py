@@ -52,15 +52,17 @@ class Environment(msgspec.Struct, frozen=True):
 
 def read_environment() -> Environment:
     """Look at this machine."""
+    cpuinfo = _CPUINFO.read_text() if _CPUINFO.exists() else ""
+    words = set(cpuinfo.split())
     return Environment(
-        cpu=_cpu_model(),
+        cpu=_cpu_model(cpuinfo),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         python=platform.python_version(),
         packages=dict(_installed()),
         load_average=os.getloadavg()[0],
-        instructions=" ".join(_instructions()),
+        instructions=" ".join(name for name in _INSTRUCTIONS if name in words),
     )
 
 
@@ -82,17 +84,9 @@ def machine(backend: BackendDescription, environment: Environment) -> str:
     return f"{runs(backend)}, version {backend.version}, {environment.cpu}, {environment.cores} cores"
 
 
-def _instructions() -> list[str]:
-    flags = _CPUINFO.read_text().split() if _CPUINFO.exists() else []
-    return [name for name in _INSTRUCTIONS if name in flags]
-
-
-def _cpu_model() -> str:
-    if _CPUINFO.exists():
-        for line in _CPUINFO.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+def _cpu_model(cpuinfo: str) -> str:
+    names = [line.partition(":")[2].strip() for line in cpuinfo.splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _installed() -> list[tuple[str, str]]:

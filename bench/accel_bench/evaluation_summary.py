@@ -9,12 +9,15 @@ import msgspec
 from accel_bench.intervals import Spread, ratios
 from accel_bench.quality.psnr import psnr
 from accel_bench.records.evaluation import EvaluationRecord, TrialRun
+from accel_bench.trials import trial_of
 
 
 class TrialSummary(msgspec.Struct, frozen=True):
     """One trial against the baseline of the same batches and seeds.
 
     Attributes:
+        plan: The deep calls, and where it leaves what all trials have in common.
+        forecast: How features are made, `weights` where it is by weights of its own; None where all calls are deep.
         batch_s: Seconds of a batch.
         speedup: Baseline's seconds over this trial's, batch by batch.
         psnr: In dB, of the mean squared error; None where no pixel differs.
@@ -53,9 +56,9 @@ def _summarise(trial: TrialRun, baseline: TrialRun) -> TrialSummary:
     loss, loss_error = _loss(scores.emoji_clip, baseline.scores.emoji_clip)
     return TrialSummary(
         name=facts.name,
-        plan=facts.plan,
+        plan=" ".join([facts.plan, *trial_of(facts).changes]),
         branch=facts.branch,
-        forecast=facts.forecast,
+        forecast="weights" if facts.weights else facts.forecast,
         calls=facts.calls,
         deep=len(facts.deep_calls),
         batch_s=Spread.of(trial.batch_s),

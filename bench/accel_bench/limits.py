@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from accel_bench.records.bench import BenchRecord, Peaks
 from accel_bench.records.parts import GraphFacts
-from accel_bench.summary import DEEP, image_seconds
+from accel_bench.summary import image_seconds, unet_runs
 from accel_bench.timing.yardstick import FLOPS
 from accel_runtime.backends import Backend
 
@@ -24,13 +24,10 @@ def limit_s(record: BenchRecord, plan: str) -> float | None:
     if peaks is None or (work.height, work.width) != record.bundle.sample_size:
         return None
     run = next(run for run in record.plans if run.facts.name == plan)
-    facts = run.facts
-    graphs, deep = record.bundle.graphs, len(facts.deep_calls)
-    halves = 2 if work.guidance > 1 else 1
-    calls = [(DEEP, deep, work.batch * halves), ("text_encoder", halves, 1), ("vae_decoder", 1, work.batch)]
-    if facts.branch is not None:
-        calls.append((f"unet_shallow_{facts.branch}", facts.calls - deep, work.batch * halves))
-    limits = [(count, graph_limit_s(graphs[name], batch, peaks=peaks)) for name, count, batch in calls]
+    unet = unet_runs(run.facts, guidance=work.guidance)
+    calls = [(graph, count, work.batch * halves) for (graph, halves), count in unet.items()]
+    calls += [("text_encoder", max(halves for _, halves in unet), 1), ("vae_decoder", 1, work.batch)]
+    limits = [(count, graph_limit_s(record.bundle.graphs[name], batch, peaks=peaks)) for name, count, batch in calls]
     if any(seconds is None for _, seconds in limits):
         return None
     limit = sum(count * seconds for count, seconds in limits if seconds is not None)

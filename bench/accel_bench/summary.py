@@ -1,7 +1,8 @@
 """Statistics of a record, computed when asked: the record itself holds only raw samples."""
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import count
 from statistics import median
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from accel_bench.intervals import Spread, ratios
 from accel_bench.quality.psnr import psnr
 from accel_bench.records.bench import BenchRecord, ImageRun, PeerRun, PlanRun
-from accel_bench.records.parts import PlanFacts
+from accel_bench.records.parts import PlanFacts, Span
 
 DEEP = "unet_deep"
 # The call of a peer's UNet.
@@ -20,7 +21,7 @@ class GraphSummary(msgspec.Struct, frozen=True):
     """One graph over all plans and rounds.
 
     Attributes:
-        seconds: Of one run.
+        seconds: Of one run; of the UNet's, a guided one.
         of_deep: Median over the deep pass's median; None for graphs that are not the UNet's.
     """
 
@@ -126,6 +127,15 @@ def image_seconds(run: PlanRun | PeerRun) -> list[float]:
     return [image.seconds for image in run.images]
 
 
+def unet_runs(facts: PlanFacts, *, guidance: float) -> Counter[tuple[str, int]]:
+    """How often a plan runs each graph of the UNet on how many halves: two where the call is guided."""
+    halves = 2 if guidance > 1 else 1
+    return Counter(
+        (DEEP if call in facts.deep_calls else f"unet_shallow_{facts.branch}", halves if facts.guides(call) else 1)
+        for call in range(facts.calls)
+    )
+
+
 def stages(image: ImageRun) -> Stages:
     """Where one image's time went."""
     deep, shallow = _sum(image, (DEEP,)), _sum(image, ("unet_shallow_",))
@@ -186,22 +196,24 @@ def _unet_seconds(run: PlanRun) -> list[float]:
 
 
 def _unet_flops(facts: PlanFacts, record: BenchRecord) -> float:
-    graphs, deep = record.bundle.graphs, len(facts.deep_calls)
-    shallow = facts.calls - deep
-    return deep * graphs[DEEP].flops + (shallow * graphs[f"unet_shallow_{facts.branch}"].flops if shallow else 0)
+    runs = unet_runs(facts, guidance=record.workload.guidance)
+    return sum(times * halves * record.bundle.graphs[graph].flops for (graph, halves), times in runs.items())
 
 
 def _graph_times(record: BenchRecord) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {}
-    for image in _images(record.plans):
-        for span in image.spans:
-            if span.name in record.bundle.graphs:
-                times.setdefault(span.name, []).append(span.seconds)
+    for plan in record.plans:
+        for image in plan.images:
+            for span in _guided_spans(image, plan.facts):
+                if span.name in record.bundle.graphs:
+                    times.setdefault(span.name, []).append(span.seconds)
     return times
 
 
-def _images(plans: Iterable[PlanRun]) -> Iterable[ImageRun]:
-    return chain.from_iterable(plan.images for plan in plans)
+def _guided_spans(image: ImageRun, facts: PlanFacts) -> Iterator[Span]:
+    """All but the UNet's unguided calls, which do half the work of the others."""
+    calls = count()
+    return (span for span in image.spans if not span.name.startswith("unet_") or facts.guides(next(calls)))
 
 
 def _order(graph: str) -> tuple[int, str]:

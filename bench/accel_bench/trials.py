@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import product
 from typing import TypeAlias
@@ -45,13 +45,15 @@ class Trial:
         words = [self.plan]
         if self.plan != BASELINE.plan:
             words += [f"k={self.branch}", self.how]
-        if self.scheduler is not None:
-            words.append(self.scheduler)
-        if self.steps is not None:
-            words.append(f"{self.steps} steps")
-        if self.guided_calls is not None:
-            words.append("guided {}-{}".format(*self.guided_calls))
-        return " ".join(words)
+        return " ".join([*words, *self.changes])
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """Where it leaves what all trials have in common, in words."""
+        scheduler = [self.scheduler] if self.scheduler is not None else []
+        steps = [f"{self.steps} steps"] if self.steps is not None else []
+        guided = ["guided {}-{}".format(*self.guided_calls)] if self.guided_calls is not None else []
+        return *scheduler, *steps, *guided
 
     def deep_calls(self, calls: int) -> tuple[int, ...]:
         """The numbers of the deep ones of so many calls."""
@@ -66,6 +68,8 @@ class Trial:
 
 
 BASELINE = Trial("full")
+# Steps that hold a deep and a shallow call, guided and not.
+_REHEARSED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +145,21 @@ def prepare(pipeline: Pipeline, trials: Sequence[Trial], *, settings: Settings) 
 
 def _prepare_one(pipeline: Pipeline, trial: Trial, *, settings: Settings) -> Prepared:
     chosen = plan_of(pipeline, trial, settings=settings)
-    rehearsal = Trial(
-        "calls:0" if chosen.branches else "full",
-        trial.branch,
-        trial.forecast,
-        steps=min(trial.steps or settings.steps, 2),
-        scheduler=trial.scheduler,
-    )
+    rehearsal = _rehearsal(trial, steps=trial.steps or settings.steps, reuses=bool(chosen.branches))
     return Prepared(trial, chosen, plan_of(pipeline, rehearsal, settings=settings))
+
+
+def _rehearsal(trial: Trial, *, steps: int, reuses: bool) -> Trial:
+    """A short trial of the same graphs; where only some calls are guided, with each graph guided and not.
+
+    Backends such as OpenVINO compile a graph anew for unguided calls, which are half as large.
+    """
+    if trial.guided_calls is None:
+        return replace(trial, plan="calls:0" if reuses else "full", weights=(), steps=min(steps, 2))
+    if steps <= _REHEARSED:
+        return trial
+    plan = f"calls:0,{_REHEARSED - 1}" if reuses else "full"
+    return replace(trial, plan=plan, weights=(), steps=_REHEARSED, guided_calls=(0, 1))
 
 
 def plan_of(pipeline: Pipeline, trial: Trial, *, settings: Settings) -> Plan:

@@ -7,7 +7,7 @@ import pytest
 
 from accel_bench.evaluate import Runs, run_batches
 from accel_bench.trials import BASELINE, Settings, Trial, parse_trials, prepare, split
-from accel_runtime import Pipeline, Request
+from accel_runtime import Pipeline, Plan, Request
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
 
@@ -39,6 +39,19 @@ def test_the_warm_up_of_a_trial_runs_its_graphs(pipeline: Pipeline) -> None:
     assert full.warm_up.branches == ()
     assert cached.warm_up.branches == (1,)
     assert len(cached.warm_up.calls) == 2
+
+
+@pytest.mark.parametrize("steps", [3, 8])
+def test_where_some_calls_are_guided_the_warm_up_runs_each_graph_both_ways(pipeline: Pipeline, steps: int) -> None:
+    trial = Trial("every:2", 1, weights=((1, (0.9,)),), steps=steps, guided_calls=(0, 1))
+
+    _, cached = prepare(pipeline, [trial], settings=SETTINGS)
+
+    def kinds(plan: Plan) -> set[tuple[type, bool]]:
+        return {(type(call), call.guided) for call in plan.calls}
+
+    assert kinds(cached.warm_up) >= kinds(cached.plan)
+    assert len(cached.warm_up.calls) <= 4
 
 
 def test_batches_have_one_size_and_picture_i_the_seed_plus_i() -> None:

@@ -98,6 +98,15 @@ def test_the_record_is_read_back_as_it_was_written() -> None:
     assert msgspec.json.decode(msgspec.json.encode(written), type=EvaluationRecord) == written
 
 
+def test_weights_steps_and_guided_calls_show_in_the_tables() -> None:
+    changed = {"weights": {1: (0.9,)}, "steps": 3, "guided_calls": (0, 1)}
+    solved = msgspec.structs.replace(EVERY, facts=msgspec.structs.replace(EVERY.facts, **changed))
+
+    table = markdown_table(summarise_evaluation(record(FULL, solved)), "T")
+
+    assert "| every:4 3 steps guided 0-1 | 1 | weights |" in table
+
+
 def test_both_tables_show_one_row_per_trial_with_the_same_cells() -> None:
     summaries = summarise_evaluation(record(FULL, EVERY))
     title, _, heading, rule, full, cached = markdown_table(summaries, "what").splitlines()

@@ -2,6 +2,7 @@
 
 from math import comb
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,6 +94,22 @@ def test_the_limit_is_the_slower_of_arithmetic_and_traffic_of_every_graph() -> N
     # weights are read once a call, tensors once a half
     traffic = 2 * (4000 + 80) + 8 * (800 + 80) + 2 * (40 + 40) + (2000 + 40)
     assert limit_s(bench_record(peaks=slow_memory), "every:5") == pytest.approx(traffic / 1e4)
+
+
+def test_unguided_calls_are_half_the_work_in_limit_and_ceiling_and_in_no_graph_s_time() -> None:
+    full, cached = plan_run("full", deep=10, shallow=0), plan_run("every:5", deep=2, shallow=8)
+    facts = msgspec.structs.replace(cached.facts, guided_calls=(0, 3))
+    record = bench_record(
+        plans=(full, msgspec.structs.replace(cached, facts=facts)), peaks=Peaks({"float32": 1e4}, None, source="s")
+    )
+
+    # both deep calls and two of the eight shallow ones are guided
+    work = 2 * 2 * 1000 + (2 * 2 + 6) * 200
+    assert limit_s(record, "every:5") == pytest.approx((work + 2 * 10 + 500) / 1e4)
+    assert summarise(record).plans[1].unet_ceiling == pytest.approx(2 * 10_000 / work)
+    assert {each.graph: each.seconds.samples for each in summarise(record).graphs if "shallow" in each.graph} == {
+        "unet_shallow_1": 3 * 2
+    }
 
 
 @pytest.mark.parametrize(

@@ -10,19 +10,23 @@ from typing import Any
 
 import pytest
 
+from accel_bench.commands.bench.trace import trace
 from accel_bench.environment import read_environment
 from accel_bench.make_record import make_record
+from accel_bench.outputs import write_record
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.bundle import graph_names
 from accel_bench.timing.contender import PlanContender
 from accel_bench.timing.measure import Measurement, Patience, measure
 from accel_bench.timing.meters import NoMeters
+from accel_bench.timing.plans import plan_contenders
 from accel_bench.timing.spans import Spans, TimedBackend
 from accel_bench.trace import ProfiledImage, profile_image, write_trace
 from accel_bench.trace.events import Slice, nested
 from accel_bench.trials import Prepared, Settings, Trial, plan_facts, prepare
 from accel_runtime import Pipeline, Request
 from accel_runtime.backends import OnnxRuntimeBackend
+from accel_runtime.bundle import read_bundle
 
 REQUEST = Request(("a fox",), seed=3)
 SETTINGS = Settings(steps=4, scheduler="ddim", guidance=4.0, batch=1)
@@ -192,3 +196,20 @@ def test_operators_of_the_profiler_lie_within_the_call_that_ran_them(
         and run["ts"] - slack <= operator["ts"] <= run["ts"] + run["dur"] + slack
     }
     assert len(covered) == len(operators)
+
+
+@pytest.mark.parametrize(("form", "made_of"), [("native", "Attention"), ("plain", "Softmax")])
+def test_operators_are_of_the_form_that_was_timed(forms_folder: Path, tmp_path: Path, form: str, made_of: str) -> None:
+    bundle, backend, measurement = read_bundle(forms_folder), OnnxRuntimeBackend(threads=1), Measurement()
+    plans = plan_contenders(bundle, backend, trials=[], settings=SETTINGS, request=REQUEST, form=form)
+    for _ in measure(plans, Patience(rounds=1), into=measurement):
+        pass
+    timed = make_record(plans, measurement, environment=read_environment(), guidance=4.0)
+    write_record(tmp_path / "record.json", timed)
+
+    trace(tmp_path / "record.json", output=tmp_path / "trace.json", operators=forms_folder, threads=1)
+
+    document = json.loads((tmp_path / "trace.json").read_text())
+    found = {event["name"] for event in document["traceEvents"] if event.get("args", {}).get("node")}
+    assert made_of in found
+    assert found.isdisjoint({"Attention", "Softmax"} - {made_of})

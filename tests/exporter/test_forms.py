@@ -15,7 +15,7 @@ from diffusers.models.resnet import ResnetBlock2D
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from accel_exporter import ExportOptions, export_bundle, open_source, parse_forms
+from accel_exporter import ExportOptions, parse_forms
 from accel_exporter.check import relative_error
 from accel_exporter.forms import EXPANSIONS, expand, fuse
 from accel_exporter.graphs import Traceable
@@ -182,17 +182,6 @@ def test_shapes_that_a_kernel_refuses_are_not_stretched(op_type: str) -> None:
 
     with pytest.raises(Exception, match="Concat"):
         run(expand(single(op_type, narrow, **attributes)), narrow)
-
-
-@pytest.fixture(scope="module")
-def forms_folder(source_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small pipeline in all forms."""
-    target = tmp_path_factory.mktemp("forms") / "small"
-    forms = parse_forms(["fused,native"])
-    options = ExportOptions(branches=(0,), schedulers=("ddim",), max_steps=4, forms=forms)
-    for _ in export_bundle(open_source(str(source_folder)), target, options=options):
-        pass
-    return target
 
 
 def test_every_graph_is_there_in_every_form_with_how_it_was_checked(forms_folder: Path) -> None:

@@ -1,11 +1,11 @@
 """The config that a script is written for, and where it is from."""
 
 from dataclasses import dataclass
-from hashlib import sha256
 
 from accel_bench.profiles import Config, Profile, load_profile
 from accel_bench.profiles.find import find_profile
 from accel_bench.profiles.strict import suggest
+from accel_runtime.bundle import describe_file
 from accel_runtime.errors import InputError
 
 
@@ -56,5 +56,5 @@ def all_choices(profile: str) -> list[Choice]:
         InputError: There is no such profile, or the file breaks the schema.
     """
     loaded = load_profile(profile)
-    digest = sha256(find_profile(profile).read_bytes()).hexdigest()
+    digest = describe_file(find_profile(profile)).sha256
     return [Choice(loaded, digest, name) for name in loaded.configs]

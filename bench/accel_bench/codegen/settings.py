@@ -7,6 +7,7 @@ from typing import Final
 from accel_bench.codegen.choice import Choice
 from accel_bench.codegen.diffusers_names import SchedulerClass
 from accel_bench.codegen.fill import Setting
+from accel_bench.guided_calls import parse_guided_calls
 from accel_bench.profiles import Config
 from accel_runtime.plan import parse_deep_calls
 
@@ -28,6 +29,7 @@ def runtime_settings(choice: Choice, *, prompt: str, bundle: str | None) -> dict
         "SCHEDULER": Setting(config.scheduler),
         "STEPS": Setting(config.steps),
         "GUIDANCE": Setting(config.guidance),
+        "GUIDED_CALLS": _guided_calls(config),
         "PLAN": Setting(config.plan, _in_words(config)),
         "BRANCH": Setting(config.branch, "Where shallow calls cut the UNet; 0 keeps the least of it."),
         "FORECAST": Setting(config.forecast.value, "How a shallow call's feature is made of the last deep ones."),
@@ -53,6 +55,7 @@ def diffusers_settings(
         "ETA": Setting(scheduler.eta),
         "STEPS": Setting(config.steps),
         "GUIDANCE": Setting(config.guidance),
+        "GUIDED_CALLS": _guided_calls(config),
         "DEEP_CALLS": Setting(_deep_calls(config), _in_words(config), "Sequence[int]"),
         "BRANCH": Setting(config.branch, "Where shallow calls cut the UNet; 0 keeps the least of it."),
         "HISTORY": Setting(
@@ -75,6 +78,16 @@ def _weights(config: Config) -> Setting:
     weights = {int(call): values for call, values in config.forecast_weights.items()}
     told = "By shallow call, weights of its own for the last deep features, newest first." if weights else ""
     return Setting(weights, told, "dict[int, tuple[float, ...]]")
+
+
+def _guided_calls(config: Config) -> Setting:
+    """As many as the steps can make where all are guided."""
+    first, last = 0, _CALLS_OF_STEP * config.steps - 1
+    told = "The calls that are guided: all."
+    if config.guided_calls:
+        first, last = parse_guided_calls(config.guided_calls)
+        told = "The calls that are guided; all others run on the prompt alone."
+    return Setting(range(first, last + 1), told, "Sequence[int]")
 
 
 def _deep_calls(config: Config) -> range | tuple[int, ...]:

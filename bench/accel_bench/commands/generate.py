@@ -1,6 +1,5 @@
 """`accel generate`."""
 
-import re
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from accel_bench.backends import Form, Provider, ProviderOptions, choose_backend
 from accel_bench.console import note, print_json, print_line, progress_bar
 from accel_bench.environment import peak_rss_bytes, runs
+from accel_bench.guided_calls import parse_guided_calls
 from accel_bench.images import ImageLabel, image_paths, read_image, read_latents, write_latents, write_png
 from accel_bench.outputs import check_outputs
 from accel_bench.schedules import find_schedule
@@ -122,10 +122,8 @@ def generate(
 def _guidance(scale: float, guided_calls: str | None, *, calls: int) -> float | tuple[float, ...]:
     if guided_calls is None:
         return scale
-    match = re.fullmatch(r"([0-9]+)-([0-9]+)", guided_calls)
-    if match is None:
-        raise InputError(f"guided calls {guided_calls!r}: expected a first and a last call such as 0-14")
-    return guidance_window(scale, int(match[1]), last=int(match[2]), calls=calls)
+    first, last = parse_guided_calls(guided_calls)
+    return guidance_window(scale, first, last=last, calls=calls)
 
 
 def _read_start(path: Path, pipeline: Pipeline, *, height: int | None, width: int | None) -> NDArray[np.uint8]:

@@ -139,6 +139,7 @@ def _origins(config: Config) -> str:
 
 
 def _plan(config: Config) -> str:
-    if config.plan == "full":
-        return config.plan
-    return f"{config.plan} k={config.branch} {'weights' if config.forecast_weights else config.forecast}"
+    words = [config.plan]
+    if config.plan != "full":
+        words += [f"k={config.branch}", "weights" if config.forecast_weights else config.forecast.value]
+    return " ".join([*words, *([f"guided {config.guided_calls}"] if config.guided_calls else [])])

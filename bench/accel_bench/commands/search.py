@@ -48,7 +48,7 @@ def search(
     search_targets: Annotated[
         str, typer.Option(help="What may change, by commas: deepcache, steps, guidance.")
     ] = "deepcache",
-    branches: Annotated[str | None, typer.Option(help="Where shallow calls may cut, by commas.")] = None,
+    branches: Annotated[str, typer.Option(help="Where shallow calls may cut, by commas; solved on the first.")] = "0",
     req_speedup: Annotated[float | None, typer.Option(help="T_base / T at least.")] = None,
     req_time: Annotated[float | None, typer.Option(help="Seconds of one image at most.")] = None,
     req_score_loss: Annotated[str, typer.Option(help="(S_base - S) / S_base at most.")] = "5%",
@@ -96,10 +96,6 @@ def search(
     chosen_prompts, sources = choose_prompts(prompts, samples=num_samples, calibration=calibration, settings=settings)
     targets, cuts = parse_targets(search_targets), parse_branches(branches)
     backend = choose_backend(provider, threads=threads, options=provider_options)
-    with quality_extra():
-        # It brings torch, so it is imported only where it is used; and what is missing is said before any work.
-        from accel_bench.quality.scorers import Scorers  # noqa: PLC0415
-    scorers = Scorers.open(clip=clip_model)
     with _bar(output) as tell:
         folder = bundle or tell(_export(str(pipe), settings=settings, branches=cuts))
         opening = Opening(
@@ -107,12 +103,16 @@ def search(
             settings=settings,
             prompts=chosen_prompts,
             sources=sources,
-            scorers=scorers,
             environment=read_environment(),
             targets=targets,
             branches=cuts,
         )
-        found = tell(Search(opening, goal, output, way=strategy, trials=trials, rounds=rounds).run())
+        opening.space()
+        with quality_extra():
+            # It brings torch, so it is imported only where it is used; and what is missing is said before any work.
+            from accel_bench.quality.scorers import Scorers  # noqa: PLC0415
+        scorers = Scorers.open(clip=clip_model)
+        found = tell(Search(opening, goal, output, scorers=scorers, way=strategy, trials=trials, rounds=rounds).run())
     _print(found.record, as_json=as_json)
     if found.record.chosen is None:
         raise InfeasibleError(f"nothing that was tried meets the goal: {found.why_not}")
@@ -162,7 +162,7 @@ def _export(pipe: str, *, settings: Settings, branches: tuple[int, ...]) -> Gene
         model=pipe,
         weights="trained",
         dtype="fp32",
-        branches=branches or (0,),
+        branches=branches,
         schedulers=(str(settings.scheduler),),
         max_steps=max(settings.steps, _TIMING_STEPS),
     )

@@ -12,6 +12,7 @@ from accel_bench.errors import PeerError
 from accel_bench.peers.catalogue import PeerKind
 from accel_bench.peers.environments import environ, peers_folder, requirements
 from accel_bench.peers.failure import failure
+from accel_runtime.bundle import describe_file
 
 # Behind them go the output folder's name.
 _COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -60,6 +61,5 @@ def _key(kind: PeerKind, weights: Path) -> str:
     hashed = hashlib.sha256(requirements(kind.environment).read_bytes())
     for path in sorted(path for path in weights.rglob("*") if path.is_file()):
         hashed.update(path.relative_to(weights).as_posix().encode() + b"\0")
-        with path.open("rb") as file:
-            hashed.update(hashlib.file_digest(file, "sha256").digest())
+        hashed.update(bytes.fromhex(describe_file(path).sha256))
     return hashed.hexdigest()[:16]

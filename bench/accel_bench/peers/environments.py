@@ -12,6 +12,7 @@ from typing import Final
 from accel_bench.errors import PeerError
 from accel_bench.peers.catalogue import ENVIRONMENTS, PeerKind
 from accel_bench.peers.failure import failure
+from accel_bench.user_cache import user_cache
 from accel_runtime.errors import InputError
 
 _REQUIREMENTS: Final = Path(__file__).parent / "requirements"
@@ -21,9 +22,7 @@ _COMPLETE: Final = "complete.txt"
 
 def peers_folder() -> Path:
     """What environments and conversions are kept in: ``$ACCEL_PEERS``, or a folder of the user's cache."""
-    chosen = os.environ.get("ACCEL_PEERS")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(chosen).absolute() if chosen else cache / "accel" / "peers"
+    return user_cache("peers", variable="ACCEL_PEERS")
 
 
 def python_of(kind: PeerKind) -> Path:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from accel_bench.guided_calls import GUIDED_CALLS, parse_guided_calls
 from accel_bench.profiles.schema import Config, Fact, Figure, Peaks, Profile, Published, Target, is_id
 from accel_bench.profiles.strict import show, suggest
 from accel_runtime.backends import PROVIDER_NAMES
@@ -87,6 +88,7 @@ def _backends(profile: Profile) -> Iterator[Problem]:
 
 def _config(name: str, config: Config, profile: Profile) -> Iterator[Problem]:
     yield from _plan(config)
+    yield from _guided_calls(config)
     yield from _baseline(name, config, profile.configs)
     for key, figure in config.expected.items():
         keys = ("expected", key)
@@ -121,6 +123,20 @@ def _weights(config: Config, deep: Sequence[int], *, most: int) -> Iterator[Prob
             yield Problem(keys, f"1 to {past} weights, of the deep features before it", str(len(weights)))
 
 
+def _guided_calls(config: Config) -> Iterator[Problem]:
+    if not config.guided_calls:
+        return
+    try:
+        _, last = parse_guided_calls(config.guided_calls)
+    except InputError:
+        yield Problem(("guided_calls",), GUIDED_CALLS, show(config.guided_calls))
+        return
+    most = _CALLS_OF_STEP * config.steps
+    if last >= most:
+        expected = f"calls below {most}, the most that {config.steps} steps make"
+        yield Problem(("guided_calls",), expected, show(config.guided_calls))
+
+
 def _baseline(name: str, config: Config, configs: Mapping[str, Config]) -> Iterator[Problem]:
     if config.baseline is None:
         compared = [key for key in ("speedup", "psnr_db", "score_loss") if getattr(config.expected, key) is not None]
@@ -134,6 +150,9 @@ def _baseline(name: str, config: Config, configs: Mapping[str, Config]) -> Itera
     baseline = configs[config.baseline]
     if baseline.plan != "full":
         yield Problem(("baseline",), "a config of plan full", f"{config.baseline}, of plan {baseline.plan}")
+    if baseline.guided_calls:
+        got = f"{config.baseline}, with guided_calls {baseline.guided_calls}"
+        yield Problem(("baseline",), "a config that guides every call", got)
     for key in ("model", "weights", "width", "height", "batch"):
         if getattr(baseline, key) != getattr(config, key):
             got = f"{show(getattr(config, key))}, and its baseline has {show(getattr(baseline, key))}"

@@ -1,6 +1,5 @@
 """Profiles from files and to them."""
 
-import tomllib
 from pathlib import Path
 
 import msgspec
@@ -9,8 +8,7 @@ import tomlkit
 from accel_bench.profiles.checks import find_problems
 from accel_bench.profiles.find import find_profile, find_profiles
 from accel_bench.profiles.schema import Profile
-from accel_bench.profiles.strict import convert, refuse, show
-from accel_runtime.errors import InputError
+from accel_bench.profiles.strict import read_toml, refuse, show
 
 
 def load_profile(name_or_path: str | Path) -> Profile:
@@ -37,14 +35,7 @@ def read_profile(path: Path) -> Profile:
     Raises:
         InputError: As for `load_profile`.
     """
-    file = str(path)
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{file}: expected a profile, got: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{file}: expected TOML, got: {error}") from error
-    profile = convert(raw, Profile, file=file)
+    file, profile = str(path), read_toml(path, Profile, what="a profile")
     if profile.name != path.stem:
         refuse(file, ("name",), expected=f"the file's name, {show(path.stem)}", got=show(profile.name))
     for problem in find_problems(profile):

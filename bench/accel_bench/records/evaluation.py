@@ -4,7 +4,7 @@ Only raw samples are stored; `accel_bench.evaluation_summary` computes what is p
 
 Format history:
     1  first version
-    2  `id`; `workload` and `facts` as in records of benchmarks
+    2  `id`; `workload` and `facts` as in records of benchmarks; later `clip`, which older records lack
 """
 
 from typing import Literal
@@ -25,7 +25,8 @@ class Scores(msgspec.Struct, frozen=True):
         ssim: Structural similarity with it.
         feature_distance: Of EfficientNet-Lite0's features from its; not LPIPS.
         emoji_clip: 100 × the cosine with its caption; not CLIP.
-        colour_right: Whether the background has the colour that the caption names.
+        colour_right: Whether the background has the colour that the caption names; empty for prompts that name none.
+        clip: 100 × the cosine with its caption by a CLIP checkpoint; empty where none was asked for.
     """
 
     squared_error: tuple[float, ...]
@@ -33,6 +34,7 @@ class Scores(msgspec.Struct, frozen=True):
     feature_distance: tuple[float, ...]
     emoji_clip: tuple[float, ...]
     colour_right: tuple[bool, ...]
+    clip: tuple[float, ...] = ()
 
 
 class TrialRun(msgspec.Struct, frozen=True):

@@ -46,6 +46,11 @@ class PlanFacts(msgspec.Struct, frozen=True):
     scheduler: str | None = None
     guided_calls: tuple[int, int] | None = None
 
+    def guides(self, call: int) -> bool:
+        """Whether ``call`` is guided, if the workload's guidance guides at all."""
+        first, last = self.guided_calls or (0, self.calls - 1)
+        return first <= call <= last
+
 
 class GraphFacts(msgspec.Struct, frozen=True):
     """The work of one call of a graph, at batch 1 and the model's own size.

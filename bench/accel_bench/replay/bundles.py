@@ -1,7 +1,6 @@
 """Bundles that benchmarks make for themselves, kept by content."""
 
 import hashlib
-import os
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -11,10 +10,9 @@ from typing import Any, Final, Literal
 import msgspec
 
 from accel_bench.extras import export_extra
+from accel_bench.user_cache import user_cache
 from accel_runtime.manifest import MANIFEST_NAME, Device
 
-# The user's own folder, in place of the platform's.
-FOLDER_VARIABLE: Final = "ACCEL_CACHE"
 # What an exported graph depends on, beside its source.
 _PACKAGES: Final = ("accel-sd", "torch", "diffusers", "onnxscript")
 
@@ -42,10 +40,8 @@ class Wanted:
 
 
 def cache_folder() -> Path:
-    """Where such bundles are kept; anything in it may be deleted."""
-    chosen = os.environ.get(FOLDER_VARIABLE)
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(chosen) if chosen else home / "accel" / "bundles"
+    """Where such bundles are kept: ``$ACCEL_CACHE``, or a folder of the user's cache."""
+    return user_cache("bundles", variable="ACCEL_CACHE")
 
 
 def find_or_export(wanted: Wanted, *, into: Path) -> Generator[str, None, Path]:

@@ -1,9 +1,12 @@
-"""Configs that differ only in their plans are timed against each other in the same rounds."""
+"""Configs that one session can run are timed against their common baseline in the same rounds."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
+from accel_bench.guided_calls import parse_guided_calls
 from accel_bench.profiles import Config, Profile
 from accel_bench.replay.bundles import Wanted
 from accel_bench.trials import BASELINE, Trial
@@ -13,15 +16,20 @@ from accel_runtime.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Configs of one workload.
+    """Configs of one session and one baseline.
 
     Attributes:
-        work: One of them; what it says besides the plan holds for all.
-        trials: By config's id, its plan.
+        work: What holds for all of them; its scheduler and steps are the baseline's, which others may leave.
+        configs: By id.
     """
 
     work: Config
-    trials: Mapping[str, Trial]
+    configs: Mapping[str, Config]
+
+    @property
+    def trials(self) -> dict[str, Trial]:
+        """By config's id, what is timed."""
+        return {name: _trial(config, self.work) for name, config in self.configs.items()}
 
     @property
     def names(self) -> dict[str, str]:
@@ -43,19 +51,45 @@ def choose_configs(profile: Profile, ids: Sequence[str]) -> dict[str, Config]:
     return {name: profile.configs[name] for name in ids or profile.configs}
 
 
-def group(configs: Mapping[str, Config]) -> tuple[Group, ...]:
-    """Put configs of one workload together, in the order of the profile."""
+def group(configs: Mapping[str, Config], known: Mapping[str, Config]) -> tuple[Group, ...]:
+    """Put configs together that are timed in the same rounds, in the order of the profile.
+
+    Args:
+        configs: Those to run.
+        known: All of the profile's, the baselines among them.
+    """
     members: dict[tuple[object, ...], dict[str, Config]] = {}
+    works: dict[tuple[object, ...], Config] = {}
     for name, config in configs.items():
-        members.setdefault(_workload(config), {})[name] = config
-    return tuple(
-        Group(next(iter(each.values())), {name: _trial(config) for name, config in each.items()})
-        for each in members.values()
-    )
+        work = _work(config, known)
+        key = _session(work), work.scheduler, work.steps, work.guidance
+        works.setdefault(key, work)
+        members.setdefault(key, {})[name] = config
+    return tuple(Group(works[key], members[key]) for key in works)
 
 
-def wanted_bundle(work: Config, configs: Iterable[Config], *, provider: str) -> Wanted:
-    """The one bundle that serves every config of the same model and precision as ``work``."""
+def meets_baseline(config: Config, known: Mapping[str, Config]) -> bool:
+    """Whether a config is timed against its own baseline: a session has one precision, and its plans one guidance.
+
+    One that names no baseline is compared with the full UNet, all else being equal.
+    """
+    if config.baseline is None:
+        return True
+    baseline = known[config.baseline]
+    return (baseline.guidance, baseline.dtype) == (config.guidance, config.dtype)
+
+
+def _work(config: Config, known: Mapping[str, Config]) -> Config:
+    """The config with the scheduler and steps of what it is timed against."""
+    baseline = config if config.baseline is None else known[config.baseline]
+    if baseline.guidance != config.guidance:
+        return config
+    return msgspec.structs.replace(config, scheduler=baseline.scheduler, steps=baseline.steps)
+
+
+def wanted_bundle(work: Config, groups: Iterable[Group], *, provider: str) -> Wanted:
+    """The one bundle that serves every config of the same model and precision as ``work``, and their baselines."""
+    configs = [config for each in groups for config in (each.work, *each.configs.values())]
     alike = [each for each in configs if _model(each) == _model(work)]
     return Wanted(
         model=work.model,
@@ -72,17 +106,18 @@ def _model(config: Config) -> tuple[str, Literal["trained", "random"], str]:
     return config.model, config.weights, config.dtype
 
 
-def _workload(config: Config) -> tuple[object, ...]:
-    return (
-        *_model(config),
-        config.width,
-        config.height,
-        config.batch,
-        config.scheduler,
-        config.steps,
-        config.guidance,
+def _session(config: Config) -> tuple[object, ...]:
+    return *_model(config), config.width, config.height, config.batch
+
+
+def _trial(config: Config, work: Config) -> Trial:
+    reuses = config.plan != BASELINE.plan
+    return Trial(
+        config.plan,
+        branch=config.branch if reuses else BASELINE.branch,
+        forecast=config.forecast if reuses else BASELINE.forecast,
+        weights=tuple(sorted((int(call), weights) for call, weights in config.forecast_weights.items())),
+        steps=config.steps if config.steps != work.steps else None,
+        scheduler=config.scheduler if config.scheduler != work.scheduler else None,
+        guided_calls=parse_guided_calls(config.guided_calls) if config.guided_calls else None,
     )
-
-
-def _trial(config: Config) -> Trial:
-    return BASELINE if config.plan == BASELINE.plan else Trial(config.plan, config.branch, config.forecast)

@@ -50,26 +50,31 @@ class Replay:
     bundle: Path | None = None
     records: list[BenchRecord] = field(default_factory=list)
 
-    def run(self, configs: Mapping[str, Config]) -> Iterator[str]:
+    def run(self, configs: Mapping[str, Config], known: Mapping[str, Config]) -> Iterator[str]:
         """Yield what is being done; `records` has one for each group once the iterator has ended.
+
+        Args:
+            configs: Those to run.
+            known: All of the profile's, the baselines among them.
 
         Raises:
             AccelError: A bundle cannot be made, or a config not be run on it.
         """
         adapted = {name: self._adapt(config) for name, config in configs.items()}
-        for each in group({name: config for name, (config, _) in adapted.items()}):
-            told = {word: None for name in each.trials for word in adapted[name][1]}
-            bundle = yield from self._bundle(each, [config for config, _ in adapted.values()])
-            originals = [configs[name] for name in each.trials]
+        groups = group({name: config for name, (config, _) in adapted.items()}, known)
+        for each in groups:
+            told = {word: None for name in each.configs for word in adapted[name][1]}
+            bundle = yield from self._bundle(each, groups)
+            originals = [configs[name] for name in each.configs]
             yield from self._measure(each, bundle, model=originals[0].model, told=tuple(told))
 
     def _adapt(self, config: Config) -> tuple[Config, tuple[str, ...]]:
         return adapt(config, model=self.model, on_host=self.backend.on_host and self.backend.artifact == "onnx")
 
-    def _bundle(self, chosen: Group, configs: Sequence[Config]) -> Generator[str, None, Bundle]:
+    def _bundle(self, chosen: Group, groups: Sequence[Group]) -> Generator[str, None, Bundle]:
         if self.bundle is not None:
             return read_bundle(self.bundle)
-        wanted = wanted_bundle(chosen.work, configs, provider=self.provider)
+        wanted = wanted_bundle(chosen.work, groups, provider=self.provider)
         folder = yield from find_or_export(wanted, into=self.cache)
         return read_bundle(folder)
 

@@ -9,6 +9,7 @@ from accel_bench.environment import Environment
 from accel_bench.intervals import Spread
 from accel_bench.profiles import Figure, Measured, Profile
 from accel_bench.records.bench import BenchRecord
+from accel_bench.replay.groups import meets_baseline
 from accel_bench.summary import PlanSummary, summarise
 
 Word = Literal[
@@ -22,6 +23,8 @@ Word = Literal[
     "no expectation",
 ]
 
+# Figures that compare with the config's baseline.
+_RELATIVE = ("speedup", "psnr_db")
 # By figure, whether less is better.
 _LESS_IS_BETTER = {"latency_s": True, "steps_per_s": False, "speedup": False, "psnr_db": False}
 
@@ -74,16 +77,15 @@ def _judge_record(profile: Profile, record: BenchRecord, tolerance: float) -> It
         if name is None:
             continue
         config = profile.configs[name]
-        figures = dict(config.expected.items())
+        figures, meets = dict(config.expected.items()), meets_baseline(config, profile.configs)
         for figure in dict.fromkeys(("latency_s", *figures)):
-            expected = figures.get(figure)
-            yield _verdict(name, figure, expected, plan=plan, record=record, tolerance=tolerance)
+            found = _measured(figure, plan, record) if meets or figure not in _RELATIVE else None
+            yield _verdict(name, figure, figures.get(figure), found=found, record=record, tolerance=tolerance)
 
 
 def _verdict(
-    config: str, figure: str, expected: Figure | None, *, plan: PlanSummary, record: BenchRecord, tolerance: float
+    config: str, figure: str, expected: Figure | None, *, found: Spread | None, record: BenchRecord, tolerance: float
 ) -> Verdict:
-    found = _measured(figure, plan, record)
     word: Word
     if expected is None:
         word = "no expectation"

@@ -31,4 +31,5 @@ def _settings(work: Workload) -> tuple[object, ...]:
 
 
 def _calls(facts: PlanFacts) -> tuple[object, ...]:
-    return facts.branch, facts.forecast, facts.calls, facts.deep_calls
+    drawn = facts.scheduler, facts.steps, facts.guided_calls
+    return facts.branch, facts.forecast, tuple(facts.weights.items()), facts.calls, facts.deep_calls, *drawn

@@ -9,7 +9,9 @@ from accel_bench.records.parts import PlanFacts
 from accel_bench.records.search import SearchRecord
 from accel_bench.records.store import PictureRecord
 from accel_bench.report.search_command import search_words
+from accel_bench.trials import trial_of
 from accel_runtime.backends import BackendDescription
+from accel_runtime.backends.openvino_device import PRECISIONS
 from accel_runtime.backends.providers import PROVIDERS
 
 _INDUCTOR = {"AOTInductor-cpu": "inductor", "AOTInductor-cuda": "inductor-cuda"}
@@ -35,7 +37,7 @@ def _words(record: PictureRecord) -> list[str] | None:
 def _bench(record: BenchRecord) -> list[str] | None:
     work, plans = record.workload, [plan.facts for plan in record.plans[1:]]
     cuts = {(facts.branch, facts.forecast) for facts in plans}
-    if len(cuts) > 1 or record.peers or record.profile:
+    if len(cuts) > 1 or record.peers or record.profile or not all(map(_has_options, plans)):
         return None
     words = ["bench", "BUNDLE", *_work(record), "--prompt", record.prompt]
     if (work.height, work.width) != record.bundle.sample_size:
@@ -49,10 +51,16 @@ def _bench(record: BenchRecord) -> list[str] | None:
 def _evaluate(record: EvaluationRecord) -> list[str] | None:
     trials = [trial.facts for trial in record.trials[1:]]
     plans, branches, forecasts = (_distinct(trials, field) for field in ("plan", "branch", "forecast"))
-    if len(trials) != len(plans) * len(branches) * len(forecasts):
+    if len(trials) != len(plans) * len(branches) * len(forecasts) or not all(map(_has_options, trials)):
         return None
     chosen = ["--plans", ",".join(plans), "--branches", ",".join(branches), "--forecasts", ",".join(forecasts)]
     return ["evaluate", "BUNDLE", *_work(record), *chosen, "--prompts", str(len(record.captions))]
+
+
+def _has_options(facts: PlanFacts) -> bool:
+    """Whether the command line's words can say all of a plan."""
+    trial = trial_of(facts)
+    return not trial.weights and not trial.changes
 
 
 def _work(record: PictureRecord) -> list[str]:
@@ -68,6 +76,8 @@ def _distinct(trials: Sequence[PlanFacts], field: str) -> list[str]:
 def _provider(backend: BackendDescription) -> str | None:
     """The short name that asks for what ran."""
     if backend.backend == "openvino":
-        return f"openvino:{backend.provider}"
+        # Left out, the processor would choose it; devices behind AUTO do not tell it.
+        precision = backend.options.get("inference_precision")
+        return f"openvino:{backend.provider}" + (f":{precision}" if precision in PRECISIONS else "")
     names = {provider.name: name for name, provider in PROVIDERS.items()} | _INDUCTOR
     return names.get(backend.provider)

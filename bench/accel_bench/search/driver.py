@@ -37,7 +37,7 @@ class Prompts:
     """
 
     judged: tuple[Request, ...]
-    captions: tuple[tuple[Caption | str, ...], ...]
+    captions: tuple[Sequence[Caption] | Sequence[str], ...]
     calibration: tuple[Request, ...]
 
 

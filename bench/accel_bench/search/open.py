@@ -30,7 +30,6 @@ class Opening:
     settings: Settings
     prompts: Prompts
     sources: tuple[str, ...]
-    scorers: "Scorers"
     environment: Environment
     targets: tuple[Target, ...]
     branches: tuple[int, ...]
@@ -42,15 +41,14 @@ class Opening:
             InputError: The bundle lacks the baseline's schedule or a branch.
         """
         available = self.timed.pipeline.bundle.manifest.branches
-        branches = self.branches or available
-        if missing := [branch for branch in branches if branch not in available]:
+        if missing := [branch for branch in self.branches if branch not in available]:
             known = ", ".join(map(str, available))
             raise InputError(f"--branches: expected some of {known}, which the bundle has, got {missing[0]}")
-        return make_space(self._calls(), targets=self.targets, branches=branches)
+        return make_space(self._calls(), targets=self.targets, branches=self.branches)
 
-    def driver(self, folder: Path, *, score: Score) -> Generator[str, None, Driver]:
+    def driver(self, folder: Path, *, scorers: "Scorers", score: Score) -> Generator[str, None, Driver]:
         """Open the folder, and time the graphs where that was not done; returns what answers strategies."""
-        store = Store.open(folder, self._identity())
+        store = Store.open(folder, self._identity(scorers.versions))
         times = store.times()
         if times is None:
             times = yield from self._times()
@@ -59,20 +57,19 @@ class Opening:
             self.timed.pipeline,
             settings=self.settings,
             prompts=self.prompts,
-            scorers=self.scorers,
+            scorers=scorers,
             score=score,
             store=store,
             times=times,
         )
 
     def _times(self) -> Generator[str, None, StageTimes]:
-        bundle = self.timed.pipeline.bundle.manifest
-        guidances = (self.settings.guidance, 1.0)
-        # All that any goal could need, so that the folder never has to be timed again.
+        guidance = self.settings.guidance
         timing = StageTiming(
             self.timed,
-            branches=bundle.branches,
-            guidances=guidances if self.settings.guidance > 1 else guidances[1:],
+            branches=self.branches,
+            # Unguided calls too, in case the folder goes on with another target.
+            guidances=(guidance, 1.0) if guidance > 1 else (guidance,),
             scheduler=self.settings.scheduler,
         )
         request = Request(self.prompts.judged[0].prompts[:1], seed=self.settings.seed)
@@ -91,7 +88,7 @@ class Opening:
                 continue
         return calls
 
-    def _identity(self) -> Identity:
+    def _identity(self, scorers: dict[str, str]) -> Identity:
         pipeline, settings = self.timed.pipeline, self.settings
         ran = pipeline.describe()
         options = ",".join(f"{key}={value}" for key, value in sorted(ran.options.items()))
@@ -106,19 +103,18 @@ class Opening:
             prompts=hash_prompts(self.sources),
             seed=settings.seed,
             batch=settings.batch,
+            branches=self.branches,
             calibration=sum(len(batch.prompts) for batch in self.prompts.calibration),
-            scorers=self.scorers.versions,
+            scorers=scorers,
         )
 
 
-def parse_branches(text: str | None) -> tuple[int, ...]:
-    """Branches by commas; none for all that the bundle has.
+def parse_branches(text: str) -> tuple[int, ...]:
+    """Branches by commas.
 
-    >>> parse_branches("0,2"), parse_branches(None)
-    ((0, 2), ())
+    >>> parse_branches("0,2")
+    (0, 2)
     """
-    if text is None:
-        return ()
     parts: Sequence[str] = text.split(",")
     if not all(part.strip().isdecimal() for part in parts):
         raise InputError(f"--branches: expected numbers by commas, such as 0,1, got {text!r}")

@@ -33,14 +33,15 @@ def choose_prompts(
     Raises:
         InputError: There are fewer than are to be judged, or they do not divide into batches.
     """
-    source: Sequence[Caption | str] = evaluation_captions(None, _ORDER) if path is None else read_prompts(path)
+    source: Sequence[Caption] | Sequence[str]
+    source = evaluation_captions(None, _ORDER) if path is None else read_prompts(path)
     texts = tuple(each if isinstance(each, str) else each.caption for each in source)
     if not 1 <= samples <= len(texts):
         where = "the built-in captions" if path is None else str(path)
         raise InputError(f"--num-samples: expected 1 to {len(texts)}, the prompts of {where}, got {samples}")
     judged = split(texts[:samples], settings)
     size = settings.batch
-    captions = tuple(tuple(source[at : at + size]) for at in range(0, samples, size))
+    captions = tuple(source[at : at + size] for at in range(0, samples, size))
     return Prompts(judged, captions, _calibration(texts, calibration, settings)), texts
 
 

@@ -1,8 +1,9 @@
 """What the default strategy proposes: at each number of deep calls, the few plans worth a model call."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Self
 
 import numpy as np
 
@@ -67,26 +68,27 @@ class Proposals:
         """
         if goal.bounds_speed or not self.solvers:
             return ()
-        met = goal.rank(answers, self.baseline_s)
-        # Where nothing cached meets it, all between the baseline and the best of the rest is open.
-        chain = (
-            _chain(met[0].candidate) if met and not _is_full(met[0].candidate) else (None, self.space.branches[0], None)
-        )
-        steps = chain[0] or self.space.steps
-        if steps not in self.solvers:
-            return ()
-        tried = {self._deep(each.candidate): each for each in answers if _chain(each.candidate) == chain}
-        allowed = [deep for deep, each in tried.items() if goal.allows(each.quality)]
-        enough = min(allowed, default=self.solvers[steps].calls)
+        chain = self._chain_of_best(goal, answers)
+        tried = {self._deep(each.candidate): each for each in answers if _Chain.of(each.candidate) == chain}
+        allowed = [deep for deep, answer in tried.items() if goal.allows(answer.quality)]
+        enough = min(allowed, default=self.solvers[chain.steps or self.space.steps].calls)
         short = max((deep for deep in tried if deep < enough), default=1)
-        deep = (enough + short) // 2
-        if deep in (enough, short):
-            return ()
-        guided = chain[2]
-        return tuple(
-            each if guided is None else _guided(self.space.guided(each), guided)
-            for each in distinct(list(self.at(steps, deep, chain[1])))
-        )
+        halfway = (enough + short) // 2
+        return () if halfway in (enough, short) else self._in_chain(chain, halfway)
+
+    def _chain_of_best(self, goal: Goal, answers: Sequence[Answer]) -> "_Chain":
+        """Of the best that meets the goal; where nothing cached does, all below the baseline is open."""
+        met = goal.rank(answers, self.baseline_s)
+        if met and met[0].candidate.trial.plan != BASELINE.plan:
+            return _Chain.of(met[0].candidate)
+        return _Chain(None, self.space.branches[0], None)
+
+    def _in_chain(self, chain: "_Chain", deep: int) -> tuple[Candidate, ...]:
+        plain = self.at(chain.steps or self.space.steps, deep, chain.branch)
+        if chain.guided_calls is None:
+            return distinct(list(plain))
+        guided = [each for candidate in plain for each in self.space.guided(candidate)]
+        return distinct([each for each in guided if each.trial.guided_calls == chain.guided_calls])
 
     def _budgets(self, steps: int, branch: int, goal: Goal) -> list[int]:
         calls = self.solvers[steps].calls
@@ -136,15 +138,15 @@ def _rounded(weights: tuple[float, ...]) -> tuple[float, ...]:
     return (round(1 - sum(older), _DIGITS), *older)
 
 
-def _chain(candidate: Candidate) -> tuple[int | None, int, tuple[int, int] | None]:
-    """What candidates have in common that differ in their deep calls alone."""
-    trial = candidate.trial
-    return trial.steps, trial.branch, trial.guided_calls
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """Candidates that differ in their deep calls alone."""
 
+    steps: int | None
+    branch: int
+    guided_calls: tuple[int, int] | None
 
-def _is_full(candidate: Candidate) -> bool:
-    return candidate.trial.plan == BASELINE.plan
-
-
-def _guided(candidates: Iterable[Candidate], calls: tuple[int, int]) -> Candidate:
-    return next(each for each in candidates if each.trial.guided_calls == calls)
+    @classmethod
+    def of(cls, candidate: Candidate) -> Self:
+        trial = candidate.trial
+        return cls(trial.steps, trial.branch, trial.guided_calls)

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from accel_bench.outputs import write_record
 from accel_bench.records.bench import BenchRecord
@@ -13,6 +13,9 @@ from accel_bench.search.finish import Finish
 from accel_bench.search.goal import Goal
 from accel_bench.search.open import Opening
 from accel_bench.timing.measure import Patience
+
+if TYPE_CHECKING:
+    from accel_bench.quality.scorers import Scorers  # brings torch, which only scoring needs
 
 RECORD: Final = "record.json"
 FINALISTS: Final = "finalists.json"
@@ -40,6 +43,7 @@ class Search:
     opening: Opening
     goal: Goal
     folder: Path
+    scorers: "Scorers"
     way: Way
     trials: int
     rounds: int
@@ -52,7 +56,7 @@ class Search:
         """
         opening, batches = self.opening, len(self.opening.prompts.judged)
         space = opening.space()
-        driver = yield from opening.driver(self.folder, score=self.goal.score)
+        driver = yield from opening.driver(self.folder, scorers=self.scorers, score=self.goal.score)
         strategy = yield from choose_strategy(
             self.way, driver, space=space, goal=self.goal, batches=batches, trials=self.trials
         )

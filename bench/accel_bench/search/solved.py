@@ -1,7 +1,7 @@
 """Solved plans: placement and forecast together, from a calibration."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from accel_bench.search.calibrate import Calibration
@@ -29,6 +29,7 @@ class Solver:
 
     calls: int
     prices: Mapping[Forecast | None, Prices]
+    _placed: dict[Forecast | None, dict[int, DeepCalls]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, calibration: Calibration) -> "Solver":
@@ -38,7 +39,9 @@ class Solver:
 
     def placements(self, forecast: Forecast | None) -> dict[int, DeepCalls]:
         """The best deep calls for a forecast, by their number."""
-        return solve(self.calls, history=_HISTORY[forecast], cost=self.prices[forecast])
+        if forecast not in self._placed:
+            self._placed[forecast] = solve(self.calls, history=_HISTORY[forecast], cost=self.prices[forecast])
+        return self._placed[forecast]
 
     def price(self, deep_calls: DeepCalls, forecast: Forecast | None) -> float:
         """What a plan costs: the predicted squared error of its final latents, summed over the calibration."""

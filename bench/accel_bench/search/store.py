@@ -42,6 +42,7 @@ class Identity(msgspec.Struct, frozen=True):
     prompts: str
     seed: int
     batch: int
+    branches: tuple[int, ...]
     calibration: int
     scorers: dict[str, str]
 

@@ -1,6 +1,7 @@
 """One more image with ONNX Runtime's own profile: what each operator took."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter_ns, time_ns
@@ -14,9 +15,10 @@ from accel_bench.records.parts import PlanFacts
 from accel_bench.timing.contender import PlanContender
 from accel_bench.timing.meters import NoMeters
 from accel_bench.timing.spans import Spans, TimedBackend
-from accel_runtime.backends import Artifact, BackendDescription, Buffer, OnnxRuntimeBackend
+from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.backends.onnxruntime import OnnxRuntimeSession
 from accel_runtime.bundle import Bundle
+from accel_runtime.forms import choose_form
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.plan import Plan
 from accel_runtime.request import Request
@@ -57,41 +59,22 @@ class ProfiledImage:
     operators: tuple[Operator, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class KeepingBackend:
+class KeepingBackend(OnnxRuntimeBackend):
     """ONNX Runtime, its sessions kept so that their profiles can be asked for."""
 
-    backend: OnnxRuntimeBackend
-    sessions: list[tuple[Path, OnnxRuntimeSession]] = field(default_factory=list)
+    sessions: list[tuple[Path, OnnxRuntimeSession]]
 
-    @property
-    def name(self) -> str:
-        """The inner backend's."""
-        return self.backend.name
-
-    @property
-    def on_host(self) -> bool:
-        """The inner backend's."""
-        return self.backend.on_host
-
-    @property
-    def artifact(self) -> Artifact:
-        """The inner backend's."""
-        return self.backend.artifact
+    def __init__(
+        self, provider: str, *, threads: int | None, options: Mapping[str, str] | None, profile_folder: Path
+    ) -> None:
+        super().__init__(provider, threads=threads, options=options, profile_folder=profile_folder)
+        self.sessions = []
 
     def load(self, path: Path) -> OnnxRuntimeSession:
         """Load the graph; see `Backend.load`."""
-        session = self.backend.load(path)
+        session = super().load(path)
         self.sessions.append((path, session))
         return session
-
-    def allocate(self, shape: tuple[int, ...], dtype: str = "float32") -> Buffer:
-        """See `Backend.allocate`."""
-        return self.backend.allocate(shape, dtype)
-
-    def describe(self) -> BackendDescription:
-        """The inner backend's."""
-        return self.backend.describe()
 
 
 def profile_image(
@@ -104,17 +87,18 @@ def profile_image(
     provider: str = "cpu",
     threads: int | None = None,
     options: dict[str, str] | None = None,
+    form: str | None = None,
 ) -> ProfiledImage:
     """Draw ``request`` once with a profile of every operator, after a ``rehearsal`` that loads and warms each graph.
 
     Raises:
-        AccelError: The provider cannot be had, or the plan cannot be run.
+        AccelError: The provider cannot be had, or the plan or the ``form`` of graphs cannot be run.
     """
     names = graph_names(bundle.manifest)
     with TemporaryDirectory() as folder:
-        backend = OnnxRuntimeBackend(provider, threads=threads, options=options, profile_folder=Path(folder))
-        keeping, spans = KeepingBackend(backend), Spans()
-        pipeline = Pipeline(bundle, TimedBackend(keeping, spans, names))
+        keeping = KeepingBackend(provider, threads=threads, options=options, profile_folder=Path(folder))
+        spans = Spans()
+        pipeline = Pipeline(bundle, TimedBackend(keeping, spans, names), form=choose_form(bundle, provider, form))
         contender = PlanContender(facts, pipeline, spans, request, plan, rehearsal, NoMeters())
         contender.warm_up()
         run = contender.draw().run

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -64,7 +63,7 @@ def add_tables(bundle: Bundle, compiled: Compiled) -> Manifest:
     memoryless = is_memoryless(compiled.scheduler, step_options=SCHEDULERS[name].step_options)
     metadata = scheduler_metadata(compiled.scheduler, memoryless=memoryless)
     write_schedules(aside, [tables[key] for key in sorted(tables)], metadata=metadata)
-    file = f"schedules/{name}-{sha256(aside.read_bytes()).hexdigest()[:8]}{SCHEDULE_SUFFIX}"
+    file = f"schedules/{name}-{describe_file(aside).sha256[:8]}{SCHEDULE_SUFFIX}"
     aside.replace(bundle.folder / file)
     manifest = _with_file(bundle, name, file=file)
     partial = bundle.folder / f"{MANIFEST_NAME}.partial"

@@ -32,6 +32,7 @@ plan = "{plan}"
 branch = {branch}
 forecast = "{forecast}"
 forecast_weights = {weights}
+guided_calls = "{guided_calls}"
 """
 
 
@@ -48,6 +49,7 @@ def write_lab(
     branch: int = 0,
     forecast: str = "hold",
     weights: str = "{}",
+    guided_calls: str = "",
 ) -> Choice:
     """The one config of a profile that is written into ``folder``."""
     config = CONFIG.format(
@@ -61,6 +63,7 @@ def write_lab(
         branch=branch,
         forecast=forecast,
         weights=weights,
+        guided_calls=guided_calls,
     )
     path = folder / "lab.toml"
     path.write_text(HEAD.format(title=json.dumps(title)) + config)

@@ -10,7 +10,7 @@ from tests.command import accel, assert_refused
 import accel_bench.commands.codegen as command
 from accel_bench.cli import app
 from accel_bench.codegen import Defaults, Target
-from accel_bench.codegen.tasks import Wish, searching
+from accel_bench.codegen.tasks import Wish
 from accel_bench.profiles.find import FOLDER_VARIABLE
 from accel_runtime.errors import InputError
 
@@ -79,15 +79,19 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(
     assert sorted(lab.rglob("*")) == before
 
 
-def test_a_search_that_this_version_lacks_is_one_line_with_the_command(
-    lab: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(lab)
-    monkeypatch.setattr(searching, "_MODULE", "accel_bench.commands.no_such_command")
+def test_a_search_that_fails_leaves_the_request_without_a_config(lab: Path) -> None:
+    tasks = (
+        (lab / "tasks.toml")
+        .read_text()
+        .replace('id = "cannot"\npipe = "sd15"', 'id = "cannot"\npipe = "no-such-model"')
+    )
+    (lab / "tasks.toml").write_text(tasks)
 
-    with pytest.raises(InputError, match=r"no `accel search`.* run accel search --pipe sd15 .*--req-time"):
-        app(args=["codegen", "--tasks", "tasks.toml", "-o", "out", "--search"], standalone_mode=False)
+    done = accel("codegen", "--tasks", "tasks.toml", "-o", "out", "--search", cwd=lab)
 
+    assert done.returncode == 1
+    assert "no-such-model" in done.stderr.splitlines()[0]
+    assert done.stderr.splitlines()[-1].startswith("accel: no config meets cannot")
     assert (lab / "out" / "can.py").exists()
 
 
@@ -105,7 +109,8 @@ def test_tasks_that_a_profile_meets_become_scripts_and_the_others_a_search(lab: 
     assert "Config sd15-b1-every3 of profile mi250" in (lab / can["script"]).read_text()
     assert cannot["script"] is None
     assert cannot["search"].endswith(
-        "--req-time 0.001 --req-score-loss 0.05 --score emoji-clip --write-profile out/cannot.toml"
+        "--req-time 0.001 --req-score-loss 0.05 --score emoji-clip "
+        "--output out/cannot-search --write-profile out/cannot.toml"
     )
     assert [path.name for path in (lab / "out").iterdir()] == ["can.py"]
 

@@ -163,6 +163,7 @@ def test_the_search_that_is_proposed_says_all_that_the_request_does() -> None:
 
     assert " ".join(search_command(fast, profile=Path("fast.toml"))) == (
         "accel search --pipe sd15 --sched ddim --steps 50 --search-targets deepcache,steps,guidance --num-samples 32 "
-        "--batch-size 8 --req-speedup 2 --req-score-loss 0.05 --score emoji-clip --write-profile fast.toml"
+        "--batch-size 8 --req-speedup 2 --req-score-loss 0.05 --score emoji-clip "
+        "--output fast-search --write-profile fast.toml"
     )
     assert "--req-time 1.5 --req-score-loss 0.02" in " ".join(search_command(soon, profile=Path("soon.toml")))

@@ -52,6 +52,7 @@ guidance = 7.5
 plan = "every:3"
 branch = 0
 forecast = "linear"
+guided_calls = "0-29"
 baseline = "full-50"
 expected.speedup = { kind = "predicted", value = 2.1, formula = "flop-share" }
 

@@ -46,7 +46,7 @@ WRONG = [
     (
         STEPS,
         "step = 50\n",
-        'guidance, plan, weights, branch, forecast, forecast_weights, baseline, expected, note, got "step"',
+        'plan, weights, branch, forecast, forecast_weights, guided_calls, baseline, expected, note, got "step"',
     ),
     (STEPS, STEPS + "stepz = 50\n", 'note, got "stepz": did you mean steps?'),
     (STEPS, "", "configs.full-50.steps: expected an int of 1 to 1000, got nothing"),
@@ -106,6 +106,19 @@ WRONG = [
         "forecast_weights.1: expected 1 to 1 weights, of the deep features before it, got 2",
     ),
     ("7 = [1.4, -0.4]", "x = [1.4]", 'forecast_weights.x: expected the number of a shallow call as key, got "x"'),
+    # Guided calls
+    (STEPS, f'{STEPS}guided_calls = "29"\n', 'guided_calls: expected a first and a last call such as 0-14, got "29"'),
+    (STEPS, f'{STEPS}guided_calls = "9-0"\n', 'guided_calls: expected a first and a last call such as 0-14, got "9-0"'),
+    (
+        STEPS,
+        f'{STEPS}guided_calls = "0-100"\n',
+        "full-50.guided_calls: expected calls below 100, the most that 50 steps",
+    ),
+    (
+        STEPS,
+        f'{STEPS}guided_calls = "0-29"\n',
+        "baseline: expected a config that guides every call, got full-50, with guided_calls 0-29",
+    ),
     # Names that must exist
     (
         'baseline = "full-50"',

@@ -8,9 +8,11 @@ import pytest
 from accel_bench.doctor.devices import Device
 from accel_bench.profiles import Config, load_profile
 from accel_bench.profiles.schema import BackendChoice
-from accel_bench.replay.groups import choose_configs, group, wanted_bundle
+from accel_bench.replay.groups import choose_configs, group, meets_baseline, wanted_bundle
 from accel_bench.replay.place import adapt, choose_place, fit, open_backend
+from accel_bench.trials import Trial
 from accel_runtime.errors import BackendError, InputError
+from accel_runtime.forecast import Forecast
 
 PROCESSOR = Device("cpu", "a processor", 1, "x86_64", {})
 
@@ -35,22 +37,72 @@ def test_configs_that_differ_only_in_their_plans_are_one_group() -> None:
         "full": config(),
         "every3": config("every:3", branch=1),
         "batch4": config(batch=4),
-        "every5": config("every:5", forecast="linear"),
+        "every5": config("every:5", forecast=Forecast.LINEAR),
     }
 
-    first, second = group(configs)
+    first, second = group(configs, configs)
 
     assert first.names == {"full": "full", "every:3 k=1 hold": "every3", "every:5 k=0 linear": "every5"}
     assert second.names == {"full": "batch4"}
 
 
 def test_one_bundle_serves_all_configs_of_a_model_and_precision() -> None:
-    configs = (config(), config("every:3", branch=1, scheduler="euler", steps=30), config(model="tiny", branch=5))
+    configs = {
+        "full": config(),
+        "fast": config("every:3", branch=1, scheduler="euler", steps=30, baseline="full"),
+        "tiny": config(model="tiny", branch=5),
+    }
 
-    wanted = wanted_bundle(configs[0], configs, provider="inductor-cuda")
+    wanted = wanted_bundle(configs["full"], group(configs, configs), provider="inductor-cuda")
 
     assert (wanted.branches, wanted.schedulers, wanted.max_steps) == ((0, 1), ("ddim", "euler"), 50)
     assert wanted.inductor == "cuda"
+
+
+def test_a_config_is_timed_at_the_scheduler_and_steps_of_its_baseline() -> None:
+    configs = {
+        "full": config(),
+        "fast": config("every:3", scheduler="euler", steps=30, baseline="full"),
+        "few": config("full", steps=20, baseline="full"),
+        "alone": config("every:3", steps=30),
+    }
+
+    first, second = group(configs, configs)
+
+    assert first.names == {"full": "full", "every:3 k=0 hold euler 30 steps": "fast", "full 20 steps": "few"}
+    assert (first.work.scheduler, first.work.steps) == ("ddim", 50)
+    assert second.names == {"every:3 k=0 hold": "alone"}
+    assert second.work.steps == 30
+
+
+def test_a_config_alone_still_has_its_baseline_s_steps_and_a_bundle_for_both() -> None:
+    fast = config("every:3", branch=1, scheduler="euler", steps=30, baseline="full")
+
+    (only,) = group({"fast": fast}, {"full": config(), "fast": fast})
+    wanted = wanted_bundle(only.work, [only], provider="cpu")
+
+    assert (only.work.scheduler, only.work.steps, only.work.branch) == ("ddim", 50, 1)
+    assert (wanted.branches, wanted.schedulers, wanted.max_steps) == ((1,), ("ddim", "euler"), 50)
+
+
+def test_a_baseline_of_another_guidance_is_in_no_round_of_the_config() -> None:
+    configs = {"full": config(), "bland": config("every:3", steps=30, guidance=3.0, baseline="full")}
+
+    _, bland = group(configs, configs)
+
+    assert (bland.work.steps, bland.work.guidance) == (30, 3.0)
+    assert bland.names == {"every:3 k=0 hold": "bland"}
+    assert not meets_baseline(configs["bland"], configs)
+
+
+def test_a_config_s_own_weights_and_guided_calls_are_what_is_run() -> None:
+    weights = {"10": (1.1, -0.1), "2": (0.9,)}
+    configs = {"solved": config("calls:0,5", branch=1, forecast_weights=weights, guided_calls="0-29")}
+
+    (only,) = group(configs, configs)
+
+    weighed = ((2, (0.9,)), (10, (1.1, -0.1)))
+    assert only.trials == {"solved": Trial("calls:0,5", 1, weights=weighed, guided_calls=(0, 29))}
 
 
 def test_a_config_that_the_profile_lacks_is_refused_with_those_it_has() -> None:

@@ -5,12 +5,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median
 
 import pytest
 
 from accel_bench.environment import read_environment
+from accel_bench.make_record import to_png
 from accel_bench.records.store import read_bench
 from accel_bench.replay.verdict import machine_name
+from accel_runtime import Request, make_plan, open_bundle, read_bundle
+from accel_runtime.plan import guidance_window
+
+# What `accel bench` draws where it is told nothing else.
+PROMPT = "red apple on a blue background"
 
 PROFILE = """
 format = 1
@@ -43,6 +50,27 @@ guidance = 3.0
 plan = "every:2"
 baseline = "full"
 expected.speedup = {{ kind = "measured", value = 0.1, record = "r", machine = "{machine}" }}
+"""
+
+SOLVED = """
+[configs.solved]
+model = "{model}"
+width = 16
+height = 16
+batch = 2
+dtype = "fp32"
+scheduler = "ddim"
+steps = 3
+guidance = 3.0
+plan = "calls:0"
+branch = 3
+baseline = "full"
+guided_calls = "0-1"
+expected.speedup = {{ kind = "measured", value = 0.1, record = "r", machine = "m" }}
+
+[configs.solved.forecast_weights]
+1 = [1.5]
+2 = [0.5]
 """
 
 
@@ -115,3 +143,36 @@ def test_a_promise_that_is_broken_fails_the_gate_and_nothing_else(folder: Path, 
     assert "missed" in without.stdout
     assert gated.returncode == 1
     assert gated.stderr.endswith("accel: profile here does not hold here: full latency_s\n")
+
+
+def test_a_config_with_weights_and_fewer_steps_runs_just_that_against_its_baseline_s_steps(
+    folder: Path, source_folder: Path
+) -> None:
+    write_profile(folder, source_folder, latency=1e4)
+    with (folder / "here.toml").open("a") as profile:
+        profile.write(SOLVED.format(model=source_folder))
+
+    (folder / "solved").mkdir()
+
+    done = replay(folder, "--config", "solved", "-o", "solved", "--json")
+
+    assert done.returncode == 0, done.stderr
+    record = read_bench(folder / "solved" / "here-0.json")
+    full, solved = record.plans
+    assert (record.workload.steps, full.facts.calls, solved.facts.calls) == (4, 4, 3)
+    assert list((record.profile or pytest.fail("no profile")).configs.values()) == ["solved"]
+    speedup = next(each for each in json.loads(done.stdout)["verdicts"] if each["figure"] == "speedup")
+    ratios = [one.seconds / other.seconds for one, other in zip(full.images, solved.images, strict=True)]
+    assert speedup["median"] == pytest.approx(median(ratios))
+    assert solved.picture == _picture(folder, weights={1: (1.5,), 2: (0.5,)})
+    assert solved.picture != _picture(folder, weights={})
+
+
+def _picture(folder: Path, *, weights: dict[int, tuple[float, ...]]) -> bytes:
+    """The first picture of the config's plan, on the bundle that was exported for it."""
+    (bundle,) = (path for path in (folder / "cache").iterdir() if read_bundle(path).manifest.branches == (3,))
+    pipeline = open_bundle(bundle)
+    guidance = guidance_window(3.0, 0, last=1, calls=3)
+    plan = make_plan(pipeline.schedule(3, "ddim"), (0,), branch=3, weights=weights, guidance=guidance)
+    request = Request((PROMPT,), images_per_prompt=2, height=16, width=16)
+    return to_png(pipeline.generate(request, plan).images[0])

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.bench.records import ENVIRONMENT, bench_record, plan_run
 
@@ -90,6 +91,20 @@ def test_what_bench_does_not_measure_is_said_so() -> None:
     figure = Measured(0.01, record="r", machine=HERE)
 
     assert only(judge(profile(score_loss=figure), [run()], tolerance=0.1), "score_loss").word == "not measured"
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"), [({}, "holds"), ({"guidance": 3.0}, "not measured"), ({"dtype": "fp16"}, "not measured")]
+)
+def test_a_speed_up_over_a_baseline_that_no_session_shares_is_not_measured(changes: dict[str, Any], word: str) -> None:
+    here = profile(speedup=Measured(1.0, record="r", machine=HERE))
+    base = msgspec.structs.replace(here.configs["a"], expected=Expected(), **changes)
+    config = msgspec.structs.replace(here.configs["a"], baseline="b")
+    configs = {"a": config, "b": base}
+
+    verdict = only(judge(msgspec.structs.replace(here, configs=configs), [run()], tolerance=0.1), "speedup")
+
+    assert (verdict.word, verdict.median is None) == (word, word == "not measured")
 
 
 def test_a_config_without_expectations_still_shows_its_latency() -> None:

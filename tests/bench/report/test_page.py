@@ -25,6 +25,7 @@ from accel_bench.report.page import render_page, render_report
 from accel_bench.report.quality import scores_of
 from accel_bench.report.reproduce import command
 from accel_bench.report.section import Section
+from accel_runtime.backends import make_backend
 
 RANDOM = BundleFacts("d" * 64, "small", "random", (8, 8), bench_record().bundle.graphs)
 VOID = {"meta", "link", "br", "img"}
@@ -182,6 +183,12 @@ def test_the_command_line_is_derived_from_the_record(changes: dict[str, object],
     assert words in str(command(bench_record(**changes)))
 
 
+def test_the_command_line_asks_openvino_for_the_precision_that_ran() -> None:
+    ran = make_backend("openvino:f32").describe()
+
+    assert "--provider openvino:CPU:f32" in str(command(bench_record(backend=ran)))
+
+
 def test_an_evaluation_s_command_line_is_derived_too() -> None:
     assert "--seed 0 --plans every:2 --branches 0 --forecasts linear --prompts 2" in str(command(evaluation_record()))
 
@@ -193,3 +200,28 @@ def test_no_command_line_is_made_up_where_none_draws_the_same() -> None:
 
     assert command(record) is None
     assert "No single command line" in render_report([record])
+
+
+OWN_CHANGES: list[dict[str, object]] = [
+    {"weights": {1: (0.9,)}},
+    {"steps": 3},
+    {"scheduler": "euler"},
+    {"guided_calls": (0, 2)},
+]
+
+
+@pytest.mark.parametrize("changes", OWN_CHANGES, ids=lambda changes: next(iter(changes)))
+def test_a_plan_with_weights_or_settings_of_its_own_has_no_command_line(changes: dict[str, object]) -> None:
+    own = msgspec.structs.replace(CACHED, **changes)
+    evaluation = evaluation_record()
+    trials = (evaluation.trials[0], msgspec.structs.replace(evaluation.trials[1], facts=own))
+
+    assert command(bench_record(plans=(plan_run(FULL), plan_run(own)))) is None
+    assert command(evaluation_record(trials=trials)) is None
+
+
+@pytest.mark.parametrize("changes", OWN_CHANGES, ids=lambda changes: next(iter(changes)))
+def test_scores_of_a_plan_with_weights_or_settings_of_its_own_are_its_own(changes: dict[str, object]) -> None:
+    own = plan_run(msgspec.structs.replace(CACHED, **changes))
+
+    assert set(scores_of(bench_record(plans=(plan_run(FULL), own)), [evaluation_record()])) == {"full"}

@@ -29,6 +29,7 @@ SCHEDULER_OPTIONS: dict[str, object] = {}
 ETA = 0.0
 STEPS = 20
 GUIDANCE = 7.5
+GUIDED_CALLS: Sequence[int] = range(40)
 DEEP_CALLS: Sequence[int] = range(0, 40, 3)
 BRANCH = 0
 HISTORY = 1
@@ -156,15 +157,19 @@ def denoise(
     latents = latents * scheduler.init_noise_sigma
     past: list[tuple[int, Tensor]] = []
     for call, t in enumerate(pipe.progress_bar(scheduler.timesteps)):
-        sample = torch.cat([latents, latents]) if GUIDED else latents
+        guided = GUIDED and call in GUIDED_CALLS
+        sample = torch.cat([latents, latents]) if guided else latents
         sample = scheduler.scale_model_input(sample, t).to(unet.dtype)
+        # The prompt's half is the last; a call without guidance takes it alone.
+        rows = slice(-len(sample), None)
         if call in DEEP_CALLS:
-            noise, feature = deep(unet, sample, t, text)
+            noise, feature = deep(unet, sample, t, text[rows])
             past = [(call, feature), *past[:2]]
         else:
-            noise = shallow(unet, sample, t, text, forecast(call, past))
+            feature = forecast(call, [(node, made[rows]) for node, made in past])
+            noise = shallow(unet, sample, t, text[rows], feature)
         noise = noise.float()
-        if GUIDED:
+        if guided:
             without, with_prompt = noise.chunk(2)
             noise = without + GUIDANCE * (with_prompt - without)
         latents = scheduler.step(noise, t, latents, **options).prev_sample

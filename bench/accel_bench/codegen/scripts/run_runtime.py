@@ -3,11 +3,13 @@
 # (header)
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
-from accel_runtime import Pipeline, Plan, Request, Shallow, open_bundle
+from accel_runtime import Forecast, Pipeline, Plan, Request, make_plan, open_bundle
 from accel_runtime.backends import make_backend
+from accel_runtime.plan import parse_deep_calls
 from PIL import Image
 
 # (settings)
@@ -21,6 +23,7 @@ BATCH = 1
 SCHEDULER = "ddim"
 STEPS = 20
 GUIDANCE = 7.5
+GUIDED_CALLS: Sequence[int] = range(40)
 PLAN = "every:3"
 BRANCH = 0
 FORECAST = "hold"
@@ -28,20 +31,18 @@ FORECAST_WEIGHTS: dict[int, tuple[float, ...]] = {}
 # (end)
 
 
-def make_plan(pipeline: Pipeline) -> Plan:
-    """The plan: for each UNet call which pass runs, and on which feature."""
-    plan = pipeline.plan(
-        STEPS,
-        PLAN,
-        scheduler=SCHEDULER,
+def plan_calls(pipeline: Pipeline) -> Plan:
+    """For each UNet call which pass runs, on which feature, and how it is guided."""
+    schedule = pipeline.schedule(STEPS, SCHEDULER)
+    calls = len(schedule.rows)
+    return make_plan(
+        schedule,
+        parse_deep_calls(PLAN, calls),
         branch=BRANCH,
-        forecast=FORECAST,
-        guidance=GUIDANCE,
+        forecast=Forecast(FORECAST),
+        weights=FORECAST_WEIGHTS,
+        guidance=[GUIDANCE if call in GUIDED_CALLS else 1.0 for call in range(calls)],
     )
-    calls = list(plan.calls)
-    for call, weights in FORECAST_WEIGHTS.items():
-        calls[call] = Shallow(guidance=GUIDANCE, branch=BRANCH, forecast=weights)
-    return Plan(schedule=plan.schedule, calls=tuple(calls))
 
 
 def main() -> None:
@@ -58,7 +59,7 @@ def main() -> None:
     options = PROVIDER_OPTIONS if arguments.provider == PROVIDER else {}
     backend = make_backend(arguments.provider, options=options)
     pipeline = open_bundle(arguments.bundle, backend)
-    plan = make_plan(pipeline)
+    plan = plan_calls(pipeline)
     request = Request(
         (arguments.prompt,),
         negatives=(arguments.negative,),

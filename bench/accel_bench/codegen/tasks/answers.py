@@ -61,3 +61,5 @@ def _notes(wish: Wish, found: Found) -> Iterator[str]:
         yield "of random weights: only the timing means something"
     if (config.scheduler, config.steps) != (baseline.scheduler, baseline.steps):
         yield f"it uses {config.scheduler} with {config.steps} steps"
+    if config.guided_calls:
+        yield f"it guides calls {config.guided_calls} alone"

@@ -1,6 +1,5 @@
 """A file of tasks as checked requests."""
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,7 @@ from accel_bench.codegen.tasks.schema import Task, TaskFile
 from accel_bench.codegen.tasks.sentences import FORMS, parse_sentence
 from accel_bench.profiles import find_profiles
 from accel_bench.profiles.schema import is_id
-from accel_bench.profiles.strict import convert, refuse, show, suggest
-from accel_runtime.errors import InputError
+from accel_bench.profiles.strict import read_toml, refuse, show, suggest
 
 _PARTS: Final = ("pipe", "sched", "steps", "speedup", "seconds")
 
@@ -38,14 +36,7 @@ def read_tasks(path: Path) -> tuple[Wish, ...]:
     Raises:
         InputError: It breaks the schema; names file and key, what was expected and what was there.
     """
-    file = str(path)
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{file}: expected tasks, got: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{file}: expected TOML, got: {error}") from error
-    tasks = convert(raw, TaskFile, file=file).task
+    file, tasks = str(path), read_toml(path, TaskFile, what="tasks").task
     for place, task in enumerate(tasks):
         if not is_id(task.id):
             expected = "an id of lower-case letters and digits, joined by - or ."

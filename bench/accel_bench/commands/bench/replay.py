@@ -1,6 +1,5 @@
 """`accel bench --profile NAME`."""
 
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +22,7 @@ from accel_bench.replay.table import verdict_table
 from accel_bench.replay.verdict import Verdict, judge
 from accel_bench.shares import parse_share
 from accel_bench.timing.measure import Patience
+from accel_runtime.bundle import describe_file
 
 
 def replay(
@@ -51,7 +51,7 @@ def replay(
     wanted = load_profile(profile)
     chosen = choose_configs(wanted, configs or [])
     place = choose_place(wanted, read_devices(), device=device, allow_other=allow_other_device)
-    paths = _paths(output, wanted.name, count=len(group(chosen)))
+    paths = _paths(output, wanted.name, count=len(group(chosen, wanted.configs)))
     if output is not None:
         check_outputs(paths, force=force)
     choices = place.profile.backends if provider is None else (BackendChoice(provider),)
@@ -59,7 +59,7 @@ def replay(
     note(f"profile {wanted.name} on {place.profile.device.title} by {ran}")
     run = Replay(
         profile=wanted.name,
-        sha256=sha256(find_profile(profile).read_bytes()).hexdigest(),
+        sha256=describe_file(find_profile(profile)).sha256,
         place=place,
         provider=ran,
         backend=backend,
@@ -71,7 +71,7 @@ def replay(
     )
     with progress_bar() as progress:
         task = progress.add_task("open", total=None)
-        for doing in run.run(chosen):
+        for doing in run.run(chosen, wanted.configs):
             progress.update(task, description=doing, advance=1)
     for path, record in zip(paths, run.records, strict=False):
         write_record(path, record)
@@ -87,12 +87,12 @@ def _paths(output: Path | None, name: str, *, count: int) -> list[Path]:
 
 
 def _print(records: list[BenchRecord], verdicts: tuple[Verdict, ...], *, title: str, as_json: bool) -> None:
+    doubts = {record.id: bench_doubts(record) for record in records}
     if as_json:
-        doubts = {record.id: bench_doubts(record) for record in records}
         print_json({"verdicts": verdicts, "records": records, "doubts": doubts})
     else:
         print_table(verdict_table(verdicts, title))
         for record in records:
             print_line(f"{heading(record)}: {footer(record)}")
-    for told in dict.fromkeys(str(doubt) for record in records for doubt in bench_doubts(record)):
+    for told in dict.fromkeys(str(doubt) for found in doubts.values() for doubt in found):
         note(told)

@@ -1,6 +1,7 @@
 """`accel bench run`, which is also `accel bench`."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -84,26 +85,17 @@ def run(
         budget_s=budget,
     )
     names = dict.fromkeys(plans or ("every:3", "every:5"))
-    request = Request(prompts=(prompt,), images_per_prompt=batch, seed=seed, height=height, width=width)
+    settings = Settings(steps=steps, scheduler=scheduler, guidance=guidance, batch=batch, seed=seed)
     contenders = plan_contenders(
         read_bundle(bundle),
         choose_backend(provider, threads=threads, options=provider_options),
         trials=[Trial(name, branch, forecast) for name in names],
-        settings=Settings(steps=steps, scheduler=scheduler, guidance=guidance, batch=batch, seed=seed),
-        request=request,
+        settings=settings,
+        request=Request(prompts=(prompt,), images_per_prompt=batch, seed=seed, height=height, width=width),
         low_memory=low_memory,
         form=form,
     )
-    work = peer_work(
-        contenders[0].pipeline,
-        request,
-        weights=peer_weights,
-        steps=steps,
-        scheduler=scheduler,
-        guidance=guidance,
-        threads=threads,
-    )
-    with open_peers(peers or (), work, meters=contenders[0].meters) as opened:
+    with _open_peers(peers or (), contenders[0], settings=settings, weights=peer_weights, threads=threads) as opened:
         record = _measure(contenders, opened, patience=patience, guidance=guidance)
     if output is not None:
         write_record(output, record)
@@ -113,6 +105,24 @@ def run(
     _print(record, comparison, as_json=as_json)
     if comparison is not None:
         _hold(comparison, allowed)
+
+
+def _open_peers(
+    names: Sequence[str], ours: PlanContender, *, settings: Settings, weights: Path | None, threads: int | None
+) -> AbstractContextManager[tuple[PeerContender, ...]]:
+    """Peers that draw what ``ours`` draws with every call deep."""
+    if not names:
+        return nullcontext(())
+    work = peer_work(
+        ours.pipeline,
+        ours.request,
+        weights=weights,
+        steps=settings.steps,
+        scheduler=settings.scheduler,
+        guidance=settings.guidance,
+        threads=threads,
+    )
+    return open_peers(names, work, meters=ours.meters)
 
 
 def _measure(

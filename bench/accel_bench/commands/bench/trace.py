@@ -36,6 +36,9 @@ def trace(
         list[str] | None,
         typer.Option("--provider-option", metavar="KEY=VALUE", help="With --operators: an option of it; repeat."),
     ] = None,
+    form: Annotated[
+        str | None, typer.Option(help="With --operators: which graphs to run; by default those of the record.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="With --operators: threads per operator.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
 ) -> None:
@@ -46,9 +49,10 @@ def trace(
     if operators is not None:
         bundle = _same_bundle(operators, measured)
         options = parse_options(provider_options or [])
+        ran = form or str(measured.backend.options.get("form", "plain"))
         with progress_bar() as progress:
             task = progress.add_task("operators", total=len(measured.plans))
-            for image in _profile(bundle, measured, provider=provider, options=options, threads=threads):
+            for image in _profile(bundle, measured, provider=provider, options=options, form=ran, threads=threads):
                 profiled.append(image)
                 progress.update(task, description=image.name, advance=1)
     write_trace(measured, output, profiled=profiled)
@@ -65,7 +69,7 @@ def _same_bundle(folder: Path, record: BenchRecord) -> Bundle:
 
 
 def _profile(
-    bundle: Bundle, record: BenchRecord, *, provider: str, options: dict[str, str], threads: int | None
+    bundle: Bundle, record: BenchRecord, *, provider: str, options: dict[str, str], form: str, threads: int | None
 ) -> Iterator[ProfiledImage]:
     work = record.workload
     settings = Settings(work.steps, work.scheduler, guidance=work.guidance, batch=work.batch, seed=work.seed)
@@ -89,4 +93,5 @@ def _profile(
             provider=provider,
             threads=threads,
             options=options,
+            form=form,
         )

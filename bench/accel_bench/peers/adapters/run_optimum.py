@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import diffusers
 import numpy as np
 import onnxruntime
-import torch
+from diffusers_pipeline import draw, open_pipeline
 from numpy.typing import NDArray
 from optimum.onnxruntime import ORTStableDiffusionPipeline
 from peer_protocol import Clock, Work, serve
@@ -22,10 +21,7 @@ class OptimumPeer:
         options = onnxruntime.SessionOptions()
         if work.threads is not None:
             options.intra_op_num_threads = work.threads
-        loader: Any = ORTStableDiffusionPipeline
-        self._pipe = loader.from_pretrained(work.model, session_options=options, local_files_only=True)
-        self._pipe.scheduler = getattr(diffusers, work.scheduler["_class_name"]).from_config(work.scheduler)
-        self._pipe.set_progress_bar_config(disable=True)
+        self._pipe = open_pipeline(ORTStableDiffusionPipeline, work, session_options=options)
         for name in ("text_encoder", "unet", "vae_decoder"):
             _time(getattr(self._pipe, name), name, clock)
         self.settings: dict[str, str | int | float | bool] = {
@@ -37,23 +33,7 @@ class OptimumPeer:
 
     def draw(self, steps: int) -> NDArray[np.uint8]:
         """See `peer_protocol.Peer`."""
-        work = self._work
-        latents = torch.from_numpy(work.noise())
-        generators = [torch.Generator("cpu").manual_seed(work.seed + image) for image in range(work.batch)]
-        # The latents are what these would draw first; noise of later steps must come after them.
-        for generator in generators:
-            torch.randn(latents.shape[1:], generator=generator)
-        images = self._pipe(
-            [work.prompt] * work.batch,
-            height=work.height,
-            width=work.width,
-            num_inference_steps=steps,
-            guidance_scale=work.guidance,
-            latents=latents,
-            generator=generators,
-            output_type="np",
-        ).images
-        return (np.asarray(images) * 255).round().astype(np.uint8)
+        return draw(self._pipe, self._work, steps=steps)
 
 
 def _time(part: Any, name: str, clock: Clock) -> None:  # optimum's parts share no typed base

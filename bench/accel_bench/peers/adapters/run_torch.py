@@ -7,6 +7,7 @@ from typing import Any
 import diffusers
 import numpy as np
 import torch
+from diffusers_pipeline import draw, open_pipeline
 from numpy.typing import NDArray
 from peer_protocol import Clock, Work, serve
 
@@ -39,23 +40,7 @@ class TorchPeer:
 
     def draw(self, steps: int) -> NDArray[np.uint8]:
         """See `peer_protocol.Peer`."""
-        work = self._work
-        latents = torch.from_numpy(work.noise())
-        generators = [torch.Generator("cpu").manual_seed(work.seed + image) for image in range(work.batch)]
-        # The latents are what these would draw first; noise of later steps must come after them.
-        for generator in generators:
-            torch.randn(latents.shape[1:], generator=generator)
-        images = self._pipe(
-            [work.prompt] * work.batch,
-            height=work.height,
-            width=work.width,
-            num_inference_steps=steps,
-            guidance_scale=work.guidance,
-            latents=latents.to(self._device, self._dtype),
-            generator=generators,
-            output_type="np",
-        ).images
-        return (images * 255).round().astype(np.uint8)  # type: ignore[no-any-return]  # diffusers has no types
+        return draw(self._pipe, self._work, steps=steps, device=self._device, dtype=self._dtype)
 
     def compile(self) -> None:
         """Compile the UNet; hooks stay outside, so that calls are timed from outside."""
@@ -78,12 +63,9 @@ class TorchPeer:
 
 
 def _load(work: Work, dtype: torch.dtype) -> Any:  # diffusers has no types
-    pipeline: Any = diffusers.StableDiffusionPipeline
-    pipe = pipeline.from_pretrained(
-        work.model, torch_dtype=dtype, safety_checker=None, requires_safety_checker=False, local_files_only=True
+    pipe = open_pipeline(
+        diffusers.StableDiffusionPipeline, work, torch_dtype=dtype, safety_checker=None, requires_safety_checker=False
     )
-    pipe.scheduler = getattr(diffusers, work.scheduler["_class_name"]).from_config(work.scheduler)
-    pipe.set_progress_bar_config(disable=True)
     if dtype != torch.float32:
         pipe.unet.to(memory_format=torch.channels_last)
         pipe.vae.to(memory_format=torch.channels_last)

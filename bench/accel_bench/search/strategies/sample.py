@@ -35,13 +35,12 @@ class Sampler:
         """Begun, or gone on with."""
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         storage = JournalStorage(JournalFileBackend(str(self.folder / _JOURNAL)))
-        return optuna.create_study(
-            storage=storage,
-            study_name="search",
-            directions=["minimize", "minimize"],
-            sampler=optuna.samplers.TPESampler(seed=self.seed, multivariate=True, group=True),
-            load_if_exists=True,
+        study = optuna.create_study(
+            storage=storage, study_name="search", directions=["minimize", "minimize"], load_if_exists=True
         )
+        # Of another seed where it is gone on with, or it would begin with the same guesses again.
+        study.sampler = optuna.samplers.TPESampler(seed=self.seed + len(study.get_trials(deepcopy=False)))
+        return study
 
     def suggest(self, trial: optuna.Trial) -> Candidate:
         """A candidate of the space."""
@@ -55,8 +54,7 @@ class Sampler:
 
     def _cached(self, trial: optuna.Trial, steps: int) -> Candidate:
         calls = self.space.calls[steps]
-        intervals = [1, *(each for each in INTERVALS if each < calls)]
-        deep = -(-calls // trial.suggest_categorical("interval", intervals))
+        deep = -(-calls // trial.suggest_categorical("interval", [1, *INTERVALS]))
         if deep == calls:
             return _full(self.space, steps)
         family = trial.suggest_categorical("family", ["uniform", "power", "first", "last"])

@@ -1,0 +1,29 @@
+"""Answers that are made up, for strategies that never see a model."""
+
+from collections.abc import Callable
+
+from accel_bench.search.candidate import Answer, Ask, Candidate, Strategy
+from accel_bench.search.quality import Quality
+from accel_bench.trials import Trial
+
+Guess = Callable[[Candidate, int], Answer]
+
+
+def quality(distance: float, *, loss: float = 0.0) -> Quality:
+    return Quality(loss, 0.001, squared_error=distance, ssim=1.0, feature_distance=distance / 100, distance=distance)
+
+
+def answer(name: str, seconds: float, distance: float, *, loss: float = 0.0) -> Answer:
+    return Answer(Candidate("made-up", Trial(name)), seconds, quality(distance, loss=loss))
+
+
+def follow(strategy: Strategy, guess: Guess) -> list[Ask]:
+    """Answer a strategy until it ends; returns what it asked."""
+    asked = []
+    try:
+        ask = next(strategy)
+        while True:
+            asked.append(ask)
+            ask = strategy.send([guess(candidate, ask.batches) for candidate in ask.candidates])
+    except StopIteration:
+        return asked

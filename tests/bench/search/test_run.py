@@ -1,0 +1,195 @@
+"""Searches on the small pipeline: what is measured, what is remembered, what is recorded."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from time import sleep
+
+import msgspec
+import pytest
+from tests.command import accel, assert_refused
+
+from accel_bench.profiles import Measured, load_profile
+from accel_bench.records.search import SearchRecord
+from accel_bench.records.store import read_bench, read_record
+from accel_bench.search.candidate import FULL
+from accel_bench.search.store import Entry
+from accel_bench.search.summary import front_of, summarise_search
+
+SMALL = ("--steps", "6", "--num-samples", "2", "--batch-size", "1", "--calibration", "1", "--rounds", "1")
+LOOSE = ("--req-score-loss", "0.9")
+
+
+def search(bundle: Path, folder: Path, *options: str) -> SearchRecord:
+    done = accel("search", bundle, *SMALL, *LOOSE, *options, "-o", folder, cwd=folder.parent)
+    assert done.returncode == 0, done.stderr
+    record = read_record(folder / "record.json")
+    assert isinstance(record, SearchRecord)
+    return record
+
+
+def entries(folder: Path) -> Iterator[Entry]:
+    for path in sorted((folder / "trials").iterdir()):
+        yield msgspec.json.decode(path.read_bytes(), type=Entry)
+
+
+@pytest.fixture(scope="module")
+def searched(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SearchRecord]:
+    folder = tmp_path_factory.mktemp("search") / "found"
+    return folder, search(bundle_folder, folder, "--write-profile", "mine.toml")
+
+
+def test_the_record_has_every_candidate_with_every_score_and_what_it_cost(searched: tuple[Path, SearchRecord]) -> None:
+    folder, record = searched
+    stored = {each.candidate.id: each for each in entries(folder)}
+
+    assert record.tried[0].id == FULL.id
+    assert {each.id for each in record.tried} == set(stored)
+    assert all(len(each.scores.ssim) == len(stored[each.id].batches) for each in record.tried)
+    assert {each.family for each in record.tried} >= {"full", "uniform", "solved"}
+    assert record.calls["calibration deep"] > record.calls["calibration shallow"] > 0
+    drawn = sum(len(each.scores.ssim) * len(each.facts.deep_calls) for each in record.tried)
+    assert record.calls["deep"] == drawn
+
+
+def test_finalists_are_timed_against_the_baseline_in_a_record_of_their_own(
+    searched: tuple[Path, SearchRecord],
+) -> None:
+    folder, record = searched
+    timed = read_bench(folder / "finalists.json")
+
+    assert timed.id == record.finalists
+    finalists = [each for each in record.tried if each.image_s]
+    assert {each.facts.name for each in finalists} == {plan.facts.name for plan in timed.plans}
+    assert record.chosen in {each.id for each in finalists}
+    by_name = {plan.facts.name: plan for plan in timed.plans}
+    assert all(each.image_s == tuple(i.seconds for i in by_name[each.facts.name].images) for each in finalists)
+
+
+def test_the_front_gets_worse_as_it_gets_faster(searched: tuple[Path, SearchRecord]) -> None:
+    front = front_of(summarise_search(searched[1]))
+
+    distances = [each.quality.distance for each in front]
+    assert front[0].facts.name == "full"
+    assert distances == sorted(distances)
+
+
+def test_the_profile_has_what_was_chosen_with_the_records_that_say_so(searched: tuple[Path, SearchRecord]) -> None:
+    folder, record = searched
+    chosen = next(each for each in record.tried if each.id == record.chosen)
+    configs = load_profile(folder.parent / "mine.toml").configs
+    (name,) = [name for name, config in configs.items() if config.baseline is not None]
+    config = configs[name]
+
+    assert config.plan == chosen.facts.plan
+    assert {int(call): weights for call, weights in config.forecast_weights.items()} == chosen.facts.weights
+    assert configs[str(config.baseline)].plan == "full"
+    figures = dict(config.expected.items())
+    assert isinstance(figures["speedup"], Measured)
+    assert isinstance(figures["score_loss"], Measured)
+    assert figures["speedup"].record == record.finalists
+    assert figures["score_loss"].record == record.id
+
+
+def test_what_the_profile_says_is_measured_again_by_bench(
+    searched: tuple[Path, SearchRecord], bundle_folder: Path
+) -> None:
+    profile = searched[0].parent / "mine.toml"
+    options = ("--rounds", "1", "--budget", "0", "--provider", "cpu", "--json")
+
+    done = accel("bench", bundle_folder, "--profile", profile, *options, cwd=profile.parent)
+
+    assert done.returncode == 0, done.stderr
+    record = msgspec.json.decode(done.stdout)["records"][0]
+    chosen = next(each for each in searched[1].tried if each.id == searched[1].chosen)
+    (full, cached) = record["plans"]
+    assert full["facts"]["plan"] == "full"
+    assert tuple(cached["facts"]["deep_calls"]) == chosen.facts.deep_calls
+
+
+def test_nothing_is_measured_twice(searched: tuple[Path, SearchRecord], bundle_folder: Path) -> None:
+    folder, record = searched
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.parent != folder and path.is_file()}
+
+    again = search(bundle_folder, folder)
+
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert again.tried[0].scores == record.tried[0].scores
+    assert again.calls == record.calls
+
+
+def test_a_search_that_was_killed_at_any_moment_ends_as_if_it_had_not_been(
+    searched: tuple[Path, SearchRecord], bundle_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "killed"
+    words = ("search", str(bundle_folder), *SMALL, *LOOSE, "-o", str(folder))
+    for files in (2, 4, 9, 14):
+        process = subprocess.Popen([sys.executable, "-m", "accel_bench", *words], stdout=subprocess.DEVNULL)
+        while sum(path.is_file() for path in folder.rglob("*")) < files and process.poll() is None:
+            sleep(0.01)
+        assert process.poll() is None
+        process.kill()
+        process.wait()
+
+    record = search(bundle_folder, folder)
+
+    expected = {each.id: (each.facts, each.scores) for each in searched[1].tried}
+    assert {each.id: (each.facts, each.scores) for each in record.tried} == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--steps", "7"), "holds a search of steps 6, not 7: choose another folder"),
+        (("--guidance", "2"), "holds a search of guidance 7.5, not 2.0"),
+        (("--seed", "5"), "holds a search of seed 0, not 5"),
+    ],
+)
+def test_a_folder_of_another_search_is_refused(
+    searched: tuple[Path, SearchRecord], bundle_folder: Path, options: tuple[str, str], told: str
+) -> None:
+    folder = searched[0]
+
+    done = accel("search", bundle_folder, *SMALL, *options, "-o", folder, cwd=folder.parent)
+
+    assert_refused(done, told)
+
+
+def test_a_goal_out_of_reach_is_an_error_that_names_what_is_nearest(
+    searched: tuple[Path, SearchRecord], bundle_folder: Path
+) -> None:
+    folder = searched[0]
+    options = (*SMALL, "--req-speedup", "99", "-o", folder)
+
+    done = accel("search", bundle_folder, *options, cwd=folder.parent)
+
+    assert done.returncode == 1
+    assert "nothing that was tried meets the goal: the fastest reaches" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), "expected a bundle's folder, or --pipe"),
+        (("nowhere",), "nowhere"),
+        (("BUNDLE", "--score", "clip"), "--score clip and --clip-model: expected both or neither"),
+        (("BUNDLE", "--req-speedup", "2", "--req-time", "1"), "expected one of them, got both"),
+        (("BUNDLE", "--search-targets", "deepcache,magic"), "expected some of deepcache, steps, guidance"),
+        (("BUNDLE", "--branches", "9"), "--branches: expected some of 0, 1, 2, which the bundle has, got 9"),
+        (("BUNDLE", "--branches", "x"), "--branches: expected numbers by commas"),
+        (("BUNDLE", "--num-samples", "3", "--batch-size", "2"), "expected a multiple of the batch, 2, got 3"),
+        (("BUNDLE", "--num-samples", "9999"), "--num-samples: expected 1 to"),
+        (("BUNDLE", "--calibration", "0"), "--calibration: expected a multiple of the batch"),
+        (("BUNDLE", "--write-profile", "mine.json"), "expected a file such as mine.toml"),
+        (("BUNDLE", "--write-profile", "none/mine.toml"), "the folder none does not exist"),
+        (("BUNDLE", "--sched", "nothing"), "nothing"),
+        (("BUNDLE", "-o", "taken"), "taken"),
+        (("BUNDLE", "--prompts", "missing.txt"), "missing.txt"),
+    ],
+)
+def test_bad_input_is_one_line(options: tuple[str, ...], told: str, bundle_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("something else")
+    words = [bundle_folder if word == "BUNDLE" else word for word in options]
+
+    assert_refused(accel("search", *words, cwd=tmp_path), told)

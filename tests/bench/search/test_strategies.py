@@ -1,0 +1,147 @@
+"""What strategies ask for, of answers that are made up."""
+
+from pathlib import Path
+
+import numpy as np
+from tests.bench.search.answers import follow, quality
+
+from accel_bench.search.candidate import Answer, Candidate, Strategy
+from accel_bench.search.drift import Drift
+from accel_bench.search.goal import Goal
+from accel_bench.search.halving import halve
+from accel_bench.search.price import Prices, scale
+from accel_bench.search.proposals import Proposals
+from accel_bench.search.quality import Score
+from accel_bench.search.solved import Solver
+from accel_bench.search.space import Space, Target, make_space
+from accel_bench.search.strategies.grid import grid
+from accel_bench.search.strategies.sample import Sampler, sample
+from accel_bench.search.strategies.solve import solve
+from accel_bench.trials import Trial
+from accel_runtime.forecast import Forecast
+
+CALLS = 12
+SPACE = Space({CALLS: CALLS}, (0,))
+
+
+def deep_of(candidate: Candidate) -> int:
+    return len(candidate.trial.deep_calls(candidate.trial.steps or CALLS))
+
+
+def seconds(candidate: Candidate) -> float:
+    """A shallow call costs a tenth of a deep one; what is not guided costs half."""
+    calls = candidate.trial.steps or CALLS
+    guided = calls if candidate.trial.guided_calls is None else candidate.trial.guided_calls[1] + 1
+    return (deep_of(candidate) + 0.1 * (calls - deep_of(candidate))) * (calls + guided) / (2 * calls)
+
+
+def guess(candidate: Candidate, _batches: int) -> Answer:
+    """Fewer deep calls are worse; among as many, held solved plans are best."""
+    rival = 0.0 if candidate.family == "solved" and not candidate.trial.weights else 0.1
+    distance = 10.0 * (CALLS - deep_of(candidate)) + rival
+    return Answer(candidate, seconds(candidate), quality(distance, loss=distance / 1000))
+
+
+def solver() -> Solver:
+    """Of errors that grow with a feature's age, faster at the end."""
+    age = np.arange(CALLS)[:, np.newaxis] - np.arange(CALLS)
+    size = np.maximum(age, 0) * (1 + np.arange(CALLS)[:, np.newaxis])
+    drift = scale(Drift(size[..., np.newaxis].astype(np.float32)), np.ones(CALLS))
+    return Solver(CALLS, {way: Prices.of(drift, way) for way in (Forecast.HOLD, Forecast.LINEAR, None)})
+
+
+def proposals(space: Space = SPACE) -> Proposals:
+    return Proposals(space, {CALLS: solver()}, predict=seconds, baseline_s=float(CALLS))
+
+
+def test_halving_keeps_the_better_half_of_each_cost_and_one_at_least() -> None:
+    rivals = [SPACE.candidate("power", CALLS, deep=(0, 1, at), branch=0) for at in (5, 6, 7, 8)]
+    alone = SPACE.candidate("solved", CALLS, deep=(0, 4), branch=0)
+    worth = {each.id: float(rank) for rank, each in enumerate([*rivals, alone])}
+
+    asked = follow(
+        _as_strategy([*rivals, alone], batches=4),
+        lambda candidate, _: Answer(candidate, seconds(candidate), quality(worth[candidate.id])),
+    )
+
+    assert [(len(ask.candidates), ask.batches) for ask in asked] == [(5, 1), (3, 2), (2, 4)]
+    assert asked[-1].candidates == (rivals[0], alone)
+
+
+def _as_strategy(candidates: list[Candidate], *, batches: int) -> Strategy:
+    yield from halve(candidates, batches=batches, cost=seconds)
+
+
+def test_the_default_judges_families_beside_each_other_at_every_budget() -> None:
+    asked = follow(solve(proposals(), Goal(Score.SSIM, max_loss=0.05), batches=2), guess)
+
+    first = asked[0].candidates
+    assert {each.family for each in first} == {"uniform", "power", "solved"}
+    assert any(each.trial.weights for each in first)
+    for deep in {deep_of(each) for each in first}:
+        families = {each.family for each in first if deep_of(each) == deep}
+        assert "solved" in families or "uniform" in families
+
+
+def test_the_default_ends_at_the_fewest_deep_calls_that_keep_the_loss() -> None:
+    goal = Goal(Score.SSIM, max_loss=0.0451)  # made-up losses: 8 deep calls lose 0.04, 7 lose 0.05
+
+    asked = follow(solve(proposals(), goal, batches=2), guess)
+
+    judged = {deep_of(each) for ask in asked if ask.batches == 2 for each in ask.candidates}
+    assert {7, 8} <= judged
+
+
+def test_with_a_bound_on_speed_nothing_slower_is_tried() -> None:
+    asked = follow(solve(proposals(), Goal(Score.SSIM, speedup=2.0), batches=2), guess)
+
+    tried = [each for ask in asked for each in ask.candidates]
+    assert max(seconds(each) for each in tried) <= CALLS / 2
+    # 5 deep calls take 5.7 s, 6 would take 6.6 s.
+    assert max(deep_of(each) for each in tried) == 5
+
+
+def test_survivors_are_tried_with_guidance_on_fewer_calls() -> None:
+    space = make_space({CALLS: CALLS}, targets=(Target.DEEPCACHE, Target.GUIDANCE), branches=(0,))
+
+    asked = follow(solve(proposals(space), Goal(Score.SSIM, max_loss=0.05), batches=1), guess)
+
+    guided = {each.trial.guided_calls for ask in asked for each in ask.candidates}
+    assert guided == {None, (0, 8), (0, 5)}
+
+
+def test_without_caching_only_steps_are_tried() -> None:
+    space = make_space({12: 12, 9: 9, 6: 6}, targets=(Target.STEPS,), branches=(0,))
+    nothing_cached = Proposals(space, {}, predict=seconds, baseline_s=float(CALLS))
+
+    asked = follow(solve(nothing_cached, Goal(Score.SSIM, max_loss=0.05), batches=1), guess)
+
+    assert [each.trial for ask in asked for each in ask.candidates] == [Trial("full", steps=9), Trial("full", steps=6)]
+
+
+def test_the_grid_is_every_interval_branch_forecast_and_power_plan_once() -> None:
+    space = Space({CALLS: CALLS}, (0, 1))
+
+    (ask,) = follow(grid(space, batches=3), guess)
+
+    trials = [each.trial for each in ask.candidates]
+    assert ask.batches == 3
+    assert len(set(trials)) == len(trials)
+    assert sum(each.family == "uniform" for each in ask.candidates) == 9 * 2 * 3
+    assert sum(each.family == "power" for each in ask.candidates) > 50
+
+
+def test_solved_weights_sum_to_one_as_all_forecasts_do() -> None:
+    for candidate in proposals().at(CALLS, 4, 0):
+        for _, weights in candidate.trial.weights:
+            assert abs(sum(weights) - 1) < 1e-9
+
+
+def test_optuna_goes_on_with_its_study_until_it_has_enough_trials(tmp_path: Path) -> None:
+    space = make_space({CALLS: CALLS, 8: 8}, targets=tuple(Target), branches=(0, 1))
+    begun = follow(sample(Sampler(space, tmp_path, 3, seed=0), batches=2), guess)
+
+    resumed = follow(sample(Sampler(space, tmp_path, 5, seed=0), batches=2), guess)
+
+    assert (len(begun), len(resumed)) == (3, 2)
+    assert all(ask.batches == 2 for ask in begun)
