@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import sqrt
-from statistics import mean, stdev
 
 from accel_bench.doubts import evaluation_doubts
 from accel_bench.evaluation_summary import TrialSummary, summarise_evaluation
-from accel_bench.quality.psnr import psnr
 from accel_bench.records.evaluation import EvaluationRecord, TrialRun
 from accel_bench.records.parts import Doubt
 from accel_bench.report.facts import Fact, banners, facts, what, when, where
+from accel_bench.report.known import known_feature_distance, known_loss, known_psnr
+from accel_bench.report.plane import Known
 from accel_bench.report.reproduce import command
-from accel_bench.report.scatter import Known, Point, scatter
+from accel_bench.report.scatter import Point, scatter
 from accel_bench.report.section import Section
 from accel_bench.report.svg import Figure
 from accel_bench.report.table import Table
@@ -69,8 +68,8 @@ def evaluation_section(record: EvaluationRecord) -> Section:
 
 def _scatters(record: EvaluationRecord, trials: Sequence[TrialSummary], *, prefix: str) -> list[Figure]:
     kinds: list[tuple[str, str, _Score, str, str]] = [
-        ("psnr", "PSNR against full", _psnr, "up", " dB"),
-        ("features", "Feature distance from full", _feature_distance, "down", ""),
+        ("psnr", "PSNR against full", lambda run, _: known_psnr(run.scores), "up", " dB"),
+        ("features", "Feature distance from full", lambda run, _: known_feature_distance(run.scores), "down", ""),
         ("loss", "Loss of the emoji-clip score", _loss, "down", "%"),
     ]
     series = list(dict.fromkeys(_series(trial) for trial in trials))
@@ -102,29 +101,5 @@ def _series(trial: TrialSummary) -> str:
     return trial.name if trial.branch is None else f"branch {trial.branch}, {trial.forecast}"
 
 
-def _psnr(run: TrialRun, _: TrialSummary) -> Known | None:
-    """Of the mean squared error and of its ends; None where no pixel differs, which has no place on an axis."""
-    errors = run.scores.squared_error
-    known = _of_mean(errors)
-    worst, middle, best = (psnr([value]) for value in (known.high, known.value, known.low))
-    if middle is None or worst is None:
-        return None
-    return Known(middle, worst, middle if best is None else best)
-
-
-def _feature_distance(run: TrialRun, _: TrialSummary) -> Known:
-    return _of_mean(run.scores.feature_distance)
-
-
 def _loss(_: TrialRun, trial: TrialSummary) -> Known | None:
-    if trial.score_loss is None:
-        return None
-    lost, error = 100 * trial.score_loss, 100 * (trial.score_loss_error or 0)
-    return Known(lost, lost - error, lost + error)
-
-
-def _of_mean(values: Sequence[float]) -> Known:
-    """The mean, and a standard error to either side."""
-    middle = mean(values)
-    error = stdev(values) / sqrt(len(values)) if len(values) > 1 else 0.0
-    return Known(middle, max(0.0, middle - error), middle + error)
+    return None if trial.score_loss is None else known_loss(trial.score_loss, trial.score_loss_error)

@@ -6,8 +6,10 @@ from statistics import median
 from typing import Final
 
 from accel_bench.records.bench import BenchRecord
+from accel_bench.records.evaluation import EvaluationRecord
+from accel_bench.records.search import SearchRecord
 from accel_bench.records.store import PictureRecord
-from accel_bench.report.words import duration, size
+from accel_bench.report.words import amount, duration, size
 from accel_bench.timing.yardstick import FLOPS
 
 _SHORT: Final = 16
@@ -66,10 +68,16 @@ def facts(record: PictureRecord) -> list[Fact]:
         Fact("Options", _pairs(backend.options.items())),
         Fact("Bundle", f"{record.bundle.source}, {record.bundle.weights} weights, {record.bundle.digest}"),
         Fact("Peak memory", f"{size(record.peak_rss_bytes)} of this process"),
-        *(_bench_facts(record) if isinstance(record, BenchRecord) else _evaluation_facts(record.scorers)),
+        *_own_facts(record),
         Fact("Record", f"{record.id}, {record.kind} of format {record.format}, begun {record.started}"),
     ]
     return [fact for fact in found if fact.value]
+
+
+def _own_facts(record: PictureRecord) -> list[Fact]:
+    if isinstance(record, BenchRecord):
+        return _bench_facts(record)
+    return _search_facts(record) if isinstance(record, SearchRecord) else _evaluation_facts(record)
 
 
 def _bench_facts(record: BenchRecord) -> list[Fact]:
@@ -89,9 +97,22 @@ def _bench_facts(record: BenchRecord) -> list[Fact]:
     return found
 
 
-def _evaluation_facts(scorers: dict[str, str]) -> list[Fact]:
+def _search_facts(record: SearchRecord) -> list[Fact]:
+    return [
+        Fact("Strategy", f"{record.strategy}; {', '.join(record.targets)} may change"),
+        Fact("Judged on", amount(len(record.prompts), "prompt")),
+        Fact("Finalists", f"record {record.finalists}"),
+        _scores_by(record.scorers),
+    ]
+
+
+def _evaluation_facts(record: EvaluationRecord) -> list[Fact]:
+    return [_scores_by(record.scorers)]
+
+
+def _scores_by(scorers: dict[str, str]) -> Fact:
     # The start of a hash is enough to tell two apart; the record has all of it.
-    return [Fact("Scores by", _pairs((name, version[:_SHORT]) for name, version in scorers.items()))]
+    return Fact("Scores by", _pairs((name, version[:_SHORT]) for name, version in scorers.items()))
 
 
 def _pairs(items: Iterable[tuple[str, object]]) -> str:

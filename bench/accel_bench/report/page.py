@@ -9,9 +9,11 @@ from markupsafe import Markup
 
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.evaluation import EvaluationRecord
+from accel_bench.records.search import SearchRecord
 from accel_bench.records.store import PictureRecord
 from accel_bench.report.bench_section import Limit, bench_section
 from accel_bench.report.evaluation_section import evaluation_section
+from accel_bench.report.search_section import search_section
 from accel_bench.report.section import Section
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -33,8 +35,7 @@ def render_report(records: Sequence[PictureRecord], *, title: str | None = None,
         InputError: A record's picture cannot be read.
     """
     distinct = list({record.id: record for record in records}.values())
-    evaluations = [record for record in distinct if isinstance(record, EvaluationRecord)]
-    sections = [_section(record, evaluations=evaluations, limit=limit) for record in distinct]
+    sections = [_section(record, beside=distinct, limit=limit) for record in distinct]
     return render_page(sections, title=title or _title(distinct))
 
 
@@ -47,9 +48,12 @@ def render_page(sections: Sequence[Section], *, title: str) -> str:
     return page.render(title=title, sections=sections, style=style)
 
 
-def _section(record: PictureRecord, *, evaluations: Sequence[EvaluationRecord], limit: Limit) -> Section:
+def _section(record: PictureRecord, *, beside: Sequence[PictureRecord], limit: Limit) -> Section:
     if isinstance(record, BenchRecord):
+        evaluations = [each for each in beside if isinstance(each, EvaluationRecord)]
         return bench_section(record, evaluations=evaluations, limit=limit)
+    if isinstance(record, SearchRecord):
+        return search_section(record, benches=[each for each in beside if isinstance(each, BenchRecord)])
     return evaluation_section(record)
 
 

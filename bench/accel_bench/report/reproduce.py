@@ -6,7 +6,9 @@ from shlex import join
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.parts import PlanFacts
+from accel_bench.records.search import SearchRecord
 from accel_bench.records.store import PictureRecord
+from accel_bench.report.search_command import search_words
 from accel_bench.trials import trial_of
 from accel_runtime.backends import BackendDescription
 from accel_runtime.backends.openvino_device import PRECISIONS
@@ -16,14 +18,20 @@ _INDUCTOR = {"AOTInductor-cpu": "inductor", "AOTInductor-cuda": "inductor-cuda"}
 
 
 def command(record: PictureRecord) -> str | None:
-    """A line for a shell, with BUNDLE for the folder; None where no single line does it."""
-    words = _bench(record) if isinstance(record, BenchRecord) else _evaluate(record)
+    """A line for a shell, with BUNDLE for the folder and PROMPTS for a file; None where no single line does it."""
+    words = _words(record)
     provider = _provider(record.backend)
     if words is None or provider is None:
         return None
     threads = record.backend.options.get("intra_op_num_threads")
     words += ["--provider", provider, *(["--threads", str(threads)] if threads else [])]
     return "accel " + join(words)
+
+
+def _words(record: PictureRecord) -> list[str] | None:
+    if isinstance(record, BenchRecord):
+        return _bench(record)
+    return search_words(record) if isinstance(record, SearchRecord) else _evaluate(record)
 
 
 def _bench(record: BenchRecord) -> list[str] | None:

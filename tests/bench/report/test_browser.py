@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 from tests.bench.report.records import CACHED, FULL, bench_record, evaluation_record, facts, peer_run, plan_run
+from tests.bench.report.search_records import DROPPED, UNIFORM, long_search, search_record
 
 from accel_bench.records.bench import BenchRecord, PeerRun, PlanRun
+from accel_bench.records.search import SearchRecord
 from accel_bench.report.page import render_report
 
 if TYPE_CHECKING:
@@ -50,7 +52,9 @@ def record() -> BenchRecord:
 def address(record: BenchRecord, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A page with everything on it."""
     path: Path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(render_report([record, evaluation_record()], limit=lambda _, __: 0.2), encoding="utf-8")
+    searches = (search_record(finalists=record.id), long_search())
+    page = render_report([record, evaluation_record(), *searches], limit=lambda _, __: 0.2)
+    path.write_text(page, encoding="utf-8")
     return path.as_uri()
 
 
@@ -62,13 +66,13 @@ def page(browser: "Browser", address: str) -> "Iterator[Page]":
     opened.close()
 
 
-def cells(page: "Page", record: BenchRecord, table: str) -> list[list[str]]:
+def cells(page: "Page", record: BenchRecord | SearchRecord, table: str) -> list[list[str]]:
     """The texts of a table of the record's section, row by row."""
     rows = page.locator(f"#r{record.id}-{table} tbody tr")
     return [row.locator("th, td").all_inner_texts() for row in rows.all()]
 
 
-def headings(page: "Page", record: BenchRecord, table: str) -> list[str]:
+def headings(page: "Page", record: BenchRecord | SearchRecord, table: str) -> list[str]:
     texts = page.locator(f"#r{record.id}-{table} thead th").all_inner_texts()
     return [text.replace("\xa0", " ") for text in texts]
 
@@ -135,6 +139,35 @@ def test_every_sample_is_on_the_page(page: "Page", record: BenchRecord) -> None:
         factor = 1000 if titles[column].endswith("ms") else 1
         shown = [float(row[column]) / factor for row in rows]
         assert shown == pytest.approx([image.seconds for image in run.images], rel=1e-3)
+
+
+def test_a_search_s_numbers_on_the_page_are_those_of_its_record(page: "Page", record: BenchRecord) -> None:
+    search = search_record(finalists=record.id)
+    names = headings(page, search, "front")
+
+    rows = {row[0]: dict(zip(names, row, strict=True)) for row in cells(page, search, "front")}
+
+    row, baseline = rows["every:2 k=0 linear"], search.tried[0]
+    assert float(row["image, s"]) == pytest.approx(UNIFORM.composed_s, abs=0.005)
+    assert row["speed-up"] == f"{baseline.composed_s / UNIFORM.composed_s:.2f}×"
+    factors = sorted(slow / fast for slow, fast in zip(baseline.image_s, UNIFORM.image_s, strict=True))
+    assert row["measured"] == f"{median(factors):.2f}× [{factors[0]:.2f} – {factors[-1]:.2f}]"
+    assert row["feature distance"] == "0.00400"
+
+
+def test_a_search_leads_to_its_finalists_pictures(page: "Page", record: BenchRecord) -> None:
+    page.get_by_role("link", name="Pictures of the finalists").click()
+
+    assert page.evaluate("location.hash") == f"#record-{record.id}"
+    assert page.locator(f"#record-{record.id} img").count() > 0
+
+
+def test_candidates_that_were_dropped_early_are_fainter_and_the_bound_is_dashed(page: "Page") -> None:
+    dots = page.locator("svg circle", has=page.locator("title", has_text=f"{len(DROPPED.scores.ssim)} pictures"))
+
+    assert float(dots.first.evaluate("dot => getComputedStyle(dot).opacity")) < 0.6
+    assert page.locator("svg line.bound").first.evaluate("line => getComputedStyle(line).strokeDasharray") != "none"
+    assert page.locator("svg circle.ring").first.evaluate("ring => getComputedStyle(ring).fill") == "none"
 
 
 @pytest.mark.parametrize("width", [360, 768])
@@ -224,7 +257,7 @@ def luminance(colour: str) -> float:
 def test_every_chart_has_a_name_and_a_text_for_those_who_do_not_see_it(page: "Page") -> None:
     charts = page.get_by_role("img").and_(page.locator("svg"))
 
-    assert charts.count() == 6
+    assert charts.count() == 14
     for chart in charts.all():
         name, text = (chart.locator(f"> {tag}").inner_html() for tag in ("title", "desc"))
         assert name

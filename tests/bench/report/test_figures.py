@@ -12,7 +12,8 @@ from accel_bench.intervals import Spread
 from accel_bench.records.bench import ImageRun
 from accel_bench.report.axis import Axis
 from accel_bench.report.bars import Bar, peer_bar, plan_bar, stage_bars
-from accel_bench.report.scatter import Known, Point, scatter
+from accel_bench.report.plane import Known
+from accel_bench.report.scatter import Point, scatter
 from accel_bench.report.strips import strips
 from accel_bench.report.svg import Dot, Figure, Line, Rect, Shape, Text
 from accel_bench.report.timeline import Track, median_image, timeline, tracks

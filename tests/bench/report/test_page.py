@@ -1,6 +1,7 @@
 """The page as text: what it holds, for which records."""
 
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 
 import msgspec
@@ -15,9 +16,11 @@ from tests.bench.report.records import (
     peer_run,
     plan_run,
 )
+from tests.bench.report.search_records import search_record
 
-from accel_bench.records.bench import BenchRecord, ProfileUse
+from accel_bench.records.bench import ProfileUse
 from accel_bench.records.parts import BundleFacts, Doubt
+from accel_bench.records.store import PictureRecord
 from accel_bench.report.page import render_page, render_report
 from accel_bench.report.quality import scores_of
 from accel_bench.report.reproduce import command
@@ -46,7 +49,7 @@ class Balance(HTMLParser):
 
 
 def test_every_element_is_closed_and_every_id_distinct() -> None:
-    page = render_report([bench_record(peers=(peer_run(),)), evaluation_record()])
+    page = render_report([bench_record(peers=(peer_run(),)), evaluation_record(), search_record()])
 
     balance = Balance()
     balance.feed(page)
@@ -56,7 +59,7 @@ def test_every_element_is_closed_and_every_id_distinct() -> None:
 
 
 def test_nothing_is_fetched() -> None:
-    page = render_report([bench_record(), evaluation_record()])
+    page = render_report([bench_record(), evaluation_record(), search_record()])
 
     assert "<script" not in page
     assert "http" not in page.replace('http-equiv="Content-Security-Policy"', "")
@@ -85,12 +88,14 @@ def test_each_picture_is_in_the_file_once() -> None:
     assert len(sources) == len(set(sources)) == 3
 
 
-@pytest.mark.parametrize("record", [bench_record(bundle=RANDOM), evaluation_record(bundle=RANDOM)])
-def test_random_weights_are_said_before_any_number(record: BenchRecord) -> None:
+@pytest.mark.parametrize("make", [bench_record, evaluation_record, search_record])
+def test_random_weights_are_said_before_any_number(make: Callable[..., PictureRecord]) -> None:
+    record = make(bundle=RANDOM)
+
     page = render_report([record])
 
     banner = page.index("Random weights: the times are real")
-    assert banner < page.index("×</strong>" if record.kind == "bench" else "<svg")
+    assert banner < page.index("<svg" if record.kind == "evaluation" else "×</strong>")
     assert "Random weights" not in render_report([bench_record()])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 from tests.bench.report.records import bench_record, evaluation_record
+from tests.bench.report.search_records import search_record
 from typer.testing import CliRunner
 
 from accel_bench.commands.bench.report import report
@@ -43,6 +44,18 @@ def test_records_become_one_page(record_file: Path, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_a_search_and_its_finalists_become_one_page(record_file: Path, tmp_path: Path) -> None:
+    found, page = tmp_path / "search.json", tmp_path / "page.html"
+    write_record(found, search_record(finalists=bench_record().id))
+
+    run(found, record_file, "-o", page)
+
+    text = page.read_text(encoding="utf-8")
+    assert text.count('<section class="record"') == 2
+    assert "Goal met" in text
+    assert "Pictures of the finalists" in text
+
+
 def test_a_page_is_replaced_only_by_force(record_file: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text("mine")
@@ -56,7 +69,7 @@ def test_a_page_is_replaced_only_by_force(record_file: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("no json", "not a record"), ('{"kind": "search", "format": 1}', "got search 1"), (None, "cannot be read")],
+    [("no json", "not a record"), ('{"kind": "poem", "format": 1}', "got poem 1"), (None, "cannot be read")],
 )
 def test_what_is_no_record_is_refused_and_nothing_is_written(tmp_path: Path, content: str | None, message: str) -> None:
     record = tmp_path / "record.json"

@@ -15,7 +15,7 @@ from accel_runtime.errors import InputError
 
 
 def report(
-    records: Annotated[list[Path], typer.Argument(help="Records of `accel bench` and `accel evaluate`.")],
+    records: Annotated[list[Path], typer.Argument(help="Records of `accel bench`, `evaluate` and `search`.")],
     *,
     output: Annotated[Path, typer.Option("--output", "-o", help="Write the page here.")] = Path("report.html"),
     title: Annotated[str | None, typer.Option(help="The page's heading.")] = None,
@@ -35,5 +35,5 @@ def report(
 def _read(path: Path) -> PictureRecord:
     record = read_record(path)
     if isinstance(record, ScenarioRecord):
-        raise InputError(f"{path}: a report draws records of `accel bench` and `accel evaluate`, got a scenario's")
+        raise InputError(f"{path}: a report draws records of `accel bench`, `evaluate` and `search`, got a scenario's")
     return record

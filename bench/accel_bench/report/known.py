@@ -1,0 +1,35 @@
+"""What a picture's distance from the baseline's is known to, over all pictures of a plan."""
+
+from collections.abc import Sequence
+from math import sqrt
+from statistics import mean, stdev
+
+from accel_bench.quality.psnr import psnr
+from accel_bench.records.evaluation import Scores
+from accel_bench.report.plane import Known
+
+
+def known_psnr(scores: Scores) -> Known | None:
+    """Of the mean squared error and of its ends; None where no pixel differs, which has no place on an axis."""
+    known = _of_mean(scores.squared_error)
+    worst, middle, best = (psnr([value]) for value in (known.high, known.value, known.low))
+    if middle is None or worst is None:
+        return None
+    return Known(middle, worst, middle if best is None else best)
+
+
+def known_feature_distance(scores: Scores) -> Known:
+    """The mean, and a standard error to either side."""
+    return _of_mean(scores.feature_distance)
+
+
+def known_loss(loss: float, error: float | None) -> Known:
+    """In percent, with its standard error where it has one."""
+    lost, either = 100 * loss, 100 * (error or 0)
+    return Known(lost, lost - either, lost + either)
+
+
+def _of_mean(values: Sequence[float]) -> Known:
+    middle = mean(values)
+    error = stdev(values) / sqrt(len(values)) if len(values) > 1 else 0.0
+    return Known(middle, max(0.0, middle - error), middle + error)

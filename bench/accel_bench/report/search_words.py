@@ -1,0 +1,137 @@
+"""A search's goal and what came of it, in plain words."""
+
+from collections.abc import Iterator, Sequence
+
+from accel_bench.intervals import times
+from accel_bench.records.parts import PlanFacts, Workload
+from accel_bench.records.search import SearchRecord
+from accel_bench.report.facts import Fact
+from accel_bench.report.verdicts import Verdict, compare
+from accel_bench.report.words import amount, digits, duration
+from accel_bench.search.candidate import Answer, Candidate
+from accel_bench.search.goal import Goal
+from accel_bench.search.summary import TriedSummary
+from accel_bench.trials import trial_of
+
+
+def goal_words(goal: Goal) -> str:
+    """What was looked for, in a sentence."""
+    allowed = " and ".join(_bounds(goal)) or "no bound on quality"
+    if goal.speedup is not None:
+        return f"At least {goal.speedup:g}× as fast, with {allowed}; of such, the pictures nearest to the baseline's."
+    if goal.seconds is not None:
+        limit = duration(goal.seconds)
+        return f"An image in at most {limit}, with {allowed}; of such, the pictures nearest to the baseline's."
+    return f"The fastest with {allowed}."
+
+
+def verdict(summaries: Sequence[TriedSummary], record: SearchRecord) -> Verdict:
+    """Whether the goal was met, and by what."""
+    baseline, *others = summaries
+    for each in others:
+        if each.chosen and each.measured is not None:
+            name = f"Goal met: {short_words(each)}"
+            return compare(name, each.measured, than=baseline.facts.name, remark=_kept(each, record))
+    return Verdict("Nothing that was tried meets the goal:", "", _why_not(summaries, record))
+
+
+def chosen_facts(each: TriedSummary, record: SearchRecord) -> list[Fact]:
+    """What a plan is and what is known of it, line by line."""
+    facts, quality = each.facts, each.quality
+    reuse = facts.branch is not None
+    found = [
+        Fact("Deep calls", _deep(facts)),
+        Fact("Other calls", f"cut the UNet at branch {facts.branch}; {forecast_words(facts)}" if reuse else ""),
+        Fact("Steps", _steps(facts, record.workload)),
+        Fact("Guidance", _guidance(facts)),
+        Fact("Family", each.family),
+        Fact("Measured", "" if each.measured is None else f"{times(each.measured)} as fast, end to end"),
+        Fact("Composed", f"{each.speedup:.2f}× as fast, {duration(each.composed_s)} an image, by its graphs' times"),
+        Fact("PSNR", "no pixel differs" if quality.psnr is None else f"{quality.psnr:.2f} dB"),
+        Fact("Feature distance", digits(quality.feature_distance)),
+        Fact(f"Loss of {record.goal.score}", loss_words(each)),
+    ]
+    return [fact for fact in found if fact.value]
+
+
+def forecast_words(facts: PlanFacts) -> str:
+    """How the features of shallow calls are made."""
+    if facts.weights:
+        longest = max(map(len, facts.weights.values()))
+        rest = facts.calls - len(facts.deep_calls) - len(facts.weights)
+        others = f", of {amount(rest, 'other')} by the rule {facts.forecast}" if rest else ""
+        last = "deep one" if longest == 1 else f"{longest} deep ones"
+        return f"features of {amount(len(facts.weights), 'call')} are the last {last} with solved weights{others}"
+    return {
+        "hold": "features are those of the last deep call",
+        "linear": "features are extrapolated linearly from the last two deep calls",
+        "quadratic": "features are extrapolated quadratically from the last three deep calls",
+    }[str(facts.forecast)]
+
+
+def short_words(each: TriedSummary) -> str:
+    """A candidate in a few words, without the list of its deep calls."""
+    facts = each.facts
+    words = f"{each.family} with {len(facts.deep_calls)} of {amount(facts.calls, 'call')} deep"
+    return words if facts.guided_calls is None else f"{words}, guided on some"
+
+
+def plan_words(each: TriedSummary) -> str:
+    """A candidate as a row of a table names it, without the list of its deep calls."""
+    facts = each.facts
+    words = ["full"]
+    if facts.branch is not None:
+        calls = facts.plan if facts.plan.startswith("every") else f"{len(facts.deep_calls)} calls"
+        words = [calls, f"k={facts.branch}", "solved weights" if facts.weights else str(facts.forecast)]
+    if facts.steps is not None:
+        words.append(f"{facts.steps} steps")
+    if facts.guided_calls is not None:
+        words.append("guided {}-{}".format(*facts.guided_calls))
+    return " ".join(words)
+
+
+def loss_words(each: TriedSummary) -> str:
+    """The loss of the goal's score, with its standard error where it has one."""
+    error = "" if each.quality.loss_error is None else f" ± {each.quality.loss_error:.2%}"
+    return f"{each.quality.loss:.2%}{error}"
+
+
+def _bounds(goal: Goal) -> Iterator[str]:
+    if goal.max_loss is not None:
+        yield f"a loss of at most {100 * goal.max_loss:g}% of {goal.score}"
+    if goal.min_psnr is not None:
+        yield f"a PSNR of at least {goal.min_psnr:g} dB"
+    if goal.max_feature_distance is not None:
+        yield f"a feature distance of at most {goal.max_feature_distance:g}"
+
+
+def _kept(each: TriedSummary, record: SearchRecord) -> str:
+    psnr = "no pixel differs" if each.quality.psnr is None else f"{each.quality.psnr:.1f} dB"
+    return f"{psnr}, and {record.goal.score} loses {loss_words(each)}"
+
+
+def _why_not(summaries: Sequence[TriedSummary], record: SearchRecord) -> str:
+    baseline, *others = summaries
+    judged = [each for each in others if each.pictures == len(record.prompts)]
+    if not judged:
+        return "no candidate was judged on all pictures."
+    if any(each.meets and each.measured is not None for each in judged):
+        best = max(each.measured.median for each in judged if each.meets and each.measured is not None)
+        return f"composed times promised enough, but end to end the best has {best:.2f}×."
+    answers = [Answer(Candidate(each.family, trial_of(each.facts)), each.composed_s, each.quality) for each in judged]
+    return f"{record.goal.nearest(answers, baseline.composed_s)}."
+
+
+def _deep(facts: PlanFacts) -> str:
+    count = f"{len(facts.deep_calls)} of {facts.calls}"
+    if facts.branch is None:
+        return f"all {facts.calls}"
+    return f"{count}: {', '.join(map(str, facts.deep_calls))}"
+
+
+def _steps(facts: PlanFacts, work: Workload) -> str:
+    return "" if facts.steps is None else f"{facts.steps} instead of {work.steps}"
+
+
+def _guidance(facts: PlanFacts) -> str:
+    return "" if facts.guided_calls is None else "on calls {} to {} alone".format(*facts.guided_calls)
