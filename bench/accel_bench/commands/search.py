@@ -25,6 +25,7 @@ from accel_bench.search.run import Search
 from accel_bench.search.space import parse_targets
 from accel_bench.search.summary import summarise_search
 from accel_bench.search.table import footer, front_table, heading
+from accel_bench.search.words import why_not
 from accel_bench.shares import parse_share
 from accel_bench.timing.plans import TimedPipeline
 from accel_bench.trials import Settings
@@ -103,6 +104,7 @@ def search(
             settings=settings,
             prompts=chosen_prompts,
             sources=sources,
+            prompts_from="built-in" if prompts is None else prompts.name,
             environment=read_environment(),
             targets=targets,
             branches=cuts,
@@ -115,7 +117,7 @@ def search(
         found = tell(Search(opening, goal, output, scorers=scorers, way=strategy, trials=trials, rounds=rounds).run())
     _print(found.record, as_json=as_json)
     if found.record.chosen is None:
-        raise InfeasibleError(f"nothing that was tried meets the goal: {found.why_not}")
+        raise InfeasibleError(f"nothing that was tried meets the goal: {why_not(found.record)}")
     if write_to is not None:
         manifest = opening.timed.pipeline.bundle.manifest
         config, _ = write_profile(

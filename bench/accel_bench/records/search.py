@@ -37,6 +37,25 @@ class Tried(msgspec.Struct, frozen=True):
     scores: Scores
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """What a user chose beside the goal.
+
+    Attributes:
+        targets: What may change.
+        branches: Where shallow calls may cut.
+        calibration: Pictures that plans are solved with.
+        trials: Of Optuna's study; None for other strategies.
+        prompts: Where they come from: `built-in`, or the name of a file.
+    """
+
+    strategy: str
+    targets: tuple[str, ...]
+    branches: tuple[int, ...]
+    calibration: int
+    trials: int | None
+    prompts: str
+
+
 class SearchRecord(msgspec.Struct, frozen=True):
     """One run of `accel search`.
 
@@ -62,8 +81,7 @@ class SearchRecord(msgspec.Struct, frozen=True):
     bundle: BundleFacts
     workload: Workload
     goal: Goal
-    strategy: str
-    targets: tuple[str, ...]
+    asked: Asked
     prompts: tuple[str, ...]
     scorers: dict[str, str]
     stages: StageTimes

@@ -99,8 +99,8 @@ def _bench_facts(record: BenchRecord) -> list[Fact]:
 
 def _search_facts(record: SearchRecord) -> list[Fact]:
     return [
-        Fact("Strategy", f"{record.strategy}; {', '.join(record.targets)} may change"),
-        Fact("Judged on", amount(len(record.prompts), "prompt")),
+        Fact("Strategy", f"{record.asked.strategy}; {', '.join(record.asked.targets)} may change"),
+        Fact("Judged on", f"{amount(len(record.prompts), 'prompt')}, {record.asked.prompts}"),
         Fact("Finalists", f"record {record.finalists}"),
         _scores_by(record.scorers),
     ]

@@ -18,7 +18,7 @@ _INDUCTOR = {"AOTInductor-cpu": "inductor", "AOTInductor-cuda": "inductor-cuda"}
 
 
 def command(record: PictureRecord) -> str | None:
-    """A line for a shell, with BUNDLE for the folder and PROMPTS for a file; None where no single line does it."""
+    """A line for a shell, with BUNDLE for the folder; None where no single line does it."""
     words = _words(record)
     provider = _provider(record.backend)
     if words is None or provider is None:

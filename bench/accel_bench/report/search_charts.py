@@ -9,11 +9,11 @@ from accel_bench.records.search import SearchRecord, Tried
 from accel_bench.report.known import known_feature_distance, known_loss, known_psnr
 from accel_bench.report.pareto import Mark, Measure, pareto
 from accel_bench.report.plane import Known
-from accel_bench.report.search_words import loss_words, plan_words
 from accel_bench.report.svg import Figure
 from accel_bench.report.words import amount
 from accel_bench.search.quality import Score
 from accel_bench.search.summary import TriedSummary
+from accel_bench.search.words import loss_words, plan_words
 
 _Quality: TypeAlias = Callable[[Tried, TriedSummary], Known | None]
 # The first chart is as wide as the page.

@@ -1,39 +1,22 @@
 """The command line that searches again as a record's search did."""
 
-from accel_bench.quality.captions import evaluation_captions
 from accel_bench.records.search import SearchRecord
-from accel_bench.search.choose import Way
 from accel_bench.search.goal import Goal
 from accel_bench.search.quality import Score
 
-_SHALLOW = "unet_shallow_"
 
-
-def search_words(record: SearchRecord) -> list[str] | None:
-    """The words after `accel`, without the provider; None for Optuna's, whose study's length is not in the record."""
-    if record.strategy == Way.OPTUNA:
-        return None
-    work = record.workload
+def search_words(record: SearchRecord) -> list[str]:
+    """The words after `accel`, without the provider."""
+    work, asked = record.workload, record.asked
     words = ["search", "BUNDLE", "--sched", work.scheduler, "--steps", str(work.steps)]
-    words += ["--guidance", f"{work.guidance:g}", "--search-targets", ",".join(record.targets)]
-    words += [*_branches(record), "--strategy", record.strategy, *_prompts(record)]
-    words += ["--num-samples", str(len(record.prompts)), "--batch-size", str(work.batch), "--seed", str(work.seed)]
-    words += _goal(record.goal)
+    words += ["--guidance", f"{work.guidance:g}", "--search-targets", ",".join(asked.targets)]
+    words += ["--branches", ",".join(map(str, asked.branches)), "--strategy", asked.strategy]
+    words += [] if asked.trials is None else ["--trials", str(asked.trials)]
+    words += [] if asked.prompts == "built-in" else ["--prompts", asked.prompts]
+    words += ["--num-samples", str(len(record.prompts)), "--batch-size", str(work.batch)]
+    words += ["--calibration", str(asked.calibration), "--seed", str(work.seed), *_goal(record.goal)]
     rounds = len(record.tried[0].image_s)
     return [*words, *(["--rounds", str(rounds)] if rounds else [])]
-
-
-def _branches(record: SearchRecord) -> list[str]:
-    """Nothing where every branch of the bundle was tried, as it is without the option."""
-    has = {int(name.removeprefix(_SHALLOW)) for name in record.bundle.graphs if name.startswith(_SHALLOW)}
-    tried = {each.facts.branch for each in record.tried if each.facts.branch is not None}
-    return ["--branches", ",".join(map(str, sorted(tried)))] if tried and tried != has else []
-
-
-def _prompts(record: SearchRecord) -> list[str]:
-    """Nothing where they are the built-in ones, as they are without the option."""
-    built_in = tuple(each.caption for each in evaluation_captions(None, 0))
-    return [] if record.prompts == built_in[: len(record.prompts)] else ["--prompts", "PROMPTS"]
 
 
 def _goal(goal: Goal) -> list[str]:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from accel_bench.intervals import times
-from accel_bench.report.search_words import loss_words, plan_words
 from accel_bench.report.table import Column, Table, make_table
 from accel_bench.report.words import NOTHING, Unit, digits
 from accel_bench.search.summary import TriedSummary
+from accel_bench.search.words import loss_words, plan_words
 
 _DEEP, _SHALLOW = "deep", "shallow"
 

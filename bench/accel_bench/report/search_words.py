@@ -8,10 +8,9 @@ from accel_bench.records.search import SearchRecord
 from accel_bench.report.facts import Fact
 from accel_bench.report.verdicts import Verdict, compare
 from accel_bench.report.words import amount, digits, duration
-from accel_bench.search.candidate import Answer, Candidate
 from accel_bench.search.goal import Goal
 from accel_bench.search.summary import TriedSummary
-from accel_bench.trials import trial_of
+from accel_bench.search.words import loss_words, why_not
 
 
 def goal_words(goal: Goal) -> str:
@@ -32,7 +31,7 @@ def verdict(summaries: Sequence[TriedSummary], record: SearchRecord) -> Verdict:
         if each.chosen and each.measured is not None:
             name = f"Goal met: {short_words(each)}"
             return compare(name, each.measured, than=baseline.facts.name, remark=_kept(each, record))
-    return Verdict("Nothing that was tried meets the goal:", "", _why_not(summaries, record))
+    return Verdict("Nothing that was tried meets the goal:", "", f"{why_not(record)}.")
 
 
 def chosen_facts(each: TriedSummary, record: SearchRecord) -> list[Fact]:
@@ -76,26 +75,6 @@ def short_words(each: TriedSummary) -> str:
     return words if facts.guided_calls is None else f"{words}, guided on some"
 
 
-def plan_words(each: TriedSummary) -> str:
-    """A candidate as a row of a table names it, without the list of its deep calls."""
-    facts = each.facts
-    words = ["full"]
-    if facts.branch is not None:
-        calls = facts.plan if facts.plan.startswith("every") else f"{len(facts.deep_calls)} calls"
-        words = [calls, f"k={facts.branch}", "solved weights" if facts.weights else str(facts.forecast)]
-    if facts.steps is not None:
-        words.append(f"{facts.steps} steps")
-    if facts.guided_calls is not None:
-        words.append("guided {}-{}".format(*facts.guided_calls))
-    return " ".join(words)
-
-
-def loss_words(each: TriedSummary) -> str:
-    """The loss of the goal's score, with its standard error where it has one."""
-    error = "" if each.quality.loss_error is None else f" ± {each.quality.loss_error:.2%}"
-    return f"{each.quality.loss:.2%}{error}"
-
-
 def _bounds(goal: Goal) -> Iterator[str]:
     if goal.max_loss is not None:
         yield f"a loss of at most {100 * goal.max_loss:g}% of {goal.score}"
@@ -108,18 +87,6 @@ def _bounds(goal: Goal) -> Iterator[str]:
 def _kept(each: TriedSummary, record: SearchRecord) -> str:
     psnr = "no pixel differs" if each.quality.psnr is None else f"{each.quality.psnr:.1f} dB"
     return f"{psnr}, and {record.goal.score} loses {loss_words(each)}"
-
-
-def _why_not(summaries: Sequence[TriedSummary], record: SearchRecord) -> str:
-    baseline, *others = summaries
-    judged = [each for each in others if each.pictures == len(record.prompts)]
-    if not judged:
-        return "no candidate was judged on all pictures."
-    if any(each.meets and each.measured is not None for each in judged):
-        best = max(each.measured.median for each in judged if each.meets and each.measured is not None)
-        return f"composed times promised enough, but end to end the best has {best:.2f}×."
-    answers = [Answer(Candidate(each.family, trial_of(each.facts)), each.composed_s, each.quality) for each in judged]
-    return f"{record.goal.nearest(answers, baseline.composed_s)}."
 
 
 def _deep(facts: PlanFacts) -> str:

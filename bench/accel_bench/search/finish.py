@@ -12,7 +12,7 @@ from accel_bench.make_record import make_record
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.bundle import bundle_facts
 from accel_bench.records.parts import Doubt, Workload
-from accel_bench.records.search import SearchRecord, Tried
+from accel_bench.records.search import Asked, SearchRecord, Tried
 from accel_bench.records.store import seal
 from accel_bench.search.candidate import FULL, Answer, Candidate
 from accel_bench.search.driver import Driver, joined
@@ -88,22 +88,7 @@ class Finish:
                 return answer.candidate
         return None
 
-    def why_not(self) -> str:
-        """What stands in the way, where nothing is picked."""
-        answers = [answer for answer in self.complete() if answer.candidate != FULL]
-        if not answers:
-            return "nothing was judged on all prompts"
-        met = self.goal.rank(answers, self.baseline_s)
-        timed = [answer for answer in met if answer.candidate.id in self.image_s]
-        if timed and self.goal.bounds_speed:
-            baseline_s = median(self.image_s[FULL.id])
-            fastest = min(median(self.image_s[answer.candidate.id]) for answer in timed)
-            return f"composed times promised enough, but end to end the best has {baseline_s / fastest:.2f}×"
-        return self.goal.nearest(answers, self.baseline_s)
-
-    def record(
-        self, *, strategy: str, space: Space, targets: Sequence[str], chosen: Candidate | None, finalists: BenchRecord
-    ) -> SearchRecord:
+    def record(self, asked: Asked, *, space: Space, chosen: Candidate | None, finalists: BenchRecord) -> SearchRecord:
         """All that the folder knows of these prompts."""
         driver, first = self.driver, self.driver.prompts.judged[: self.batches]
         record = SearchRecord(
@@ -116,8 +101,7 @@ class Finish:
             bundle=bundle_facts(driver.pipeline.bundle),
             workload=self._workload(finalists),
             goal=self.goal,
-            strategy=strategy,
-            targets=tuple(targets),
+            asked=asked,
             prompts=tuple(prompt for batch in first for prompt in batch.prompts),
             scorers=driver.scorers.versions,
             stages=driver.times,

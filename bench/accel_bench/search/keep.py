@@ -26,7 +26,7 @@ from accel_bench.profiles.schema import is_id
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.search import SearchRecord, Tried
 from accel_bench.replay.verdict import machine_name
-from accel_bench.search.quality import judge
+from accel_bench.search.summary import quality_of
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
 
@@ -118,7 +118,7 @@ def _config(
         forecast_weights={str(call): weights for call, weights in facts.weights.items()},
         baseline=baseline,
         expected=_expected(record, tried, finalists, is_baseline=baseline is None),
-        note=f"found by accel search --strategy {record.strategy}, record {record.id}",
+        note=f"found by accel search --strategy {record.asked.strategy}, record {record.id}",
     )
 
 
@@ -131,7 +131,7 @@ def _expected(record: SearchRecord, tried: Tried, finalists: BenchRecord, *, is_
     latency = timed(round(median(tried.image_s), 6))
     if is_baseline:
         return Expected(latency_s=latency)
-    quality = judge(tried.scores, record.tried[0].scores, record.goal.score)
+    quality = quality_of(tried, record)
     pictures = len(tried.scores.squared_error)
 
     def judged(value: float, note: str) -> Measured:

@@ -24,15 +24,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opening:
-    """All that does not depend on the goal."""
+    """All that does not depend on the goal.
+
+    Attributes:
+        sources: All that prompts are taken from.
+        prompts_from: Where that is: `built-in`, or the name of a file.
+    """
 
     timed: TimedPipeline
     settings: Settings
     prompts: Prompts
     sources: tuple[str, ...]
+    prompts_from: str
     environment: Environment
     targets: tuple[Target, ...]
     branches: tuple[int, ...]
+
+    @property
+    def calibration(self) -> int:
+        """Pictures that plans are solved with."""
+        return sum(len(batch.prompts) for batch in self.prompts.calibration)
 
     def space(self) -> Space:
         """What may be tried; numbers of steps that the bundle has no schedule for are left out.
@@ -104,7 +115,7 @@ class Opening:
             seed=settings.seed,
             batch=settings.batch,
             branches=self.branches,
-            calibration=sum(len(batch.prompts) for batch in self.prompts.calibration),
+            calibration=self.calibration,
             scorers=scorers,
         )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from accel_bench.outputs import write_record
 from accel_bench.records.bench import BenchRecord
-from accel_bench.records.search import SearchRecord
+from accel_bench.records.search import Asked, SearchRecord
 from accel_bench.search.choose import Way, choose_strategy
 from accel_bench.search.finish import Finish
 from accel_bench.search.goal import Goal
@@ -28,12 +28,10 @@ class Found:
     Attributes:
         record: Of the search.
         finalists: Of their timing.
-        why_not: What stands in the way, where nothing was chosen.
     """
 
     record: SearchRecord
     finalists: BenchRecord
-    why_not: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,11 +64,21 @@ class Search:
         write_record(self.folder / FINALISTS, finalists)
         chosen = finish.pick()
         record = finish.record(
-            strategy=self.way.value,
+            self._asked(),
             space=space,
-            targets=[target.value for target in opening.targets],
             chosen=chosen,
             finalists=finalists,
         )
         write_record(self.folder / RECORD, record)
-        return Found(record, finalists, "" if chosen else finish.why_not())
+        return Found(record, finalists)
+
+    def _asked(self) -> Asked:
+        opening = self.opening
+        return Asked(
+            strategy=self.way.value,
+            targets=tuple(target.value for target in opening.targets),
+            branches=opening.branches,
+            calibration=opening.calibration,
+            trials=self.trials if self.way is Way.OPTUNA else None,
+            prompts=opening.prompts_from,
+        )

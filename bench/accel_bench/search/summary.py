@@ -76,6 +76,11 @@ def front_of(summaries: Sequence[TriedSummary]) -> list[TriedSummary]:
     return sorted((each for each in summaries if each.in_front), key=lambda each: -each.composed_s)
 
 
+def quality_of(tried: Tried, record: SearchRecord) -> Quality:
+    """Of a candidate's pictures, against the baseline's of the same seeds."""
+    return judge(tried.scores, record.tried[0].scores, record.goal.score)
+
+
 def _answer(tried: Tried, record: SearchRecord) -> Answer:
-    quality = judge(tried.scores, record.tried[0].scores, record.goal.score)
-    return Answer(Candidate(tried.family, trial_of(tried.facts)), tried.composed_s, quality)
+    candidate = Candidate(tried.family, trial_of(tried.facts))
+    return Answer(candidate, tried.composed_s, quality_of(tried, record))

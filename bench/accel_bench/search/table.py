@@ -9,6 +9,7 @@ from accel_bench.environment import machine
 from accel_bench.intervals import times
 from accel_bench.records.search import SearchRecord
 from accel_bench.search.summary import TriedSummary
+from accel_bench.search.words import loss_words, plan_words
 
 _NOTHING = "–"
 
@@ -30,7 +31,6 @@ def front_table(summaries: Sequence[TriedSummary], record: SearchRecord) -> Tabl
 
 def _cells(each: TriedSummary) -> Iterable[str]:
     quality, psnr = each.quality, each.quality.psnr
-    error = "" if quality.loss_error is None else f" ± {quality.loss_error:.2%}"
     return (
         "→" if each.chosen else "",
         plan_words(each),
@@ -41,23 +41,8 @@ def _cells(each: TriedSummary) -> Iterable[str]:
         _NOTHING if each.measured is None else times(each.measured),
         "same" if psnr is None else f"{psnr:.2f}",
         f"{quality.feature_distance:.4f}",
-        f"{quality.loss:.2%}{error}",
+        loss_words(each),
     )
-
-
-def plan_words(each: TriedSummary) -> str:
-    """What a trial is, without the list of its deep calls, which may be long."""
-    facts = each.facts
-    if facts.branch is None:
-        words = ["full"]
-    else:
-        how = "solved forecast" if facts.weights else str(facts.forecast)
-        words = [facts.plan if facts.plan.startswith("every") else "listed calls", f"k={facts.branch}", how]
-    if facts.steps is not None:
-        words.append(f"{facts.steps} steps")
-    if facts.guided_calls is not None:
-        words.append("guided {}-{}".format(*facts.guided_calls))
-    return " ".join(words)
 
 
 def heading(record: SearchRecord) -> str:

@@ -9,7 +9,7 @@ from tests.bench.report.records import BACKEND, ENVIRONMENT
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.records.evaluation import Scores
 from accel_bench.records.parts import BundleFacts, GraphFacts, PlanFacts, Workload
-from accel_bench.records.search import SearchRecord, Tried
+from accel_bench.records.search import Asked, SearchRecord, Tried
 from accel_bench.records.store import seal
 from accel_bench.search.candidate import FULL, Candidate
 from accel_bench.search.goal import Goal
@@ -85,6 +85,11 @@ DROPPED = tried(listed("power", (0, 1, 2, 3, 4, 5, 6, 7, 30, 40)), 900.0, pictur
 FEWER_STEPS = tried(Candidate("full", Trial(BASELINE.plan, steps=25)), 150.0, calls=25)
 
 
+def asked(**changes: Any) -> Asked:
+    fields: dict[str, Any] = {"strategy": "solved", "targets": ("deepcache", "steps"), "branches": (0,)}
+    return Asked(**(fields | {"calibration": 8, "trials": None, "prompts": "built-in"} | changes))
+
+
 def search_record(**changes: Any) -> SearchRecord:
     fields: dict[str, Any] = {
         "kind": "search",
@@ -96,8 +101,7 @@ def search_record(**changes: Any) -> SearchRecord:
         "bundle": BundleFacts("d" * 64, "small", "trained", (64, 64), GRAPHS),
         "workload": Workload("ddim", CALLS, 4.0, height=64, width=64, batch=4, seed=0),
         "goal": Goal(Score.EMOJI_CLIP, max_loss=0.05),
-        "strategy": "solved",
-        "targets": ("deepcache", "steps"),
+        "asked": asked(),
         "prompts": PROMPTS,
         "scorers": {"emoji_clip.onnx": "0123456789abcdef0123"},
         "stages": StageTimes({"deep": (DEEP_S,), "shallow 0": (SHALLOW_S,)}, (0.3,), (0.2,), (0.0,)),

@@ -13,6 +13,7 @@ from tests.bench.report.search_records import (
     FAST,
     FEWER_STEPS,
     UNIFORM,
+    asked,
     listed,
     search_record,
     tried,
@@ -24,12 +25,13 @@ from accel_bench.records.search import SearchRecord, Tried
 from accel_bench.report.page import render_report
 from accel_bench.report.reproduce import command
 from accel_bench.report.search_section import SearchView, search_section
-from accel_bench.report.search_words import forecast_words, goal_words, plan_words
+from accel_bench.report.search_words import forecast_words, goal_words
 from accel_bench.report.table import Table
 from accel_bench.search.goal import Goal
 from accel_bench.search.plans import uniform
 from accel_bench.search.quality import Score
 from accel_bench.search.summary import summarise_search
+from accel_bench.search.words import plan_words
 
 
 def view(record: SearchRecord) -> SearchView:
@@ -204,8 +206,11 @@ def test_pictures_are_pointed_to_only_where_the_finalists_record_is_on_the_page(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "search BUNDLE --sched ddim --steps 50 --guidance 4 --search-targets deepcache,steps --strategy solved"),
-        ({}, "--num-samples 8 --batch-size 4 --seed 0 --score emoji-clip --req-score-loss 5% --rounds 6"),
+        ({}, "search BUNDLE --sched ddim --steps 50 --guidance 4 --search-targets deepcache,steps --branches 0 "),
+        (
+            {},
+            "--num-samples 8 --batch-size 4 --calibration 8 --seed 0 --score emoji-clip --req-score-loss 5% --rounds 6",
+        ),
         ({}, "--provider cpu --threads 1"),
         ({"goal": Goal(Score.PSNR, speedup=2.5, min_psnr=30)}, "--score psnr --req-speedup 2.5 --min-psnr 30"),
         (
@@ -213,36 +218,14 @@ def test_pictures_are_pointed_to_only_where_the_finalists_record_is_on_the_page(
             "--req-time 0.5 --max-feature-distance 0.1",
         ),
         ({"goal": Goal(Score.CLIP, max_loss=0.07)}, "--score clip --clip-model CLIP --req-score-loss 7% "),
-        ({"prompts": ("mine",) * 8}, "--strategy solved --prompts PROMPTS --num-samples 8"),
+        ({"asked": asked(prompts="mine.txt")}, "--strategy solved --prompts mine.txt --num-samples 8"),
+        ({"asked": asked(branches=(0, 2))}, "--branches 0,2 --strategy solved"),
+        ({"asked": asked(strategy="optuna", trials=40)}, "--strategy optuna --trials 40"),
         ({"backend": msgspec.structs.replace(BACKEND, backend="openvino", provider="CPU")}, "--provider openvino:CPU"),
     ],
 )
 def test_the_command_line_is_derived_from_the_record(changes: dict[str, object], words: str) -> None:
     assert words in str(command(search_record(**changes)))
-
-
-def test_branches_are_named_where_not_all_of_the_bundle_were_tried() -> None:
-    record = search_record()
-    graphs = record.bundle.graphs | {"unet_shallow_1": record.bundle.graphs["unet_shallow_0"]}
-
-    found = command(search_record(bundle=msgspec.structs.replace(record.bundle, graphs=graphs)))
-
-    assert "--branches 0 --strategy" in str(found)
-    assert "--branches" not in str(command(record))
-
-
-def test_what_stands_for_files_is_explained() -> None:
-    page = render_report([search_record(prompts=("mine",) * 8, goal=Goal(Score.EMOJI_CLIP, max_loss=0.05))])
-
-    assert "digest stands above, PROMPTS a file of its prompts.</p>" in " ".join(page.split())
-    assert "PROMPTS" not in render_report([search_record()])
-
-
-def test_a_study_of_optuna_has_no_single_command_line() -> None:
-    record = search_record(strategy="optuna")
-
-    assert command(record) is None
-    assert "No single command line" in render_report([record])
 
 
 def test_the_command_line_is_one_that_the_command_takes() -> None:

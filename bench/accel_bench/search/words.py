@@ -1,0 +1,46 @@
+"""A search's candidates and its end in words, for tables, terminals and reports."""
+
+from statistics import median
+
+from accel_bench.records.search import SearchRecord
+from accel_bench.search.candidate import Answer, Candidate
+from accel_bench.search.summary import TriedSummary, is_complete, quality_of
+from accel_bench.trials import trial_of
+
+
+def plan_words(each: TriedSummary) -> str:
+    """A candidate as a row of a table names it, without the list of its deep calls."""
+    facts = each.facts
+    words = ["full"]
+    if facts.branch is not None:
+        calls = facts.plan if facts.plan.startswith("every") else f"{len(facts.deep_calls)} calls"
+        words = [calls, f"k={facts.branch}", "solved weights" if facts.weights else str(facts.forecast)]
+    if facts.steps is not None:
+        words.append(f"{facts.steps} steps")
+    if facts.guided_calls is not None:
+        words.append("guided {}-{}".format(*facts.guided_calls))
+    return " ".join(words)
+
+
+def loss_words(each: TriedSummary) -> str:
+    """The loss of the goal's score, with its standard error where it has one."""
+    error = "" if each.quality.loss_error is None else f" ± {each.quality.loss_error:.2%}"
+    return f"{each.quality.loss:.2%}{error}"
+
+
+def why_not(record: SearchRecord) -> str:
+    """What stands in the way, where a search chose nothing."""
+    baseline, *others = record.tried
+    judged = [each for each in others if is_complete(each, record)]
+    if not judged:
+        return "no candidate was judged on all pictures"
+    answers = [
+        Answer(Candidate(each.family, trial_of(each.facts)), each.composed_s, quality_of(each, record))
+        for each in judged
+    ]
+    met = {answer.candidate.id for answer in answers if record.goal.meets(answer, baseline.composed_s)}
+    timed = [median(each.image_s) for each in judged if each.id in met and each.image_s]
+    if timed:
+        speedup = median(baseline.image_s) / min(timed)
+        return f"composed times promised enough, but end to end the best has {speedup:.2f}× ({min(timed):.3g} s)"
+    return record.goal.nearest(answers, baseline.composed_s)
