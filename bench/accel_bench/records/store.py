@@ -41,7 +41,7 @@ def read_record(path: Path) -> Record:
         known = ", ".join(f"{kind} {number}" for kind, number in _TYPES)
         raise InputError(f"{path}: expected a record of {known}, got {kind} {number}: measure again with this version")
     try:
-        record = msgspec.convert(document, type=_TYPES[kind, number])
+        record = msgspec.convert(document, type=_TYPES[kind, number], str_keys=True)
     except msgspec.ValidationError as error:
         raise InputError(f"{path}: {error}") from error
     if record.id != _id_of(document):
