@@ -63,6 +63,8 @@ class DeviceForecaster:
         """See `Forecaster.combine`."""
         key = (weights, target, *past)
         if key not in self._bound:
+            # One feature alone goes in twice: its second weight is 0.
+            past = [*past, *past] if len(past) == 1 else past
             features = {f"feature_{age}": buffer for age, buffer in enumerate(past)}
             inputs = {**features, "weights": self._table, "which": self._which[weights]}
             self._bound[key] = self._sessions[len(past)].bind(inputs, {"feature": target})

@@ -104,7 +104,8 @@ class UNet:
         made = {k: spec.output(feature_name(k)) for k in plan.branches}
         shapes = {k: (resolve(feature.shape, sizes), feature.dtype) for k, feature in made.items()}
         self._features = {k: [backend.allocate(*s) for _ in range(self._history)] for k, s in shapes.items()}
-        self._forecast = {k: backend.allocate(*s) for k, s in (shapes if self._history > 1 else {}).items()}
+        weighed = {call.branch for call in plan.calls if isinstance(call, Shallow) and not _holds(call)}
+        self._forecast = {k: backend.allocate(*shapes[k]) for k in sorted(weighed)}
 
     def _write_text(self, embeddings: Embeddings) -> None:
         """At once: a device's memory is written whole."""
@@ -182,7 +183,7 @@ class UNet:
         """The buffer that holds the forecast; where it only holds the last feature, that buffer itself."""
         ring = self._features[call.branch]
         newest_first = [ring[(self._deep_calls - 1 - age) % self._history] for age in range(len(call.forecast))]
-        if call.forecast == (1.0,):
+        if _holds(call):
             return newest_first[0]
         target = self._forecast[call.branch]
         past = [self._from(buffer, first) for buffer in newest_first]
@@ -208,3 +209,8 @@ class UNet:
             tied["timestep"] = self.timestep
         made = {"out_sample": self._noise, **outputs}
         return graph.session.bind(tied, {name: buffer.rows(part.start, part.stop) for name, buffer in made.items()})
+
+
+def _holds(call: Shallow) -> bool:
+    """Whether the last deep feature is taken as it is."""
+    return call.forecast == (1.0,)

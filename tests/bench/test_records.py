@@ -25,6 +25,17 @@ def test_a_record_comes_back_as_it_was(path: Path) -> None:
     assert read_bench(path) == bench_record(peers=(peer_run("other", calls=3, seconds=0.1 + 0.2),))
 
 
+def test_weights_of_calls_come_back_by_number(tmp_path: Path) -> None:
+    record = bench_record()
+    full, cached = record.plans
+    weighed = msgspec.structs.replace(cached.facts, weights={9: (0.9,), 10: (1.5, -0.5)}, guided_calls=(0, 4))
+    record = bench_record(plans=(full, msgspec.structs.replace(cached, facts=weighed)))
+
+    write_record(tmp_path / "record.json", record)
+
+    assert read_bench(tmp_path / "record.json") == record
+
+
 def test_the_id_is_of_the_content() -> None:
     assert bench_record().id == bench_record().id
     assert bench_record().id != bench_record(prompt="another").id

@@ -51,6 +51,7 @@ PLANS: dict[str, dict[str, Any]] = {
     "hold": {"deep": (0, 3, 5)},
     "linear on a deeper branch": {"deep": (0, 2, 4), "forecast": Forecast.LINEAR, "branch": 2},
     "quadratic": {"deep": (0, 1, 2, 5), "forecast": Forecast.QUADRATIC},
+    "one feature, made weaker": {"deep": (0,), "weights": {2: (0.5,)}, "branch": 2},
     "a guidance window": {
         "deep": (0, 2, 5),
         "forecast": Forecast.LINEAR,

@@ -47,6 +47,10 @@ def test_it_shows_facts_configs_and_where_every_figure_is_from(mine: Path) -> No
     assert "ort-sd: ONNX Runtime's Stable Diffusion benchmark" in shown
 
 
+def test_a_plan_says_that_it_has_weights_and_which_calls_it_guides(mine: Path) -> None:
+    assert "every:3 k=0 weights guided 0-29" in accel("profiles", "./lab.toml", cwd=mine).stdout
+
+
 def test_as_json_it_is_the_whole_profile(mine: Path) -> None:
     document = json.loads(accel("profiles", "./lab.toml", "--json", cwd=mine).stdout)
 

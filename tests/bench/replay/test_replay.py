@@ -13,7 +13,7 @@ from accel_bench.environment import read_environment
 from accel_bench.make_record import to_png
 from accel_bench.records.store import read_bench
 from accel_bench.replay.verdict import machine_name
-from accel_runtime import Request, make_plan, open_bundle, read_bundle
+from accel_runtime import Pipeline, Request, make_plan
 from accel_runtime.plan import guidance_window
 
 # What `accel bench` draws where it is told nothing else.
@@ -146,32 +146,29 @@ def test_a_promise_that_is_broken_fails_the_gate_and_nothing_else(folder: Path, 
 
 
 def test_a_config_with_weights_and_fewer_steps_runs_just_that_against_its_baseline_s_steps(
-    folder: Path, source_folder: Path
+    tmp_path: Path, source_folder: Path, bundle_folder: Path, pipeline: Pipeline
 ) -> None:
-    write_profile(folder, source_folder, latency=1e4)
-    with (folder / "here.toml").open("a") as profile:
+    write_profile(tmp_path, source_folder, latency=1e4)
+    with (tmp_path / "here.toml").open("a") as profile:
         profile.write(SOLVED.format(model=source_folder))
 
-    (folder / "solved").mkdir()
-
-    done = replay(folder, "--config", "solved", "-o", "solved", "--json")
+    done = replay(tmp_path, str(bundle_folder), "--config", "solved", "-o", ".", "--json")
 
     assert done.returncode == 0, done.stderr
-    record = read_bench(folder / "solved" / "here-0.json")
+    record = read_bench(tmp_path / "here-0.json")
     full, solved = record.plans
     assert (record.workload.steps, full.facts.calls, solved.facts.calls) == (4, 4, 3)
-    assert list((record.profile or pytest.fail("no profile")).configs.values()) == ["solved"]
+    assert record.profile is not None
+    assert record.profile.configs == {solved.facts.name: "solved"}
     speedup = next(each for each in json.loads(done.stdout)["verdicts"] if each["figure"] == "speedup")
     ratios = [one.seconds / other.seconds for one, other in zip(full.images, solved.images, strict=True)]
     assert speedup["median"] == pytest.approx(median(ratios))
-    assert solved.picture == _picture(folder, weights={1: (1.5,), 2: (0.5,)})
-    assert solved.picture != _picture(folder, weights={})
+    assert solved.picture == picture_of(pipeline, weights={1: (1.5,), 2: (0.5,)})
+    assert solved.picture != picture_of(pipeline, weights={})
 
 
-def _picture(folder: Path, *, weights: dict[int, tuple[float, ...]]) -> bytes:
-    """The first picture of the config's plan, on the bundle that was exported for it."""
-    (bundle,) = (path for path in (folder / "cache").iterdir() if read_bundle(path).manifest.branches == (3,))
-    pipeline = open_bundle(bundle)
+def picture_of(pipeline: Pipeline, *, weights: dict[int, tuple[float, ...]]) -> bytes:
+    """The first picture of the solved config's plan, with these weights."""
     guidance = guidance_window(3.0, 0, last=1, calls=3)
     plan = make_plan(pipeline.schedule(3, "ddim"), (0,), branch=3, weights=weights, guidance=guidance)
     request = Request((PROMPT,), images_per_prompt=2, height=16, width=16)
