@@ -3,11 +3,11 @@
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from statistics import median
 
 import msgspec
 
 from accel_bench.environment import Environment, peak_rss_bytes
+from accel_bench.intervals import ratios
 from accel_bench.make_record import make_record
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.bundle import bundle_facts
@@ -79,14 +79,18 @@ class Finish:
 
     def pick(self) -> Candidate | None:
         """The most wanted finalist that is as fast as it must be, end to end; None where there is none."""
-        baseline_s = median(self.image_s[FULL.id])
         for answer in self.goal.rank(self.complete(), self.baseline_s):
             seconds = self.image_s.get(answer.candidate.id)
-            if seconds is None or answer.candidate == FULL:
-                continue
-            if not self.goal.bounds_speed or median(seconds) <= self.goal.slowest(baseline_s):
+            if seconds is not None and answer.candidate != FULL and self._is_fast(seconds):
                 return answer.candidate
         return None
+
+    def _is_fast(self, seconds: Sequence[float]) -> bool:
+        """End to end, round by round, as `accel bench` judges it."""
+        goal = self.goal
+        if goal.seconds is not None:
+            return median(seconds) <= goal.seconds
+        return median(ratios(self.image_s[FULL.id], seconds)) >= (goal.speedup or 0.0)
 
     def record(self, asked: Asked, *, space: Space, chosen: Candidate | None, finalists: BenchRecord) -> SearchRecord:
         """All that the folder knows of these prompts."""

@@ -10,6 +10,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from accel_bench.doctor.devices import read_devices
+from accel_bench.intervals import ratios
 from accel_bench.outputs import write_aside
 from accel_bench.profiles import (
     BackendChoice,
@@ -86,7 +87,7 @@ def write_profile(
 def _names(record: SearchRecord, chosen: Tried, *, model: str) -> tuple[str, str]:
     work = record.workload
     start = "-".join((_word(Path(model).name), _word(work.scheduler), str(work.steps)))
-    speedup = median(record.tried[0].image_s) / median(chosen.image_s)
+    speedup = median(ratios(record.tried[0].image_s, chosen.image_s))
     return f"{start}-{speedup:.1f}x", f"{start}-full"
 
 
@@ -139,7 +140,7 @@ def _expected(record: SearchRecord, tried: Tried, finalists: BenchRecord, *, is_
 
     return Expected(
         latency_s=latency,
-        speedup=timed(round(median(record.tried[0].image_s) / median(tried.image_s), 4)),
+        speedup=timed(round(median(ratios(record.tried[0].image_s, tried.image_s)), 4)),
         psnr_db=None if quality.psnr is None else judged(quality.psnr, f"{pictures} pictures"),
         score_loss=judged(quality.loss, f"{record.goal.score}, {pictures} pictures"),
     )
