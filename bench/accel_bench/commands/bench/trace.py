@@ -18,6 +18,7 @@ from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.bundle import Bundle, read_bundle
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
+from accel_runtime.forms import choose_form
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.request import Request
 
@@ -82,7 +83,8 @@ def _profile(
         for each in record.plans
     ]
     # Plans are compiled from the bundle's schedules; nothing is loaded for that.
-    planner = Pipeline(bundle, OnnxRuntimeBackend(provider, options=options))
+    form = choose_form(bundle, provider, "plain")
+    planner = Pipeline(bundle, OnnxRuntimeBackend(provider, options=options), form=form)
     for each in prepare(planner, trials, settings=settings):
         yield profile_image(
             bundle,
