@@ -61,7 +61,9 @@ def test_weights_are_half_as_large_and_nothing_crosses_in_bfloat16(folder: Path,
     sizes = [(at / "unet" / "weights.data").stat().st_size for at in (folder, bundle_folder)]
     assert 0.45 <= sizes[0] / sizes[1] <= 0.55
     held = [value.const_value for value in ir.load(folder / "unet" / "deep.onnx").graph.initializers.values()]
-    counts = {kind: sum(tensor.size for tensor in held if tensor and tensor.dtype == kind) for kind in (FLOAT, BFLOAT16)}
+    counts = {
+        kind: sum(tensor.size for tensor in held if tensor and tensor.dtype == kind) for kind in (FLOAT, BFLOAT16)
+    }
     # What is left embeds the timestep.
     assert counts[FLOAT] < 0.01 * counts[BFLOAT16]
 
