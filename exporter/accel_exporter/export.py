@@ -13,6 +13,7 @@ from accel_exporter import graphs, layout
 from accel_exporter.inductor import PackageWriter
 from accel_exporter.loop_graphs import write_loop_graphs
 from accel_exporter.options import ExportOptions, choose_branches
+from accel_exporter.precision import output_dtype
 from accel_exporter.schedules import SCHEDULERS, compile_all, short_name, travelling
 from accel_exporter.sizes import ModelSizes
 from accel_exporter.sources import Source
@@ -21,7 +22,7 @@ from accel_exporter.unet import branch_count
 from accel_exporter.write import Settings, Written, check_written, trace_component, write_graph, write_unet
 from accel_runtime.bundle import describe_file
 from accel_runtime.errors import ExportError
-from accel_runtime.forms import providers_of
+from accel_runtime.forms import providers_in, providers_of
 from accel_runtime.manifest import (
     MANIFEST_NAME,
     DType,
@@ -101,11 +102,7 @@ class _Export:
         self._graphs: dict[str, GraphSpec] = {}
         self._forms: dict[ExtraForm, dict[str, FormGraph]] = {}
         self._unchecked: list[Written] = []
-        self._packages = (
-            PackageWriter(folder, options.device, tolerance=options.allowed_error(options.dtype))
-            if options.with_inductor
-            else None
-        )
+        self._packages = PackageWriter(folder, options.device) if options.with_inductor else None
 
     def stages(self) -> tuple[tuple[str, Callable[[], None]], ...]:
         return (
@@ -179,7 +176,7 @@ class _Export:
         for written in write_graph(traced, self._folder / component, settings=settings):
             self._check(written, dtype=settings.dtype)
         if self._packages:
-            self._packages.add(traced)
+            self._packages.add(traced, tolerance=self._options.allowed_error(settings.dtype))
 
     def _export_unet(self) -> None:
         unet = self._source.load_unet()
@@ -192,7 +189,8 @@ class _Export:
         self._unchecked += write_unet(traced, self._folder / "unet", branches=branches, settings=settings)
         if self._packages:
             specs = {written.name: written.spec for written in self._unchecked}
-            self._packages.add_unet(traced, {k: specs[f"unet_shallow_{k}"] for k in branches})
+            shallow = {k: specs[f"unet_shallow_{k}"] for k in branches}
+            self._packages.add_unet(traced, shallow, tolerance=self._options.allowed_error(settings.dtype))
 
     def _check_written(self) -> None:
         # Exported programs hold reference cycles; torch's weights must go before the session's come.
@@ -211,7 +209,7 @@ class _Export:
         self._forms.setdefault(written.form, {})[written.name] = graph
 
     def _write_loop(self) -> None:
-        self._loop = write_loop_graphs(self._folder / "loop", features=self._options.dtype)
+        self._loop = write_loop_graphs(self._folder / "loop", features=output_dtype("feature_", self._options.dtype))
 
     def _write_manifest(self) -> None:
         found = sorted(path for path in self._folder.rglob("*") if path.is_file())
@@ -234,6 +232,7 @@ class _Export:
             provenance=self._provenance(),
             inductor=self._packages.spec() if self._packages else None,
             forms={form: FormSpec(providers=providers_of(form), graphs=graphs) for form, graphs in self._forms.items()},
+            providers=providers_in(self._options.dtype),
         )
         (self._folder / MANIFEST_NAME).write_bytes(encode_manifest(manifest))
 
@@ -247,7 +246,7 @@ class _Export:
             packages={name: _version(name) for name in _STAMPED_PACKAGES},
             options={
                 "dtype": options.dtype,
-                "opset": options.opset,
+                "opset": options.operator_set,
                 "static": options.static is not None,
                 "max_steps": options.max_steps,
             },
@@ -255,7 +254,7 @@ class _Export:
 
     def _settings(self, *, dtype: DType) -> Settings:
         return Settings(
-            opset=self._options.opset,
+            opset=self._options.operator_set,
             is_static=self._options.static is not None,
             trace_sizes=self._sizes.to_trace,
             check_sizes=self._sizes.to_check,

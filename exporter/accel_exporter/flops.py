@@ -26,6 +26,7 @@ def count_flops(path: Path, sizes: Mapping[str, int]) -> int:
     model = onnx.load(path, load_external_data=False)
     _fix_sizes(model, sizes)
     _weights_to_inputs(model.graph)
+    _write_out_attention(model.graph)
     inferred = SymbolicShapeInference.infer_shapes(model, auto_merge=True)
     if inferred is None:
         raise ExportError(f"{path.name}: shapes cannot be inferred, so its FLOPs cannot be counted")
@@ -60,6 +61,24 @@ def _weights_to_inputs(graph: onnx.GraphProto) -> None:
     for tensor in external:
         graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
         graph.initializer.remove(tensor)
+
+
+def _write_out_attention(graph: onnx.GraphProto) -> None:
+    """Attention as its two matrix products: shape inference takes it for ONNX Runtime's own operator of that name."""
+    nodes = [part for node in graph.node for part in (_products(node) if node.op_type == "Attention" else (node,))]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _products(node: onnx.NodeProto) -> tuple[onnx.NodeProto, ...]:
+    """Of queries, keys and values [B, heads, L, width]; softmax and mask cost nothing that is counted."""
+    query, key, value = node.input[:3]
+    made = node.output[0]
+    return (
+        onnx.helper.make_node("Transpose", [key], [f"{made}_key"], perm=(0, 1, 3, 2)),
+        onnx.helper.make_node("MatMul", [query, f"{made}_key"], [f"{made}_scores"]),
+        onnx.helper.make_node("MatMul", [f"{made}_scores", value], [made]),
+    )
 
 
 def _shapes(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:

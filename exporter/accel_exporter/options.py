@@ -1,7 +1,8 @@
 """What a user may choose about an export."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from accel_runtime.errors import InputError
 from accel_runtime.forms import parse_form
@@ -15,6 +16,12 @@ MIN_OPSET, MAX_OPSET = 18, 23
 NATIVE_OPSET = 23
 # Later ones have operators of their own for what is fused.
 _MAX_FUSED_OPSET = 20
+# The first operator set for a precision. Conv takes bfloat16 from 22 on; 23's Attention keeps its scores to itself,
+# which would else be rounded to eight bits before the softmax.
+_LEAST_OPSET: Final[Mapping[DType, int]] = {"bfloat16": NATIVE_OPSET}
+
+# Largest relative difference to float32 torch.
+_TOLERANCES: Final[Mapping[DType, float]] = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,8 @@ class ExportOptions:
 
     Attributes:
         branches: Which cuts get a shallow graph; None for every one the UNet has.
-        opset: ONNX operator set, 18 to 23; 18 is what every provider can run.
+        opset: ONNX operator set, 18 to 23; None for the smallest that the precision has: 18, which every provider can
+            run, or 23 of bfloat16.
         static: Fix batch, height and width; None leaves them open.
         schedulers: Short names of the schedulers to compile; None for all that this pipeline's config
             lets be tables.
@@ -45,7 +53,7 @@ class ExportOptions:
     """
 
     branches: tuple[int, ...] | None = (0, 1)
-    opset: int = 18
+    opset: int | None = None
     static: StaticSize | None = None
     schedulers: tuple[str, ...] | None = None
     max_steps: int = 100
@@ -56,20 +64,32 @@ class ExportOptions:
     device: Device = "cpu"
 
     def __post_init__(self) -> None:
-        if not MIN_OPSET <= self.opset <= MAX_OPSET:
+        if not MIN_OPSET <= self.operator_set <= MAX_OPSET:
             raise InputError(f"opset: expected {MIN_OPSET} to {MAX_OPSET}, got {self.opset}")
-        if "fused" in self.forms and self.opset > _MAX_FUSED_OPSET:
-            raise InputError(f"form fused: made of opset 18 to {_MAX_FUSED_OPSET}, got {self.opset}: leave --opset out")
+        if self.operator_set < (least := _LEAST_OPSET.get(self.dtype, MIN_OPSET)):
+            raise InputError(f"opset: {self.dtype} needs {least} or more, got {self.opset}: leave --opset out")
+        self._check_forms()
         if self.max_steps < 1:
             raise InputError(f"max steps: expected 1 or more, got {self.max_steps}")
         if self.static and self.static.batch < 1:
             raise InputError(f"batch: expected 1 or more, got {self.static.batch}")
 
+    @property
+    def operator_set(self) -> int:
+        """The ONNX operator set to write."""
+        return _LEAST_OPSET.get(self.dtype, MIN_OPSET) if self.opset is None else self.opset
+
+    def _check_forms(self) -> None:
+        others = sorted(self.forms - {"plain"})
+        if others and self.dtype == "bfloat16":
+            # Not every fused operator takes it, and of native ones the plain graphs are made.
+            raise InputError(f"form {others[0]}: there are only plain graphs in bfloat16: leave --form out")
+        if "fused" in self.forms and self.operator_set > _MAX_FUSED_OPSET:
+            raise InputError(f"form fused: made of opset 18 to {_MAX_FUSED_OPSET}, got {self.opset}: leave --opset out")
+
     def allowed_error(self, dtype: DType) -> float:
         """Largest relative difference to torch of a component that computes in ``dtype``."""
-        if self.tolerance is not None:
-            return self.tolerance
-        return 1e-4 if dtype == "float32" else 2e-2
+        return _TOLERANCES[dtype] if self.tolerance is None else self.tolerance
 
 
 def parse_dtype(text: str) -> DType:
@@ -78,14 +98,9 @@ def parse_dtype(text: str) -> DType:
     >>> parse_dtype("fp16")
     'float16'
     """
-    if text == "bf16":
-        raise InputError(
-            "dtype bf16: ONNX Runtime cannot run such graphs on the CPU, so they could not be checked: take fp16 for a "
-            "GPU; OpenVINO computes fp32 bundles in bfloat16 by itself where the processor has it"
-        )
-    names: dict[str, DType] = {"fp32": "float32", "fp16": "float16"}
+    names: dict[str, DType] = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
     if text not in names:
-        raise InputError(f"dtype {text!r}: expected {' or '.join(names)}")
+        raise InputError(f"dtype {text!r}: expected one of {', '.join(names)}")
     return names[text]
 
 

@@ -42,6 +42,16 @@ def in_precision(traceable: Traceable, dtype: DType) -> Traceable:
     return replace(traceable, module=wrapper(traceable.module, getattr(torch, dtype)))
 
 
-def is_kept(name: str) -> bool:
-    """Whether an output stays in the component's precision: features do, all else meets the loop's float32."""
-    return name.startswith("feature_")
+def round_weights(traceable: Traceable) -> Traceable:
+    """The same with its weights rounded to bfloat16, in place; they stay float32 tensors."""
+    traceable.module.to(torch.bfloat16).to(torch.float32)
+    return traceable
+
+
+def output_dtype(name: str, dtype: DType) -> DType:
+    """What an output of a component that computes in ``dtype`` leaves its graph in.
+
+    Features do in that precision where numpy has it, since forecasts are summed on the host too; all else meets the
+    loop's float32.
+    """
+    return dtype if name.startswith("feature_") and dtype == "float16" else "float32"

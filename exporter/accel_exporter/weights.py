@@ -55,7 +55,8 @@ class WeightStore:
     def _place(self, tensor: ir.TensorProtocol, *, name: str) -> ir.ExternalTensor:
         data: NDArray[Any] = np.ascontiguousarray(tensor.numpy())
         # Not the shape: a 1×1 filter is the same bytes in either layout.
-        key = (hashlib.sha256(data.data).hexdigest(), tensor.dtype.name)
+        # As bytes: numpy lends no memory of a type that it does not know, as bfloat16.
+        key = (hashlib.sha256(data.view(np.uint8).data).hexdigest(), tensor.dtype.name)
         place = self._places.get(key)
         if place is None:
             place = self._places[key] = self._write(data, dtype=tensor.dtype)

@@ -45,7 +45,9 @@ class NumericsError(AccelError):
     """Latents or pixels became NaN or infinite, so there is no picture."""
 
 
-NUMERICS_ADVICE = "half precision overflows in some models: export with --dtype fp32; in float32, lower the guidance"
+NUMERICS_ADVICE = (
+    "half precision overflows in some models: export with --dtype bf16 or fp32; in these, lower the guidance"
+)
 
 
 def first_line(error: BaseException) -> str:

@@ -5,7 +5,7 @@ from typing import Final, get_args
 
 from accel_runtime.bundle import Bundle
 from accel_runtime.errors import BackendError, InputError
-from accel_runtime.manifest import ExtraForm, Form
+from accel_runtime.manifest import DType, ExtraForm, Form
 
 FORMS: Final[tuple[Form, ...]] = ("plain", *get_args(ExtraForm))
 
@@ -17,6 +17,15 @@ _ORDER: Final[Mapping[str, tuple[Form, ...]]] = {
     "cuda": ("fused", "native", "plain"),
     "rocm": ("fused", "plain"),
 }
+
+# Precision → the backends that can compute in it, by name; all can in what is not here. ONNX Runtime's CPU provider has
+# no bfloat16 arithmetic, ROCm's and MIGraphX's end before opset 22, from which on ONNX has such convolutions.
+_COMPUTES: Final[Mapping[DType, tuple[str, ...]]] = {"bfloat16": ("cuda", "inductor", "openvino")}
+
+
+def providers_in(dtype: DType) -> tuple[str, ...]:
+    """The backends that can compute in a precision, by name; empty where all can."""
+    return _COMPUTES.get(dtype, ())
 
 
 def providers_of(form: ExtraForm) -> tuple[str, ...]:
@@ -33,9 +42,10 @@ def choose_form(bundle: Bundle, backend: str, asked: str | None = None) -> Form:
         asked: What the user wants; None for the first of the backend's that the bundle has.
 
     Raises:
-        InputError: There is no such form, or the backend may not run it.
+        InputError: There is no such form, or the backend may not run it, or not compute in the bundle's precision.
         BackendError: The bundle lacks it.
     """
+    _check_precision(bundle, backend)
     if asked is None:
         usable = (form for form in _ORDER.get(backend, ()) if form == "plain" or backend in _allowed(bundle, form))
         return next(usable, "plain")
@@ -63,6 +73,16 @@ def parse_form(text: str) -> Form:
         if text == form:
             return form
     raise InputError(f"form {text!r}: expected one of {', '.join(FORMS)}")
+
+
+def _check_precision(bundle: Bundle, backend: str) -> None:
+    able = bundle.manifest.providers
+    if able and backend not in able:
+        dtype = bundle.manifest.provenance.options.get("dtype")
+        raise InputError(
+            f"{bundle.folder}: {backend} cannot compute in {dtype}, only {', '.join(able)}: "
+            "choose one with --provider, or export with --dtype fp32"
+        )
 
 
 def _allowed(bundle: Bundle, form: Form) -> tuple[str, ...]:

@@ -221,7 +221,14 @@ class Provenance(_Strict, frozen=True):
 
 
 class Manifest(_Strict, frozen=True, omit_defaults=True):
-    """The whole of `accel.json`. `forms` and `inductor` are left out where there are none, as in older bundles."""
+    """The whole of `accel.json`. What follows `provenance` is left out where there is none, as in older bundles.
+
+    Attributes:
+        loop: The loop's own graphs.
+        inductor: AOTInductor packages.
+        forms: Graphs in other forms than plain.
+        providers: The backends that can compute in the bundle's precision, by name; empty where all can.
+    """
 
     schema_version: Literal[1]
     model: ModelSpec
@@ -233,6 +240,7 @@ class Manifest(_Strict, frozen=True, omit_defaults=True):
     loop: LoopSpec | None = None
     inductor: InductorSpec | None = None
     forms: dict[ExtraForm, FormSpec] = {}
+    providers: tuple[str, ...] = ()
 
     @property
     def branches(self) -> tuple[int, ...]:

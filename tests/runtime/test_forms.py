@@ -9,8 +9,8 @@ from tests.runtime.test_manifest import SHA, document, parse
 
 from accel_runtime.artifacts import locate
 from accel_runtime.bundle import Bundle
-from accel_runtime.errors import AccelError, BundleError
-from accel_runtime.forms import choose_form, providers_of
+from accel_runtime.errors import AccelError, BundleError, InputError
+from accel_runtime.forms import choose_form, providers_in, providers_of
 from accel_runtime.manifest import encode_manifest
 
 
@@ -102,3 +102,30 @@ def test_a_form_that_lacks_a_graph_is_no_form() -> None:
 
 def test_a_bundle_without_forms_keeps_its_digest() -> None:
     assert "forms" not in msgspec.json.decode(encode_manifest(parse(document())))
+
+
+def in_bfloat16() -> Bundle:
+    whole = document() | {"providers": list(providers_in("bfloat16"))}
+    whole["provenance"]["options"]["dtype"] = "bfloat16"
+    return Bundle(Path("b"), parse(whole))
+
+
+@pytest.mark.parametrize("backend", ["cpu", "rocm", "migraphx"])
+def test_a_provider_that_cannot_compute_in_the_bundles_precision_is_refused(backend: str) -> None:
+    with pytest.raises(InputError) as refused:
+        choose_form(in_bfloat16(), backend)
+
+    assert str(refused.value) == (
+        f"b: {backend} cannot compute in bfloat16, only cuda, inductor, openvino: "
+        "choose one with --provider, or export with --dtype fp32"
+    )
+
+
+@pytest.mark.parametrize("backend", providers_in("bfloat16"))
+def test_a_provider_that_computes_in_the_bundles_precision_runs_its_plain_graphs(backend: str) -> None:
+    assert choose_form(in_bfloat16(), backend) == "plain"
+
+
+def test_a_bundle_that_all_can_run_names_no_providers_and_keeps_its_digest() -> None:
+    assert providers_in("float32") == providers_in("float16") == ()
+    assert "providers" not in msgspec.json.decode(encode_manifest(parse(document())))

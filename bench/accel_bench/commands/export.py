@@ -51,8 +51,8 @@ def export(
         typer.Option("--form", help="plain, which is always written, fused or native, which add graphs; repeat."),
     ] = None,
     device: Annotated[PackageDevice, typer.Option(help="What inductor packages are compiled for.")] = PackageDevice.CPU,
-    dtype: Annotated[str, typer.Option(help="What UNet and text encoder compute in: fp32 or fp16.")] = "fp32",
-    opset: Annotated[int, typer.Option(help="ONNX operator set, 18 to 23.")] = 18,
+    dtype: Annotated[str, typer.Option(help="What UNet and text encoder compute in: fp32, fp16 or bf16.")] = "fp32",
+    opset: Annotated[int | None, typer.Option(help="ONNX operator set, 18 to 23; by default 18, of bf16 23.")] = None,
     static: Annotated[bool, typer.Option("--static", help="Fix batch, height and width.")] = False,
     batch: Annotated[int | None, typer.Option(help="With --static: images at a time.")] = None,
     height: Annotated[int | None, typer.Option(help="With --static: pixels.")] = None,
@@ -60,7 +60,8 @@ def export(
     schedulers: Annotated[str | None, typer.Option(help="Schedulers to compile, by commas.")] = None,
     max_steps: Annotated[int, typer.Option(help="Compile schedules of 1 to this many steps.")] = 100,
     tolerance: Annotated[
-        float | None, typer.Option(help="Largest relative difference to torch; by default 1e-4, of fp16 2e-2.")
+        float | None,
+        typer.Option(help="Largest relative difference to torch; by default 1e-4, of fp16 2e-2, of bf16 1e-1."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle at the output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON.")] = False,

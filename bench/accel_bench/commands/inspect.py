@@ -76,8 +76,14 @@ def _footer(manifest: Manifest) -> str:
     return (
         f"UNet graphs together {unet / 1e6:.1f} MB, {unet / weights:.3f} × its weights; "
         f"bundle {size / 1e6:.1f} MB in {len(manifest.files)} files\n"
-        f"schedulers {schedulers}" + _forms(manifest) + _packages(manifest)
+        f"schedulers {schedulers}" + _precision(manifest) + _forms(manifest) + _packages(manifest)
     )
+
+
+def _precision(manifest: Manifest) -> str:
+    if not manifest.providers:
+        return ""
+    return f"\n{manifest.provenance.options.get('dtype')} for {', '.join(manifest.providers)} only"
 
 
 def _forms(manifest: Manifest) -> str:

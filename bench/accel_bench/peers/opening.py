@@ -15,7 +15,9 @@ from accel_bench.peers.residence import Residence, choose_residence
 from accel_bench.peers.weights import check_weights
 from accel_bench.peers.work import PeerWork
 from accel_bench.timing.meters import Meters, NoMeters
+from accel_runtime.bundle import read_bundle
 from accel_runtime.errors import InputError
+from accel_runtime.forms import choose_form
 
 _PATIENCE_S: Final = 3600.0
 _NO_METERS: Final = NoMeters()
@@ -42,7 +44,8 @@ def open_peers(
         tell: Is told of conversions, which take minutes and are done once.
 
     Raises:
-        InputError: An unknown or missing peer, or weights that are not the bundle's.
+        InputError: An unknown or missing peer, weights that are not the bundle's, or a bundle that ONNX Runtime's CPU
+            cannot run.
         PeerError: A conversion failed.
     """
     choices = _choices(names)
@@ -87,6 +90,7 @@ def _model(
     choice: PeerChoice, work: PeerWork, *, weights: Path | None, python: Path, tell: Callable[[str], None]
 ) -> Path:
     if weights is None or choice.kind.model == "bundle":
+        choose_form(read_bundle(work.bundle, verification="sizes"), "cpu", "plain")
         return work.bundle.absolute()
     if choice.kind.model == "weights":
         return weights

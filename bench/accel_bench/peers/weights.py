@@ -29,10 +29,10 @@ def check_weights(folder: Path, *, bundle: Path) -> None:
     if not (folder / _UNET).is_file():
         raise InputError(f"{folder}: peers read plain safetensors, and it has no {_UNET}: {advice}")
     options = read_bundle(bundle, verification="sizes").manifest.provenance.options
-    dtype = np.dtype(str(options.get("dtype", "float32")))
+    dtype = str(options.get("dtype", "float32"))
     files = [path for path in (bundle / "unet").iterdir() if path.suffix in (".data", ".onnx")]
     for name, values in _tensors(folder / _UNET):
-        if not any(_contains(path, values.astype(dtype).tobytes()) for path in files):
+        if not any(_contains(path, _stored(values, dtype)) for path in files):
             raise InputError(
                 f"{folder}: its unet's {name} is not the bundle's: give the weights that {bundle} was exported from"
             )
@@ -45,6 +45,15 @@ def _tensors(path: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
                 yield name, file.get_tensor(name)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: not the weights of a UNet: {error}") from error
+
+
+def _stored(values: NDArray[np.float32], dtype: str) -> bytes:
+    """The bytes of weights in a bundle of that precision."""
+    if dtype != "bfloat16":
+        return values.astype(dtype).tobytes()
+    # The upper half of float32, rounded to the nearest and halfway to the even one; numpy has no such type.
+    bits = values.astype(np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16).tobytes()
 
 
 def _contains(path: Path, content: bytes) -> bool:

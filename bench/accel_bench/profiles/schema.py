@@ -17,7 +17,7 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 Steps = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Pixels = Annotated[int, msgspec.Meta(ge=8, multiple_of=8)]
 Kind = Literal["cpu", "nvidia", "amd"]
-DType = Literal["fp32", "fp16"]
+DType = Literal["fp32", "fp16", "bf16"]
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -14,7 +14,8 @@ def cut_module(deep: GraphModule, output: int) -> GraphModule:
 
     1. The feature is what its output in the deep graph is sliced from: the first part of a join.
     2. Kept are the nodes between the inputs and the noise that do not lie behind it.
-    3. The inputs are those of the deep graph that are still used, by name, then ``feature``.
+    3. The inputs are those of the deep graph that are still used, by name, then ``feature``, which may come in another
+       precision than the deep graph computes in.
 
     Args:
         deep: The deep pass as a graph; its first output is the noise.
@@ -31,7 +32,8 @@ def cut_module(deep: GraphModule, output: int) -> GraphModule:
     for node in deep.graph.find_nodes(op="placeholder"):
         if node in kept:
             copies[node] = graph.node_copy(node)
-    copies[below] = graph.placeholder("feature")
+    given = graph.placeholder("feature")
+    copies[below] = graph.call_function(torch.ops.aten.to.dtype, (given, below.meta["val"].dtype))
     for node in deep.graph.nodes:
         if node in kept and node not in copies:
             copies[node] = graph.node_copy(node, copies.__getitem__)

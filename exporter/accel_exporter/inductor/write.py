@@ -23,21 +23,23 @@ class PackageWriter:
     Args:
         folder: The bundle in the making.
         device: What to compile for.
-        tolerance: Largest relative difference between a package and torch.
 
     Raises:
         InputError: torch does not have the device.
     """
 
-    def __init__(self, folder: Path, device: Device, *, tolerance: float) -> None:
+    def __init__(self, folder: Path, device: Device) -> None:
         check_device(device)
         self._folder = folder / FOLDER
         self._device: Device = device
-        self._tolerance = tolerance
         self._graphs: dict[str, InductorGraph] = {}
 
-    def add(self, traced: Traced) -> None:
+    def add(self, traced: Traced, *, tolerance: float) -> None:
         """Compile a component of one graph.
+
+        Args:
+            traced: The component.
+            tolerance: Largest relative difference between a package and torch.
 
         Raises:
             ExportError: torch cannot compile it, or the package differs from torch.
@@ -46,14 +48,15 @@ class PackageWriter:
         component = program.traceable.name
         compiled = self._compile(program, component=component)
         self._write_weights([compiled], component)
-        self._check(compiled, traced.reference, component=component)
+        self._check(compiled, traced.reference, component=component, tolerance=tolerance)
 
-    def add_unet(self, deep: Traced, specs: Mapping[int, GraphSpec]) -> None:
+    def add_unet(self, deep: Traced, specs: Mapping[int, GraphSpec], *, tolerance: float) -> None:
         """Compile the deep pass and, by branch, the shallow ones over one file of weights.
 
         Args:
             deep: The deep pass.
             specs: The shallow ONNX graphs, whose contracts the packages keep.
+            tolerance: As in `add`.
 
         Raises:
             ExportError: torch cannot compile one, or a package differs from torch.
@@ -62,9 +65,9 @@ class PackageWriter:
         compiled = self._compile(deep.program, component="unet")
         parts = {k: self._compile(program, component="unet") for k, program in shallow.items()}
         self._write_weights([compiled, *parts.values()], "unet")
-        self._check(compiled, deep.reference, component="unet")
+        self._check(compiled, deep.reference, component="unet", tolerance=tolerance)
         for k, part in parts.items():
-            self._check(part, part_of(deep.reference, specs[k]), component="unet")
+            self._check(part, part_of(deep.reference, specs[k]), component="unet", tolerance=tolerance)
 
     def spec(self) -> InductorSpec:
         """The manifest's section."""
@@ -78,10 +81,10 @@ class PackageWriter:
     def _write_weights(self, compiled: list[Compiled], component: str) -> None:
         write_weights((each.weights for each in compiled), self._folder / f"{component}.safetensors")
 
-    def _check(self, compiled: Compiled, reference: Reference, *, component: str) -> None:
+    def _check(self, compiled: Compiled, reference: Reference, *, component: str, tolerance: float) -> None:
         """Run the package by the runtime's own backend, as every ONNX graph is."""
         backend = InductorBackend(self._device)
-        error = check_graph(compiled.path, reference, tolerance=self._tolerance, backend=backend)
+        error = check_graph(compiled.path, reference, tolerance=tolerance, backend=backend)
         self._graphs[compiled.path.stem] = InductorGraph(
             file=f"{FOLDER}/{compiled.path.name}",
             weights=f"{FOLDER}/{component}.safetensors",

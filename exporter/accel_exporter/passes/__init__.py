@@ -3,6 +3,16 @@
 from accel_exporter.passes.clean import clean
 from accel_exporter.passes.cut import cut_shallow, noise_only
 from accel_exporter.passes.expose import ExposeFeatures
+from accel_exporter.passes.in_float32 import in_float32
+from accel_exporter.passes.keep_float32 import KeepFloat32
 from accel_exporter.passes.name_dims import NameDimensions
 
-__all__ = ["ExposeFeatures", "NameDimensions", "clean", "cut_shallow", "noise_only"]
+__all__ = [
+    "ExposeFeatures",
+    "KeepFloat32",
+    "NameDimensions",
+    "clean",
+    "cut_shallow",
+    "in_float32",
+    "noise_only",
+]

@@ -30,7 +30,7 @@ WRONG = [
     ("guidance = 7.5", "guidance = nan", "configs.full-50.guidance: expected a finite number, got nan"),
     ("value = 1.6e12", "value = inf", "device.bandwidth.value: expected a finite number, got inf"),
     ("value = 1.6e12", "value = 0", "device.bandwidth.value: expected a number above 0, got 0"),
-    ('dtype = "fp16"', 'dtype = "half"', 'configs.full-50.dtype: expected one of fp16, fp32, got "half"'),
+    ('dtype = "fp16"', 'dtype = "half"', 'configs.full-50.dtype: expected one of bf16, fp16, fp32, got "half"'),
     (
         'forecast = "linear"',
         'forecast = "cubic"',

@@ -204,9 +204,10 @@ def load(model: str, variant: str | None, device: str) -> Any:
     kept = SCHEDULER_OPTIONS.items() <= dict(own.config).items()
     if not (kept and type(own) is scheduler):
         pipe.scheduler = scheduler.from_config(own.config, **SCHEDULER_OPTIONS)
-    if DTYPE == "fp16" and device != "cpu":
-        pipe.unet.half()
-        pipe.text_encoder.half()
+    if DTYPE != "fp32" and device != "cpu":
+        dtype = {"fp16": torch.float16, "bf16": torch.bfloat16}[DTYPE]
+        pipe.unet.to(dtype)
+        pipe.text_encoder.to(dtype)
     return pipe.to(device)
 
 
