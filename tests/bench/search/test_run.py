@@ -178,7 +178,7 @@ def test_a_goal_out_of_reach_is_an_error_that_names_what_is_nearest(
         (("BUNDLE", "--score", "clip"), "--score clip and --clip-model: expected both or neither"),
         (("BUNDLE", "--req-speedup", "2", "--req-time", "1"), "expected one of them, got both"),
         (("BUNDLE", "--search-targets", "deepcache,magic"), "expected some of deepcache, steps, guidance"),
-        (("BUNDLE", "--branches", "9"), "--branches: expected some of 0, 1, 2, which the bundle has, got 9"),
+        (("BUNDLE", "--branches", "9"), "--branches: which the bundle has, got 9"),
         (("BUNDLE", "--branches", "x"), "--branches: expected numbers by commas"),
         (("BUNDLE", "--num-samples", "3", "--batch-size", "2"), "expected a multiple of the batch, 2, got 3"),
         (("BUNDLE", "--num-samples", "9999"), "--num-samples: expected 1 to"),

@@ -98,7 +98,7 @@ def test_the_impulse_response_is_what_a_disturbed_recurrence_gains(pipeline: Pip
 def test_drift_is_the_error_of_a_call_on_an_older_feature(pipeline: Pipeline) -> None:
     walker = open_walker(pipeline)
     trajectory = record(walker)
-    calibration = Calibration(pipeline.schedule(STEPS))
+    calibration = Calibration(pipeline.schedule(STEPS, "ddim"))
     list(calibrate([walker], calibration))
 
     held = walker.shallow_noise(trajectory.states[4], trajectory.features[2])
@@ -113,7 +113,7 @@ def test_calibration_costs_what_it_says(pipeline: Pipeline) -> None:
     walkers = [open_walker(pipeline), open_walker(pipeline)]
     walkers[1].tally = walkers[0].tally
 
-    list(calibrate(walkers, Calibration(pipeline.schedule(STEPS))))
+    list(calibrate(walkers, Calibration(pipeline.schedule(STEPS, "ddim"))))
 
     # Two batches of two pictures; runs disturbed at calls 1 to 4 have 4, 3, 2 and 1 calls left.
     tally = walkers[0].tally
@@ -127,7 +127,7 @@ def test_measured_gains_replace_the_schedules_weights_and_keep_their_signs() -> 
 
 
 def test_fitting_never_makes_the_pictures_it_fits_worse(pipeline: Pipeline) -> None:
-    walker, calibration = open_walker(pipeline), Calibration(pipeline.schedule(STEPS))
+    walker, calibration = open_walker(pipeline), Calibration(pipeline.schedule(STEPS, "ddim"))
     list(calibrate([walker], calibration))
     solver = Solver.of(calibration)
 
@@ -139,7 +139,7 @@ def test_fitting_never_makes_the_pictures_it_fits_worse(pipeline: Pipeline) -> N
 
 
 def test_solved_placements_keep_every_budget(pipeline: Pipeline) -> None:
-    walker, calibration = open_walker(pipeline), Calibration(pipeline.schedule(STEPS))
+    walker, calibration = open_walker(pipeline), Calibration(pipeline.schedule(STEPS, "ddim"))
     list(calibrate([walker], calibration))
 
     placements = Solver.of(calibration).placements(None)
