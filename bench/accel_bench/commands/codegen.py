@@ -11,6 +11,7 @@ from accel_bench.codegen.tasks import (
     Found,
     Wish,
     answer,
+    can_search,
     candidates,
     find,
     read_tasks,
@@ -96,6 +97,11 @@ def _make_folder(folder: Path) -> None:
 
 
 def _search(wish: Wish, command: tuple[str, ...]) -> Found | None:
+    try:
+        can_search(wish)
+    except InputError as refusal:
+        note(f"{wish.id}: {refusal}")
+        return None
     written = command[-1]
     return None if run_search(command) else find(wish, candidates(written))
 

@@ -15,7 +15,7 @@ from accel_bench.errors import InfeasibleError, StoppedError
 from accel_bench.extras import quality_extra
 from accel_bench.records.search import SearchRecord
 from accel_bench.replay.bundles import Wanted, cache_folder, find_or_export
-from accel_bench.search.choose import Way
+from accel_bench.search.choose import Way, check_way
 from accel_bench.search.goal import Goal
 from accel_bench.search.keep import check_profile, write_profile
 from accel_bench.search.open import Opening, parse_branches
@@ -27,15 +27,15 @@ from accel_bench.search.summary import summarise_search
 from accel_bench.search.table import footer, front_table, heading
 from accel_bench.search.words import why_not
 from accel_bench.shares import parse_share
+from accel_bench.timing.measure import Patience
 from accel_bench.timing.plans import TimedPipeline
 from accel_bench.trials import Settings
+from accel_runtime.backends.choose import INDUCTOR_DEVICES
 from accel_runtime.bundle import read_bundle
 from accel_runtime.errors import InputError
 
 Result = TypeVar("Result")
 
-# The image that times all graphs has so many calls.
-_TIMING_STEPS: Final = 30
 _DTYPES: Final = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 
 
@@ -43,6 +43,7 @@ def search(
     bundle: Annotated[Path | None, typer.Argument(help="The bundle's folder; without it, --pipe is exported.")] = None,
     *,
     pipe: Annotated[str | None, typer.Option(help="The model, as for `accel export`; profiles call it so.")] = None,
+    dtype: Annotated[str, typer.Option(help="With --pipe: fp32, fp16 or bf16, as for `accel export`.")] = "fp32",
     sched: Annotated[str, typer.Option(help="The baseline's scheduler.")] = "ddim",
     steps: Annotated[int, typer.Option(help="The baseline's denoising steps.")] = 50,
     guidance: Annotated[float, typer.Option(help="Classifier-free guidance.")] = 7.5,
@@ -91,14 +92,21 @@ def search(
         raise InputError("--score clip and --clip-model: expected both or neither")
     if bundle is None and pipe is None:
         raise InputError("expected a bundle's folder, or --pipe with what `accel export` takes")
-    if write_to is not None:
-        check_profile(write_to)
+    if trials < 1:
+        raise InputError(f"--trials: expected 1 or more, got {trials}")
+    patience = Patience(rounds)
+    check_way(strategy)
     settings = Settings(steps=steps, scheduler=sched, guidance=guidance, batch=batch_size, seed=seed)
-    chosen_prompts, sources = choose_prompts(prompts, samples=num_samples, calibration=calibration, settings=settings)
+    if strategy is Way.SOLVED and calibration < 1:
+        raise InputError(f"--calibration: expected a multiple of the batch, {batch_size}, got {calibration}")
+    solved_with = calibration if strategy is Way.SOLVED else 0
+    chosen_prompts, sources = choose_prompts(prompts, samples=num_samples, calibration=solved_with, settings=settings)
     targets, cuts = parse_targets(search_targets), parse_branches(branches)
     backend = choose_backend(provider, threads=threads, options=provider_options)
+    if write_to is not None:
+        check_profile(write_to, on_host=backend.on_host)
     with _bar(output) as tell:
-        folder = bundle or tell(_export(str(pipe), settings=settings, branches=cuts))
+        folder = bundle or tell(_export(str(pipe), settings=settings, branches=cuts, dtype=dtype, provider=provider))
         opening = Opening(
             TimedPipeline.open(read_bundle(folder), backend),
             settings=settings,
@@ -114,7 +122,9 @@ def search(
             # It brings torch, so it is imported only where it is used; and what is missing is said before any work.
             from accel_bench.quality.scorers import Scorers  # noqa: PLC0415
         scorers = Scorers.open(clip=clip_model)
-        found = tell(Search(opening, goal, output, scorers=scorers, way=strategy, trials=trials, rounds=rounds).run())
+        found = tell(
+            Search(opening, goal, output, scorers=scorers, way=strategy, trials=trials, patience=patience).run()
+        )
     _print(found.record, as_json=as_json)
     if found.record.chosen is None:
         raise InfeasibleError(f"nothing that was tried meets the goal: {why_not(found.record)}")
@@ -158,15 +168,19 @@ def _bar(folder: Path) -> Iterator[_Tell]:
             raise StoppedError(f"interrupted; what was measured is in {folder}: the same command goes on") from None
 
 
-def _export(pipe: str, *, settings: Settings, branches: tuple[int, ...]) -> Generator[str, None, Path]:
+def _export(
+    pipe: str, *, settings: Settings, branches: tuple[int, ...], dtype: str, provider: str
+) -> Generator[str, None, Path]:
     """The bundle of a model, found in the cache or exported into it."""
     wanted = Wanted(
         model=pipe,
         weights="trained",
-        dtype="fp32",
+        dtype=dtype,
         branches=branches,
         schedulers=(str(settings.scheduler),),
-        max_steps=max(settings.steps, _TIMING_STEPS),
+        # The image that times all graphs has so many calls.
+        max_steps=max(settings.steps, 6 * (1 + len(branches))),
+        inductor=INDUCTOR_DEVICES.get(provider),
     )
     return (yield from find_or_export(wanted, into=cache_folder()))
 

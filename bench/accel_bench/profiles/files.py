@@ -1,5 +1,6 @@
 """Profiles from files and to them."""
 
+import tomllib
 from pathlib import Path
 
 import msgspec
@@ -8,7 +9,7 @@ import tomlkit
 from accel_bench.profiles.checks import find_problems
 from accel_bench.profiles.find import find_profile, find_profiles
 from accel_bench.profiles.schema import Profile
-from accel_bench.profiles.strict import read_toml, refuse, show
+from accel_bench.profiles.strict import convert, read_toml, refuse, show
 
 
 def load_profile(name_or_path: str | Path) -> Profile:
@@ -35,9 +36,21 @@ def read_profile(path: Path) -> Profile:
     Raises:
         InputError: As for `load_profile`.
     """
-    file, profile = str(path), read_toml(path, Profile, what="a profile")
-    if profile.name != path.stem:
-        refuse(file, ("name",), expected=f"the file's name, {show(path.stem)}", got=show(profile.name))
+    return _check(read_toml(path, Profile, what="a profile"), file=str(path), name=path.stem)
+
+
+def parse_profile(text: str, *, file: str, name: str) -> Profile:
+    """The profile in a text that ``file``, of this ``name``, shall have.
+
+    Raises:
+        InputError: As for `load_profile`.
+    """
+    return _check(convert(tomllib.loads(text), Profile, file=file), file=file, name=name)
+
+
+def _check(profile: Profile, *, file: str, name: str) -> Profile:
+    if profile.name != name:
+        refuse(file, ("name",), expected=f"the file's name, {show(name)}", got=show(profile.name))
     for problem in find_problems(profile):
         refuse(file, problem.keys, expected=problem.expected, got=problem.got)
     return profile

@@ -3,6 +3,8 @@
 from collections.abc import Generator
 from enum import StrEnum
 
+import msgspec
+
 from accel_bench.extras import search_extra
 from accel_bench.search.candidate import FULL, Strategy
 from accel_bench.search.driver import Driver
@@ -12,6 +14,9 @@ from accel_bench.search.space import Space
 from accel_bench.search.strategies.grid import grid
 from accel_bench.search.strategies.solve import solve
 
+# Fewer leave nothing to place.
+_LEAST_CALLS = 3
+
 
 class Way(StrEnum):
     """How candidates are looked for."""
@@ -19,6 +24,17 @@ class Way(StrEnum):
     SOLVED = "solved"
     GRID = "grid"
     OPTUNA = "optuna"
+
+
+def check_way(way: Way) -> None:
+    """Say what is missing before any work.
+
+    Raises:
+        MissingExtraError: Optuna is wanted, and not installed.
+    """
+    if way is Way.OPTUNA:
+        with search_extra():
+            import optuna  # noqa: F401, PLC0415  # an extra brings it
 
 
 def choose_strategy(
@@ -33,16 +49,15 @@ def choose_strategy(
         goal: What is looked for.
         batches: That candidates are judged on.
         trials: Of Optuna's study.
-
-    Raises:
-        MissingExtraError: Optuna is not installed.
     """
     if way is Way.GRID:
         return grid(space, batches=batches)
     if way is Way.OPTUNA:
-        with search_extra():
-            from accel_bench.search.strategies.sample import Sampler, sample  # noqa: PLC0415  # an extra brings it
-        return sample(Sampler(space, driver.store.folder, trials, seed=driver.settings.seed), batches=batches)
-    solvers = (yield from driver.solvers(tuple(space.calls), branch=space.branches[0])) if space.caches else {}
+        from accel_bench.search.strategies.sample import Sampler, sample  # noqa: PLC0415  # an extra brings Optuna
+
+        name = f"{goal.score} of {batches * driver.settings.batch}, {msgspec.json.encode(space).decode()}"
+        return sample(Sampler(space, driver.store.folder, name, trials, seed=driver.settings.seed), batches=batches)
+    steps = tuple(steps for steps, calls in space.calls.items() if calls >= _LEAST_CALLS) if space.caches else ()
+    solvers = yield from driver.solvers(steps, branch=space.branches[0])
     proposals = Proposals(space, solvers, predict=driver.predict, baseline_s=driver.predict(FULL))
     return solve(proposals, goal, batches=batches)

@@ -18,6 +18,7 @@ from accel_bench.search.store import Entry, Store
 from accel_bench.search.times import StageTimes
 from accel_bench.search.walk import Tally, Walker
 from accel_bench.trials import Settings, Trial, plan_of
+from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.plan import Plan
 from accel_runtime.request import Request
@@ -48,7 +49,6 @@ class Driver:
     Attributes:
         settings: Of the baseline.
         times: Of all graphs.
-        answers: Of every candidate that was asked for, on the most batches so far.
     """
 
     pipeline: Pipeline
@@ -58,12 +58,12 @@ class Driver:
     score: Score
     store: Store
     times: StageTimes
-    answers: dict[str, Answer] = field(default_factory=dict)
     _plans: dict[Trial, Plan] = field(default_factory=dict)
     _references: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
 
     def run(self, strategy: Strategy) -> Iterator[str]:
-        """Answer until the strategy ends, yielding what was just done."""
+        """Judge the baseline and answer until the strategy ends, yielding what was just done."""
+        yield from self._judge(FULL, len(self.prompts.judged))
         try:
             ask = next(strategy)
             while True:
@@ -74,13 +74,10 @@ class Driver:
 
     def answer(self, ask: Ask) -> Generator[str, None, list[Answer]]:
         """Judge each candidate, yielding after every batch."""
-        yield from self._judge(FULL, ask.batches)
         found = []
         for candidate in ask.candidates:
             yield from self._judge(candidate, ask.batches)
-            answer = self.compare(candidate, ask.batches)
-            self.answers[candidate.id] = answer
-            found.append(answer)
+            found.append(self.compare(candidate, ask.batches))
         return found
 
     def solvers(self, steps: Sequence[int], *, branch: int) -> Generator[str, None, dict[int, Solver]]:
@@ -90,7 +87,7 @@ class Driver:
             plan = self.plan(Trial("full", steps=each))
             calibration = Calibration(plan.schedule)
             for part, request in enumerate(self.prompts.calibration):
-                name = f"{each}-{branch}-{part}"
+                name = f"{each}-{branch}-{part}-of-{len(self.prompts.calibration)}"
                 yield from self._calibrate(calibration, name, request=request, plan=plan, branch=branch)
             found[each] = Solver.of(calibration)
         return found
@@ -104,10 +101,6 @@ class Driver:
         if trial not in self._plans:
             self._plans[trial] = plan_of(self.pipeline, trial, settings=self.settings)
         return self._plans[trial]
-
-    def scores(self, candidate: Candidate) -> Scores:
-        """Of every picture that a candidate was judged on."""
-        return joined(self.store.entry(candidate).batches)
 
     def spent(self) -> dict[str, int]:
         """UNet calls of one picture each that the folder's results took, of calibrations and of trials."""
@@ -130,8 +123,14 @@ class Driver:
 
     def compare(self, candidate: Candidate, batches: int) -> Answer:
         """What is known of a candidate that was judged on so many batches, as was the baseline."""
-        ours, theirs = (joined(self.store.entry(each).batches[:batches]) for each in (candidate, FULL))
+        ours, theirs = (joined(self._batches(each, batches)) for each in (candidate, FULL))
         return Answer(candidate, self.predict(candidate), judge(ours, theirs, self.score))
+
+    def _batches(self, candidate: Candidate, count: int) -> Sequence[Scores]:
+        known = self.store.entry(candidate).batches[:count]
+        if len(known) < count:
+            raise InputError(f"{self.store.folder}: another process lost a trial, {candidate.trial.name}: search again")
+        return known
 
     def _draw(self, trial: Trial, batch: int) -> NDArray[np.uint8]:
         if trial == FULL.trial:

@@ -1,7 +1,7 @@
 """The end of a search: finalists timed end to end, the pick, and the record."""
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from statistics import median
 
@@ -26,6 +26,8 @@ from accel_runtime.request import Request
 
 # How many that meet the goal are timed, and how many of the front beside them.
 _RANKED, _SHOWN = 3, 3
+# Composed times may be off by so much, so one that is faster still is timed too.
+_RESERVE = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,8 +62,10 @@ class Finish:
         answers = [answer for answer in self.complete() if answer.candidate != FULL]
         edge = front(answers)
         spread = [edge[index * (len(edge) - 1) // max(1, _SHOWN - 1)] for index in range(_SHOWN)] if edge else []
-        ranked = self.goal.rank(answers, self.baseline_s)[:_RANKED]
-        return tuple({each.candidate.id: each.candidate for each in (*ranked, *spread)}.values())
+        ranked = self.goal.rank(answers, self.baseline_s)
+        limit = (1 - _RESERVE) * self.goal.slowest(self.baseline_s)
+        safe = [each for each in ranked if each.seconds <= limit][:1] if self.goal.bounds_speed else []
+        return tuple({each.candidate.id: each.candidate for each in (*ranked[:_RANKED], *safe, *spread)}.values())
 
     def measure(self, candidates: Sequence[Candidate], patience: Patience) -> Generator[str, None, BenchRecord]:
         """Time candidates against the baseline in the same rounds, yielding their names; returns the record."""
@@ -79,19 +83,15 @@ class Finish:
         return make_record(contenders, measurement, environment=self.environment, guidance=driver.settings.guidance)
 
     def pick(self) -> Candidate | None:
-        """The most wanted finalist that is as fast as it must be, end to end; None where there is none."""
-        for answer in self.goal.rank(self.complete(), self.baseline_s):
-            seconds = self.image_s.get(answer.candidate.id)
-            if seconds is not None and answer.candidate != FULL and self._is_fast(seconds):
-                return answer.candidate
-        return None
-
-    def _is_fast(self, seconds: Sequence[float]) -> bool:
-        """End to end, round by round, as `accel bench` judges it."""
-        goal = self.goal
-        if goal.seconds is not None:
-            return median(seconds) <= goal.seconds
-        return median(ratios(self.image_s[FULL.id], seconds)) >= (goal.speedup or 0.0)
+        """The most wanted finalist by its times end to end; None where none meets the goal."""
+        full = self.image_s[FULL.id]
+        timed = [
+            replace(answer, seconds=median(full) / median(ratios(full, self.image_s[answer.candidate.id])))
+            for answer in self.complete()
+            if answer.candidate != FULL and answer.candidate.id in self.image_s
+        ]
+        ranked = self.goal.rank(timed, median(full))
+        return ranked[0].candidate if ranked else None
 
     def record(self, asked: Asked, *, space: Space, chosen: Candidate | None, finalists: BenchRecord) -> SearchRecord:
         """All that the folder knows of these prompts."""

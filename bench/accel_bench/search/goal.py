@@ -80,7 +80,7 @@ class Goal(msgspec.Struct, frozen=True):
         good = [answer for answer in answers if self.allows(answer.quality)]
         told = []
         if fast and self.bounds_speed:
-            best = min(fast, key=lambda answer: answer.quality.distance)
+            best = min(fast, key=self._missed)
             told.append(f"{self._speed()} needs {self._lost(best.quality)}")
         elif self.bounds_speed:
             quickest = min(answers, key=lambda answer: answer.seconds)
@@ -92,6 +92,10 @@ class Goal(msgspec.Struct, frozen=True):
             best = min(answers, key=lambda answer: answer.quality.distance)
             told.append(f"the best has {self._lost(best.quality)} at {_reached(best, baseline_s)}")
         return "; ".join(told)
+
+    def _missed(self, answer: Answer) -> float:
+        """What is least for the candidate that is nearest to being allowed."""
+        return answer.quality.loss if self.max_loss is not None else answer.quality.distance
 
     def _speed(self) -> str:
         return f"{self.speedup:.2f}×" if self.speedup is not None else f"{self.seconds:.3g} s"
@@ -117,7 +121,7 @@ def _reached(answer: Answer, baseline_s: float) -> str:
 
 
 def front(answers: Sequence[Answer]) -> list[Answer]:
-    """Those than which no other is both as fast and better, or faster and as good; the slowest first."""
+    """Those than which no other is as fast and better, or faster and as good, each once; the slowest first."""
     kept: list[Answer] = []
     for answer in sorted(answers, key=lambda answer: (answer.seconds, answer.quality.distance)):
         if not kept or answer.quality.distance < kept[-1].quality.distance:

@@ -22,8 +22,8 @@ from accel_bench.profiles import (
     list_profiles,
     matches,
 )
-from accel_bench.profiles.files import read_profile
-from accel_bench.profiles.schema import is_id
+from accel_bench.profiles.files import parse_profile, read_profile
+from accel_bench.profiles.schema import DType, is_id
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.search import SearchRecord, Tried
 from accel_bench.replay.verdict import machine_name
@@ -34,11 +34,11 @@ from accel_runtime.forecast import Forecast
 _SUFFIX: Final = ".toml"
 
 
-def check_profile(path: Path) -> None:
+def check_profile(path: Path, *, on_host: bool) -> None:
     """Refuse a profile that cannot be written, before any work is done.
 
     Raises:
-        InputError: Its name is not one, or what lies there is no profile.
+        InputError: Its name is not one, what lies there is no profile, or none is for this machine's device.
     """
     if path.suffix != _SUFFIX or not is_id(path.stem):
         raise InputError(f"--write-profile {path}: expected a file such as mine.toml")
@@ -46,6 +46,8 @@ def check_profile(path: Path) -> None:
         raise InputError(f"--write-profile {path}: the folder {path.parent} does not exist")
     if path.exists():
         read_profile(path)
+    else:
+        _template(on_host=on_host)
 
 
 def write_profile(
@@ -70,7 +72,7 @@ def write_profile(
     """
     chosen = next(tried for tried in record.tried if tried.id == record.chosen)
     baseline = record.tried[0]
-    names = _names(record, chosen, model=model)
+    names = _names(record, chosen, model=model, dtype=dtype)
     configs = {
         names[1]: _config(record, baseline, finalists, model=model, dtype=dtype, baseline=None),
         names[0]: _config(record, chosen, finalists, model=model, dtype=dtype, baseline=names[1]),
@@ -79,14 +81,16 @@ def write_profile(
         raw = _extended(path, configs)
     else:
         raw = encode_profile(_fresh(path.stem, configs, provider=provider, on_host=on_host))
+    parse_profile(raw.decode(), file=str(path), name=path.stem)
     write_aside(path, lambda file: file.write(raw))
-    read_profile(path)
     return names
 
 
-def _names(record: SearchRecord, chosen: Tried, *, model: str) -> tuple[str, str]:
+def _names(record: SearchRecord, chosen: Tried, *, model: str, dtype: str) -> tuple[str, str]:
+    """Of all that two configs of one speed-up may differ in."""
     work = record.workload
-    start = "-".join((_word(Path(model).name), _word(work.scheduler), str(work.steps)))
+    size, guidance = f"{work.width}x{work.height}", f"g{work.guidance:g}"
+    start = "-".join((_word(Path(model).name), size, _word(work.scheduler), str(work.steps), guidance, dtype))
     speedup = median(ratios(record.tried[0].image_s, chosen.image_s))
     return f"{start}-{speedup:.1f}x", f"{start}-full"
 
@@ -108,7 +112,7 @@ def _config(
         width=work.width,
         height=work.height,
         batch=1,
-        dtype=msgspec.convert(dtype, Literal["fp32", "fp16"]),
+        dtype=msgspec.convert(dtype, DType),
         scheduler=facts.scheduler or work.scheduler,
         steps=facts.steps or work.steps,
         guidance=work.guidance,
@@ -148,17 +152,22 @@ def _expected(record: SearchRecord, tried: Tried, finalists: BenchRecord, *, is_
 
 def _fresh(name: str, configs: Mapping[str, Config], *, provider: str, on_host: bool) -> Profile:
     """A profile for the device of this machine, with the facts of the shipped one."""
+    known = _template(on_host=on_host)
+    return msgspec.structs.replace(
+        known,
+        name=name,
+        title=f"{known.title}, searched",
+        backends=(BackendChoice(provider),),
+        configs=dict(configs),
+    )
+
+
+def _template(*, on_host: bool) -> Profile:
     devices = read_devices()
     for known in list_profiles():
         is_here = any(matches(known.device, device) for device in devices)
         if is_here and (known.device.kind == "cpu") == on_host:
-            return msgspec.structs.replace(
-                known,
-                name=name,
-                title=f"{known.title}, searched",
-                backends=(BackendChoice(provider),),
-                configs=dict(configs),
-            )
+            return known
     raise InputError("--write-profile: no known profile is for this machine's device: name an existing one of yours")
 
 

@@ -11,10 +11,11 @@ from accel_bench.search.driver import Driver, Prompts
 from accel_bench.search.quality import Score
 from accel_bench.search.space import Space, Target, make_space, step_ladder
 from accel_bench.search.store import Identity, Store, hash_prompts
-from accel_bench.search.times import StageTimes, StageTiming
+from accel_bench.search.times import StageTimes, StageTiming, kind_of
 from accel_bench.timing.plans import TimedPipeline
 from accel_bench.trials import Settings
 from accel_runtime.errors import InputError
+from accel_runtime.plan import Call, Deep, Shallow
 from accel_runtime.request import Request
 from accel_runtime.schedule_file import MissingTableError
 
@@ -55,15 +56,21 @@ class Opening:
         if missing := [branch for branch in self.branches if branch not in available]:
             known = ", ".join(map(str, available))
             raise InputError(f"--branches: expected some of {known}, which the bundle has, got {missing[0]}")
+        if Target.GUIDANCE in self.targets and self.settings.guidance <= 1:
+            raise InputError(
+                f"--search-targets guidance: there is none to save at --guidance {self.settings.guidance:g}"
+            )
         return make_space(self._calls(), targets=self.targets, branches=self.branches)
 
     def driver(self, folder: Path, *, scorers: "Scorers", score: Score) -> Generator[str, None, Driver]:
         """Open the folder, and time the graphs where that was not done; returns what answers strategies."""
         store = Store.open(folder, self._identity(scorers.versions))
         times = store.times()
-        if times is None:
+        if times is None or not self._kinds() <= set(times.calls):
             times = yield from self._times()
             store.keep_times(times)
+            # Another process may have been first or last: all compose with what is there now.
+            times = store.times() or times
         return Driver(
             self.timed.pipeline,
             settings=self.settings,
@@ -75,18 +82,28 @@ class Opening:
         )
 
     def _times(self) -> Generator[str, None, StageTimes]:
-        guidance = self.settings.guidance
         timing = StageTiming(
             self.timed,
             branches=self.branches,
-            # Unguided calls too, in case the folder goes on with another target.
-            guidances=(guidance, 1.0) if guidance > 1 else (guidance,),
+            guidances=self._guidances(),
             scheduler=self.settings.scheduler,
         )
         request = Request(self.prompts.judged[0].prompts[:1], seed=self.settings.seed)
         for done in timing.run(request):
             yield f"time graphs: {done}"
         return timing.times
+
+    def _guidances(self) -> tuple[float, ...]:
+        """Unguided calls are timed in any case, as the folder may go on with another target."""
+        guidance = self.settings.guidance
+        return (guidance, 1.0) if guidance > 1 else (guidance,)
+
+    def _kinds(self) -> set[str]:
+        """Of UNet calls whose times are needed."""
+        calls: list[Call] = [Deep(guidance=guidance) for guidance in self._guidances()]
+        for guidance in self._guidances():
+            calls += [Shallow(guidance=guidance, branch=branch, forecast=(1.0,)) for branch in self.branches]
+        return {kind_of(call) for call in calls}
 
     def _calls(self) -> dict[int, int]:
         """UNet calls by number of steps."""
@@ -114,8 +131,6 @@ class Opening:
             prompts=hash_prompts(self.sources),
             seed=settings.seed,
             batch=settings.batch,
-            branches=self.branches,
-            calibration=self.calibration,
             scorers=scorers,
         )
 

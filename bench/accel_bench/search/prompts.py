@@ -24,7 +24,7 @@ def choose_prompts(
     Args:
         path: A file that `read_prompts` reads; None takes the held-out captions of the built-in model's data.
         samples: How many are judged.
-        calibration: How many calibrate.
+        calibration: How many calibrate; 0 for strategies that solve nothing.
         settings: The batch, and the seed of the first judged picture.
 
     Returns:
@@ -46,6 +46,8 @@ def choose_prompts(
 
 
 def _calibration(texts: Sequence[str], count: int, settings: Settings) -> tuple[Request, ...]:
+    if count == 0:
+        return ()
     if count % settings.batch or count < settings.batch:
         raise InputError(f"--calibration: expected a multiple of the batch, {settings.batch}, got {count}")
     repeated = [texts[index % len(texts)] for index in range(-count, 0)]

@@ -48,6 +48,12 @@ class Proposals:
                 found += (each for deep in self._budgets(steps, branch, goal) for each in self.at(steps, deep, branch))
         return distinct(found)
 
+    def cost(self, candidate: Candidate) -> tuple[object, ...]:
+        """What the candidates that compete have in common."""
+        trial = candidate.trial
+        calls = self.space.calls[trial.steps or self.space.steps]
+        return trial.steps, len(trial.deep_calls(calls)), trial.branch, trial.guided_calls
+
     def at(self, steps: int, deep: int, branch: int) -> Iterator[Candidate]:
         """Plans of one number of deep calls.
 
@@ -69,10 +75,14 @@ class Proposals:
         if goal.bounds_speed or not self.solvers:
             return ()
         chain = self._chain_of_best(goal, answers)
-        tried = {self._deep(each.candidate): each for each in answers if _Chain.of(each.candidate) == chain}
-        allowed = [deep for deep, answer in tried.items() if goal.allows(answer.quality)]
-        enough = min(allowed, default=self.solvers[chain.steps or self.space.steps].calls)
-        short = max((deep for deep in tried if deep < enough), default=1)
+        steps = chain.steps or self.space.steps
+        if steps not in self.solvers:
+            return ()
+        calls = self.space.calls[steps]
+        same = [each for each in answers if _Chain.of(each.candidate) == chain]
+        tried = [(len(each.candidate.trial.deep_calls(calls)), goal.allows(each.quality)) for each in same]
+        enough = min((deep for deep, allowed in tried if allowed), default=calls)
+        short = max((deep for deep, _ in tried if deep < enough), default=1)
         halfway = (enough + short) // 2
         return () if halfway in (enough, short) else self._in_chain(chain, halfway)
 
@@ -103,10 +113,6 @@ class Proposals:
     def _seconds(self, steps: int, deep: int, branch: int) -> float:
         plan = uniform(self.solvers[steps].calls, deep)
         return self.predict(self._built_in("uniform", steps, plan, branch, Forecast.HOLD))
-
-    def _deep(self, candidate: Candidate) -> int:
-        calls = self.solvers[candidate.trial.steps or self.space.steps].calls
-        return len(candidate.trial.deep_calls(calls))
 
     def _power(self, steps: int, deep: int, branch: int) -> Iterator[Candidate]:
         """Of DeepCache's up to 36 plans, the one with the least price, held or solved."""

@@ -9,6 +9,7 @@ import msgspec
 
 from accel_bench.quality.psnr import psnr
 from accel_bench.records.evaluation import Scores
+from accel_runtime.errors import InputError
 
 _WHITE = 255.0
 
@@ -53,8 +54,15 @@ def judge(scores: Scores, baseline: Scores, score: Score) -> Quality:
 
     The loss is of means over pictures. Scores against the baseline have 1 for equal pictures: SSIM itself, 1 - RMSE/255
     of pixels (`psnr`: a loss of 0.05 is 26 dB), and 1 - distance of features.
+
+    Raises:
+        InputError: The baseline's pictures have nothing of the score to lose.
     """
     lost, base = _lost(scores, baseline, score)
+    if base <= 0:
+        raise InputError(
+            f"--score {score}: the baseline's mean is {base:.3g}, no share of which can be lost: take psnr"
+        )
     squared_error = mean(scores.squared_error)
     distances = {Score.SSIM: 1 - mean(scores.ssim), Score.FEATURE: mean(scores.feature_distance)}
     return Quality(

@@ -44,7 +44,7 @@ class Search:
     scorers: "Scorers"
     way: Way
     trials: int
-    rounds: int
+    patience: Patience
 
     def run(self) -> Generator[str, None, Found]:
         """Go through all of it, yielding what was just done; it may be stopped anywhere and begun again.
@@ -60,7 +60,7 @@ class Search:
         )
         yield from driver.run(strategy)
         finish = Finish(driver, self.goal, batches, timed=opening.timed, environment=opening.environment)
-        finalists = yield from finish.measure(finish.finalists(), Patience(self.rounds))
+        finalists = yield from finish.measure(finish.finalists(), self.patience)
         write_record(self.folder / FINALISTS, finalists)
         chosen = finish.pick()
         record = finish.record(

@@ -85,11 +85,16 @@ class Space:
 
     def guided(self, candidate: Candidate) -> Iterator[Candidate]:
         """The same with guidance on its first calls alone."""
+        parts = (self.guided_in_part(candidate, share) for share in self.guided_shares)
+        yield from (part for part in dict.fromkeys(parts) if part != candidate)
+
+    def guided_in_part(self, candidate: Candidate, share: float) -> Candidate:
+        """The same with guidance on the first ``share`` of its calls; itself where that is all of them."""
         calls = self.calls[candidate.trial.steps or self.steps]
-        for share in self.guided_shares:
-            last = max(0, round(share * calls) - 1)
-            if last < calls - 1:
-                yield Candidate(candidate.family, replace(candidate.trial, guided_calls=(0, last)))
+        last = max(0, round(share * calls) - 1)
+        if last >= calls - 1:
+            return candidate
+        return Candidate(candidate.family, replace(candidate.trial, guided_calls=(0, last)))
 
     def grid(self) -> Iterator[Candidate]:
         """Everything that short names can say: the 1:N rule and DeepCache's power plans, exhaustively."""

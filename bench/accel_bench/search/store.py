@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
+from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -42,8 +43,6 @@ class Identity(msgspec.Struct, frozen=True):
     prompts: str
     seed: int
     batch: int
-    branches: tuple[int, ...]
-    calibration: int
     scorers: dict[str, str]
 
 
@@ -58,7 +57,7 @@ class Entry(msgspec.Struct, frozen=True):
 class Store:
     """The folder.
 
-    Several processes may use it: files are written aside and renamed, and the longer of two trials stays.
+    Several processes may use it: files are written aside and renamed.
     """
 
     folder: Path
@@ -71,17 +70,18 @@ class Store:
             InputError: It holds a search of other settings, or something else, or cannot be written.
         """
         store = cls(folder)
-        if folder.exists() and not (folder / _SEARCH).is_file() and any(folder.iterdir() if folder.is_dir() else [1]):
+        if folder.exists() and not (folder / _SEARCH).is_file() and not _is_empty(folder):
             raise InputError(f"{folder}: expected the folder of a search, or a new one, got something else")
         known = store._read(_SEARCH, Identity)
         if known is not None and known != identity:
             raise InputError(f"{folder}: holds a search of {_differences(known, identity)}: choose another folder")
         try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_record(folder / _SEARCH, identity)
             for part in ("trials", "references", "calibration"):
-                (folder / part).mkdir(parents=True, exist_ok=True)
+                (folder / part).mkdir(exist_ok=True)
         except OSError as error:
             raise InputError(f"{folder}: cannot be made: {error.strerror}") from error
-        write_record(folder / _SEARCH, identity)
         return store
 
     def entry(self, candidate: Candidate) -> Entry:
@@ -97,7 +97,7 @@ class Store:
                 yield entry
 
     def keep(self, entry: Entry) -> None:
-        """Write a trial, unless another process knows more of it by now."""
+        """Write a trial, unless more of it is known by now."""
         if len(self.entry(entry.candidate).batches) < len(entry.batches):
             self._write(self._trial(entry.candidate), msgspec.json.encode(entry))
 
@@ -143,7 +143,9 @@ class Store:
             return msgspec.json.decode(path.read_bytes(), type=kind)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.MsgspecError) as error:
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        except msgspec.MsgspecError as error:
             raise InputError(f"{path}: not a file of this version's search: {error}: delete it") from error
 
     def _write(self, name: str, raw: bytes) -> None:
@@ -156,7 +158,9 @@ class Store:
                 return dict(arrays)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, EOFError) as error:
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        except (ValueError, EOFError, KeyError, BadZipFile) as error:
             raise InputError(f"{path}: not a file of this version's search: {error}: delete it") from error
 
     def _write_arrays(self, name: str, **arrays: NDArray[Any]) -> None:
@@ -168,6 +172,13 @@ def hash_prompts(prompts: tuple[str, ...]) -> str:
     return sha256(msgspec.json.encode(prompts)).hexdigest()[:16]
 
 
+def _is_empty(folder: Path) -> bool:
+    """Whether nothing is there but what an interrupted write left."""
+    return folder.is_dir() and all(path.name.startswith(".") for path in folder.iterdir())
+
+
 def _differences(known: Identity, wanted: Identity) -> str:
     fields = [name for name in Identity.__struct_fields__ if getattr(known, name) != getattr(wanted, name)]
-    return ", ".join(f"{name} {getattr(known, name)}, not {getattr(wanted, name)}" for name in fields)
+    told = [name for name in fields if name != "scorers"]
+    words = [f"{name} {getattr(known, name)}, not {getattr(wanted, name)}" for name in told]
+    return ", ".join([*words, *(["other scorers"] if "scorers" in fields else [])])

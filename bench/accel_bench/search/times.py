@@ -1,6 +1,8 @@
 """The time of one image, composed from the times of its graphs."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -13,6 +15,7 @@ from accel_runtime.errors import InputError
 from accel_runtime.plan import Call, Deep, Plan, Shallow
 from accel_runtime.request import Request
 from accel_runtime.schedule import ScheduleTable
+from accel_runtime.schedule_file import MissingTableError
 
 # How often an image runs each graph, and how many such images are drawn.
 _REPEATS, _IMAGES = 3, 2
@@ -36,8 +39,9 @@ class StageTimes(msgspec.Struct, frozen=True):
 
     def seconds(self, plan: Plan) -> float:
         """Of one image, by the medians."""
-        known = {kind: median(samples) for kind, samples in self.calls.items()}
-        unet = sum(known[kind_of(call)] for call in plan.calls)
+        counts = Counter(kind_of(call) for call in plan.calls)
+        # Sorted, so that plans of the same calls in another order take the same time to the last bit.
+        unet = sum(count * median(self.calls[kind]) for kind, count in sorted(counts.items()))
         return median(self.prepare) + unet + len(plan.calls) * median(self.loop) + median(self.decode)
 
 
@@ -108,9 +112,10 @@ class StageTiming:
 
     def _schedule(self, calls: int) -> ScheduleTable:
         for steps in range(1, _MOST_STEPS + 1):
-            schedule = self.timed.pipeline.schedule(steps, self.scheduler)
-            if len(schedule.rows) >= calls:
-                return schedule
+            with suppress(MissingTableError):
+                schedule = self.timed.pipeline.schedule(steps, self.scheduler)
+                if len(schedule.rows) >= calls:
+                    return schedule
         raise InputError(f"search: no schedule of the bundle has the {calls} calls that time each graph")
 
 

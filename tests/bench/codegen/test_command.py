@@ -79,20 +79,26 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(
     assert sorted(lab.rglob("*")) == before
 
 
+def test_seconds_of_a_device_are_not_searched_for_on_another(lab: Path) -> None:
+    done = accel("codegen", "--tasks", "tasks.toml", "-o", "out", "--search", cwd=lab)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("note: cannot: profile mi250 is for ")
+    assert done.stderr.splitlines()[-1].startswith("accel: no config meets cannot")
+    assert (lab / "out" / "can.py").exists()
+
+
 def test_a_search_that_fails_leaves_the_request_without_a_config(lab: Path) -> None:
-    tasks = (
-        (lab / "tasks.toml")
-        .read_text()
-        .replace('id = "cannot"\npipe = "sd15"', 'id = "cannot"\npipe = "no-such-model"')
+    tasks = (lab / "tasks.toml").read_text().replace('pipe = "sd15"', 'pipe = "no-such-model"')
+    (lab / "tasks.toml").write_text(
+        tasks.replace('seconds = 0.001\ndevice = "mi250"', 'seconds = 0.001\ndevice = "cpu"')
     )
-    (lab / "tasks.toml").write_text(tasks)
 
     done = accel("codegen", "--tasks", "tasks.toml", "-o", "out", "--search", cwd=lab)
 
     assert done.returncode == 1
     assert "no-such-model" in done.stderr.splitlines()[0]
     assert done.stderr.splitlines()[-1].startswith("accel: no config meets cannot")
-    assert (lab / "out" / "can.py").exists()
 
 
 def test_tasks_that_a_profile_meets_become_scripts_and_the_others_a_search(lab: Path) -> None:
@@ -110,7 +116,7 @@ def test_tasks_that_a_profile_meets_become_scripts_and_the_others_a_search(lab: 
     assert cannot["script"] is None
     assert cannot["search"].endswith(
         "--req-time 0.001 --req-score-loss 0.05 --score emoji-clip "
-        "--output out/cannot-search --write-profile out/cannot.toml"
+        "--provider inductor-cuda --output out/cannot-search --write-profile out/cannot.toml"
     )
     assert [path.name for path in (lab / "out").iterdir()] == ["can.py"]
 

@@ -4,6 +4,7 @@ import pytest
 
 from accel_bench.records.evaluation import Scores
 from accel_bench.search.quality import Score, judge
+from accel_runtime.errors import InputError
 
 BASE = Scores((0.0, 0.0), (1.0, 1.0), (0.0, 0.0), (80.0, 120.0), (True, True), (30.0, 20.0))
 WORSE = Scores((1.0, 3.0), (0.9, 0.8), (0.1, 0.3), (72.0, 118.0), (True, True), (27.0, 18.0))
@@ -35,3 +36,10 @@ def test_fewer_pictures_are_compared_with_the_baselines_of_the_same_seeds() -> N
 
     assert judge(first, BASE, Score.EMOJI_CLIP).loss == pytest.approx((80 - 72) / 80)
     assert judge(first, BASE, Score.EMOJI_CLIP).loss_error is None
+
+
+def test_a_baseline_without_anything_to_lose_is_refused() -> None:
+    nothing = Scores((0.0,), (1.0,), (0.0,), (-2.0,), (True,))
+
+    with pytest.raises(InputError, match="the baseline's mean is -2, no share of which can be lost: take psnr"):
+        judge(nothing, nothing, Score.EMOJI_CLIP)

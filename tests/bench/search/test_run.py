@@ -20,7 +20,7 @@ from accel_bench.search.summary import front_of, summarise_search
 from accel_runtime.errors import AccelError
 
 SMALL = ("--steps", "6", "--num-samples", "2", "--batch-size", "1", "--calibration", "1", "--rounds", "1")
-LOOSE = ("--req-score-loss", "0.9")
+LOOSE = ("--score", "psnr", "--req-score-loss", "0.9")
 
 
 def search(bundle: Path, folder: Path, *options: str) -> SearchRecord:
@@ -178,10 +178,13 @@ def test_a_goal_out_of_reach_is_an_error_that_names_what_is_nearest(
         (("BUNDLE", "--score", "clip"), "--score clip and --clip-model: expected both or neither"),
         (("BUNDLE", "--req-speedup", "2", "--req-time", "1"), "expected one of them, got both"),
         (("BUNDLE", "--search-targets", "deepcache,magic"), "expected some of deepcache, steps, guidance"),
-        (("BUNDLE", "--branches", "9"), "--branches: which the bundle has, got 9"),
+        (("BUNDLE", "--branches", "9"), "which the bundle has, got 9"),
         (("BUNDLE", "--branches", "x"), "--branches: expected numbers by commas"),
         (("BUNDLE", "--num-samples", "3", "--batch-size", "2"), "expected a multiple of the batch, 2, got 3"),
         (("BUNDLE", "--num-samples", "9999"), "--num-samples: expected 1 to"),
+        (("BUNDLE", "--rounds", "0"), "rounds: expected 1 or more, got 0"),
+        (("BUNDLE", "--trials", "0"), "--trials: expected 1 or more, got 0"),
+        (("BUNDLE", "--guidance", "1", "--search-targets", "guidance"), "there is none to save at --guidance 1"),
         (("BUNDLE", "--calibration", "0"), "--calibration: expected a multiple of the batch"),
         (("BUNDLE", "--write-profile", "mine.json"), "expected a file such as mine.toml"),
         (("BUNDLE", "--write-profile", "none/mine.toml"), "the folder none does not exist"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from tests.bench.search.answers import follow, quality
 
-from accel_bench.search.candidate import Answer, Candidate, Strategy
+from accel_bench.search.candidate import FULL, Answer, Candidate, Strategy
 from accel_bench.search.drift import Drift
 from accel_bench.search.goal import Goal
 from accel_bench.search.halving import halve
@@ -137,11 +137,28 @@ def test_solved_weights_sum_to_one_as_all_forecasts_do() -> None:
             assert abs(sum(weights) - 1) < 1e-9
 
 
+def test_one_allowed_plan_of_a_budget_is_enough_to_try_fewer_deep_calls() -> None:
+    good = SPACE.candidate("solved", CALLS, deep=(0, 2, 4, 6, 8, 10), branch=0)
+    bad = SPACE.candidate("uniform", CALLS, deep=(0, 1, 2, 3, 4, 5), branch=0)
+    answers = [Answer(good, 6.6, quality(1.0, loss=0.01)), Answer(bad, 6.6, quality(9.0, loss=0.9))]
+    goal = Goal(Score.SSIM, max_loss=0.05)
+
+    for seen in (answers, answers[::-1]):
+        assert {deep_of(each) for each in proposals().between(goal, seen)} == {3}
+
+
+def test_guidance_on_all_calls_of_a_short_schedule_is_the_candidate_itself() -> None:
+    space = Space({1: 1}, (0,), guided_shares=(0.75, 0.5))
+
+    assert space.guided_in_part(FULL, 0.5) == FULL
+    assert list(space.guided(FULL)) == []
+
+
 def test_optuna_goes_on_with_its_study_until_it_has_enough_trials(tmp_path: Path) -> None:
     space = make_space({CALLS: CALLS, 8: 8}, targets=tuple(Target), branches=(0, 1))
-    begun = follow(sample(Sampler(space, tmp_path, 3, seed=0), batches=2), guess)
+    begun = follow(sample(Sampler(space, tmp_path, "study", 3, seed=0), batches=2), guess)
 
-    resumed = follow(sample(Sampler(space, tmp_path, 5, seed=0), batches=2), guess)
+    resumed = follow(sample(Sampler(space, tmp_path, "study", 5, seed=0), batches=2), guess)
 
     assert (len(begun), len(resumed)) == (3, 2)
     assert all(ask.batches == 2 for ask in begun)

@@ -10,7 +10,18 @@ searching.py   the search for what no profile has
 
 from accel_bench.codegen.tasks.answers import Answer, answer
 from accel_bench.codegen.tasks.lookup import Found, candidates, find
-from accel_bench.codegen.tasks.searching import run_search, search_command
+from accel_bench.codegen.tasks.searching import can_search, run_search, search_command
 from accel_bench.codegen.tasks.wishes import Wish, read_tasks
 
-__all__ = ["Answer", "Found", "Wish", "answer", "candidates", "find", "read_tasks", "run_search", "search_command"]
+__all__ = [
+    "Answer",
+    "Found",
+    "Wish",
+    "answer",
+    "can_search",
+    "candidates",
+    "find",
+    "read_tasks",
+    "run_search",
+    "search_command",
+]

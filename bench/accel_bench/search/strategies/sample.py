@@ -1,6 +1,7 @@
 """Optuna suggests, both objectives at once: seconds and distance."""
 
 from dataclasses import dataclass
+from os import getpid
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,13 @@ class Sampler:
     """A study in the folder of a search, which several processes may work on.
 
     Attributes:
+        name: Of the study: of all that its values depend on, so that they are never mixed.
         trials: How many the study shall have, all processes and earlier ones together.
     """
 
     space: Space
     folder: Path
+    name: str
     trials: int
     seed: int
 
@@ -36,10 +39,10 @@ class Sampler:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         storage = JournalStorage(JournalFileBackend(str(self.folder / _JOURNAL)))
         study = optuna.create_study(
-            storage=storage, study_name="search", directions=["minimize", "minimize"], load_if_exists=True
+            storage=storage, study_name=self.name, directions=["minimize", "minimize"], load_if_exists=True
         )
-        # Of another seed where it is gone on with, or it would begin with the same guesses again.
-        study.sampler = optuna.samplers.TPESampler(seed=self.seed + len(study.get_trials(deepcopy=False)))
+        # Of its own seed in every process, or two would begin with the same guesses.
+        study.sampler = optuna.samplers.TPESampler(seed=self.seed + len(study.get_trials(deepcopy=False)) + getpid())
         return study
 
     def suggest(self, trial: optuna.Trial) -> Candidate:
@@ -50,7 +53,7 @@ class Sampler:
         share = trial.suggest_categorical("guided", [1.0, *space.guided_shares])
         if share == 1.0:
             return candidate
-        return list(space.guided(candidate))[space.guided_shares.index(share)]
+        return space.guided_in_part(candidate, share)
 
     def _cached(self, trial: optuna.Trial, steps: int) -> Candidate:
         calls = self.space.calls[steps]

@@ -19,9 +19,9 @@ def solve(proposals: Proposals, goal: Goal, *, batches: int) -> Strategy:
     def note(answers: list[Answer]) -> None:
         found.update({answer.candidate.id: answer for answer in answers})
 
-    note((yield from halve(proposals.first(goal), batches=batches, cost=proposals.predict)))
+    note((yield from halve(proposals.first(goal), batches=batches, cost=proposals.cost)))
     plain = [FULL, *(answer.candidate for answer in found.values())]
     guided = distinct([each for candidate in plain for each in proposals.space.guided(candidate)])
-    note((yield from halve(guided, batches=batches, cost=proposals.predict)))
+    note((yield from halve(guided, batches=batches, cost=proposals.cost)))
     while fresh := proposals.between(goal, list(found.values())):
-        note((yield from halve(fresh, batches=batches, cost=proposals.predict)))
+        note((yield from halve(fresh, batches=batches, cost=proposals.cost)))
