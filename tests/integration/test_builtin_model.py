@@ -1,5 +1,6 @@
 """The model that the package brings: it draws what it is asked for, and ours is diffusers' picture of it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,14 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
+from tests.bench.codegen.lab import run_here, write_lab
 
+from accel_bench.codegen import Defaults, Target, generate_script
 from accel_bench.quality.captions import Caption, evaluation_captions
 from accel_bench.quality.colour import colour_accuracy
 from accel_bench.quality.emoji_clip import EmojiClip
+from accel_bench.trials import Settings, Trial, plan_of
 from accel_exporter import ExportOptions, export_bundle, open_source
 from accel_exporter.sources.random_weights import ARCHITECTURES
 from accel_runtime import Pipeline, Request, open_bundle
@@ -18,6 +23,7 @@ from accel_runtime import Pipeline, Request, open_bundle
 STEPS = 12
 GUIDANCE = 4.0
 COUNT = 24
+PROMPT = "owl on a pink background"
 
 
 @pytest.fixture(scope="module")
@@ -61,15 +67,52 @@ def test_the_same_seed_is_diffusers_picture(built_in: Pipeline) -> None:
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
     expected = pipe(
-        "owl on a pink background",
+        PROMPT,
         num_inference_steps=STEPS,
         guidance_scale=GUIDANCE,
         generator=torch.Generator("cpu").manual_seed(5),
         output_type="np",
     ).images
     plan = built_in.plan(STEPS, scheduler="ddim", guidance=GUIDANCE)
-    images = built_in.generate(Request(("owl on a pink background",), seed=5), plan).images
+    images = built_in.generate(Request((PROMPT,), seed=5), plan).images
     assert np.abs(images - (expected * 255).round()).max() <= 1
+
+
+def test_generated_scripts_draw_what_a_plan_of_weights_fewer_steps_and_guided_calls_draws(
+    built_in: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    solved = Trial("calls:0,2,5", weights=((3, (1.5, -0.5)), (7, (1.25, -0.25))), guided_calls=(0, 6))
+    expected = picture_of(built_in, solved)
+    choice = write_lab(
+        tmp_path,
+        "tiny",
+        size=64,
+        steps=10,
+        guidance=GUIDANCE,
+        plan="calls:0,2,5",
+        weights="{ 3 = [1.5, -0.5], 7 = [1.25, -0.25] }",
+        guided_calls="0-6",
+    )
+
+    for target, option, folder in (
+        (Target.RUNTIME, "--bundle", built_in.bundle.folder),
+        (Target.DIFFUSERS, "--model", ARCHITECTURES / "tiny"),
+    ):
+        Path("run.py").write_text(generate_script(choice, target, defaults=Defaults(), name="run.py"))
+        arguments = (PROMPT, option, str(folder), "--seed", "5", "--output", f"{target}.png")
+        run_here(Path("run.py"), *arguments, monkeypatch=monkeypatch)
+        assert np.abs(expected - np.asarray(Image.open(f"{target}.png"))).max() <= 2
+
+    for other in (replace(solved, weights=()), replace(solved, guided_calls=None)):
+        assert np.abs(expected - picture_of(built_in, other)).max() > 10
+
+
+def picture_of(pipeline: Pipeline, trial: Trial) -> NDArray[np.int64]:
+    """Signed, so that differences do not wrap."""
+    plan = plan_of(pipeline, trial, settings=Settings(steps=10, scheduler="ddim", guidance=GUIDANCE, batch=1))
+    pixels: NDArray[np.int64] = pipeline.generate(Request((PROMPT,), seed=5), plan).images[0].astype(np.int64)
+    return pixels
 
 
 def test_nothing_is_written_beside_the_shipped_weights(built_in: Pipeline) -> None:

@@ -1,7 +1,11 @@
 """A profile with the small pipeline of the tests, to be written as scripts."""
 
 import json
+import runpy
+import sys
 from pathlib import Path
+
+import pytest
 
 from accel_bench.codegen import Choice, choose
 
@@ -21,8 +25,8 @@ provider = "cpu"
 CONFIG = """
 [configs.{name}]
 model = {model}
-width = 16
-height = 16
+width = {size}
+height = {size}
 batch = {batch}
 dtype = "fp32"
 scheduler = "{scheduler}"
@@ -41,6 +45,7 @@ def write_lab(
     model: str | Path,
     *,
     title: str = "The lab's machine",
+    size: int = 16,
     scheduler: str = "ddim",
     steps: int = 4,
     guidance: float = 7.5,
@@ -55,6 +60,7 @@ def write_lab(
     config = CONFIG.format(
         name="one",
         model=json.dumps(str(model)),
+        size=size,
         scheduler=scheduler,
         steps=steps,
         guidance=guidance,
@@ -68,3 +74,9 @@ def write_lab(
     path = folder / "lab.toml"
     path.write_text(HEAD.format(title=json.dumps(title)) + config)
     return choose(str(path), "one")
+
+
+def run_here(script: Path, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a program, without the seconds that importing torch takes in a process of its own."""
+    monkeypatch.setattr(sys, "argv", [str(script), *arguments])
+    runpy.run_path(str(script), run_name="__main__")
