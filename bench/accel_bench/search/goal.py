@@ -1,6 +1,7 @@
 """What a search is for, what meets it, and what comes nearest where nothing does."""
 
 from collections.abc import Sequence
+from math import inf
 
 import msgspec
 
@@ -50,10 +51,10 @@ class Goal(msgspec.Struct, frozen=True):
         return self.speedup is not None or self.seconds is not None
 
     def slowest(self, baseline_s: float) -> float:
-        """The most seconds that an image may take."""
+        """The most seconds that an image may take; infinite where speed is not bounded."""
         if self.seconds is not None:
             return self.seconds
-        return baseline_s / (self.speedup or 1.0)
+        return inf if self.speedup is None else baseline_s / self.speedup
 
     def allows(self, quality: Quality) -> bool:
         """Whether the pictures are good enough."""

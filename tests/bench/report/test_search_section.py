@@ -89,7 +89,7 @@ def test_what_was_chosen_is_told_with_its_measured_speed_up() -> None:
         ({"tried": (BASE, DROPPED)}, "no candidate was judged on all pictures."),
         (
             {"tried": (BASE, CHOSEN), "goal": Goal(Score.EMOJI_CLIP, speedup=2.38)},
-            "composed times promised enough, but end to end the best has 2.32×.",
+            "composed times promised enough, but end to end the best has 2.32× (2.38 s).",
         ),
     ],
 )
