@@ -1,13 +1,12 @@
 """Solved plans: placement and forecast together, from a calibration."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from accel_bench.search.calibrate import Calibration
-from accel_bench.search.fit import fit_strengths
 from accel_bench.search.outcomes import Forecasts
-from accel_bench.search.price import Prices, forecast_of, scale, solve_strengths
+from accel_bench.search.price import Prices, scale, solve_strengths
 from accel_bench.search.solve import solve
 from accel_runtime.forecast import Forecast, forecast_weights
 from accel_runtime.plan_spec import PlanSpec
@@ -58,45 +57,10 @@ def total_price(prices: Prices, deep_calls: DeepCalls, *, history: int) -> float
     return sum(prices(deep_calls[at::-1][:history], end) for at, end in enumerate(ends))
 
 
-def segments(deep_calls: DeepCalls, calls: int) -> list[tuple[int, ...]]:
-    """The shallow calls after each deep one that has another before it: what may have a strength.
-
-    >>> segments((0, 2, 3), 6)
-    [(4, 5)]
-    """
-    ends = (*deep_calls[2:], calls)
-    found = [tuple(range(deep + 1, end)) for deep, end in zip(deep_calls[1:], ends, strict=False)]
-    return [segment for segment in found if segment]
-
-
 def built_in(deep_calls: DeepCalls, calls: int, *, forecast: Forecast) -> Forecasts:
     """The weights of every shallow call by a built-in forecast."""
     shallow = sorted(set(range(calls)) - set(deep_calls))
     return {call: forecast_weights(forecast, call, deep_calls=deep_calls) for call in shallow}
-
-
-def fitted(calibration: Calibration, deep_calls: DeepCalls, *, solver: Solver, steps: int) -> Iterator[Forecasts]:
-    """Strengths of a plan from the drift, then fitted on real runs: ever better forecasts.
-
-    Args:
-        calibration: Its batches are what is fitted on.
-        deep_calls: Of the plan.
-        solver: Of that calibration.
-        steps: At most so many improvements.
-    """
-    groups = segments(deep_calls, solver.calls)
-    start = solver.strengths(deep_calls)
-    if not groups:
-        yield forecast_of(deep_calls, solver.calls, strengths=start)
-        return
-    found = fit_strengths(
-        calibration.outcomes,
-        start,
-        forecast=lambda strengths: forecast_of(deep_calls, solver.calls, strengths=dict(strengths)),
-        groups=groups,
-    )
-    for _, (strengths, _error) in zip(range(steps + 1), found, strict=False):
-        yield forecast_of(deep_calls, solver.calls, strengths=dict(strengths))
 
 
 def spec_of(forecast: Forecasts, calls: int, *, branch: int) -> PlanSpec:

@@ -8,7 +8,7 @@ from accel_bench.search.drift import record
 from accel_bench.search.impulse import impulse_response
 from accel_bench.search.outcomes import Outcomes
 from accel_bench.search.response import weigh
-from accel_bench.search.solved import Solver, built_in, fitted, spec_of
+from accel_bench.search.solved import Solver, built_in, spec_of
 from accel_bench.search.walk import Tally, Walker, combine, walk
 from accel_runtime import Pipeline, Request
 from accel_runtime.backends.base import Array
@@ -124,18 +124,6 @@ def test_measured_gains_replace_the_schedules_weights_and_keep_their_signs() -> 
     weights = weigh(np.array([-4.0, -2.0, 1.0, 0.5]), [(0, 1.0), (2, 0.5)])
 
     np.testing.assert_allclose(weights, [-1.0, -2.0 * np.sqrt(0.25 * 0.5), 0.5, 0.5])
-
-
-def test_fitting_never_makes_the_pictures_it_fits_worse(pipeline: Pipeline) -> None:
-    walker, calibration = open_walker(pipeline), Calibration(pipeline.schedule(STEPS, "ddim"))
-    list(calibrate([walker], calibration))
-    solver = Solver.of(calibration)
-
-    forecasts = list(fitted(calibration, (0, 1, 3), solver=solver, steps=2))
-
-    errors = [calibration.outcomes[0].error(forecast) for forecast in forecasts]
-    assert len(errors) >= 2, "a random model's strengths are not solved by its drift alone"
-    assert errors == sorted(errors, reverse=True)
 
 
 def test_solved_placements_keep_every_budget(pipeline: Pipeline) -> None:
