@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Self
 
 import numpy as np
@@ -55,17 +54,14 @@ class Proposals:
         return trial.steps, len(trial.deep_calls(calls)), trial.branch, trial.guided_calls
 
     def at(self, steps: int, deep: int, branch: int) -> Iterator[Candidate]:
-        """Plans of one number of deep calls.
+        """Plans of one number of deep calls: solved ones, and the uniform or power plan with the least price.
 
         What was calibrated is the first branch; plans of others reuse its placements, and are judged like all.
         """
-        solver = self.solvers[steps]
-        even = uniform(solver.calls, deep)
-        yield self._built_in("uniform", steps, even, branch, Forecast.HOLD)
-        yield self._built_in("uniform", steps, even, branch, Forecast.LINEAR)
-        yield from self._power(steps, deep, branch)
-        yield self._built_in("solved", steps, solver.placements(Forecast.HOLD)[deep], branch, Forecast.HOLD)
-        yield self._solved("solved", steps, solver.placements(None)[deep], branch)
+        placed = self.solvers[steps].placements
+        yield self._made("solved", steps, placed(Forecast.HOLD)[deep], branch, way=Forecast.HOLD)
+        yield self._made("solved", steps, placed(None)[deep], branch, way=None)
+        yield self._rival(steps, deep, branch)
 
     def between(self, goal: Goal, answers: Sequence[Answer]) -> tuple[Candidate, ...]:
         """Plans halfway between the best that meets the goal and the next that does not; none between neighbours.
@@ -112,24 +108,20 @@ class Proposals:
 
     def _seconds(self, steps: int, deep: int, branch: int) -> float:
         plan = uniform(self.solvers[steps].calls, deep)
-        return self.predict(self._built_in("uniform", steps, plan, branch, Forecast.HOLD))
+        return self.predict(self._made("uniform", steps, plan, branch, way=Forecast.HOLD))
 
-    def _power(self, steps: int, deep: int, branch: int) -> Iterator[Candidate]:
-        """Of DeepCache's up to 36 plans, the one with the least price, held or solved."""
+    def _rival(self, steps: int, deep: int, branch: int) -> Candidate:
+        """The best of what is known without solving where calls run deep, by its price."""
         solver = self.solvers[steps]
-        plans = list(power_plans(solver.calls, deep))
-        if not plans:
-            return
-        best = {way: min(plans, key=partial(solver.price, forecast=way)) for way in (Forecast.HOLD, None)}
-        if solver.price(best[None], None) < solver.price(best[Forecast.HOLD], Forecast.HOLD):
-            yield self._solved("power", steps, best[None], branch)
-        else:
-            yield self._built_in("power", steps, best[Forecast.HOLD], branch, Forecast.HOLD)
+        families = {"uniform": [uniform(solver.calls, deep)], "power": list(power_plans(solver.calls, deep))}
+        rivals = [(family, plan, way) for family, plans in families.items() for plan in plans for way in solver.prices]
+        family, plan, way = min(rivals, key=lambda rival: solver.price(rival[1], rival[2]))
+        return self._made(family, steps, plan, branch, way=way)
 
-    def _built_in(self, family: str, steps: int, deep: DeepCalls, branch: int, forecast: Forecast) -> Candidate:
-        return self.space.candidate(family, steps, deep=deep, branch=branch, forecast=forecast)
-
-    def _solved(self, family: str, steps: int, deep: DeepCalls, branch: int) -> Candidate:
+    def _made(self, family: str, steps: int, deep: DeepCalls, branch: int, *, way: Forecast | None) -> Candidate:
+        """A plan with a built-in forecast, or with solved strengths where that is None."""
+        if way is not None:
+            return self.space.candidate(family, steps, deep=deep, branch=branch, forecast=way)
         solver = self.solvers[steps]
         weights = forecast_of(deep, solver.calls, strengths=solver.strengths(deep))
         rounded = {call: _rounded(row) for call, row in weights.items()}
