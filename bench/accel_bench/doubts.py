@@ -60,10 +60,9 @@ def search_doubts(record: SearchRecord) -> tuple[Doubt, ...]:
         text = f"emoji-clip knows 64×64 pixels of emoji, and judged pictures of {work.width}×{work.height}"
         found.append(Doubt("other-pictures", "emoji-clip", text, "take --score clip with a CLIP checkpoint"))
     for each in summarise_search(record):
-        if each.time_error is not None and abs(each.time_error) > _STEADY:
-            text = f"composed seconds are {each.time_error:+.0%} off those end to end"
-            advice = "trust the measured ones; on a quiet machine in another folder both may agree"
-            found.append(Doubt("composed-time", each.facts.name, text, advice))
+        if each.speedup_error is not None and abs(each.speedup_error) > _STEADY:
+            text = f"the composed speed-up is {each.speedup_error:+.0%} off that end to end"
+            found.append(Doubt("composed-time", each.facts.name, text, "trust the measured one"))
     found += _few_samples(record.tried[0].facts.name, record.tried[0].image_s)
     return tuple(found)
 

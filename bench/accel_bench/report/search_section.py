@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from accel_bench.doubts import search_doubts
 from accel_bench.records.bench import BenchRecord
@@ -20,6 +19,7 @@ from accel_bench.report.table import Table
 from accel_bench.report.verdicts import Verdict
 from accel_bench.report.words import amount, certainty
 from accel_bench.search.summary import TriedSummary, summarise_search
+from accel_bench.search.words import composed_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +101,6 @@ def _view(record: SearchRecord, summaries: Sequence[TriedSummary], *, benches: S
 
 
 def _error(summaries: Sequence[TriedSummary]) -> str:
-    errors = [each.time_error for each in summaries if each.time_error is not None]
-    if not errors:
-        return "No candidate was timed end to end, so it is not known how far composed seconds are off."
-    worst = max(errors, key=abs)
-    plans = amount(len(errors), "plan")
-    middle = f"{median(map(abs, errors)):.1%}"
-    return f"Composed seconds are off those end to end by {middle} in the middle of {plans}, by {worst:+.1%} at worst."
+    nothing = "No candidate was timed end to end, so it is not known how far composed speed-ups are off"
+    words = next(composed_words(summaries), nothing)
+    return f"{words[0].upper()}{words[1:]}."

@@ -22,6 +22,7 @@ class TriedSummary(msgspec.Struct, frozen=True):
         speedup: Composed: the baseline's seconds over its own.
         measured: The same end to end, round by round; None where it was no finalist.
         time_error: (composed - measured) / measured seconds; None as above.
+        speedup_error: The same of speed-ups, which a machine that got slower or faster meanwhile does not change.
         in_front: Whether no other that was judged on all pictures is as fast and better, or faster and as good.
         meets: Whether it keeps the goal.
         chosen: Whether it is what the search recommends.
@@ -35,6 +36,7 @@ class TriedSummary(msgspec.Struct, frozen=True):
     speedup: float
     measured: Spread | None
     time_error: float | None
+    speedup_error: float | None
     quality: Quality
     in_front: bool
     meets: bool
@@ -44,6 +46,7 @@ class TriedSummary(msgspec.Struct, frozen=True):
 def summarise_search(record: SearchRecord) -> tuple[TriedSummary, ...]:
     """Every candidate, the baseline first."""
     baseline = record.tried[0]
+    measured = {tried.id: Spread.of(ratios(baseline.image_s, tried.image_s)) for tried in record.tried if tried.image_s}
     answers = {tried.id: _answer(tried, record) for tried in record.tried}
     complete = [answers[tried.id] for tried in record.tried if is_complete(tried, record)]
     best = {answer.candidate.id for answer in front(complete)}
@@ -54,9 +57,10 @@ def summarise_search(record: SearchRecord) -> tuple[TriedSummary, ...]:
             facts=tried.facts,
             pictures=len(tried.scores.squared_error),
             composed_s=tried.composed_s,
-            speedup=baseline.composed_s / tried.composed_s,
-            measured=Spread.of(ratios(baseline.image_s, tried.image_s)) if tried.image_s else None,
+            speedup=_speedup(tried, record),
+            measured=measured.get(tried.id),
             time_error=tried.composed_s / median(tried.image_s) - 1 if tried.image_s else None,
+            speedup_error=_speedup(tried, record) / measured[tried.id].median - 1 if tried.id in measured else None,
             quality=answers[tried.id].quality,
             in_front=tried.id in best,
             meets=is_complete(tried, record) and record.goal.meets(answers[tried.id], baseline.composed_s),
@@ -64,6 +68,10 @@ def summarise_search(record: SearchRecord) -> tuple[TriedSummary, ...]:
         )
         for tried in record.tried
     )
+
+
+def _speedup(tried: Tried, record: SearchRecord) -> float:
+    return record.tried[0].composed_s / tried.composed_s
 
 
 def is_complete(tried: Tried, record: SearchRecord) -> bool:

@@ -1,7 +1,6 @@
 """A search as a table for a terminal."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from statistics import median
 
 from rich.table import Table
 
@@ -9,7 +8,7 @@ from accel_bench.environment import machine
 from accel_bench.intervals import times
 from accel_bench.records.search import SearchRecord
 from accel_bench.search.summary import TriedSummary
-from accel_bench.search.words import loss_words, plan_words
+from accel_bench.search.words import composed_words, loss_words, plan_words
 
 _NOTHING = "–"
 
@@ -64,10 +63,7 @@ def footer(summaries: Sequence[TriedSummary], record: SearchRecord) -> Iterator[
     spent, grid = record.calls, record.grid_calls
     calls = f"{sum(spent.values()):,} UNet calls of one picture, {_deep(spent):,} of them deep"
     yield f"cost: {calls}; the grid's {grid['trials']} candidates would take {_all(grid):,}, {grid['deep']:,} deep"
-    errors = [each.time_error for each in summaries if each.time_error is not None]
-    if errors:
-        worst = max(errors, key=abs)
-        yield f"composed times are off by {median(map(abs, errors)):.1%} in the middle, {worst:+.1%} at worst"
+    yield from composed_words(summaries)
 
 
 def _all(calls: Mapping[str, int]) -> int:

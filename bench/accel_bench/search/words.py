@@ -1,5 +1,6 @@
 """A search's candidates and its end in words, for tables, terminals and reports."""
 
+from collections.abc import Iterator, Sequence
 from statistics import median
 
 from accel_bench.intervals import ratios
@@ -27,6 +28,18 @@ def loss_words(each: TriedSummary) -> str:
     """The loss of the goal's score, with its standard error where it has one."""
     error = "" if each.quality.loss_error is None else f" ± {each.quality.loss_error:.2%}"
     return f"{each.quality.loss:.2%}{error}"
+
+
+def composed_words(summaries: Sequence[TriedSummary]) -> Iterator[str]:
+    """How far composed figures were off those of finalists end to end; nothing where none was timed."""
+    timed = [each for each in summaries[1:] if each.measured is not None]
+    if timed:
+        speedups, seconds = ([getattr(each, name) for each in timed] for name in ("speedup_error", "time_error"))
+        worst = max(speedups, key=abs)
+        yield (
+            f"composed speed-ups are off by {median(map(abs, speedups)):.1%} in the middle, {worst:+.1%} at worst; "
+            f"seconds by {median(map(abs, seconds)):.1%}"
+        )
 
 
 def why_not(record: SearchRecord) -> str:
