@@ -49,7 +49,7 @@ def test_the_record_has_every_candidate_with_every_score_and_what_it_cost(search
     assert record.tried[0].id == FULL.id
     assert {each.id for each in record.tried} == set(stored)
     assert all(len(each.scores.ssim) == len(stored[each.id].batches) for each in record.tried)
-    assert {each.family for each in record.tried} >= {"full", "uniform", "solved"}
+    assert {each.family for each in record.tried} >= {"full", "solved"}
     assert record.calls["calibration deep"] > record.calls["calibration shallow"] > 0
     drawn = sum(len(each.scores.ssim) * len(each.facts.deep_calls) for each in record.tried)
     assert record.calls["deep"] == drawn
@@ -126,7 +126,7 @@ def test_a_search_that_was_killed_at_any_moment_ends_as_if_it_had_not_been(
 ) -> None:
     folder = tmp_path / "killed"
     words = ("search", str(bundle_folder), *SMALL, *LOOSE, "-o", str(folder))
-    for files in (2, 4, 9, 14):
+    for files in (2, 4, 6, 9):
         process = subprocess.Popen([sys.executable, "-m", "accel_bench", *words], stdout=subprocess.DEVNULL)
         while sum(path.is_file() for path in folder.rglob("*")) < files and process.poll() is None:
             sleep(0.01)
