@@ -20,3 +20,13 @@ def parse_guided_calls(text: str) -> tuple[int, int]:
     if match is None or int(match[1]) > int(match[2]):
         raise InputError(f"guided calls {text!r}: expected {GUIDED_CALLS}")
     return int(match[1]), int(match[2])
+
+
+def guided_calls_text(calls: tuple[int, int]) -> str:
+    """What `parse_guided_calls` reads.
+
+    >>> guided_calls_text((0, 14))
+    '0-14'
+    """
+    first, last = calls
+    return f"{first}-{last}"

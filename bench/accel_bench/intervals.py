@@ -72,6 +72,11 @@ def ratios(baseline: Sequence[float], other: Sequence[float]) -> list[float]:
     return [slow / fast for slow, fast in zip(baseline, other, strict=True)]
 
 
+def median_ratio(baseline: Sequence[float], other: Sequence[float]) -> float:
+    """The middle of all rounds' ratios: the speed-up that tables show."""
+    return median(ratios(baseline, other))
+
+
 def width(values: Sequence[float]) -> float:
     """Half the interval of the median over the median; infinite where the samples are too few for an interval."""
     low, high, confidence = median_interval(values)

@@ -7,6 +7,7 @@ from hashlib import sha256
 from itertools import product
 from typing import TypeAlias
 
+from accel_bench.guided_calls import guided_calls_text
 from accel_bench.records.parts import PlanFacts
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
@@ -52,7 +53,7 @@ class Trial:
         """Where it leaves what all trials have in common, in words."""
         scheduler = [self.scheduler] if self.scheduler is not None else []
         steps = [f"{self.steps} steps"] if self.steps is not None else []
-        guided = ["guided {}-{}".format(*self.guided_calls)] if self.guided_calls is not None else []
+        guided = [f"guided {guided_calls_text(self.guided_calls)}"] if self.guided_calls is not None else []
         return *scheduler, *steps, *guided
 
     def deep_calls(self, calls: int) -> tuple[int, ...]:

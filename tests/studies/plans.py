@@ -6,13 +6,14 @@ or stopped, early.
 """
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import msgspec
 import numpy as np
+from tests.studies.outcomes import Outcomes, mean_error
 
 from accel_bench.backends import choose_backend
 from accel_bench.console import note
@@ -21,13 +22,14 @@ from accel_bench.quality.captions import evaluation_captions
 from accel_bench.quality.scorers import Scorers
 from accel_bench.records.evaluation import Scores
 from accel_bench.search.calibrate import Calibration, calibrate
-from accel_bench.search.outcomes import Forecasts, Outcomes, mean_error
+from accel_bench.search.driver import joined
 from accel_bench.search.plans import power_plans, uniform
 from accel_bench.search.price import forecast_of
 from accel_bench.search.solved import Solver, built_in, spec_of
-from accel_bench.search.walk import Tally, Walker, walk
+from accel_bench.search.walk import Forecasts, Tally, Walker, walk
 from accel_runtime import Pipeline, Request, open_bundle
 from accel_runtime.backends import BackendDescription
+from accel_runtime.backends.base import Array
 from accel_runtime.forecast import Forecast
 from accel_runtime.plan import Plan
 from accel_runtime.plan_spec import PlanSpec
@@ -118,6 +120,11 @@ def forecasts_of(spec: PlanSpec, calls: int) -> Forecasts:
     return dict(zip(shallow, spec.forecast, strict=True))
 
 
+def uncached(walker: Walker) -> Array:
+    """Final latents of every call deep. Shape: [B, C, h, w]."""
+    return walk(walker, walker.start(), forecast={}).latents
+
+
 def run(setting: Setting, trials: Sequence[Trial], *, prompts: int) -> Iterator[tuple[Scores, tuple[Scores, ...]]]:
     """After each batch, the scores of all pictures so far: uncached, and of every trial."""
     captions = evaluation_captions(prompts, 0)
@@ -126,7 +133,7 @@ def run(setting: Setting, trials: Sequence[Trial], *, prompts: int) -> Iterator[
     walkers = setting.walkers([caption.caption for caption in captions], seed=0, tally=tally)
     for at, walker in enumerate(walkers):
         drawn = captions[at * setting.batch : (at + 1) * setting.batch]
-        final = walk(walker, walker.start(), forecast={}).latents
+        final = uncached(walker)
         pictures = setting.pipeline.decode(final)
         found[0].append(scorers.score(pictures, pictures, captions=drawn))
         outcomes = Outcomes(walker, final)
@@ -134,15 +141,8 @@ def run(setting: Setting, trials: Sequence[Trial], *, prompts: int) -> Iterator[
             latents = outcomes.final(forecasts_of(trial.spec, walker.calls))
             found[index + 1].append(scorers.score(setting.pipeline.decode(latents), pictures, captions=drawn))
             note(f"batch {at + 1} of {len(walkers)}: {len(trial.spec.deep)} deep, {trial.family}, {trial.forecast}")
-        uncached, *scores = (_joined(each) for each in found)
-        yield uncached, tuple(scores)
-
-
-def _joined(parts: Sequence[Scores]) -> Scores:
-    fields: Mapping[str, tuple[float, ...]] = {
-        name: tuple(value for part in parts for value in getattr(part, name)) for name in Scores.__struct_fields__
-    }
-    return msgspec.convert(fields, Scores)
+        reference, *scores = (joined(each) for each in found)
+        yield reference, tuple(scores)
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -158,8 +158,9 @@ def main(arguments: argparse.Namespace) -> None:
     measured = {"deep": tally.deep, "shallow": tally.shallow}
     solver = Solver.of(calibration)
     trials = tuple(trial for deep in arguments.deep for trial in trials_of(solver, deep))
-    errors = tuple(mean_error(calibration.outcomes, forecasts_of(each.spec, solver.calls)) for each in trials)
-    for uncached, scores in run(setting, trials, prompts=arguments.prompts):
+    outcomes = [Outcomes(each, uncached(each)) for each in walkers]
+    errors = tuple(mean_error(outcomes, forecasts_of(each.spec, solver.calls)) for each in trials)
+    for reference, scores in run(setting, trials, prompts=arguments.prompts):
         study = Study(
             kind="plans",
             scheduler=full.schedule.scheduler,
@@ -172,7 +173,7 @@ def main(arguments: argparse.Namespace) -> None:
             weights=tuple(np.round(calibration.weights, 6).tolist()),
             trials=trials,
             calibration_errors=errors,
-            uncached=uncached,
+            uncached=reference,
             scores=scores,
         )
         write_record(arguments.record, study)

@@ -3,13 +3,14 @@
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final, Protocol, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 import typer
 
 from accel_bench.backends import Provider, ProviderOptions, choose_backend
 from accel_bench.console import note, print_json, print_line, print_table, progress_bar
 from accel_bench.doubts import search_doubts
+from accel_bench.dtypes import SHORT_NAMES
 from accel_bench.environment import read_environment
 from accel_bench.errors import InfeasibleError, StoppedError
 from accel_bench.extras import quality_extra
@@ -35,8 +36,6 @@ from accel_runtime.bundle import read_bundle
 from accel_runtime.errors import InputError
 
 Result = TypeVar("Result")
-
-_DTYPES: Final = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 
 
 def search(
@@ -135,7 +134,7 @@ def search(
             found.record,
             found.finalists,
             model=pipe or manifest.provenance.source,
-            dtype=_DTYPES[str(manifest.provenance.options.get("dtype") or "float32")],
+            dtype=SHORT_NAMES[str(manifest.provenance.options.get("dtype") or "float32")],
             provider=provider,
             on_host=backend.on_host,
         )

@@ -11,13 +11,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from accel_bench.dtypes import DType
 from accel_runtime.forecast import Forecast
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Steps = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Pixels = Annotated[int, msgspec.Meta(ge=8, multiple_of=8)]
 Kind = Literal["cpu", "nvidia", "amd"]
-DType = Literal["fp32", "fp16", "bf16"]
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

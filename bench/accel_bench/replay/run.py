@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from accel_bench.dtypes import LONG_NAMES
 from accel_bench.environment import read_environment
 from accel_bench.limits import measured_peaks
 from accel_bench.make_record import make_record
@@ -18,8 +19,6 @@ from accel_bench.trials import Settings
 from accel_runtime.backends import Backend
 from accel_runtime.bundle import Bundle, read_bundle
 from accel_runtime.request import Request
-
-_DTYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +105,7 @@ class Replay:
 
     def _peaks(self) -> Peaks | None:
         device = self.place.profile.device
-        known = {_DTYPES[name]: device.peak_flops.of(name) for name in _DTYPES}
+        known = {long: device.peak_flops.of(short) for short, long in LONG_NAMES.items()}
         flops = {name: fact.value for name, fact in known.items() if fact is not None}
         if not flops:
             return None

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from accel_bench.search.drift import Drift, measure_drift, merge, record
 from accel_bench.search.impulse import impulse_response
-from accel_bench.search.outcomes import Outcomes
 from accel_bench.search.response import measure_response, sample_calls, weigh
 from accel_bench.search.walk import Walker
 from accel_runtime.schedule import ScheduleTable
@@ -23,13 +22,11 @@ class Calibration:
 
     Attributes:
         schedule: Whose calls are measured.
-        outcomes: Of each batch, ready to try plans on.
         parts: Drift of each batch.
         gains: Calls, and what an error there gains until the end.
     """
 
     schedule: ScheduleTable
-    outcomes: list[Outcomes] = field(default_factory=list)
     parts: list[Drift] = field(default_factory=list)
     gains: list[tuple[int, float]] = field(default_factory=list)
 
@@ -67,4 +64,3 @@ def calibrate(walkers: Sequence[Walker], calibration: Calibration) -> Iterator[s
                 calibration.gains.append((call, gain))
                 yield f"response to call {call}"
         calibration.parts.append(part)
-        calibration.outcomes.append(Outcomes(walker, trajectory.states[-1].latents))

@@ -8,7 +8,7 @@ from statistics import median
 import msgspec
 
 from accel_bench.environment import Environment, peak_rss_bytes
-from accel_bench.intervals import ratios
+from accel_bench.intervals import median_ratio
 from accel_bench.make_record import make_record
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.bundle import bundle_facts
@@ -86,7 +86,7 @@ class Finish:
         """The most wanted finalist by its times end to end; None where none meets the goal."""
         full = self.image_s[FULL.id]
         timed = [
-            replace(answer, seconds=median(full) / median(ratios(full, self.image_s[answer.candidate.id])))
+            replace(answer, seconds=median(full) / median_ratio(full, self.image_s[answer.candidate.id]))
             for answer in self.complete()
             if answer.candidate != FULL and answer.candidate.id in self.image_s
         ]

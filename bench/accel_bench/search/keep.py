@@ -10,7 +10,9 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from accel_bench.doctor.devices import read_devices
-from accel_bench.intervals import ratios
+from accel_bench.dtypes import DType
+from accel_bench.guided_calls import guided_calls_text
+from accel_bench.intervals import median_ratio
 from accel_bench.outputs import write_aside
 from accel_bench.profiles import (
     BackendChoice,
@@ -23,7 +25,7 @@ from accel_bench.profiles import (
     matches,
 )
 from accel_bench.profiles.files import parse_profile, read_profile
-from accel_bench.profiles.schema import DType, is_id
+from accel_bench.profiles.schema import is_id
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.search import SearchRecord, Tried
 from accel_bench.replay.verdict import machine_name
@@ -51,7 +53,7 @@ def check_profile(path: Path, *, on_host: bool) -> None:
 
 
 def write_profile(
-    path: Path, record: SearchRecord, finalists: BenchRecord, *, model: str, dtype: str, provider: str, on_host: bool
+    path: Path, record: SearchRecord, finalists: BenchRecord, *, model: str, dtype: DType, provider: str, on_host: bool
 ) -> tuple[str, str]:
     """Add the chosen config and its baseline; configs of those ids are replaced, all else stays as it is.
 
@@ -86,12 +88,12 @@ def write_profile(
     return names
 
 
-def _names(record: SearchRecord, chosen: Tried, *, model: str, dtype: str) -> tuple[str, str]:
+def _names(record: SearchRecord, chosen: Tried, *, model: str, dtype: DType) -> tuple[str, str]:
     """Of all that two configs of one speed-up may differ in."""
     work = record.workload
     size, guidance = f"{work.width}x{work.height}", f"g{work.guidance:g}"
     start = "-".join((_word(Path(model).name), size, _word(work.scheduler), str(work.steps), guidance, dtype))
-    speedup = median(ratios(record.tried[0].image_s, chosen.image_s))
+    speedup = median_ratio(record.tried[0].image_s, chosen.image_s)
     return f"{start}-{speedup:.1f}x", f"{start}-full"
 
 
@@ -101,10 +103,9 @@ def _word(text: str) -> str:
 
 
 def _config(
-    record: SearchRecord, tried: Tried, finalists: BenchRecord, *, model: str, dtype: str, baseline: str | None
+    record: SearchRecord, tried: Tried, finalists: BenchRecord, *, model: str, dtype: DType, baseline: str | None
 ) -> Config:
     work, facts = record.workload, tried.facts
-    guided = "" if facts.guided_calls is None else "{}-{}".format(*facts.guided_calls)
     weights: Literal["trained", "random"] = "random" if record.bundle.weights == "random" else "trained"
     return Config(
         model=model,
@@ -112,11 +113,11 @@ def _config(
         width=work.width,
         height=work.height,
         batch=1,
-        dtype=msgspec.convert(dtype, DType),
+        dtype=dtype,
         scheduler=facts.scheduler or work.scheduler,
         steps=facts.steps or work.steps,
         guidance=work.guidance,
-        guided_calls=guided,
+        guided_calls=guided_calls_text(facts.guided_calls) if facts.guided_calls else "",
         plan=facts.plan,
         branch=facts.branch or 0,
         forecast=Forecast(facts.forecast or Forecast.HOLD),
@@ -144,7 +145,7 @@ def _expected(record: SearchRecord, tried: Tried, finalists: BenchRecord, *, is_
 
     return Expected(
         latency_s=latency,
-        speedup=timed(round(median(ratios(record.tried[0].image_s, tried.image_s)), 4)),
+        speedup=timed(round(median_ratio(record.tried[0].image_s, tried.image_s), 4)),
         psnr_db=None if quality.psnr is None else judged(quality.psnr, f"{pictures} pictures"),
         score_loss=judged(quality.loss, f"{record.goal.score}, {pictures} pictures"),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from accel_bench.search.candidate import Candidate
-from accel_bench.search.plans import POWER_CENTERS, POWER_EXPONENTS, power
+from accel_bench.search.plans import power_plans
 from accel_bench.trials import BASELINE, Trial, Weights
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
@@ -108,16 +108,10 @@ class Space:
         calls = self.calls[steps]
         for interval in (each for each in INTERVALS if each < calls):
             deep = tuple(range(0, calls, interval))
-            powers = [
-                plan
-                for center in POWER_CENTERS
-                for exponent in POWER_EXPONENTS
-                if (plan := power(calls, len(deep), center=center * calls / 50, exponent=exponent)) is not None
-            ]
             for branch in self.branches:
                 for forecast in Forecast:
                     yield self.candidate("uniform", steps, deep=deep, branch=branch, forecast=forecast)
-                for plan in dict.fromkeys(powers):
+                for plan in power_plans(calls, len(deep)):
                     yield self.candidate("power", steps, deep=plan, branch=branch)
 
 

@@ -47,7 +47,7 @@ def summarise_search(record: SearchRecord) -> tuple[TriedSummary, ...]:
     """Every candidate, the baseline first."""
     baseline = record.tried[0]
     measured = {tried.id: Spread.of(ratios(baseline.image_s, tried.image_s)) for tried in record.tried if tried.image_s}
-    answers = {tried.id: _answer(tried, record) for tried in record.tried}
+    answers = {tried.id: answer_of(tried, record) for tried in record.tried}
     complete = [answers[tried.id] for tried in record.tried if is_complete(tried, record)]
     best = {answer.candidate.id for answer in front(complete)}
     return tuple(
@@ -89,6 +89,7 @@ def quality_of(tried: Tried, record: SearchRecord) -> Quality:
     return judge(tried.scores, record.tried[0].scores, record.goal.score)
 
 
-def _answer(tried: Tried, record: SearchRecord) -> Answer:
+def answer_of(tried: Tried, record: SearchRecord) -> Answer:
+    """What the search was told of a candidate."""
     candidate = Candidate(tried.family, trial_of(tried.facts))
     return Answer(candidate, tried.composed_s, quality_of(tried, record))

@@ -24,6 +24,7 @@ from accel_runtime.start import start
 from accel_runtime.unet import Graph
 
 Weights = tuple[float, ...]
+Forecasts = Mapping[int, Weights]  # of every shallow call; all others are deep
 
 
 @dataclass(eq=False)
@@ -192,7 +193,7 @@ def combine(features: tuple[Array, ...], weights: Weights) -> Array:
     return total
 
 
-def walk(walker: Walker, state: State, *, forecast: Mapping[int, Weights]) -> State:
+def walk(walker: Walker, state: State, *, forecast: Forecasts) -> State:
     """The state after the last call: shallow where ``forecast`` has weights, deep elsewhere."""
     while state.index < walker.calls:
         weights = forecast.get(state.index)

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from accel_bench.intervals import ratios
+from accel_bench.intervals import median_ratio
 from accel_bench.records.search import SearchRecord
-from accel_bench.search.candidate import Answer, Candidate
-from accel_bench.search.summary import TriedSummary, is_complete, quality_of
+from accel_bench.search.summary import TriedSummary, answer_of, is_complete
 from accel_bench.trials import trial_of
 
 
@@ -17,11 +16,7 @@ def plan_words(each: TriedSummary) -> str:
     if facts.branch is not None:
         calls = facts.plan if facts.plan.startswith("every") else f"{len(facts.deep_calls)} calls"
         words = [calls, f"k={facts.branch}", "solved weights" if facts.weights else str(facts.forecast)]
-    if facts.steps is not None:
-        words.append(f"{facts.steps} steps")
-    if facts.guided_calls is not None:
-        words.append("guided {}-{}".format(*facts.guided_calls))
-    return " ".join(words)
+    return " ".join([*words, *trial_of(facts).changes])
 
 
 def loss_words(each: TriedSummary) -> str:
@@ -48,15 +43,12 @@ def why_not(record: SearchRecord) -> str:
     judged = [each for each in others if is_complete(each, record)]
     if not judged:
         return "no candidate was judged on all pictures"
-    answers = [
-        Answer(Candidate(each.family, trial_of(each.facts)), each.composed_s, quality_of(each, record))
-        for each in judged
-    ]
+    answers = [answer_of(each, record) for each in judged]
     met = {answer.candidate.id for answer in answers if record.goal.meets(answer, baseline.composed_s)}
     timed = [each for each in judged if each.id in met and each.image_s]
     if timed:
         best = min(timed, key=lambda each: median(each.image_s))
-        speedup = median(ratios(baseline.image_s, best.image_s))
+        speedup = median_ratio(baseline.image_s, best.image_s)
         reached = f"{speedup:.2f}× ({median(best.image_s):.3g} s)"
         return f"composed times promised enough, but end to end the best has {reached}"
     return record.goal.nearest(answers, baseline.composed_s)

@@ -1,14 +1,12 @@
 """Real outcomes of trial plans: how far their final latents are from those of the uncached run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from accel_bench.search.walk import State, Walker, Weights
+from accel_bench.search.walk import Forecasts, State, Walker
 from accel_runtime.backends.base import Array
-
-Forecasts = Mapping[int, Weights]  # of every shallow call; all others are deep
 
 
 @dataclass(eq=False)
