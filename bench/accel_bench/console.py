@@ -1,9 +1,9 @@
 """What reaches the user: results on stdout, progress and notes on stderr."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from rich.console import Console
@@ -12,12 +12,15 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
 from rich.table import Table
 
 _PIPED_WIDTH = 200
+
+Result = TypeVar("Result")
 
 
 def print_json(document: Any) -> None:  # anything msgspec can encode
@@ -56,3 +59,13 @@ def progress_bar() -> Iterator[Progress]:
     )
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         yield progress
+
+
+def show(work: Generator[str, None, Result], progress: Progress, *, task: TaskID) -> Result:
+    """Run work to its end, one step of the bar for each name that it yields; returns what it returns."""
+    while True:
+        try:
+            progress.update(task, description=next(work), advance=1)
+        except StopIteration as end:
+            result: Result = end.value
+            return result

@@ -1,7 +1,7 @@
 """Run plans side by side on many prompts: same seeds, same machine, batches interleaved A B C A B C."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_bench.environment import Environment, peak_rss_bytes
+from accel_bench.environment import Environment, peak_rss_bytes, read_environment
 from accel_bench.quality.captions import Caption
 from accel_bench.records.bundle import bundle_facts
 from accel_bench.records.evaluation import EvaluationRecord, Scores, TrialRun
@@ -45,6 +45,47 @@ class Runs:
     def images(self, name: str) -> NDArray[np.uint8]:
         """All pictures of a trial. Shape: [N, H, W, 3]."""
         return np.concatenate(self.batches[name])
+
+
+def evaluate(
+    pipeline: Pipeline,
+    trials: Sequence[Prepared],
+    *,
+    captions: Sequence[Caption],
+    batches: Sequence[Request],
+    settings: Settings,
+    scorers: "Scorers",
+    runs: Runs,
+) -> Generator[str, None, EvaluationRecord]:
+    """Warm, run and score every trial, yielding the name of what was just done: `evaluation_steps` times.
+
+    Args:
+        pipeline: On any backend.
+        trials: Of `prepare`, the baseline first.
+        captions: Of all pictures.
+        batches: The same as requests; see `split`.
+        settings: Of all trials.
+        scorers: What scores.
+        runs: Filled as the iterator goes.
+    """
+    environment = read_environment()
+    yield from run_batches(pipeline, trials, batches=batches, runs=runs)
+    for name in score_trials(scorers, trials, captions=captions, runs=runs):
+        yield f"score {name}"
+    return make_evaluation(
+        pipeline,
+        trials,
+        captions=captions,
+        settings=settings,
+        runs=runs,
+        versions=scorers.versions,
+        environment=environment,
+    )
+
+
+def evaluation_steps(trials: int, batches: int) -> int:
+    """How often `evaluate` yields: each trial is warmed, run on every batch, and scored."""
+    return trials * (batches + 2)
 
 
 def run_batches(

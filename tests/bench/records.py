@@ -3,7 +3,9 @@
 from typing import Any
 
 from accel_bench.environment import Environment
+from accel_bench.quality.captions import Caption
 from accel_bench.records.bench import BenchRecord, ImageRun, PeerRun, PlanRun
+from accel_bench.records.evaluation import EvaluationRecord, Scores, TrialRun
 from accel_bench.records.parts import BundleFacts, GraphFacts, PlanFacts, Span, Workload
 from accel_bench.records.store import seal
 from accel_runtime.backends import BackendDescription
@@ -80,3 +82,29 @@ def bench_record(**changes: Any) -> BenchRecord:
         "doubts": (),
     }
     return seal(BenchRecord(**(fields | changes)))
+
+
+def trial_run(name: str, scores: Scores, *, batch_s: tuple[float, ...] = (4.0, 6.0, 9.0), **facts: Any) -> TrialRun:
+    """Four calls, all of them deep unless told otherwise."""
+    known: dict[str, Any] = {"branch": None, "forecast": None, "calls": 4, "deep_calls": (0, 1, 2, 3)}
+    return TrialRun(PlanFacts(name=name, plan=name, **(known | facts)), batch_s, scores)
+
+
+def evaluation_record(*trials: TrialRun) -> EvaluationRecord:
+    """Two captions."""
+    return EvaluationRecord(
+        kind="evaluation",
+        format=2,
+        id="",
+        started="2026-01-01T00:00:00+00:00",
+        environment=ENVIRONMENT,
+        backend=BACKEND,
+        bundle=BundleFacts("d", "s", "trained", (64, 64), {}),
+        workload=Workload("ddim", 4, 3.0, 64, 64, 1, 0),
+        scorers={},
+        captions=(Caption(caption="a on red", label="a", colour="red", held_out=True),) * 2,
+        cut_captions=0,
+        warm_up_s={},
+        trials=trials,
+        peak_rss_bytes=1,
+    )

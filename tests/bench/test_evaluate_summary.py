@@ -1,53 +1,22 @@
 """What is told of raw scores and times."""
 
-from typing import Any
-
 import msgspec
 import pytest
-from tests.bench.records import BACKEND, ENVIRONMENT
+from tests.bench.records import evaluation_record, trial_run
 
 from accel_bench.evaluation_summary import summarise_evaluation
 from accel_bench.evaluation_table import markdown_table, terminal_table
-from accel_bench.quality.captions import Caption
-from accel_bench.records.evaluation import EvaluationRecord, Scores, TrialRun
-from accel_bench.records.parts import BundleFacts, PlanFacts, Workload
+from accel_bench.records.evaluation import EvaluationRecord, Scores
 
 SAME = Scores((0.0, 0.0), (1.0, 1.0), (0.0, 0.0), (30.0, 50.0), (True, True))
 CACHED = Scores((65.025, 0.0), (0.5, 0.75), (0.25, 0.5), (29.0, 47.0), (True, False))
 
-
-def trial(name: str, **changes: Any) -> TrialRun:
-    facts: dict[str, Any] = {"branch": None, "forecast": None, "calls": 4, "deep_calls": (0, 1, 2, 3)}
-    facts |= {key: changes.pop(key) for key in tuple(changes) if key in facts}
-    fields: dict[str, Any] = {"batch_s": (4.0, 6.0, 9.0), "scores": SAME}
-    return TrialRun(PlanFacts(name=name, plan=name, **facts), **(fields | changes))
-
-
-def record(*trials: TrialRun) -> EvaluationRecord:
-    return EvaluationRecord(
-        kind="evaluation",
-        format=2,
-        id="",
-        started="2026-01-01T00:00:00+00:00",
-        environment=ENVIRONMENT,
-        backend=BACKEND,
-        bundle=BundleFacts("d", "s", "trained", (64, 64), {}),
-        workload=Workload("ddim", 4, 3.0, 64, 64, 1, 0),
-        scorers={},
-        captions=(Caption(caption="a on red", label="a", colour="red", held_out=True),) * 2,
-        cut_captions=0,
-        warm_up_s={},
-        trials=trials,
-        peak_rss_bytes=1,
-    )
-
-
-FULL = trial("full")
-EVERY = trial("every:4", branch=1, forecast="hold", deep_calls=(0,), batch_s=(2.0, 2.0, 3.0), scores=CACHED)
+FULL = trial_run("full", SAME)
+EVERY = trial_run("every:4", CACHED, batch_s=(2.0, 2.0, 3.0), branch=1, forecast="hold", deep_calls=(0,))
 
 
 def test_the_baseline_is_compared_with_itself() -> None:
-    (full,) = summarise_evaluation(record(FULL))
+    (full,) = summarise_evaluation(evaluation_record(FULL))
 
     assert (full.speedup.median, full.speedup.low, full.speedup.high) == (1.0, 1.0, 1.0)
     assert (full.psnr, full.ssim, full.feature_distance, full.score_loss) == (None, 1.0, 0.0, 0.0)
@@ -55,14 +24,14 @@ def test_the_baseline_is_compared_with_itself() -> None:
 
 
 def test_the_speed_up_compares_batch_with_batch() -> None:
-    _, cached = summarise_evaluation(record(FULL, EVERY))
+    _, cached = summarise_evaluation(evaluation_record(FULL, EVERY))
 
     assert (cached.speedup.median, cached.speedup.low, cached.speedup.high) == (3.0, 2.0, 3.0)
     assert (cached.deep, cached.calls) == (1, 4)
 
 
 def test_scores_are_means_over_pictures_and_psnr_is_of_the_mean_error() -> None:
-    _, cached = summarise_evaluation(record(FULL, EVERY))
+    _, cached = summarise_evaluation(evaluation_record(FULL, EVERY))
 
     assert cached.psnr == pytest.approx(33.0103, abs=1e-4)
     assert (cached.ssim, cached.feature_distance) == (0.625, 0.375)
@@ -70,7 +39,7 @@ def test_scores_are_means_over_pictures_and_psnr_is_of_the_mean_error() -> None:
 
 
 def test_the_loss_is_relative_to_the_baseline_and_its_error_is_of_pairs() -> None:
-    _, cached = summarise_evaluation(record(FULL, EVERY))
+    _, cached = summarise_evaluation(evaluation_record(FULL, EVERY))
 
     assert cached.score_loss == pytest.approx(2 / 40)  # lost are 1 and 3
     assert cached.score_loss_error == pytest.approx(1 / 40)  # their deviation is √2, over √2
@@ -78,7 +47,7 @@ def test_the_loss_is_relative_to_the_baseline_and_its_error_is_of_pairs() -> Non
 
 def test_a_baseline_that_scores_nothing_has_no_loss() -> None:
     nothing = msgspec.structs.replace(SAME, emoji_clip=(1.0, -2.0))
-    full, cached = summarise_evaluation(record(trial("full", scores=nothing), EVERY))
+    full, cached = summarise_evaluation(evaluation_record(trial_run("full", nothing), EVERY))
 
     assert (full.score_loss, cached.score_loss, cached.score_loss_error) == (None, None, None)
 
@@ -86,14 +55,14 @@ def test_a_baseline_that_scores_nothing_has_no_loss() -> None:
 def test_a_single_picture_has_a_loss_without_an_error() -> None:
     one = Scores((0.0,), (1.0,), (0.0,), (30.0,), (True,))
     worse = msgspec.structs.replace(one, emoji_clip=(27.0,))
-    _, cached = summarise_evaluation(record(trial("full", scores=one), trial("every:4", scores=worse)))
+    _, cached = summarise_evaluation(evaluation_record(trial_run("full", one), trial_run("every:4", worse)))
 
     assert cached.score_loss == pytest.approx(0.1)
     assert cached.score_loss_error is None
 
 
 def test_the_record_is_read_back_as_it_was_written() -> None:
-    written = record(FULL, EVERY)
+    written = evaluation_record(FULL, EVERY)
 
     assert msgspec.json.decode(msgspec.json.encode(written), type=EvaluationRecord) == written
 
@@ -102,13 +71,13 @@ def test_weights_steps_and_guided_calls_show_in_the_tables() -> None:
     changed = {"weights": {1: (0.9,)}, "steps": 3, "guided_calls": (0, 1)}
     solved = msgspec.structs.replace(EVERY, facts=msgspec.structs.replace(EVERY.facts, **changed))
 
-    table = markdown_table(summarise_evaluation(record(FULL, solved)), "T")
+    table = markdown_table(summarise_evaluation(evaluation_record(FULL, solved)), "T")
 
     assert "| every:4 3 steps guided 0-1 | 1 | weights |" in table
 
 
 def test_both_tables_show_one_row_per_trial_with_the_same_cells() -> None:
-    summaries = summarise_evaluation(record(FULL, EVERY))
+    summaries = summarise_evaluation(evaluation_record(FULL, EVERY))
     title, _, heading, rule, full, cached = markdown_table(summaries, "what").splitlines()
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in (heading, rule, full, cached)]
     table = terminal_table(summaries, "what")

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from accel_bench.backends import Provider, ProviderOptions, choose_backend
-from accel_bench.console import note, print_json, print_line, print_table, progress_bar
+from accel_bench.console import note, print_json, print_line, print_table, progress_bar, show
 from accel_bench.doubts import evaluation_doubts
-from accel_bench.environment import machine, read_environment
-from accel_bench.evaluate import Runs, make_evaluation, run_batches, score_trials
+from accel_bench.environment import machine
+from accel_bench.evaluate import Runs, evaluation_steps
+from accel_bench.evaluate import evaluate as run_evaluation
 from accel_bench.evaluation_summary import summarise_evaluation
 from accel_bench.evaluation_table import markdown_table, terminal_table
 from accel_bench.extras import quality_extra
@@ -82,24 +83,18 @@ def _run(
     with quality_extra():
         # It brings torch, so it is imported only where it is used; and what is missing is said before any work.
         from accel_bench.quality.scorers import Scorers  # noqa: PLC0415
-    scorers = Scorers.open(data)
-    environment = read_environment()
-    with progress_bar() as progress:
-        # Each trial is warmed, run on every batch, and scored.
-        task = progress.add_task("warm-up", total=len(prepared) * (len(batches) + 2))
-        for name in run_batches(pipeline, prepared, batches=batches, runs=runs):
-            progress.update(task, description=name, advance=1)
-        for name in score_trials(scorers, prepared, captions=captions, runs=runs):
-            progress.update(task, description=f"score {name}", advance=1)
-    return make_evaluation(
+    work = run_evaluation(
         pipeline,
         prepared,
         captions=captions,
+        batches=batches,
         settings=settings,
+        scorers=Scorers.open(data),
         runs=runs,
-        versions=scorers.versions,
-        environment=environment,
     )
+    with progress_bar() as progress:
+        task = progress.add_task("warm-up", total=evaluation_steps(len(prepared), len(batches)))
+        return show(work, progress, task=task)
 
 
 def _print(record: EvaluationRecord, *, as_json: bool, as_markdown: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Protocol, TypeVar
 import typer
 
 from accel_bench.backends import Provider, ProviderOptions, choose_backend
-from accel_bench.console import note, print_json, print_line, print_table, progress_bar
+from accel_bench.console import note, print_json, print_line, print_table, progress_bar, show
 from accel_bench.doubts import search_doubts
 from accel_bench.dtypes import SHORT_NAMES
 from accel_bench.environment import read_environment
@@ -154,12 +154,7 @@ def _bar(folder: Path) -> Iterator[_Tell]:
         task = progress.add_task("open", total=None)
 
         def tell(work: Generator[str, None, Result]) -> Result:
-            while True:
-                try:
-                    progress.update(task, description=next(work), advance=1)
-                except StopIteration as end:
-                    result: Result = end.value
-                    return result
+            return show(work, progress, task=task)
 
         try:
             yield tell

@@ -1,7 +1,8 @@
 """Squared errors and the peak signal-to-noise ratio, without an image library, so that any record can be made."""
 
 from collections.abc import Sequence
-from math import log10
+from math import inf, log10, sqrt
+from statistics import mean, stdev
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,5 +32,21 @@ def psnr(squared_errors: Sequence[float]) -> float | None:
     >>> round(psnr([65.025]), 9)
     30.0
     """
-    mean = sum(squared_errors) / len(squared_errors)
-    return 10 * log10(_PEAK**2 / mean) if mean > 0 else None
+    middle = mean(squared_errors)
+    return _decibels(middle) if middle > 0 else None
+
+
+def psnr_interval(squared_errors: Sequence[float], *, errors: float) -> tuple[float, float, float]:
+    """The PSNR in dB between those of so many standard errors more and less; infinite where no pixel differs.
+
+    >>> [round(each, 2) for each in psnr_interval([50.0, 60.0, 70.0], errors=2.0)]
+    [29.59, 30.35, 31.27]
+    """
+    middle = mean(squared_errors)
+    error = errors * stdev(squared_errors) / sqrt(len(squared_errors)) if len(squared_errors) > 1 else 0.0
+    low, centre, high = (_decibels(each) for each in (middle + error, middle, middle - error))
+    return low, centre, high
+
+
+def _decibels(squared_error: float) -> float:
+    return 10 * log10(_PEAK**2 / squared_error) if squared_error > 0 else inf

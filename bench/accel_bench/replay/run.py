@@ -10,12 +10,14 @@ from accel_bench.limits import measured_peaks
 from accel_bench.make_record import make_record
 from accel_bench.profiles import Config
 from accel_bench.records.bench import BenchRecord, Peaks, ProfileUse
+from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.replay.bundles import find_or_export
 from accel_bench.replay.groups import Group, group, wanted_bundle
 from accel_bench.replay.place import Place, adapt, fit
+from accel_bench.replay.quality import Gallery
 from accel_bench.timing.measure import Measurement, Patience, measure
-from accel_bench.timing.plans import plan_contenders
-from accel_bench.trials import Settings
+from accel_bench.timing.plans import TimedPipeline
+from accel_bench.trials import Settings, prepare
 from accel_runtime.backends import Backend
 from accel_runtime.bundle import Bundle, read_bundle
 from accel_runtime.request import Request
@@ -34,7 +36,9 @@ class Replay:
         bundle: To run in place of exported ones.
         cache: Where exported ones are kept.
         prompt: What is drawn.
+        gallery: What is drawn to judge pictures; None where only times are measured.
         records: One for each group that has been run.
+        evaluations: By a record's id, of groups whose weights are trained.
     """
 
     profile: str
@@ -47,7 +51,9 @@ class Replay:
     prompt: str
     model: str | None = None
     bundle: Path | None = None
+    gallery: Gallery | None = None
     records: list[BenchRecord] = field(default_factory=list)
+    evaluations: dict[str, EvaluationRecord] = field(default_factory=dict)
 
     def run(self, configs: Mapping[str, Config], known: Mapping[str, Config]) -> Iterator[str]:
         """Yield what is being done; `records` has one for each group once the iterator has ended.
@@ -61,6 +67,9 @@ class Replay:
         """
         adapted = {name: self._adapt(config) for name, config in configs.items()}
         groups = group({name: config for name, (config, _) in adapted.items()}, known)
+        if self.gallery is not None:
+            for each in groups:
+                self.gallery.check(each.work.batch)
         for each in groups:
             told = {word: None for name in each.configs for word in adapted[name][1]}
             bundle = yield from self._bundle(each, groups)
@@ -82,13 +91,10 @@ class Replay:
         settings = Settings(
             steps=work.steps, scheduler=work.scheduler, guidance=work.guidance, batch=work.batch, seed=0
         )
-        contenders = plan_contenders(
-            bundle,
-            self.backend,
-            trials=tuple(chosen.trials.values()),
-            settings=settings,
-            request=Request((self.prompt,), images_per_prompt=work.batch, height=work.height, width=work.width),
-        )
+        timed = TimedPipeline.open(bundle, self.backend)
+        trials = prepare(timed.pipeline, tuple(chosen.trials.values()), settings=settings)
+        request = Request((self.prompt,), images_per_prompt=work.batch, height=work.height, width=work.width)
+        contenders = [timed.contender(each, request=request) for each in trials]
         environment, measurement = read_environment(), Measurement()
         for name in measure(contenders, self.patience, into=measurement):
             yield f"{work.model}, batch {work.batch}: {name}"
@@ -102,6 +108,9 @@ class Replay:
             peaks=self._peaks() or measured_peaks(self.backend, measurement.yardstick_s),
         )
         self.records.append(record)
+        if self.gallery is not None and record.bundle.weights == "trained":
+            evaluation = yield from self.gallery.judge(timed.pipeline, trials, settings=settings, work=work)
+            self.evaluations[record.id] = evaluation
 
     def _peaks(self) -> Peaks | None:
         device = self.place.profile.device

@@ -1,6 +1,7 @@
 """What was measured against what a profile expects."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from math import log10
 from typing import Literal
 
 import msgspec
@@ -9,7 +10,9 @@ from accel_bench.environment import Environment
 from accel_bench.intervals import Spread
 from accel_bench.profiles import Figure, Measured, Profile
 from accel_bench.records.bench import BenchRecord
+from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.replay.groups import meets_baseline
+from accel_bench.replay.quality import judged
 from accel_bench.summary import PlanSummary, summarise
 
 Word = Literal[
@@ -17,16 +20,14 @@ Word = Literal[
     "missed",
     "undecided",
     "other machine",
-    "other pictures",
     "not comparable",
     "not measured",
     "no expectation",
 ]
 
 # Figures that compare with the config's baseline.
-_RELATIVE = ("speedup", "psnr_db")
-# By figure, whether less is better.
-_LESS_IS_BETTER = {"latency_s": True, "steps_per_s": False, "speedup": False, "psnr_db": False}
+_RELATIVE = ("speedup", "psnr_db", "score_loss")
+_LESS_IS_BETTER = ("latency_s", "score_loss")
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -34,11 +35,11 @@ class Verdict(msgspec.Struct, frozen=True):
 
     Attributes:
         figure: As the profile calls it; `latency_s` also where nothing is expected.
-        median: Of what was measured; None where `accel bench` does not measure it.
+        median: Of what was measured; None where it was not.
         p90: Same; only of latencies.
         expected: None where the profile says nothing.
         kind: Where the expectation comes from: published, measured or predicted.
-        ratio: Measured over expected; None where the two are not comparable.
+        ratio: Measured over expected; None of pictures, and where the two are not comparable.
         word: What to think of it.
     """
 
@@ -57,18 +58,31 @@ class Verdict(msgspec.Struct, frozen=True):
         return self.word == "missed" and self.kind == "measured"
 
 
-def judge(profile: Profile, records: Sequence[BenchRecord], *, tolerance: float) -> tuple[Verdict, ...]:
+def judge(
+    profile: Profile,
+    records: Sequence[BenchRecord],
+    *,
+    evaluations: Mapping[str, EvaluationRecord],
+    tolerance: float,
+) -> tuple[Verdict, ...]:
     """Every figure that the profile expects of the configs that were run, and their latencies in any case.
 
     Args:
         profile: Says what to expect.
         records: Of its configs.
-        tolerance: How far a figure may be off, as a share.
+        evaluations: By a record's id, what was found of the same plans' pictures.
+        tolerance: How far a figure may be off, as a share; a PSNR by so much more error.
     """
-    return tuple(verdict for record in records for verdict in _judge_record(profile, record, tolerance))
+    return tuple(
+        verdict
+        for record in records
+        for verdict in _judge_record(profile, record, evaluations.get(record.id), tolerance=tolerance)
+    )
 
 
-def _judge_record(profile: Profile, record: BenchRecord, tolerance: float) -> Iterator[Verdict]:
+def _judge_record(
+    profile: Profile, record: BenchRecord, evaluation: EvaluationRecord | None, *, tolerance: float
+) -> Iterator[Verdict]:
     use = record.profile
     if use is None:
         return
@@ -79,8 +93,13 @@ def _judge_record(profile: Profile, record: BenchRecord, tolerance: float) -> It
         config = profile.configs[name]
         figures, meets = dict(config.expected.items()), meets_baseline(config, profile.configs)
         for figure in dict.fromkeys(("latency_s", *figures)):
-            found = _measured(figure, plan, record) if meets or figure not in _RELATIVE else None
-            yield _verdict(name, figure, figures.get(figure), found=found, record=record, tolerance=tolerance)
+            expected = figures.get(figure)
+            found = _timed(figure, plan)
+            if evaluation is not None and found is None:
+                found = judged(figure, expected, plan=plan.name, record=evaluation)
+            if figure in _RELATIVE and not meets:
+                found = None
+            yield _verdict(name, figure, expected, found=found, record=record, tolerance=tolerance)
 
 
 def _verdict(
@@ -93,12 +112,10 @@ def _verdict(
         word = "not measured"
     elif record.profile is None or not record.profile.comparable:
         word = "not comparable"
-    elif figure == "psnr_db":
-        word = "other pictures"
     elif _is_elsewhere(figure, expected, record.environment):
         word = "other machine"
     else:
-        word = _hold(found, expected.value, tolerance, less_is_better=_LESS_IS_BETTER[figure])
+        word = _hold(found, figure, _limit(figure, expected.value, tolerance))
     return Verdict(
         config=config,
         figure=figure,
@@ -106,17 +123,29 @@ def _verdict(
         p90=None if found is None or figure != "latency_s" else found.p90,
         expected=None if expected is None else expected.value,
         kind="" if expected is None else expected.kind,
-        ratio=None if found is None or expected is None or word == "not comparable" else found.median / expected.value,
+        ratio=_ratio(figure, expected, found=found) if word != "not comparable" else None,
         word=word,
     )
 
 
-def _hold(found: Spread, expected: float, tolerance: float, *, less_is_better: bool) -> Word:
-    """Missed only where the whole interval of the median misses."""
-    if less_is_better:
-        limit = expected * (1 + tolerance)
+def _ratio(figure: str, expected: Figure | None, *, found: Spread | None) -> float | None:
+    """Measured over expected; decibels and losses are differences already."""
+    if found is None or expected is None or figure in ("psnr_db", "score_loss"):
+        return None
+    return found.median / expected.value
+
+
+def _limit(figure: str, expected: float, tolerance: float) -> float:
+    """What a figure may be at worst."""
+    if figure == "psnr_db":
+        return expected - 20 * log10(1 + tolerance)
+    return expected + tolerance * abs(expected) * (1 if figure in _LESS_IS_BETTER else -1)
+
+
+def _hold(found: Spread, figure: str, limit: float) -> Word:
+    """Missed only where the whole interval misses."""
+    if figure in _LESS_IS_BETTER:
         return "holds" if found.median <= limit else ("missed" if found.low > limit else "undecided")
-    limit = expected * (1 - tolerance)
     return "holds" if found.median >= limit else ("missed" if found.high < limit else "undecided")
 
 
@@ -133,11 +162,6 @@ def machine_name(environment: Environment) -> str:
     return f"{environment.cpu}{instructions}, {environment.cores} cores"
 
 
-def _measured(figure: str, plan: PlanSummary, record: BenchRecord) -> Spread | None:
-    if figure == "latency_s":
-        return plan.image_s
-    if figure == "speedup":
-        return plan.speedup
-    if figure == "psnr_db" and plan.psnr is not None:
-        return Spread(plan.psnr, plan.psnr, plan.psnr, confidence=0.0, p90=plan.psnr, samples=record.workload.batch)
-    return None
+def _timed(figure: str, plan: PlanSummary) -> Spread | None:
+    times = {"latency_s": plan.image_s, "speedup": plan.speedup}
+    return times.get(figure)

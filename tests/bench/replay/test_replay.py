@@ -11,7 +11,10 @@ import pytest
 
 from accel_bench.environment import read_environment
 from accel_bench.make_record import to_png
-from accel_bench.records.store import read_bench
+from accel_bench.quality.captions import Caption
+from accel_bench.quality.psnr import psnr, squared_errors
+from accel_bench.records.evaluation import EvaluationRecord
+from accel_bench.records.store import read_bench, read_record
 from accel_bench.replay.verdict import machine_name
 from accel_runtime import Pipeline, Request, make_plan
 from accel_runtime.plan import guidance_window
@@ -165,6 +168,44 @@ def test_a_config_with_weights_and_fewer_steps_runs_just_that_against_its_baseli
     assert speedup["median"] == pytest.approx(median(ratios))
     assert solved.picture == picture_of(pipeline, weights={1: (1.5,), 2: (0.5,)})
     assert solved.picture != picture_of(pipeline, weights={})
+
+
+QUALITY = """
+expected.psnr_db = {{ kind = "measured", value = {psnr}, record = "r", machine = "m" }}
+expected.score_loss = {{ kind = "measured", value = 1.0, record = "r", machine = "m", note = "emoji-clip" }}
+"""
+
+
+def test_pictures_are_judged_where_that_is_asked_for(
+    tmp_path: Path, source_folder: Path, bundle_folder: Path, pipeline: Pipeline
+) -> None:
+    write_profile(tmp_path, source_folder, latency=1e4)
+    with (tmp_path / "here.toml").open("a") as profile:
+        profile.write(QUALITY.format(psnr=100.0))
+
+    refused = replay(tmp_path, str(bundle_folder), "--quality", "3")
+    done = replay(tmp_path, str(bundle_folder), "--quality", "4", "-o", ".", "--json")
+
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--quality: expected a multiple of the batch, 2, got 3" in refused.stderr
+    assert done.returncode == 0, done.stderr
+    found = {each["figure"]: each for each in json.loads(done.stdout)["verdicts"] if each["config"] == "every2"}
+    assert (found["psnr_db"]["word"], found["score_loss"]["word"]) == ("missed", "holds")
+    evaluation = read_record(tmp_path / "here-0-quality.json")
+    assert isinstance(evaluation, EvaluationRecord)
+    assert found["psnr_db"]["median"] == pytest.approx(psnr_of(pipeline, evaluation.captions))
+
+
+def psnr_of(pipeline: Pipeline, captions: tuple[Caption, ...]) -> float | None:
+    """Of every second call deep, two pictures at a time."""
+    errors: list[float] = []
+    for start in (0, 2):
+        prompts = tuple(each.caption for each in captions[start : start + 2])
+        request = Request(prompts, seed=start, height=16, width=16)
+        plans = (pipeline.plan(4, plan, scheduler="ddim", guidance=3.0) for plan in ("full", "every:2"))
+        full, cached = (pipeline.generate(request, plan).images for plan in plans)
+        errors += squared_errors(cached, full).tolist()
+    return psnr(errors)
 
 
 def picture_of(pipeline: Pipeline, *, weights: dict[int, tuple[float, ...]]) -> bytes:

@@ -10,13 +10,15 @@ from accel_bench.console import note, print_json, print_line, print_table, progr
 from accel_bench.doctor.devices import read_devices
 from accel_bench.doubts import bench_doubts
 from accel_bench.errors import PromiseError
+from accel_bench.extras import quality_extra
 from accel_bench.outputs import check_outputs, write_record
 from accel_bench.profiles import BackendChoice, load_profile
 from accel_bench.profiles.find import find_profile
-from accel_bench.records.bench import BenchRecord
+from accel_bench.quality.captions import evaluation_captions
 from accel_bench.replay.bundles import cache_folder
 from accel_bench.replay.groups import choose_configs, group
 from accel_bench.replay.place import choose_place, open_backend
+from accel_bench.replay.quality import Gallery
 from accel_bench.replay.run import Replay
 from accel_bench.replay.table import verdict_table
 from accel_bench.replay.verdict import Verdict, judge
@@ -42,6 +44,9 @@ def replay(
     precision: Annotated[str, typer.Option(help="Go on until every speed-up is known to ± this share.")] = "3%",
     budget: Annotated[float, typer.Option(help="But begin no more rounds after so many seconds.")] = 120.0,
     tolerance: Annotated[str, typer.Option(help="How far a figure may be off what is expected.")] = "10%",
+    quality: Annotated[
+        int, typer.Option(help="Also draw and score so many held-out captions: PSNR and score loss.")
+    ] = 0,
     gate: Annotated[bool, typer.Option("--gate", help="Fail if a measured figure is missed.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the records.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace existing records.")] = False,
@@ -51,9 +56,10 @@ def replay(
     wanted = load_profile(profile)
     chosen = choose_configs(wanted, configs or [])
     place = choose_place(wanted, read_devices(), device=device, allow_other=allow_other_device)
-    paths = _paths(output, wanted.name, count=len(group(chosen, wanted.configs)))
     if output is not None:
-        check_outputs(paths, force=force)
+        groups = group(chosen, wanted.configs)
+        check_outputs([path for at in range(len(groups)) for path in _paths(output / wanted.name, at)], force=force)
+    gallery = _gallery(quality) if quality else None
     choices = place.profile.backends if provider is None else (BackendChoice(provider),)
     ran, backend = open_backend(choices, threads=threads)
     note(f"profile {wanted.name} on {place.profile.device.title} by {ran}")
@@ -68,31 +74,50 @@ def replay(
         prompt=prompt,
         model=model,
         bundle=bundle,
+        gallery=gallery,
     )
     with progress_bar() as progress:
         task = progress.add_task("open", total=None)
         for doing in run.run(chosen, wanted.configs):
             progress.update(task, description=doing, advance=1)
-    for path, record in zip(paths, run.records, strict=False):
-        write_record(path, record)
-    verdicts = judge(wanted, run.records, tolerance=parse_share(tolerance, option="--tolerance"))
-    _print(run.records, verdicts, title=f"Profile {wanted.name}", as_json=as_json)
+    if output is not None:
+        _write(run, output / wanted.name)
+    share = parse_share(tolerance, option="--tolerance")
+    verdicts = judge(wanted, run.records, evaluations=run.evaluations, tolerance=share)
+    _print(run, verdicts, title=f"Profile {wanted.name}", as_json=as_json)
     broken = [f"{each.config} {each.figure}" for each in verdicts if each.is_broken]
     if gate and broken:
         raise PromiseError(f"profile {wanted.name} does not hold here: {', '.join(broken)}")
 
 
-def _paths(output: Path | None, name: str, *, count: int) -> list[Path]:
-    return [] if output is None else [output / f"{name}-{index}.json" for index in range(count)]
+def _gallery(count: int) -> Gallery:
+    captions = evaluation_captions(count, 0)
+    with quality_extra():
+        # It brings torch, so it is imported only where it is used; and what is missing is said before any work.
+        from accel_bench.quality.scorers import Scorers  # noqa: PLC0415
+    return Gallery(captions, Scorers.open())
 
 
-def _print(records: list[BenchRecord], verdicts: tuple[Verdict, ...], *, title: str, as_json: bool) -> None:
-    doubts = {record.id: bench_doubts(record) for record in records}
+def _paths(stem: Path, index: int) -> tuple[Path, Path]:
+    """Of a group's record, and of its pictures' evaluation."""
+    return Path(f"{stem}-{index}.json"), Path(f"{stem}-{index}-quality.json")
+
+
+def _write(run: Replay, stem: Path) -> None:
+    for index, record in enumerate(run.records):
+        times, quality = _paths(stem, index)
+        write_record(times, record)
+        if record.id in run.evaluations:
+            write_record(quality, run.evaluations[record.id])
+
+
+def _print(run: Replay, verdicts: tuple[Verdict, ...], *, title: str, as_json: bool) -> None:
+    doubts = {record.id: bench_doubts(record) for record in run.records}
     if as_json:
-        print_json({"verdicts": verdicts, "records": records, "doubts": doubts})
+        print_json({"verdicts": verdicts, "records": run.records, "evaluations": run.evaluations, "doubts": doubts})
     else:
         print_table(verdict_table(verdicts, title))
-        for record in records:
+        for record in run.records:
             print_line(f"{heading(record)}: {footer(record)}")
     for told in dict.fromkeys(str(doubt) for found in doubts.values() for doubt in found):
         note(told)

@@ -1,0 +1,97 @@
+"""The pictures of a profile's configs, drawn and scored as `accel evaluate` does."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from accel_bench.evaluate import Runs, evaluate
+from accel_bench.evaluation_summary import TrialSummary, summarise_evaluation
+from accel_bench.intervals import Spread
+from accel_bench.profiles import Config, Figure, Published
+from accel_bench.quality.captions import Caption
+from accel_bench.quality.psnr import psnr_interval
+from accel_bench.records.evaluation import EvaluationRecord
+from accel_bench.trials import Prepared, Settings, split
+from accel_runtime.errors import InputError
+from accel_runtime.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from accel_bench.quality.scorers import Scorers  # brings torch, which only scoring needs
+
+_SCORE = "emoji-clip"
+# Of a standard error, to either side.
+_ERRORS = 2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gallery:
+    """What configs draw to be judged.
+
+    Attributes:
+        captions: Held-out ones of the built-in model's data, as of `accel evaluate`.
+        scorers: What scores.
+    """
+
+    captions: Sequence[Caption]
+    scorers: "Scorers"
+
+    def check(self, batch: int) -> None:
+        """Refuse a batch that the captions do not divide into, before anything is timed.
+
+        Raises:
+            InputError: It is that.
+        """
+        if len(self.captions) % batch:
+            raise InputError(f"--quality: expected a multiple of the batch, {batch}, got {len(self.captions)}")
+
+    def judge(
+        self, pipeline: Pipeline, trials: Sequence[Prepared], *, settings: Settings, work: Config
+    ) -> Generator[str, None, EvaluationRecord]:
+        """Run and score every trial, yielding what was just done; returns the record.
+
+        Args:
+            pipeline: Of a trained model.
+            trials: The baseline first.
+            settings: Of all trials.
+            work: Whose size is drawn.
+        """
+        requests = split([each.caption for each in self.captions], settings)
+        sized = [replace(each, height=work.height, width=work.width) for each in requests]
+        return (
+            yield from evaluate(
+                pipeline,
+                trials,
+                captions=self.captions,
+                batches=sized,
+                settings=settings,
+                scorers=self.scorers,
+                runs=Runs(),
+            )
+        )
+
+
+def judged(figure: str, expected: Figure | None, *, plan: str, record: EvaluationRecord) -> Spread | None:
+    """A figure of the pictures of one plan; None where it is not of them, or of another score."""
+    (trial,) = (each for each in record.trials if each.facts.name == plan)
+    (summary,) = (each for each in summarise_evaluation(record) if each.name == plan)
+    if figure == "psnr_db":
+        low, middle, high = psnr_interval(trial.scores.squared_error, errors=_ERRORS)
+        return _spread(low, middle, high, pictures=len(record.captions))
+    if figure == "score_loss" and _is_of_our_score(expected):
+        return _loss(summary, pictures=len(record.captions))
+    return None
+
+
+def _is_of_our_score(expected: Figure | None) -> bool:
+    return expected is not None and not isinstance(expected, Published) and expected.note.startswith(_SCORE)
+
+
+def _loss(summary: TrialSummary, *, pictures: int) -> Spread | None:
+    if summary.score_loss is None:
+        return None
+    error = _ERRORS * (summary.score_loss_error or 0.0)
+    return _spread(summary.score_loss - error, summary.score_loss, summary.score_loss + error, pictures=pictures)
+
+
+def _spread(low: float, middle: float, high: float, *, pictures: int) -> Spread:
+    return Spread(middle, low, high, confidence=0.95, p90=middle, samples=pictures)
