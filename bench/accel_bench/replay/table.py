@@ -7,7 +7,7 @@ from rich.table import Table
 from accel_bench.replay.verdict import Verdict
 
 _NOTHING = "–"
-_UNITS = {"latency_s": "s", "steps_per_s": "/s", "speedup": "×", "psnr_db": "dB"}
+_UNITS = {"latency_s": "s", "steps_per_s": "/s", "speedup": "×", "psnr_db": "dB", "score_loss": "%"}
 
 
 def verdict_table(verdicts: Sequence[Verdict], title: str) -> Table:
@@ -21,12 +21,11 @@ def verdict_table(verdicts: Sequence[Verdict], title: str) -> Table:
         table.add_column(heading, no_wrap=True)
     last = ""
     for each in verdicts:
-        unit = _UNITS.get(each.figure, "")
         table.add_row(
             each.config if each.config != last else "",
             each.figure,
-            *(_number(value, unit) for value in (each.median, each.p90, each.expected)),
-            _number(each.ratio, ""),
+            *(_figure(value, each.figure) for value in (each.median, each.p90, each.expected)),
+            _NOTHING if each.ratio is None else f"{each.ratio:.4g}",
             each.kind,
             each.word,
         )
@@ -34,5 +33,8 @@ def verdict_table(verdicts: Sequence[Verdict], title: str) -> Table:
     return table
 
 
-def _number(value: float | None, unit: str) -> str:
-    return _NOTHING if value is None else f"{value:.4g} {unit}".rstrip()
+def _figure(value: float | None, figure: str) -> str:
+    if value is None:
+        return _NOTHING
+    unit = _UNITS[figure]
+    return f"{100 * value if unit == '%' else value:.4g} {unit}"
