@@ -115,7 +115,8 @@ def _unsteady(yardstick_s: Sequence[float]) -> Iterator[Doubt]:
 def _few_samples(name: str, seconds: Sequence[float]) -> Iterator[Doubt]:
     spread = Spread.of(seconds)
     if spread.confidence < CONFIDENCE:
-        text = f"{spread.samples} samples are too few for an interval of {CONFIDENCE:.0%}"
+        samples = "1 sample is" if spread.samples == 1 else f"{spread.samples} samples are"
+        text = f"{samples} too few for an interval of {CONFIDENCE:.0%}"
         yield Doubt("few-samples", name, text, "measure 6 rounds or more")
 
 

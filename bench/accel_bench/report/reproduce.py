@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from shlex import join
 
-from accel_bench.records.bench import BenchRecord
+from accel_bench.records.bench import BenchRecord, ProfileUse
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.parts import PlanFacts
 from accel_bench.records.search import SearchRecord
@@ -35,9 +35,11 @@ def _words(record: PictureRecord) -> list[str] | None:
 
 
 def _bench(record: BenchRecord) -> list[str] | None:
+    if record.profile is not None:
+        return _replay(record, record.profile)
     work, plans = record.workload, [plan.facts for plan in record.plans[1:]]
     cuts = {(facts.branch, facts.forecast) for facts in plans}
-    if len(cuts) > 1 or record.peers or record.profile or not all(map(_has_options, plans)):
+    if len(cuts) > 1 or record.peers or not all(map(_has_options, plans)):
         return None
     words = ["bench", "BUNDLE", *_work(record), "--prompt", record.prompt]
     if (work.height, work.width) != record.bundle.sample_size:
@@ -45,7 +47,18 @@ def _bench(record: BenchRecord) -> list[str] | None:
     words += [word for facts in plans for word in ("--plan", facts.plan)]
     for branch, forecast in cuts:
         words += ["--branch", str(branch), "--forecast", str(forecast)]
-    return [*words, "--rounds", str(len(record.plans[0].images))]
+    return [*words, *_rounds(record)]
+
+
+def _replay(record: BenchRecord, use: ProfileUse) -> list[str] | None:
+    if use.instead:
+        return None
+    configs = [word for config in use.configs.values() for word in ("--config", config)]
+    return ["bench", "BUNDLE", "--profile", use.name, *configs, "--prompt", record.prompt, *_rounds(record)]
+
+
+def _rounds(record: BenchRecord) -> list[str]:
+    return ["--rounds", str(len(record.plans[0].images))]
 
 
 def _evaluate(record: EvaluationRecord) -> list[str] | None:

@@ -193,6 +193,16 @@ def test_an_evaluation_s_command_line_is_derived_too() -> None:
     assert "--seed 0 --plans every:2 --branches 0 --forecasts linear --prompts 2" in str(command(evaluation_record()))
 
 
+def test_a_profile_s_configs_are_measured_again_by_their_names() -> None:
+    use = ProfileUse("cpu", "hash", {"full": "a", "every:2": "b"}, comparable=True, instead=())
+    elsewhere = msgspec.structs.replace(use, comparable=False, instead=("fp32 instead of fp16",))
+
+    line = command(bench_record(profile=use))
+
+    assert "bench BUNDLE --profile cpu --config a --config b --prompt 'a prompt' --rounds 6" in str(line)
+    assert command(bench_record(profile=elsewhere)) is None
+
+
 def test_no_command_line_is_made_up_where_none_draws_the_same() -> None:
     other = plan_run(msgspec.structs.replace(CACHED, name="other", forecast="hold"))
 
