@@ -53,7 +53,7 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="Print verdicts and records as JSON.")] = False,
 ) -> None:
     """Run the configs of a profile, and say which of its figures hold here."""
-    wanted = load_profile(profile)
+    wanted, share = load_profile(profile), parse_share(tolerance, option="--tolerance")
     chosen = choose_configs(wanted, configs or [])
     place = choose_place(wanted, read_devices(), device=device, allow_other=allow_other_device)
     if output is not None:
@@ -82,7 +82,6 @@ def replay(
             progress.update(task, description=doing, advance=1)
     if output is not None:
         _write(run, output / wanted.name)
-    share = parse_share(tolerance, option="--tolerance")
     verdicts = judge(wanted, run.records, evaluations=run.evaluations, tolerance=share)
     _print(run, verdicts, title=f"Profile {wanted.name}", as_json=as_json)
     broken = [f"{each.config} {each.figure}" for each in verdicts if each.is_broken]
