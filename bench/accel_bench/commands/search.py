@@ -59,6 +59,9 @@ def search(
     max_feature_distance: Annotated[float | None, typer.Option(help="From the baseline's pictures, at most.")] = None,
     strategy: Annotated[Way, typer.Option(help="How candidates are looked for.")] = Way.SOLVED,
     trials: Annotated[int, typer.Option(help="With --strategy optuna: of the study, earlier ones included.")] = 100,
+    moves: Annotated[
+        int, typer.Option(help="With --strategy solved: run so many more plans, each with one deep call moved.")
+    ] = 0,
     prompts: Annotated[
         Path | None, typer.Option(help="Text, JSON or COCO captions; by default the built-in model's held-out ones.")
     ] = None,
@@ -93,6 +96,8 @@ def search(
         raise InputError("expected a bundle's folder, or --pipe with what `accel export` takes")
     if trials < 1:
         raise InputError(f"--trials: expected 1 or more, got {trials}")
+    if moves < 0:
+        raise InputError(f"--moves: expected 0 or more, got {moves}")
     patience = Patience(rounds)
     check_way(strategy)
     settings = Settings(steps=steps, scheduler=sched, guidance=guidance, batch=batch_size, seed=seed)
@@ -122,7 +127,16 @@ def search(
             from accel_bench.quality.scorers import Scorers  # noqa: PLC0415
         scorers = Scorers.open(clip=clip_model)
         found = tell(
-            Search(opening, goal, output, scorers=scorers, way=strategy, trials=trials, patience=patience).run()
+            Search(
+                opening,
+                goal,
+                output,
+                scorers=scorers,
+                way=strategy,
+                trials=trials,
+                moves=moves,
+                patience=patience,
+            ).run()
         )
     _print(found.record, as_json=as_json)
     if found.record.chosen is None:

@@ -46,6 +46,7 @@ class Asked(msgspec.Struct, frozen=True):
         calibration: Pictures that plans are solved with.
         trials: Of Optuna's study; None for other strategies.
         prompts: Where they come from: `built-in`, or the name of a file.
+        moves: Plans with one deep call moved that are run from each promising one, by the default strategy.
     """
 
     strategy: str
@@ -54,6 +55,7 @@ class Asked(msgspec.Struct, frozen=True):
     calibration: int
     trials: int | None
     prompts: str
+    moves: int = 0
 
 
 class SearchRecord(msgspec.Struct, frozen=True):

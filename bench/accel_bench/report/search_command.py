@@ -12,6 +12,7 @@ def search_words(record: SearchRecord) -> list[str]:
     words += ["--guidance", f"{work.guidance:g}", "--search-targets", ",".join(asked.targets)]
     words += ["--branches", ",".join(map(str, asked.branches)), "--strategy", asked.strategy]
     words += [] if asked.trials is None else ["--trials", str(asked.trials)]
+    words += ["--moves", str(asked.moves)] if asked.moves else []
     words += [] if asked.prompts == "built-in" else ["--prompts", asked.prompts]
     words += ["--num-samples", str(len(record.prompts)), "--batch-size", str(work.batch)]
     words += ["--calibration", str(asked.calibration), "--seed", str(work.seed), *_goal(record.goal)]

@@ -38,7 +38,7 @@ def check_way(way: Way) -> None:
 
 
 def choose_strategy(
-    way: Way, driver: Driver, *, space: Space, goal: Goal, batches: int, trials: int
+    way: Way, driver: Driver, *, space: Space, goal: Goal, batches: int, trials: int, moves: int
 ) -> Generator[str, None, Strategy]:
     """Make the strategy, with the calibration that it needs; yields what was just done.
 
@@ -49,6 +49,7 @@ def choose_strategy(
         goal: What is looked for.
         batches: That candidates are judged on.
         trials: Of Optuna's study.
+        moves: Of the default's local search.
     """
     if way is Way.GRID:
         return grid(space, batches=batches)
@@ -60,4 +61,4 @@ def choose_strategy(
     steps = tuple(steps for steps, calls in space.calls.items() if calls >= _LEAST_CALLS) if space.caches else ()
     solvers = yield from driver.solvers(steps, branch=space.branches[0])
     proposals = Proposals(space, solvers, predict=driver.predict, baseline_s=driver.predict(FULL))
-    return solve(proposals, goal, batches=batches)
+    return solve(proposals, goal, batches=batches, moves=moves)

@@ -1,12 +1,13 @@
 """What the default strategy proposes: at each number of deep calls, the few plans worth a model call."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
 from accel_bench.search.candidate import Answer, Candidate, distinct
+from accel_bench.search.climb import moved
 from accel_bench.search.goal import Goal
 from accel_bench.search.plans import power_plans, uniform
 from accel_bench.search.price import forecast_of
@@ -50,8 +51,7 @@ class Proposals:
     def cost(self, candidate: Candidate) -> tuple[object, ...]:
         """What the candidates that compete have in common."""
         trial = candidate.trial
-        calls = self.space.calls[trial.steps or self.space.steps]
-        return trial.steps, len(trial.deep_calls(calls)), trial.branch, trial.guided_calls
+        return trial.steps, self._deep(candidate), trial.branch, trial.guided_calls
 
     def at(self, steps: int, deep: int, branch: int) -> Iterator[Candidate]:
         """Plans of one number of deep calls: solved ones, and the uniform or power plan with the least price.
@@ -68,19 +68,54 @@ class Proposals:
 
         With a bound on speed there is nothing between: the most deep calls that are fast enough were proposed at first.
         """
-        if goal.bounds_speed or not self.solvers:
+        edge = self._edge(goal, answers)
+        if edge is None:
             return ()
+        halfway = (edge.enough + edge.short) // 2
+        return () if halfway in (edge.enough, edge.short) else self._in_chain(edge.chain, halfway)
+
+    def promising(self, goal: Goal, answers: Sequence[Answer]) -> Candidate | None:
+        """What is worth moving deep calls of; None where nothing is.
+
+        With a bound on speed it is the best that meets the goal. Without one it is the best of one deep call less than
+        meet it: made good enough, it is the faster choice.
+        """
+        if goal.bounds_speed:
+            met = (answer.candidate for answer in goal.rank(answers, self.baseline_s))
+            return next((each for each in met if each.trial.plan != BASELINE.plan), None)
+        edge = self._edge(goal, answers)
+        if edge is None:
+            return None
+        below = [each for each in answers if _Chain.of(each.candidate) == edge.chain]
+        short = [each for each in below if self._deep(each.candidate) == edge.short]
+        return min(short, key=lambda each: each.quality.distance).candidate if short else None
+
+    def near(self, candidate: Candidate) -> Iterator[Candidate]:
+        """The same with one deep call moved; solved strengths are solved anew."""
+        trial = candidate.trial
+        steps = trial.steps or self.space.steps
+        way = None if trial.weights else trial.forecast
+        for deep in moved(trial.deep_calls(self.space.calls[steps]), self.space.calls[steps]):
+            made = self._made("moved", steps, deep, trial.branch, way=way)
+            yield replace(made, trial=replace(made.trial, guided_calls=trial.guided_calls))
+
+    def _edge(self, goal: Goal, answers: Sequence[Answer]) -> "_Edge | None":
+        """Where the goal stops being met; None where speed is bounded or calls may not be shallow."""
+        if goal.bounds_speed or not self.solvers:
+            return None
         chain = self._chain_of_best(goal, answers)
         steps = chain.steps or self.space.steps
         if steps not in self.solvers:
-            return ()
-        calls = self.space.calls[steps]
+            return None
         same = [each for each in answers if _Chain.of(each.candidate) == chain]
-        tried = [(len(each.candidate.trial.deep_calls(calls)), goal.allows(each.quality)) for each in same]
-        enough = min((deep for deep, allowed in tried if allowed), default=calls)
+        tried = [(self._deep(each.candidate), goal.allows(each.quality)) for each in same]
+        enough = min((deep for deep, allowed in tried if allowed), default=self.space.calls[steps])
         short = max((deep for deep, _ in tried if deep < enough), default=1)
-        halfway = (enough + short) // 2
-        return () if halfway in (enough, short) else self._in_chain(chain, halfway)
+        return _Edge(chain, enough, short)
+
+    def _deep(self, candidate: Candidate) -> int:
+        trial = candidate.trial
+        return len(trial.deep_calls(self.space.calls[trial.steps or self.space.steps]))
 
     def _chain_of_best(self, goal: Goal, answers: Sequence[Answer]) -> "_Chain":
         """Of the best that meets the goal; where nothing cached does, all below the baseline is open."""
@@ -148,3 +183,12 @@ class _Chain:
     def of(cls, candidate: Candidate) -> Self:
         trial = candidate.trial
         return cls(trial.steps, trial.branch, trial.guided_calls)
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """Numbers of deep calls in a chain: the fewest that keep the goal, and the most that were tried below."""
+
+    chain: _Chain
+    enough: int
+    short: int

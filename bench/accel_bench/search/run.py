@@ -44,6 +44,7 @@ class Search:
     scorers: "Scorers"
     way: Way
     trials: int
+    moves: int
     patience: Patience
 
     def run(self) -> Generator[str, None, Found]:
@@ -56,7 +57,7 @@ class Search:
         space = opening.space()
         driver = yield from opening.driver(self.folder, scorers=self.scorers, score=self.goal.score)
         strategy = yield from choose_strategy(
-            self.way, driver, space=space, goal=self.goal, batches=batches, trials=self.trials
+            self.way, driver, space=space, goal=self.goal, batches=batches, trials=self.trials, moves=self.moves
         )
         yield from driver.run(strategy)
         finish = Finish(driver, self.goal, batches, timed=opening.timed, environment=opening.environment)
@@ -81,4 +82,5 @@ class Search:
             calibration=opening.calibration,
             trials=self.trials if self.way is Way.OPTUNA else None,
             prompts=opening.prompts_from,
+            moves=self.moves if self.way is Way.SOLVED else 0,
         )

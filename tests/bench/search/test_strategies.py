@@ -1,11 +1,14 @@
 """What strategies ask for, of answers that are made up."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tests.bench.search.answers import follow, quality
 
-from accel_bench.search.candidate import FULL, Answer, Candidate, Strategy
+from accel_bench.search.candidate import FULL, Answer, Ask, Candidate, Strategy
+from accel_bench.search.climb import climb
 from accel_bench.search.drift import Drift
 from accel_bench.search.goal import Goal
 from accel_bench.search.halving import halve
@@ -100,6 +103,70 @@ def test_with_a_bound_on_speed_nothing_slower_is_tried() -> None:
     assert max(seconds(each) for each in tried) <= CALLS / 2
     # 5 deep calls take 5.7 s, 6 would take 6.6 s.
     assert max(deep_of(each) for each in tried) == 5
+
+
+def test_deep_calls_are_moved_while_that_helps_and_the_end_is_judged_on_all() -> None:
+    ideal = (0, 5, 10)
+
+    def far(candidate: Candidate, _batches: int) -> Answer:
+        placed = candidate.trial.deep_calls(CALLS)
+        distance = sum(abs(one - other) for one, other in zip(placed, ideal, strict=True))
+        return Answer(candidate, seconds(candidate), quality(float(distance)))
+
+    start = SPACE.candidate("solved", CALLS, deep=(0, 2, 8), branch=0)
+    asked = follow(_climb(start, moves=100), far)
+
+    assert asked[-1] == Ask((SPACE.candidate("moved", CALLS, deep=ideal, branch=0),), 4)
+    assert {ask.batches for ask in asked[:-1]} == {2}
+    tried = [each.id for ask in asked[1:-1] for each in ask.candidates]
+    assert len(tried) == len(set(tried))
+
+
+def test_no_more_moves_are_run_than_were_asked_for() -> None:
+    start = SPACE.candidate("solved", CALLS, deep=(0, 2, 8), branch=0)
+
+    asked = follow(_climb(start, moves=3), guess)
+
+    assert [ask.batches for ask in asked] == [2, 2, 2, 2, 4]
+    assert asked[-1].candidates == (start,)
+
+
+def _climb(start: Candidate, *, moves: int) -> Strategy:
+    yield from climb(start, near=proposals().near, moves=moves, batches=4)
+
+
+def test_a_moved_plan_keeps_its_forecast_and_its_guided_calls() -> None:
+    held = SPACE.candidate("solved", CALLS, deep=(0, 4, 8), branch=0)
+    start = SPACE.guided_in_part(Candidate("solved", replace(held.trial, weights=((5, (1.5, -0.5)),))), 0.5)
+
+    near = [each.trial for each in proposals().near(start)]
+
+    assert len(near) == 8
+    assert {each.guided_calls for each in near} == {(0, 5)}
+    assert all(each.weights for each in near)
+
+
+@pytest.mark.parametrize(("goal", "deep"), [(Goal(Score.SSIM, max_loss=0.0451), 7), (Goal(Score.SSIM, speedup=2.0), 5)])
+def test_what_is_moved_is_one_deep_call_short_of_the_goal_or_the_best_that_is_fast_enough(
+    goal: Goal, deep: int
+) -> None:
+    asked = follow(solve(proposals(), goal, batches=2, moves=4), guess)
+
+    moved = [each for ask in asked for each in ask.candidates if each.family == "moved"]
+    assert {deep_of(each) for each in moved} == {deep}
+    assert len(moved) == 4
+
+
+def test_where_moves_make_fewer_deep_calls_enough_the_next_fewer_are_tried() -> None:
+    def helped(candidate: Candidate, batches: int) -> Answer:
+        known = guess(candidate, batches)
+        if candidate.family != "moved" or deep_of(candidate) < 7:
+            return known
+        return Answer(candidate, known.seconds, quality(1.0, loss=0.0))
+
+    asked = follow(solve(proposals(), Goal(Score.SSIM, max_loss=0.0451), batches=2, moves=2), helped)
+
+    assert {deep_of(each) for ask in asked for each in ask.candidates if each.family == "moved"} == {7, 6}
 
 
 def test_survivors_are_tried_with_guidance_on_fewer_calls() -> None:
