@@ -84,7 +84,7 @@ class Proposals:
             met = (answer.candidate for answer in goal.rank(answers, self.baseline_s))
             return next((each for each in met if each.trial.plan != BASELINE.plan), None)
         edge = self._edge(goal, answers)
-        if edge is None:
+        if edge is None or edge.short == edge.enough:
             return None
         below = [each for each in answers if _Chain.of(each.candidate) == edge.chain]
         short = [each for each in below if self._deep(each.candidate) == edge.short]

@@ -221,6 +221,7 @@ def test_pictures_are_pointed_to_only_where_the_finalists_record_is_on_the_page(
         ({"asked": asked(prompts="mine.txt")}, "--strategy solved --prompts mine.txt --num-samples 8"),
         ({"asked": asked(branches=(0, 2))}, "--branches 0,2 --strategy solved"),
         ({"asked": asked(strategy="optuna", trials=40)}, "--strategy optuna --trials 40"),
+        ({"asked": asked(moves=40)}, "--strategy solved --moves 40"),
         ({"backend": msgspec.structs.replace(BACKEND, backend="openvino", provider="CPU")}, "--provider openvino:CPU"),
     ],
 )

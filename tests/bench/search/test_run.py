@@ -1,5 +1,6 @@
 """Searches on the small pipeline: what is measured, what is remembered, what is recorded."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -121,6 +122,22 @@ def test_nothing_is_measured_twice(searched: tuple[Path, SearchRecord], bundle_f
     assert again.calls == record.calls
 
 
+def test_a_search_that_is_asked_to_moves_deep_calls_of_what_just_fails(
+    searched: tuple[Path, SearchRecord], bundle_folder: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(searched[0], tmp_path / "found")
+    unreachable = ("--score", "psnr", "--min-psnr", "200")
+
+    done = accel("search", bundle_folder, *SMALL, *unreachable, "--moves", "2", "-o", folder, cwd=tmp_path)
+
+    assert done.returncode == 1
+    record = read_record(folder / "record.json")
+    assert isinstance(record, SearchRecord)
+    assert record.asked.moves == 2
+    moved = [each for each in record.tried if each.family == "moved"]
+    assert [len(each.facts.deep_calls) for each in moved] == [5, 5]
+
+
 def test_a_search_that_was_killed_at_any_moment_ends_as_if_it_had_not_been(
     searched: tuple[Path, SearchRecord], bundle_folder: Path, tmp_path: Path
 ) -> None:
@@ -184,6 +201,7 @@ def test_a_goal_out_of_reach_is_an_error_that_names_what_is_nearest(
         (("BUNDLE", "--num-samples", "9999"), "--num-samples: expected 1 to"),
         (("BUNDLE", "--rounds", "0"), "rounds: expected 1 or more, got 0"),
         (("BUNDLE", "--trials", "0"), "--trials: expected 1 or more, got 0"),
+        (("BUNDLE", "--moves", "-1"), "--moves: expected 0 or more, got -1"),
         (("BUNDLE", "--guidance", "1", "--search-targets", "guidance"), "there is none to save at --guidance 1"),
         (("BUNDLE", "--calibration", "0"), "--calibration: expected a multiple of the batch"),
         (("BUNDLE", "--write-profile", "mine.json"), "expected a file such as mine.toml"),
