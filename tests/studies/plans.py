@@ -82,14 +82,14 @@ class Setting:
     full: Plan
     batch: int
 
-    def walkers(self, captions: Sequence[str], *, seed: int, tally: Tally) -> list[Walker]:
+    def walkers(self, captions: Sequence[str], *, seed: int, tally: Tally, branch: int = 0) -> list[Walker]:
         """One for each batch."""
         return [
             Walker.open(
                 self.pipeline,
                 Request(tuple(captions[at : at + self.batch]), seed=seed + at),
                 plan=self.full,
-                branch=0,
+                branch=branch,
                 tally=tally,
             )
             for at in range(0, len(captions), self.batch)
