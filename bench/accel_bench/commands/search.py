@@ -22,7 +22,7 @@ from accel_bench.search.keep import check_profile, write_profile
 from accel_bench.search.open import Opening, parse_branches
 from accel_bench.search.prompts import choose_prompts
 from accel_bench.search.quality import Score
-from accel_bench.search.run import Search
+from accel_bench.search.run import Found, Search
 from accel_bench.search.space import parse_targets
 from accel_bench.search.summary import summarise_search
 from accel_bench.search.table import footer, front_table, heading
@@ -94,10 +94,7 @@ def search(
         raise InputError("--score clip and --clip-model: expected both or neither")
     if bundle is None and pipe is None:
         raise InputError("expected a bundle's folder, or --pipe with what `accel export` takes")
-    if trials < 1:
-        raise InputError(f"--trials: expected 1 or more, got {trials}")
-    if moves < 0:
-        raise InputError(f"--moves: expected 0 or more, got {moves}")
+    _check_counts(trials, moves)
     patience = Patience(rounds)
     check_way(strategy)
     settings = Settings(steps=steps, scheduler=sched, guidance=guidance, batch=batch_size, seed=seed)
@@ -142,17 +139,29 @@ def search(
     if found.record.chosen is None:
         raise InfeasibleError(f"nothing that was tried meets the goal: {why_not(found.record)}")
     if write_to is not None:
-        manifest = opening.timed.pipeline.bundle.manifest
-        config, _ = write_profile(
-            write_to,
-            found.record,
-            found.finalists,
-            model=pipe or manifest.provenance.source,
-            dtype=SHORT_NAMES[str(manifest.provenance.options.get("dtype") or "float32")],
-            provider=provider,
-            on_host=backend.on_host,
-        )
-        note(f"accel bench --profile {write_to} --config {config} measures it again")
+        model = pipe or opening.timed.pipeline.bundle.manifest.provenance.source
+        _keep(write_to, found, opening, model=model, provider=provider)
+
+
+def _keep(path: Path, found: Found, opening: Opening, *, model: str, provider: str) -> None:
+    """Write what was chosen into a profile, and say what measures it again."""
+    pipeline = opening.timed.pipeline
+    config, _ = write_profile(
+        path,
+        found.record,
+        found.finalists,
+        model=model,
+        dtype=SHORT_NAMES[str(pipeline.bundle.manifest.provenance.options.get("dtype") or "float32")],
+        provider=provider,
+        on_host=pipeline.backend.on_host,
+    )
+    note(f"accel bench --profile {path} --config {config} measures it again")
+
+
+def _check_counts(trials: int, moves: int) -> None:
+    for option, count, least in (("--trials", trials, 1), ("--moves", moves, 0)):
+        if count < least:
+            raise InputError(f"{option}: expected {least} or more, got {count}")
 
 
 class _Tell(Protocol):
