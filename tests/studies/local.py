@@ -8,7 +8,7 @@ are run on pictures that neither calibration nor search has seen.
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from accel_bench.backends import choose_backend
 from accel_bench.console import note
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.search.calibrate import Calibration, calibrate
+from accel_bench.search.climb import moved
 from accel_bench.search.price import forecast_of
 from accel_bench.search.solved import DeepCalls, Solver, built_in
 from accel_bench.search.walk import Forecasts, Tally
@@ -27,7 +28,6 @@ from accel_runtime.forecast import Forecast
 
 # Captions: judged ones first, then those that are searched with, then those of the calibration.
 JUDGED, CALIBRATED = 64, 8
-MOVES = (-1, 1, -2, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +45,13 @@ class Way:
         return forecast_of(deep, calls, strengths=self.solver.strengths(deep))
 
 
-def neighbours(deep: DeepCalls, calls: int) -> Iterator[DeepCalls]:
-    """Plans with one deep call moved; the first stays."""
-    for at in range(1, len(deep)):
-        for move in MOVES:
-            moved = deep[at] + move
-            if 0 < moved < calls and moved not in deep:
-                yield tuple(sorted({*deep[:at], moved, *deep[at + 1 :]}))
-
-
 def climb(way: Way, deep: DeepCalls, outcomes: Sequence[Outcomes]) -> tuple[DeepCalls, float, int]:
     """Take moves that help until none does; returns the plan, its error and how many plans were run."""
     best, tried = mean_error(outcomes, way.weights(deep)), {deep}
     improved = True
     while improved:
         improved = False
-        for other in list(neighbours(deep, way.solver.calls)):
+        for other in moved(deep, way.solver.calls):
             if other in tried:
                 continue
             tried.add(other)
