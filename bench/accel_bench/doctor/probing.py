@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 
 from accel_runtime.backends import BackendDescription, make_backend
+from accel_runtime.backends.onnxruntime.providers import PROVIDERS
 from accel_runtime.backends.probe import run_probe
-from accel_runtime.backends.providers import PROVIDERS
 from accel_runtime.errors import AccelError
 
 CANDIDATES: Final = (*PROVIDERS, "openvino")
