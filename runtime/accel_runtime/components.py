@@ -1,6 +1,6 @@
 """The graphs of a bundle on a backend: loaded when needed, and run one entry of a batch at a time."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal
@@ -13,11 +13,11 @@ from accel_runtime.backends import Backend
 from accel_runtime.backends.base import Array, BoundCall, Buffer, Session
 from accel_runtime.bundle import Bundle
 from accel_runtime.device_loop import LoopGraphs
-from accel_runtime.dims import check_input, resolve
+from accel_runtime.dims import check_input, loop_sizes, own_sizes, resolve
 from accel_runtime.errors import BundleError
 from accel_runtime.idle import Idle
 from accel_runtime.loop_contract import LOOP_VERSION, loop_tensors
-from accel_runtime.manifest import Form
+from accel_runtime.manifest import DType, Form, TensorSpec
 from accel_runtime.pixels import DevicePixels, to_pixels
 from accel_runtime.unet import Graph, UNetGraphs
 
@@ -73,6 +73,23 @@ class Components:
         deep, *shallow = (self._use(name, beside=names) for name in names)
         return UNetGraphs(deep=deep, shallow=dict(zip(held, shallow, strict=True)))
 
+    def open_all(self) -> Iterator[str]:
+        """Open every graph for one guided image of the model's own size and run none; yields each graph's name.
+
+        Raises:
+            BackendError: A graph cannot be opened; on a device also, if it would not be wholly there.
+        """
+        sizes = own_sizes(self.bundle.manifest)
+        for name, spec in self.bundle.manifest.graphs.items():
+            self._open(self._use(name).session, (spec.inputs, spec.outputs), sizes=sizes)
+            yield name
+        if self.backend.on_host or not self.has_loop:
+            return
+        for name, session in self.loop.sessions.items():
+            tensors = loop_tensors(name, features=self._features)
+            self._open(session, (tensors.inputs, tensors.outputs), sizes=loop_sizes(self.bundle.manifest, name))
+            yield name
+
     @cached_property
     def loop(self) -> LoopGraphs:
         """The graphs of the loop on the device.
@@ -103,11 +120,22 @@ class Components:
     def _idle(self) -> Idle[_Bound]:
         return Idle(keep=IDLE_KEPT if self.stay == "all" else 0)
 
+    @property
+    def _features(self) -> DType:
+        """Their precision. The noise comes first; a bundle without branches forecasts nothing."""
+        return self.bundle.manifest.graphs.unet_deep.outputs[-1].dtype
+
+    def _open(
+        self, session: Session, tensors: tuple[Sequence[TensorSpec], Sequence[TensorSpec]], *, sizes: Mapping[str, int]
+    ) -> None:
+        given, made = (
+            {spec.name: self.backend.allocate(resolve(spec.shape, sizes), spec.dtype) for spec in specs}
+            for specs in tensors
+        )
+        session.bind(given, made)
+
     def _load_loop(self, name: str, file: str) -> Session:
-        deep = self.bundle.manifest.graphs.unet_deep
-        # The noise comes first; a bundle without branches forecasts nothing.
-        features = deep.outputs[-1].dtype
-        inputs = loop_tensors(name, features=features).inputs
+        inputs = loop_tensors(name, features=self._features).inputs
         return self.backend.load(self.bundle.path(file), inputs=inputs, tolerant=True)
 
     def _run_one(self, name: str, value: Array) -> Array:

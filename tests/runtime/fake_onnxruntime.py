@@ -1,8 +1,8 @@
 """An ONNX Runtime as its wheels behave on a machine without their device, for what no such wheel can show here.
 
-Facts of the wheels, each seen on the real one: `PROVIDERS` of each; a GPU provider is listed, then silently replaced by the
-CPU's, unless falling back is forbidden; then `Fail`, or `InvalidArgument` in the migraphx wheel, is raised; memory of a device that is
-not there is a RuntimeError. How graphs are placed on a device is tested on a real one (tests/gpu).
+Facts of the wheels, each seen on the real one: `PROVIDERS` of each; a GPU provider is listed, then silently replaced by
+the CPU's, unless falling back is forbidden; then `Fail`, or in the migraphx wheel `InvalidArgument`, is raised; memory
+of a device that is not there is a RuntimeError. How graphs are placed is tested on a real device (tests/gpu).
 """
 
 from dataclasses import dataclass, field

@@ -16,13 +16,14 @@ from accel_runtime.backends.onnxruntime.library import (
     log_severity,
     missing,
     plugin_devices,
+    reason,
     share_arena,
 )
 from accel_runtime.backends.onnxruntime.memory import Copier, OrtBuffer
 from accel_runtime.backends.onnxruntime.placement import explain_survey, judge, refuses_the_host, survey
 from accel_runtime.backends.onnxruntime.providers import PROVIDERS, check_options
 from accel_runtime.backends.onnxruntime.session import OnnxRuntimeSession, Opened, Sizes
-from accel_runtime.errors import BackendError, InputError, first_line
+from accel_runtime.errors import BackendError, InputError
 from accel_runtime.manifest import TensorSpec
 
 
@@ -98,10 +99,12 @@ class OnnxRuntimeBackend:
                 return self._copier.allocate(shape, as_dtype(dtype))
             zeros = np.zeros(shape, as_dtype(dtype))
             value = self._ort.OrtValue.ortvalue_from_numpy(zeros, self._provider.memory, self._device_id)
+        except BackendError:
+            raise
         # Same reason as in `_make`.
         except Exception as error:
-            reason = self._lacks or first_line(error)
-            raise BackendError(f"{self._provider.name} has no memory for {dtype} {list(shape)}: {reason}") from error
+            why = self._lacks or reason(error)
+            raise BackendError(f"{self._provider.name} has no memory for {dtype} {list(shape)}: {why}") from error
         return OrtBuffer.of(value, zeros.dtype, device_id=self._device_id)
 
     def describe(self) -> BackendDescription:
@@ -165,18 +168,17 @@ class OnnxRuntimeBackend:
         Raises:
             BackendError: It cannot be loaded, something else would run it, or the host would run more than it may.
         """
-        captures = self._captures
-        placement = Placement(captured=captures)
+        placement = Placement(captured=self._captures)
         try:
-            session = self._make(path, sizes=sizes, is_strict=True, captures=captures)
+            session = self._make(path, sizes=sizes, is_strict=True, captures=self._captures)
         except BackendError as error:
             if not refuses_the_host(error):
                 raise
-            placement, captures = self._survey(path, sizes), False
+            placement = self._survey(path, sizes)
             judge(placement, graph=path, provider=self._provider.name, tolerant=tolerant)
             session = self._make(path, sizes=sizes)
         self._placements[f"{path.parent.name}/{path.name}"] = placement
-        return Opened(session, captures=captures)
+        return Opened(session, captures=placement.captured, copies="any" if placement.on_host else "host")
 
     def _survey(self, path: Path, sizes: Sizes) -> Placement:
         try:
@@ -208,8 +210,8 @@ class OnnxRuntimeBackend:
             session = self._session(path, options, captures=captures)
         # ONNX Runtime raises a dozen unrelated types, among them bare RuntimeError.
         except Exception as error:
-            reason = self._lacks or first_line(error)
-            raise BackendError(f"{path}: {self._provider.name} cannot load the graph: {reason}") from error
+            why = self._lacks or reason(error)
+            raise BackendError(f"{path}: {self._provider.name} cannot load the graph: {why}") from error
         actual = session.get_providers()
         if not actual or actual[0] != self._provider.name:
             raise BackendError(

@@ -1,6 +1,7 @@
 """The installed ONNX Runtime: its import, its log, its plug-ins, its arena."""
 
 import os
+import re
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -13,6 +14,8 @@ from accel_runtime.errors import BackendError, InputError, MissingExtraError, fi
 
 # What ONNX Runtime prints of its own accord; what a user must know reaches them as our error.
 LOG_VARIABLE: Final = "ACCEL_ORT_LOG"
+_NO_HALF: Final = "requires f16 but the device does not support it"
+_CHECK: Final = re.compile(r"^/\S+:\d+ .* was false\. ?")
 _SEVERITIES: Final = {"verbose": 0, "info": 1, "warning": 2, "error": 3, "fatal": 4}
 
 
@@ -46,6 +49,14 @@ def log_severity() -> int:
     return _SEVERITIES[word]
 
 
+def reason(error: BaseException) -> str:
+    """What ONNX Runtime says went wrong, in one line, without the place in its sources."""
+    text = first_line(error)
+    if _NO_HALF in text:
+        return "the adapter has no float16: take a bundle that was exported with --dtype fp32"
+    return _CHECK.sub("", text)
+
+
 def missing(ort: Any, provider: Provider) -> str | None:
     """What the provider lacks here; see `missing_library`."""
     file = getattr(ort, "__file__", None)
@@ -65,7 +76,7 @@ def plugin_devices(ort: Any, provider: Provider) -> list[Any]:
         _register(ort, provider.plugin, library=str(plugin.get_library_path()))
     # ONNX Runtime raises a dozen unrelated types, among them bare RuntimeError.
     except Exception as error:
-        raise BackendError(f"the plug-in {provider.plugin} cannot be registered: {first_line(error)}") from error
+        raise BackendError(f"the plug-in {provider.plugin} cannot be registered: {reason(error)}") from error
     found = [device for device in ort.get_ep_devices() if device.ep_name == plugin.get_ep_name()]
     # A virtual one compiles graphs and runs none.
     return [device for device in found if "is_virtual" not in device.device.metadata]

@@ -168,6 +168,11 @@ class CopiedRows:
         return self.whole.rows(self.start + start, self.start + stop)
 
 
+def in_host(buffer: Buffer) -> bool:
+    """Whether a buffer is in the host's memory when a graph reads or writes it."""
+    return isinstance(buffer, HostBuffer | CopiedRows)
+
+
 def bind_input(binding: Any, name: str, buffer: Buffer) -> CopiedRows | None:
     """Tie a buffer to an input; rows that must be fetched before each run are handed back."""
     if isinstance(buffer, OpaqueBuffer):

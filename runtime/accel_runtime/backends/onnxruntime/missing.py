@@ -1,7 +1,7 @@
 """What a provider lacks on this machine, and the command that brings it.
 
-The linker is the judge: a library is there if it loads. NVIDIA's wheels, and torch's copies of the same libraries, lie in
-folders that it does not search, so they are loaded from there first, one after another, as it names them
+The linker is the judge: a library is there if it loads. NVIDIA's wheels, and torch's copies of the same libraries, lie
+in folders that it does not search, so they are loaded from there first, one after another, as it names them
 (`onnxruntime.preload_dlls` knows some folders and libraries only; onnxruntime issues 24719, 29198).
 """
 
@@ -39,7 +39,7 @@ _OWNERS: Final = (
     (("libopenvino", "libtbb"), "OpenVINO"),
 )
 _REMEDIES: Final = {
-    "NVIDIA's driver": "install it from your distribution or https://www.nvidia.com/drivers; `nvidia-smi` then shows the card",
+    "NVIDIA's driver": "install it from your distribution or https://www.nvidia.com/drivers, until `nvidia-smi` works",
     "CUDA": _CUDA,
     "cuDNN": _CUDA,
     "TensorRT": "run `pip install tensorrt`",

@@ -14,7 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from accel_runtime.backends.base import Placement
-from accel_runtime.errors import BackendError, first_line
+from accel_runtime.backends.onnxruntime.library import reason
+from accel_runtime.errors import BackendError
 
 # A causal mask of CLIP, 77 × 77 float32, has 24 KB; the smallest latents of SD1.5 have 64.
 SMALL_BYTES: Final = 32 * 1024
@@ -87,7 +88,7 @@ def judge(placement: Placement, *, graph: Path, provider: str, tolerant: bool) -
 
 def explain_survey(error: Exception, *, graph: Path, provider: str) -> BackendError:
     """The error of a graph that does not even run with the host's help."""
-    return BackendError(f"{graph}: {provider} leaves some of its nodes on the CPU, and fails: {first_line(error)}")
+    return BackendError(f"{graph}: {provider} leaves some of its nodes on the CPU, and fails: {reason(error)}")
 
 
 def _zeros(given: Any) -> Any:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from accel_runtime.backends.base import Buffer
-from accel_runtime.backends.onnxruntime.memory import CopiedRows, bind_input, bind_output
-from accel_runtime.errors import BackendError, first_line
+from accel_runtime.backends.onnxruntime.library import reason
+from accel_runtime.backends.onnxruntime.memory import CopiedRows, bind_input, bind_output, in_host
+from accel_runtime.errors import BackendError
 from accel_runtime.manifest import TensorSpec
 
 # Number of each open dimension, sorted by name.
@@ -20,10 +21,23 @@ _KEPT: Final = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opened:
-    """ONNX Runtime's session, and whether its calls are recorded once and replayed."""
+    """ONNX Runtime's session.
+
+    Attributes:
+        captures: Whether its calls are recorded once and replayed.
+        copies: Which inputs ONNX Runtime copies, when they are bound and never again, to where its nodes read them:
+            none where the host runs all, the host's where the device does, any where both do.
+    """
 
     session: Any
     captures: bool = False
+    copies: Literal["none", "host", "any"] = "none"
+
+    def copied(self, inputs: Mapping[str, Buffer]) -> dict[str, Buffer]:
+        """The inputs that must be bound again before each run."""
+        if self.copies == "host":
+            return {name: buffer for name, buffer in inputs.items() if in_host(buffer)}
+        return dict(inputs) if self.copies == "any" else {}
 
 
 class OnnxRuntimeSession:
@@ -62,19 +76,22 @@ class OnnxRuntimeSession:
             BackendError: The session cannot be made for their sizes, or they do not fit the graph.
         """
         opened = self.open(self._sizes(inputs))
+        if opened.captures:
+            self._check_capture({**inputs, **outputs})
         binding = opened.session.io_binding()
         try:
             given = [bind_input(binding, name, buffer) for name, buffer in inputs.items()]
             made = [bind_output(binding, name, buffer) for name, buffer in outputs.items()]
         # ONNX Runtime raises a dozen unrelated types, among them bare RuntimeError.
         except Exception as error:
-            raise BackendError(f"{self._path}: the buffers do not fit the graph: {first_line(error)}") from error
+            raise BackendError(f"{self._path}: the buffers do not fit the graph: {reason(error)}") from error
         return OnnxRuntimeCall(
             session=opened.session,
             binding=binding,
             run_options=self._number() if opened.captures else None,
             path=self._path,
             buffers=(*inputs.values(), *outputs.values()),
+            anew=opened.copied(inputs),
             before=tuple(rows for rows in given if rows),
             after=tuple(rows for rows in made if rows),
         )
@@ -100,6 +117,14 @@ class OnnxRuntimeSession:
                 sizes |= {dimension: size for dimension, size in pairs if isinstance(dimension, str)}
         return tuple(sorted(sizes.items()))
 
+    def _check_capture(self, buffers: Mapping[str, Buffer]) -> None:
+        for name, buffer in buffers.items():
+            if in_host(buffer):
+                raise BackendError(
+                    f"{self._path}: its calls cannot be captured, since {name} is in the host's memory: "
+                    "leave the provider's option out, or guide all calls"
+                )
+
     def _number(self) -> Any:
         """A captured graph is replayed on the addresses it was captured on, so each binding needs one of its own."""
         options = self._ort.RunOptions()
@@ -114,6 +139,7 @@ class OnnxRuntimeCall:
 
     Attributes:
         buffers: Kept alive, as the binding holds bare addresses.
+        anew: Inputs that are bound again before each run.
         before: Rows that are copied to where the graph reads them.
         after: Rows that are copied from where the graph wrote them.
     """
@@ -123,6 +149,7 @@ class OnnxRuntimeCall:
     run_options: Any
     path: Path
     buffers: tuple[Buffer, ...]
+    anew: Mapping[str, Buffer]
     before: tuple[CopiedRows, ...] = ()
     after: tuple[CopiedRows, ...] = ()
 
@@ -131,9 +158,11 @@ class OnnxRuntimeCall:
         try:
             for rows in self.before:
                 rows.fetch()
+            for name, buffer in self.anew.items():
+                bind_input(self.binding, name, buffer)
             self.session.run_with_iobinding(self.binding, self.run_options)
             for rows in self.after:
                 rows.store()
         # Same reason as in `bind`.
         except Exception as error:
-            raise BackendError(f"{self.path}: the graph failed: {first_line(error)}") from error
+            raise BackendError(f"{self.path}: the graph failed: {reason(error)}") from error
