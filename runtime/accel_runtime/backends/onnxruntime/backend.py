@@ -12,6 +12,7 @@ from accel_runtime.backends.base import Artifact, BackendDescription, Buffer, Pl
 from accel_runtime.backends.host import HostBuffer
 from accel_runtime.backends.onnxruntime.adapters import Adapter, can_list_adapters, list_adapters
 from accel_runtime.backends.onnxruntime.library import (
+    has_plugin,
     import_onnxruntime,
     log_severity,
     missing,
@@ -103,8 +104,7 @@ class OnnxRuntimeBackend:
             raise
         # Same reason as in `_make`.
         except Exception as error:
-            why = self._lacks or reason(error)
-            raise BackendError(f"{self._provider.name} has no memory for {dtype} {list(shape)}: {why}") from error
+            raise self._failed(f"no memory for {dtype} {list(shape)}", error) from error
         return OrtBuffer.of(value, zeros.dtype, device_id=self._device_id)
 
     def describe(self) -> BackendDescription:
@@ -156,6 +156,11 @@ class OnnxRuntimeBackend:
             return []
         if devices := plugin_devices(self._ort, self._provider):
             return devices if self._provider.plugin_takes == "all" else devices[:1]
+        if has_plugin(self._provider):
+            raise BackendError(
+                f"the plug-in {self._provider.plugin} finds no device of {self._provider.name} here: "
+                "install the driver of the card"
+            )
         extra = self._provider.extra
         raise BackendError(
             f"the installed onnxruntime has no {self._provider.name}, only {', '.join(available)}: "
@@ -210,16 +215,19 @@ class OnnxRuntimeBackend:
             session = self._session(path, options, captures=captures)
         # ONNX Runtime raises a dozen unrelated types, among them bare RuntimeError.
         except Exception as error:
-            why = self._lacks or reason(error)
-            raise BackendError(f"{path}: {self._provider.name} cannot load the graph: {why}") from error
+            raise self._failed(f"{path}: cannot load the graph", error) from error
         actual = session.get_providers()
         if not actual or actual[0] != self._provider.name:
-            raise BackendError(
-                f"{path}: asked for {self._provider.name}, but ONNX Runtime fell back to "
-                f"{', '.join(actual) or 'nothing'}: "
-                + (self._lacks or "a library or device that the provider needs is missing; see `accel doctor`")
-            )
+            fell = f"asked for {self._provider.name}, but ONNX Runtime fell back to {', '.join(actual) or 'nothing'}"
+            why = self._lacks or "a library or device that the provider needs is missing; see `accel doctor`"
+            raise BackendError(f"{fell}: {why}")
         return session
+
+    def _failed(self, what: str, error: Exception) -> BackendError:
+        """Where something is missing on this machine, that is the reason of whatever failed."""
+        if self._lacks:
+            return BackendError(f"{self._provider.name} cannot run here: {self._lacks}")
+        return BackendError(f"{self._provider.name}: {what}: {reason(error)}")
 
     def _session(self, path: Path, options: Any, *, captures: bool) -> Any:
         # What the host takes part in cannot be replayed, so it is made without the option.

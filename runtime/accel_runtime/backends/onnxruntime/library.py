@@ -63,13 +63,18 @@ def missing(ort: Any, provider: Provider) -> str | None:
     return missing_library(provider, Path(file).parent / "capi") if file else None
 
 
+def has_plugin(provider: Provider) -> bool:
+    """Whether the plug-in's package is installed."""
+    return provider.plugin is not None and find_spec(provider.plugin) is not None
+
+
 def plugin_devices(ort: Any, provider: Provider) -> list[Any]:
     """The devices that the provider's plug-in finds; empty without the plug-in, or without a real device.
 
     Raises:
         BackendError: The plug-in does not fit this ONNX Runtime.
     """
-    if provider.plugin is None or not hasattr(ort, "get_ep_devices") or find_spec(provider.plugin) is None:
+    if provider.plugin is None or not hasattr(ort, "get_ep_devices") or not has_plugin(provider):
         return []
     plugin = import_module(provider.plugin)
     try:

@@ -42,7 +42,7 @@ _REMEDIES: Final = {
     "NVIDIA's driver": "install it from your distribution or https://www.nvidia.com/drivers, until `nvidia-smi` works",
     "CUDA": _CUDA,
     "cuDNN": _CUDA,
-    "TensorRT": "run `pip install tensorrt`",
+    "TensorRT": "run `pip install 'tensorrt==10.*'`",
     "OpenVINO": "run `pip install 'accel-sd[ort-openvino]'`",
 }
 # Family of distributions → the command that installs a package of ROCm.
