@@ -36,10 +36,10 @@ _STABLE_DIFFUSION: Final[Mapping[str, Any]] = {
 }
 # The shipped architectures write every value out: those of the built-in model and of `sd15 --weights random`.
 _WRITTEN_OUT: Final = {**_STABLE_DIFFUSION, "prediction_type": "epsilon", "timestep_spacing": "leading"}
-# Stable Diffusion 2 and 2.1 at 768 pixels.
-_VELOCITY: Final = {**_STABLE_DIFFUSION, "_class_name": "DDIMScheduler", "prediction_type": "v_prediction"}
+BASES: Final = (_WRITTEN_OUT, _STABLE_DIFFUSION)
 
-BASES: Final = (_WRITTEN_OUT, _STABLE_DIFFUSION, _VELOCITY)
+# The versions whose schedulers are the same, file for file.
+_VERSIONS: Final = ("0.42.0", "0.42.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _make() -> None:
     for each in shipped():
         path = write(SHIPPED, each.content, compile_tables(each.content.name, each.scheduler, SHIPPED_STEPS))
         sys.stderr.write(f"{path.name}: {path.stat().st_size:,} bytes\n")
-    holds_for = {"compiler": COMPILER_VERSION, "diffusers": [diffusers.__version__]}
+    holds_for = {"compiler": COMPILER_VERSION, "diffusers": sorted({diffusers.__version__, *_VERSIONS})}
     HOLDS_FOR.write_text(json.dumps(holds_for, indent=2) + "\n", "utf-8")
 
 

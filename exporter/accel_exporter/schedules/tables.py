@@ -72,6 +72,22 @@ def compile_all(
         yield CompiledScheduler(name, found.tables, found.skipped, metadata)
 
 
+def compile_one(name: str, scheduler_config: Mapping[str, Any], *, steps: Iterable[int]) -> CompiledScheduler:
+    """The tables of one scheduler; see `compile_all`."""
+    (compiled,) = compile_all(scheduler_config, names=(name,), steps=steps)
+    return compiled
+
+
+def is_compiled(name: str, scheduler_config: Mapping[str, Any], *, steps: tuple[int, ...]) -> bool:
+    """Whether `compile_one` only has to read."""
+    name = short_name(name)
+    try:
+        scheduler = scheduler_for(name, scheduler_config)
+    except ExportError:
+        return False
+    return store.find(Content.of(name, scheduler, steps=steps)) is not None
+
+
 def compile_tables(name: str, scheduler: SchedulerMixin, steps: tuple[int, ...]) -> TableSet:
     """Compile one scheduler for every step count, whatever was compiled before; see `compile_all`."""
     options = SCHEDULERS[name].step_options
