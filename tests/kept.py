@@ -20,7 +20,6 @@ import msgspec
 from filelock import FileLock
 
 from accel_bench.environment import read_environment
-from accel_bench.user_cache import user_cache
 
 _VARIABLE: Final = "ACCEL_TEST_CACHE"
 _SEAL: Final = ".seal"
@@ -60,8 +59,9 @@ def is_whole(folder: Path) -> bool:
 
 
 def cache_folder() -> Path:
-    """Where kept folders lie."""
-    return user_cache("tests", variable=_VARIABLE)
+    """Where kept folders lie: `accel` itself looks for nothing there."""
+    chosen = os.environ.get(_VARIABLE)
+    return Path(chosen).absolute() if chosen else Path.home() / ".cache" / "accel" / "tests"
 
 
 def tree_digest(folder: Path) -> str:
