@@ -7,7 +7,11 @@ READY_TO_TEST := $(VENV)/.ready-to-test
 INSTALL := -m pip install --quiet --constraint constraints.txt
 DEMO := build/demo
 
-.PHONY: demo test lint types wheel-test train parity ci clean
+# As many as there are processors, up to four: each holds torch and a few models, about 2 GB.
+WORKERS ?= logical
+SHARED := --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal
+
+.PHONY: demo environment test test-slow lint types wheel-test train parity ci clean
 
 demo: $(READY)
 	@mkdir -p $(DEMO)
@@ -19,8 +23,15 @@ demo: $(READY)
 	@echo "image:  $(DEMO)/image.png"
 	@echo "record: $(DEMO)/record.json"
 
+environment: $(READY_TO_TEST)
+
+# CONTRIBUTING.md tells how to run one test, and where the tests keep the bundles that they share.
 test: $(READY_TO_TEST)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SHARED)
+
+# All that `test` leaves out.
+test-slow: $(READY_TO_TEST)
+	$(BIN)/python -m pytest $(SHARED) -m slow
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -38,17 +49,20 @@ train: $(READY_TO_TEST)
 parity: $(READY_TO_TEST)
 	$(BIN)/python -m tests.parity docs/parity.md
 
-ci: lint types test wheel-test
+ci: environment lint types wheel-test test
 
-$(READY): pyproject.toml constraints.txt
+$(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+
+$(READY): pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python $(INSTALL) --editable ".[export]" --group dev
 	@touch $@
 
-$(READY_TO_TEST): $(READY)
-	$(BIN)/python $(INSTALL) --editable ".[training]"
-	@touch $@
+# More than READY, so who makes this first installs once.
+$(READY_TO_TEST): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python $(INSTALL) --editable ".[training]" --group dev
+	@touch $(READY) $@
 
 clean:
 	rm -rf $(VENV) build dist

@@ -1,31 +1,49 @@
-"""What many tests share: one small pipeline, exported once a session."""
+"""What many tests share: one small pipeline and its bundles, made once for each content and kept between runs."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.exporter.pipelines import write_tiny_pipeline
+from tests.bundles import kept_bundle, kept_source
+from tests.kept import forget_unused, is_whole
+from tests.summary import not_run
 
-from accel_exporter import ExportOptions, export_bundle, open_source, parse_forms
 from accel_runtime import Pipeline, open_bundle
 
 
+def pytest_configure() -> None:
+    """Workers of one machine share its processors: torch would start a thread for each in every one of them."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+
+
+def pytest_sessionfinish() -> None:
+    forget_unused()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was not run for want of a browser, a peer or a device."""
+    if lines := list(not_run(terminalreporter.getreports("skipped"))):
+        terminalreporter.section("not run on this machine")
+        for line in lines:
+            terminalreporter.line(line)
+
+
 @pytest.fixture(scope="session")
-def source_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def source_folder() -> Iterator[Path]:
     """A diffusers folder with a small random pipeline."""
-    folder = tmp_path_factory.mktemp("source") / "small"
-    write_tiny_pipeline(folder)
-    return folder
+    yield from unchanged(kept_source())
 
 
 @pytest.fixture(scope="session")
-def bundle_folder(source_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bundle_folder(source_folder: Path) -> Iterator[Path]:
     """That pipeline as a bundle with every branch and open dimensions."""
-    target = tmp_path_factory.mktemp("bundle") / "small"
-    options = ExportOptions(branches=None, max_steps=20)
-    for _ in export_bundle(open_source(str(source_folder)), target, options=options):
-        pass
-    return target
+    from accel_exporter import ExportOptions
+
+    yield from unchanged(kept_bundle("small", source_folder, ExportOptions(branches=None, max_steps=20)))
 
 
 @pytest.fixture(scope="session")
@@ -35,14 +53,13 @@ def pipeline(bundle_folder: Path) -> Pipeline:
 
 
 @pytest.fixture(scope="session")
-def forms_folder(source_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def forms_folder(source_folder: Path) -> Iterator[Path]:
     """That pipeline in all forms of graphs: one branch, one scheduler."""
-    target = tmp_path_factory.mktemp("forms") / "small"
+    from accel_exporter import ExportOptions, parse_forms
+
     forms = parse_forms(["fused,native"])
     options = ExportOptions(branches=(0,), schedulers=("ddim",), max_steps=4, forms=forms)
-    for _ in export_bundle(open_source(str(source_folder)), target, options=options):
-        pass
-    return target
+    yield from unchanged(kept_bundle("forms", source_folder, options))
 
 
 @pytest.fixture(scope="session")
@@ -57,10 +74,15 @@ def diffusers_pipeline(source_folder: Path) -> Any:
 
 
 @pytest.fixture(scope="session")
-def inductor_bundle(source_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """That pipeline with AOTInductor packages, which take a minute to compile: one branch, few schedules."""
-    target = tmp_path_factory.mktemp("inductor") / "small"
-    options = ExportOptions(branches=(0,), max_steps=6, with_inductor=True)
-    for _ in export_bundle(open_source(str(source_folder)), target, options=options):
-        pass
-    return target
+def inductor_bundle(source_folder: Path) -> Iterator[Path]:
+    """That pipeline with AOTInductor packages, which take a minute to compile: one branch, its own scheduler."""
+    from accel_exporter import ExportOptions
+
+    options = ExportOptions(branches=(0,), schedulers=("pndm",), max_steps=6, with_inductor=True)
+    yield from unchanged(kept_bundle("inductor", source_folder, options))
+
+
+def unchanged(folder: Path) -> Iterator[Path]:
+    """The kept folder; at the end of the session it is as it was."""
+    yield folder
+    assert is_whole(folder), f"a test changed {folder}, which others read: let it change a copy"

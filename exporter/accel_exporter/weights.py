@@ -67,7 +67,8 @@ class WeightStore:
         if data.nbytes >= _ALIGNED_FROM:
             self._file.write(b"\0" * (-self._file.tell() % _PAGE))
         offset = self._file.tell()
-        data.tofile(self._file)
+        # Not `tofile`, which forgets why the system refused: a full disk must be told as one.
+        self._file.write(data.view(np.uint8).data)
         return ir.ExternalTensor(
             self._path.name,
             offset=offset,

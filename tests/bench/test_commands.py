@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 from PIL import Image
+from tests import command
 
 from accel_bench.outputs import write_record
 from accel_bench.records.bench import BenchRecord
@@ -22,8 +21,7 @@ from accel_runtime import open_bundle
 
 
 def accel(*arguments: str | Path, cwd: Path) -> str:
-    command = [sys.executable, "-m", "accel_bench", *map(str, arguments)]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
+    done = command.accel(*arguments, cwd=cwd)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -111,8 +109,8 @@ def test_calls_outside_the_guided_ones_run_half_the_batch(bundle_folder: Path, t
 
 
 def test_a_too_long_prompt_is_cut_and_the_cut_is_shown(bundle_folder: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "accel_bench", "generate", str(bundle_folder), "a prompt of far too many words"]
-    done = subprocess.run([*command, "--steps", "2"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    words = "a prompt of far too many words"
+    done = command.accel("generate", bundle_folder, words, "--steps", "2", cwd=tmp_path)
 
     assert done.returncode == 0
     assert "this end of it is not used: " in done.stderr
@@ -223,8 +221,7 @@ def test_a_slower_run_fails_with_one_line(bundle_folder: Path, tmp_path: Path) -
     ]
     write_record(tmp_path / "quick.json", seal(msgspec.structs.replace(record, plans=tuple(quicker))))
 
-    command = [sys.executable, "-m", "accel_bench", "bench", str(bundle_folder), *options, "--baseline", "quick.json"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    done = command.accel("bench", bundle_folder, *options, "--baseline", "quick.json", cwd=tmp_path)
 
     assert done.returncode == 1
     assert re.search(r"accel: slower than record \w{16}: full [\d.]+%, calls:0 .*, allowed 5.0%\n$", done.stderr)
@@ -243,6 +240,18 @@ def test_verify_counts_what_it_checked(bundle_folder: Path, tmp_path: Path) -> N
     assert "8 graphs open on cpu" in accel("verify", bundle_folder, cwd=tmp_path)
 
 
-@pytest.mark.parametrize("command", ["export", "generate", "bench", "inspect", "verify"])
-def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
-    assert "Usage:" in accel(command, "--help", cwd=tmp_path)
+@pytest.mark.parametrize("name", ["export", "generate", "bench", "inspect", "verify"])
+def test_every_command_explains_itself(name: str, tmp_path: Path) -> None:
+    assert "Usage:" in accel(name, "--help", cwd=tmp_path)
+
+
+def test_a_process_of_its_own_prints_what_the_command_prints_here(bundle_folder: Path, tmp_path: Path) -> None:
+    words = ("generate", bundle_folder, "a cat", "--steps", "2", "--json")
+    elsewhere = command.accel_process(*words, "-o", "elsewhere.png", cwd=tmp_path)
+    here = command.accel(*words, "-o", "here.png", cwd=tmp_path)
+    refused = command.accel_process("verify", "nowhere", cwd=tmp_path)
+
+    assert (elsewhere.returncode, elsewhere.stderr) == (0, here.stderr)
+    assert json.loads(elsewhere.stdout)["bundle"] == json.loads(here.stdout)["bundle"]
+    assert (tmp_path / "elsewhere.png").read_bytes() == (tmp_path / "here.png").read_bytes()
+    command.assert_refused(refused, "nowhere")

@@ -10,10 +10,11 @@ import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.bundles import kept_bundle
 from tests.exporter.pipelines import tiny_text_encoder
 
 from accel_bench.peers.weights import _stored
-from accel_exporter import ExportOptions, export_bundle, open_source, parse_forms
+from accel_exporter import ExportOptions, parse_forms
 from accel_exporter.check import relative_error
 from accel_exporter.graphs import Sizes, text_encoder
 from accel_exporter.passes import KeepFloat32, in_float32
@@ -26,13 +27,10 @@ Compute = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @pytest.fixture(scope="module")
-def folder(source_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(source_folder: Path) -> Path:
     """The small pipeline in bfloat16."""
-    target = tmp_path_factory.mktemp("bfloat16") / "small"
     options = ExportOptions(branches=(0,), dtype="bfloat16", schedulers=("ddim",), max_steps=6)
-    for _ in export_bundle(open_source(str(source_folder)), target, options=options):
-        pass
-    return target
+    return kept_bundle("bfloat16", source_folder, options)
 
 
 @pytest.fixture(scope="module")

@@ -10,24 +10,25 @@ import onnx
 import pytest
 import torch
 from diffusers.models.attention_processor import AttnProcessor
+from tests.bundles import exporting, kept_bundle
 from torch.utils.flop_counter import FlopCounterMode
 
 from accel_exporter import ExportOptions, StaticSize, export_bundle, open_source
 from accel_runtime import Bundle, ExportError, InputError, Manifest, Pipeline, Request, open_bundle, read_bundle
 from accel_runtime.bundle import describe_file
 
+STATIC: dict[str, Any] = {"branches": (0, 2), "static": StaticSize(height=22)}
+
 
 def export(source: Path, target: Path, **options: Any) -> Path:
-    for _ in export_bundle(open_source(str(source)), target, options=ExportOptions(max_steps=4, **options)):
-        pass
+    exporting(source, ExportOptions(max_steps=4, **options))(target)
     return target
 
 
 @pytest.fixture(scope="session")
-def static_bundle(source_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def static_bundle(source_folder: Path) -> Path:
     """One image of 22×16 pixels: latents of 11×8, which do not divide by the UNet's levels."""
-    target = tmp_path_factory.mktemp("static") / "bundle"
-    return export(source_folder, target, branches=(0, 2), static=StaticSize(height=22))
+    return kept_bundle("static", source_folder, ExportOptions(max_steps=4, **STATIC))
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ def test_a_static_bundle_refuses_other_sizes_and_says_what_it_takes(
 
 
 def test_the_same_export_twice_is_the_same_bundle(source_folder: Path, static_bundle: Path, tmp_path: Path) -> None:
-    again = export(source_folder, tmp_path / "again", branches=(0, 2), static=StaticSize(height=22))
+    again = export(source_folder, tmp_path / "again", **STATIC)
 
     assert read_bundle(again).digest == read_bundle(static_bundle).digest
 

@@ -10,13 +10,14 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from tests.bench.codegen.lab import run_here, write_lab
+from tests.bundles import kept_bundle
 
 from accel_bench.codegen import Defaults, Target, generate_script
 from accel_bench.quality.captions import Caption, evaluation_captions
 from accel_bench.quality.colour import colour_accuracy
 from accel_bench.quality.emoji_clip import EmojiClip
 from accel_bench.trials import Settings, Trial, plan_of
-from accel_exporter import ExportOptions, export_bundle, open_source
+from accel_exporter import ExportOptions
 from accel_exporter.sources.random_weights import ARCHITECTURES
 from accel_runtime import Pipeline, Request, open_bundle
 
@@ -27,11 +28,8 @@ PROMPT = "owl on a pink background"
 
 
 @pytest.fixture(scope="module")
-def built_in(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    target = tmp_path_factory.mktemp("built-in") / "tiny"
-    for _ in export_bundle(open_source("tiny"), target, options=ExportOptions(branches=(0,), max_steps=STEPS)):
-        pass
-    return open_bundle(target)
+def built_in() -> Pipeline:
+    return open_bundle(kept_bundle("tiny", "tiny", ExportOptions(branches=(0,), schedulers=("ddim",), max_steps=STEPS)))
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.bench.codegen.shelf import config, write_profile
-from tests.command import accel, assert_refused
+from tests.command import accel, accel_process, assert_refused
 
 import accel_bench.commands.codegen as command
 from accel_bench.cli import app
@@ -94,7 +94,7 @@ def test_a_search_that_fails_leaves_the_request_without_a_config(lab: Path) -> N
         tasks.replace('seconds = 0.001\ndevice = "mi250"', 'seconds = 0.001\ndevice = "cpu"')
     )
 
-    done = accel("codegen", "--tasks", "tasks.toml", "-o", "out", "--search", cwd=lab)
+    done = accel_process("codegen", "--tasks", "tasks.toml", "-o", "out", "--search", cwd=lab)
 
     assert done.returncode == 1
     assert "no-such-model" in done.stderr.splitlines()[0]

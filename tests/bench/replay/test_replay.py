@@ -1,13 +1,12 @@
 """``accel bench --profile`` from end to end: bundles are made once, configs run, figures judged."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from statistics import median
 
 import pytest
+from tests.command import accel
 
 from accel_bench.environment import read_environment
 from accel_bench.make_record import to_png
@@ -91,27 +90,9 @@ def write_profile(folder: Path, model: Path, *, latency: float) -> None:
 
 
 def replay(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "accel_bench",
-        "bench",
-        "--profile",
-        "./here.toml",
-        "--rounds",
-        "2",
-        "--budget",
-        "0",
-    ]
-    return subprocess.run(
-        [*command, *options],
-        cwd=folder,
-        env=os.environ | {"ACCEL_CACHE": str(folder / "cache")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ACCEL_CACHE", str(folder / "cache"))
+        return accel("bench", "--profile", "./here.toml", "--rounds", "2", "--budget", "0", *options, cwd=folder)
 
 
 def test_configs_are_run_on_a_bundle_that_is_made_once_and_judged(folder: Path) -> None:

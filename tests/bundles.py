@@ -1,0 +1,36 @@
+"""Bundles that are made once for each content and kept: see `tests.kept`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.kept import kept, tree_digest
+
+
+def kept_source() -> Path:
+    """A diffusers folder with a small random pipeline."""
+
+    def make(folder: Path) -> None:
+        from tests.exporter.pipelines import write_tiny_pipeline
+
+        write_tiny_pipeline(folder)
+
+    return kept("source", make)
+
+
+def kept_bundle(name: str, source: str | Path, options: Any) -> Path:
+    """The bundle of ``source``, a folder or a name, under `ExportOptions`; read it, and copy it to change it."""
+    content = tree_digest(source) if isinstance(source, Path) else source
+    return kept(name, exporting(source, options), facts=(content, options))
+
+
+def exporting(source: str | Path, options: Any) -> Callable[[Path], None]:
+    """What exports ``source`` to the folder that it is given."""
+
+    def export(folder: Path) -> None:
+        from accel_exporter import export_bundle, open_source
+
+        for _ in export_bundle(open_source(str(source)), folder, options=options):
+            pass
+
+    return export
