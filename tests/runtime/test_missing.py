@@ -117,8 +117,6 @@ def test_a_severity_that_onnx_runtime_does_not_know_is_refused(monkeypatch: pyte
 
 
 def test_the_place_in_its_sources_is_left_out_of_what_onnx_runtime_says() -> None:
-    said = RuntimeError(
-        "/src/webgpu_context.cc:65 operator() status == 0 was false. Failed to get a WebGPU adapter: no\n"
-    )
+    said = RuntimeError("/src/webgpu_context.cc:65 operator() status == 0 was false. No WebGPU adapter\nmore")
 
-    assert reason(said) == "Failed to get a WebGPU adapter: no"
+    assert reason(said) == "No WebGPU adapter"
