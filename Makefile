@@ -14,7 +14,7 @@ SHARED := --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal
 # ONNX Runtime with WebGPU owns the folder of every other build, so it has an environment of its own.
 GPU_BIN := .venv-gpu/bin
 GPU_READY := .venv-gpu/.ready
-WEBGPU := onnxruntime-webgpu==1.27.0
+GPU_PACKAGES := onnxruntime-webgpu==1.27.0 onnxruntime-ep-openvino==1.8.1 onnx pytest
 
 .PHONY: demo environment test test-slow gpu-test lint types wheel-test train parity ci clean
 
@@ -77,7 +77,7 @@ $(READY_TO_TEST): pyproject.toml constraints.txt | $(BIN)/python
 $(GPU_READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-gpu
 	$(GPU_BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(GPU_BIN)/python $(INSTALL) --editable . $(WEBGPU) onnx pytest
+	$(GPU_BIN)/python $(INSTALL) --editable . $(GPU_PACKAGES)
 	@touch $@
 
 clean:
