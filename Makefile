@@ -7,7 +7,7 @@ READY_TO_TEST := $(VENV)/.ready-to-test
 INSTALL := -m pip install --quiet --constraint constraints.txt
 DEMO := build/demo
 
-.PHONY: demo test lint types wheel-test train parity ci clean
+.PHONY: demo test lint types wheel-test train parity schedules ci clean
 
 demo: $(READY)
 	@mkdir -p $(DEMO)
@@ -37,6 +37,9 @@ train: $(READY_TO_TEST)
 
 parity: $(READY_TO_TEST)
 	$(BIN)/python -m tests.parity docs/parity.md
+
+schedules: $(READY) # compares the tables that the package brings with what is compiled now; `ship` without --check makes them anew
+	$(BIN)/python -m accel_exporter.schedules.ship --check
 
 ci: lint types test wheel-test
 

@@ -1,9 +1,9 @@
 """From torch's graph to ONNX nodes, one for one, without tracing the module a second time.
 
-`torch.onnx.export` first decomposes the graph by `run_decompositions`, which runs the whole module anew on symbols: as
-long as tracing it. Of a UNet or a VAE it changes nothing that ONNX sees: every operator in their graphs has a translation of
-its own. What little it would do is done here on the graph itself, and a graph with anything else in it goes the long way.
-This uses internals of torch's exporter, which is why the package pins torch's minor version.
+`torch.onnx.export` first decomposes the graph by `run_decompositions`, which runs the whole module anew on symbols: it
+takes as long as tracing did. Of a UNet or a VAE it changes nothing that ONNX sees, for every operator in their graphs
+has a translation of its own. What little it would do is done here on the graph itself; a graph with anything else in it
+goes the long way. This uses internals of torch's exporter, so the package pins torch's minor version.
 """
 
 import copy
@@ -122,5 +122,5 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
 
 @cache
 def _registry(opset: int) -> _registration.ONNXRegistry:
-    """torchlib's translations; collecting them takes a second, and they never change."""
+    """Torchlib's translations; collecting them takes a second, and they never change."""
     return _registration.ONNXRegistry.from_torchlib(opset_version=opset)
