@@ -16,7 +16,7 @@ GPU_BIN := .venv-gpu/bin
 GPU_READY := .venv-gpu/.ready
 GPU_PACKAGES := onnxruntime-webgpu==1.27.0 onnxruntime-ep-openvino==1.8.1 onnx pytest
 
-.PHONY: demo environment test test-slow gpu-test lint types wheel-test train parity ci clean
+.PHONY: demo environment test test-slow gpu-test lint types wheel-test train parity schedules ci clean
 
 demo: $(READY)
 	@mkdir -p $(DEMO)
@@ -58,6 +58,9 @@ train: $(READY_TO_TEST)
 
 parity: $(READY_TO_TEST)
 	$(BIN)/python -m tests.parity docs/parity.md
+
+schedules: $(READY) # compares the tables that the package brings with what is compiled now; `ship` without --check makes them anew
+	$(BIN)/python -m accel_exporter.schedules.ship --check
 
 ci: environment lint types wheel-test test gpu-test
 
