@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime
 
 from accel_runtime.backends import OnnxRuntimeBackend
-from accel_runtime.backends.ort_memory import OrtBuffer
+from accel_runtime.backends.onnxruntime.memory import OrtBuffer
 
 
 class OwnMemory(OnnxRuntimeBackend):

@@ -56,7 +56,7 @@ def read_environment() -> Environment:
     words = set(cpuinfo.split())
     return Environment(
         cpu=_cpu_model(cpuinfo),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=available_cores(),
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         python=platform.python_version(),
@@ -66,11 +66,17 @@ def read_environment() -> Environment:
     )
 
 
-def peak_rss_bytes() -> int:
-    """The most memory this process has held so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak_rss_bytes(*, with_children: bool = False) -> int:
+    """The most memory this process has held so far; with that of its largest child that ended, if wanted."""
+    whose = (resource.RUSAGE_SELF, *((resource.RUSAGE_CHILDREN,) if with_children else ()))
+    peak = sum(resource.getrusage(who).ru_maxrss for who in whose)
     # Linux counts in kB, macOS in bytes.
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def available_cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def runs(backend: BackendDescription) -> str:

@@ -2,7 +2,9 @@
 
 import gc
 from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -10,11 +12,12 @@ from typing import Any, Literal
 import msgspec
 
 from accel_exporter import graphs, layout
+from accel_exporter.helper import Task, helper_process
 from accel_exporter.inductor import PackageWriter
 from accel_exporter.loop_graphs import write_loop_graphs
 from accel_exporter.options import ExportOptions, choose_branches
 from accel_exporter.precision import output_dtype
-from accel_exporter.schedules import SCHEDULERS, compile_all, short_name, travelling
+from accel_exporter.schedules import SCHEDULERS, CompiledScheduler, compile_one, is_compiled, short_name, travelling
 from accel_exporter.sizes import ModelSizes
 from accel_exporter.sources import Source
 from accel_exporter.staging import staged_folder
@@ -54,6 +57,14 @@ _STAMPED_PACKAGES = (
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """What the manifest says of some of the graphs."""
+
+    graphs: Mapping[str, GraphSpec]
+    forms: Mapping[ExtraForm, Mapping[str, FormGraph]]
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """What the export does next, for a progress bar."""
 
@@ -68,7 +79,8 @@ def export_bundle(
     """Export a pipeline, yielding before each stage; the bundle is at ``target`` when the iterator ends.
 
     Components are loaded, traced, written and dropped one after the other, so the peak of memory is
-    that of the largest one. Leaving the iterator early leaves nothing behind.
+    that of the largest one; with two jobs a second process does the smaller ones beside the UNet.
+    Leaving the iterator early leaves nothing behind.
 
     Args:
         source: The pipeline.
@@ -79,8 +91,11 @@ def export_bundle(
     Raises:
         AccelError: Anything that cannot be done; nothing is left behind.
     """
-    with staged_folder(target, force=force) as folder:
-        export = _Export(source, folder, options)
+    with (
+        staged_folder(target, force=force) as folder,
+        helper_process(wanted=options.jobs > 1 and not options.with_inductor) as helper,
+    ):
+        export = _Export(source, folder, options, helper)
         stages = export.stages()
         for done, (name, work) in enumerate(stages):
             yield Stage(name=name, done=done, total=len(stages))
@@ -90,11 +105,13 @@ def export_bundle(
 class _Export:
     """One export in the making: each stage adds its part, the last writes the manifest."""
 
-    def __init__(self, source: Source, folder: Path, options: ExportOptions) -> None:
+    def __init__(self, source: Source, folder: Path, options: ExportOptions, helper: Executor | None = None) -> None:
         self._source = source
         self._folder = folder
         self._options = options
-        self._sizes: ModelSizes
+        self._helper = helper
+        self._beside: Task[Parts]
+        self._compiling: dict[str, Task[CompiledScheduler]] = {}
         self._text: TextSpec
         self._schedules: SchedulesSpec
         self._model: ModelSpec
@@ -105,21 +122,61 @@ class _Export:
         self._packages = PackageWriter(folder, options.device) if options.with_inductor else None
 
     def stages(self) -> tuple[tuple[str, Callable[[], None]], ...]:
+        own = (("UNet", self._export_unet), ("check the UNet", self._check_written))
+        if self._helper is None:
+            middle = (("compile schedules", self._compile_schedules), *self._smaller(), *own)
+        else:
+            is_later = self._options.schedulers is None
+            schedules = (("compile schedules", self._compile_schedules),) if is_later else ()
+            middle = (
+                ("start a second process", self._start_helper),
+                *own,
+                *schedules,
+                ("text encoder and VAE", self._take_parts),
+            )
+        ends = (("loop graphs", self._write_loop), ("hash files", self._write_manifest))
+        return (("read configs", self._read_configs), *middle, *ends)
+
+    def smaller_parts(self) -> Parts:
+        """Export all but the UNet."""
+        for _, work in self._smaller():
+            work()
+        return Parts(self._graphs, self._forms)
+
+    def _smaller(self) -> tuple[tuple[str, Callable[[], None]], ...]:
         return (
-            ("read configs", self._read_configs),
-            ("compile schedules", self._compile_schedules),
             ("text encoder", self._export_text_encoder),
             ("VAE decoder", self._export_vae_decoder),
             ("VAE encoder", self._export_vae_encoder),
-            ("UNet", self._export_unet),
-            ("check the UNet", self._check_written),
-            ("loop graphs", self._write_loop),
-            ("hash files", self._write_manifest),
         )
 
+    def _start_helper(self) -> None:
+        assert self._helper is not None  # noqa: S101 - a stage that is only there with one
+        self._beside = Task(self._helper, partial(_smaller_parts, self._source, self._folder, self._options))
+        if self._options.schedulers is not None:
+            self._compile_schedules()  # now: whoever asked for one that cannot be a table shall hear it at once
+            return
+        config = self._source.scheduler_config
+        for name in self._scheduler_names():
+            if not is_compiled(name, config, steps=self._steps):
+                self._compiling[name] = Task(self._helper, partial(compile_one, name, config, steps=self._steps))
+
+    def _take_parts(self) -> None:
+        parts = self._beside.result()
+        self._graphs |= parts.graphs
+        for form, graphs in parts.forms.items():
+            self._forms.setdefault(form, {}).update(graphs)
+
+    @cached_property
+    def _sizes(self) -> ModelSizes:
+        return ModelSizes.of(self._source.unet_config, self._source.vae_config, static=self._options.static)
+
+    @property
+    def _steps(self) -> tuple[int, ...]:
+        return tuple(range(1, self._options.max_steps + 1))
+
     def _read_configs(self) -> None:
-        unet, vae = self._source.unet_config, self._source.vae_config
-        self._sizes = ModelSizes.of(unet, vae, static=self._options.static)
+        vae = self._source.vae_config
         self._model = ModelSpec(
             pipeline_class=str(self._source.model_index["_class_name"]),
             latent_channels=vae["latent_channels"],
@@ -136,7 +193,8 @@ class _Export:
         (self._folder / "schedules").mkdir()
         asked = self._options.schedulers
         files = {}
-        for name in map(short_name, asked or travelling(self._source.scheduler_config)):
+        self._share_compilation()
+        for name in self._scheduler_names():
             try:
                 files[name] = self._compile(name)
             except ExportError:
@@ -146,11 +204,19 @@ class _Export:
         default = _default_scheduler(self._source.scheduler_config, files)
         self._schedules = SchedulesSpec(default=default, files=files)
 
+    def _share_compilation(self) -> None:
+        """Take back every other scheduler that the helper has not come to: it goes on with the rest."""
+        for task in tuple(self._compiling.values())[::-2]:
+            task.take_back()
+
+    def _scheduler_names(self) -> tuple[str, ...]:
+        return tuple(map(short_name, self._options.schedulers or travelling(self._source.scheduler_config)))
+
     def _compile(self, name: str) -> str:
-        steps = range(1, self._options.max_steps + 1)
         file = f"schedules/{name}{SCHEDULE_SUFFIX}"
-        for compiled in compile_all(self._source.scheduler_config, names=(name,), steps=steps):
-            write_schedules(self._folder / file, compiled.tables, metadata=compiled.metadata)
+        task = self._compiling.get(name)
+        compiled = task.result() if task else compile_one(name, self._source.scheduler_config, steps=self._steps)
+        write_schedules(self._folder / file, compiled.tables, metadata=compiled.metadata)
         return file
 
     def _export_text_encoder(self) -> None:
@@ -262,6 +328,11 @@ class _Export:
             dtype=dtype,
             forms=self._options.forms,
         )
+
+
+def _smaller_parts(source: Source, folder: Path, options: ExportOptions) -> Parts:
+    """What the helper does: all graphs but the UNet's."""
+    return _Export(source, folder, options).smaller_parts()
 
 
 def _default_scheduler(config: Mapping[str, Any], compiled: Mapping[str, str]) -> str:

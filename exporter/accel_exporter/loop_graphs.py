@@ -6,27 +6,23 @@ They hold no weights and fit every scheduler and size; docs/design/0008-device-l
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import onnx
 from onnx import TensorProto, helper
 
-from accel_runtime.manifest import DType, LoopSpec
+from accel_runtime.loop_contract import FORECASTS, KINDS, LOOP_VERSION, Kind, loop_tensors
+from accel_runtime.manifest import DType, LoopSpec, TensorSpec
 
 _OPSET: Final = 17
 _IR_VERSION: Final = 8  # what ONNX Runtime 1.22, the last with the ROCm provider, reads for sure
 _TYPES: Final[Mapping[str, int]] = {
-    "uint8": TensorProto.UINT8,
     "float32": TensorProto.FLOAT,
     "float16": TensorProto.FLOAT16,
     "bfloat16": TensorProto.BFLOAT16,
-    "int64": TensorProto.INT64,
+    "int32": TensorProto.INT32,
 }
-_LATENT: Final = ("channels", "height", "width")
 _EACH_IMAGE: Final = (1, 2, 3)  # axes of [B, C, h, w]
-
-Kind = Literal["guided", "unguided", "plain"]
-Values = Sequence[tuple[str, str, Sequence[str | int]]]
 
 
 @dataclass
@@ -49,6 +45,10 @@ class _Graph:
     def ints(self, *values: int) -> str:
         return self._constant(TensorProto.INT64, values)
 
+    def count(self, value: int) -> str:
+        """A number of calls."""
+        return self._constant(TensorProto.INT32, (value,))
+
     def number(self, value: float) -> str:
         return self._constant(TensorProto.FLOAT, (value,))
 
@@ -62,8 +62,9 @@ class _Graph:
         """One entry of a table, [1, …]."""
         return self.add("Gather", table, at, axis=0)
 
-    def model(self, name: str, inputs: Values, outputs: Values) -> Any:
-        made, taken = ([helper.make_tensor_value_info(n, _TYPES[t], s) for n, t, s in v] for v in (outputs, inputs))
+    def model(self, name: str, *, features: DType = "float32") -> Any:
+        tensors = loop_tensors(name, features=features)
+        taken, made = ([_value(spec) for spec in specs] for specs in (tensors.inputs, tensors.outputs))
         graph = helper.make_graph(self.nodes, name, taken, made, self.constants)
         opset = helper.make_opsetid("", _OPSET)
         return helper.make_model(graph, opset_imports=[opset], ir_version=_IR_VERSION, producer_name="accel")
@@ -78,14 +79,18 @@ def write_loop_graphs(folder: Path, *, features: DType = "float32") -> LoopSpec:
     """Write all of them into ``folder``, for ``features`` of that precision; all else is float32."""
     folder.mkdir()
     models = {
-        **{f"advance_{kind}": _advance(kind) for kind in ("guided", "unguided", "plain")},
-        **{f"forecast_{terms}": _forecast(terms, features) for terms in (2, 3)},
+        **{f"advance_{kind}": _advance(kind) for kind in KINDS},
+        **{f"forecast_{terms}": _forecast(terms, features) for terms in FORECASTS},
         "pixels": _pixels(),
     }
     for name, model in models.items():
         onnx.checker.check_model(model, full_check=True)
         onnx.save(model, folder / f"{name}.onnx")
-    return LoopSpec(**{name: f"{folder.name}/{name}.onnx" for name in models})
+    return LoopSpec(**{name: f"{folder.name}/{name}.onnx" for name in models}, version=LOOP_VERSION)
+
+
+def _value(spec: TensorSpec) -> Any:
+    return helper.make_tensor_value_info(spec.name, _TYPES[spec.dtype], spec.shape)
 
 
 def _advance(kind: Kind) -> Any:
@@ -95,11 +100,10 @@ def _advance(kind: Kind) -> Any:
     state = _next_state(graph, noise_pred)
     latents = graph.add("Squeeze", graph.row(state, graph.ints(0)), graph.ints(0))
     _next_input(graph, latents, copies=1 if kind == "plain" else 2)
-    finite = graph.add("Equal", graph.add("ReduceSum", graph.add("Mul", latents, graph.number(0.0))), graph.number(0.0))
-    known = graph.add("GreaterOrEqual", "bad", graph.ints(0))
-    flat = graph.add("Reshape", graph.add("Or", finite, known), graph.ints(1))
-    graph.add("Where", flat, "bad", "call", name="next_bad")
-    return graph.model(f"advance_{kind}", _advance_inputs(kind), _advance_outputs(kind))
+    zero = graph.add("ReduceSum", graph.add("Mul", latents, graph.number(0.0)), keepdims=0)
+    first = graph.add("Where", graph.add("Equal", zero, graph.number(0.0)), "bad", "call")
+    graph.add("Where", graph.add("GreaterOrEqual", "bad", graph.count(0)), "bad", first, name="next_bad")
+    return graph.model(f"advance_{kind}")
 
 
 def _guided(graph: _Graph, noise: str) -> str:
@@ -130,37 +134,10 @@ def _next_state(graph: _Graph, noise_pred: str) -> str:
 
 
 def _next_input(graph: _Graph, latents: str, *, copies: int) -> None:
-    following = graph.add("Add", "call", graph.ints(1), name="next_call")
+    following = graph.add("Add", "call", graph.count(1), name="next_call")
     scaled = graph.add("Mul", latents, graph.row("input_scale", following))
     graph.add("Concat", *[scaled] * copies, axis=0, name="sample")
     graph.add("Identity", graph.row("timesteps", following), name="timestep")
-
-
-def _advance_inputs(kind: Kind) -> Values:
-    rows = "guided_images" if kind == "guided" else "images"
-    return (
-        ("noise", "float32", (rows, *_LATENT)),
-        ("state", "float32", ("history", "images", *_LATENT)),
-        ("call", "int64", (1,)),
-        ("bad", "int64", (1,)),
-        ("weights", "float32", ("calls", "history", "terms")),
-        *((("guidance", "float32", ("calls",)), ("rescale", "float32", (1,))) if kind == "guided" else ()),
-        ("draw_at", "int64", ("calls",)),
-        ("draws", "float32", ("drawn", "images", *_LATENT)),
-        ("input_scale", "float32", ("calls_and_one",)),
-        ("timesteps", "float32", ("calls_and_one",)),
-    )
-
-
-def _advance_outputs(kind: Kind) -> Values:
-    rows = "images" if kind == "plain" else "guided_images"
-    return (
-        ("next_state", "float32", ("history", "images", *_LATENT)),
-        ("next_call", "int64", (1,)),
-        ("next_bad", "int64", (1,)),
-        ("sample", "float32", (rows, *_LATENT)),
-        ("timestep", "float32", (1,)),
-    )
 
 
 def _forecast(terms: int, dtype: DType) -> Any:
@@ -173,23 +150,29 @@ def _forecast(terms: int, dtype: DType) -> Any:
         product = graph.add("Mul", graph.add("Cast", f"feature_{age}", to=TensorProto.FLOAT), weight)
         total = graph.add("Add", total, product) if total else product
     graph.add("Cast", total, to=_TYPES[dtype], name="feature")
-    shape = ("rows", *_LATENT)
-    features: Values = [(f"feature_{age}", dtype, shape) for age in range(terms)]
-    inputs: Values = [*features, ("weights", "float32", ("tuples", 3)), ("which", "int64", (1,))]
-    return graph.model(f"forecast_{terms}", inputs, [("feature", dtype, shape)])
+    return graph.model(f"forecast_{terms}", features=dtype)
 
 
 def _pixels() -> Any:
-    """`accel_runtime.pixels.to_pixels`, and whether the whole sample was finite; halves round to even, as in numpy."""
+    """`accel_runtime.pixels.to_pixels`, packed, and whether the whole sample was finite."""
     graph = _Graph()
     unit = graph.add("Add", graph.add("Mul", "sample", graph.scalar(0.5)), graph.scalar(0.5))
     clipped = graph.add("Clip", unit, graph.scalar(0.0), graph.scalar(1.0))
-    last = graph.add("Transpose", clipped, perm=(0, 2, 3, 1))
-    graph.add(
-        "Cast", graph.add("Round", graph.add("Mul", last, graph.scalar(255.0))), to=_TYPES["uint8"], name="pixels"
-    )
-    zero = graph.add("ReduceSum", graph.add("Mul", "sample", graph.scalar(0.0)))
-    finite = graph.add("Reshape", graph.add("Equal", zero, graph.scalar(0.0)), graph.ints(1))
-    graph.add("Cast", finite, to=_TYPES["uint8"], name="finite")
-    outputs: Values = [("pixels", "uint8", ("batch", "height", "width", 3)), ("finite", "uint8", (1,))]
-    return graph.model("pixels", [("sample", "float32", ("batch", 3, "height", "width"))], outputs)
+    whole = _rounded(graph, graph.add("Mul", clipped, graph.scalar(255.0)))
+    graph.constants.append(helper.make_tensor("places", TensorProto.FLOAT, [1, 3, 1, 1], (1.0, 256.0, 65536.0)))
+    packed = graph.add("Mul", whole, "places")
+    graph.add("ReduceSum", packed, graph.ints(1), keepdims=0, name="pixels")
+    zero = graph.add("ReduceSum", graph.add("Mul", "sample", graph.scalar(0.0)), keepdims=0)
+    graph.add("Cast", graph.add("Equal", zero, graph.number(0.0)), to=TensorProto.FLOAT, name="finite")
+    return graph.model("pixels")
+
+
+def _rounded(graph: _Graph, value: str) -> str:
+    """To the nearest whole number, halves to even as in numpy: WebGPU has no Round."""
+    low = graph.add("Floor", value)
+    rest = graph.add("Sub", value, low)
+    above, half = (graph.add(op, rest, graph.scalar(0.5)) for op in ("Greater", "Equal"))
+    twice_half = graph.add("Mul", graph.add("Floor", graph.add("Mul", low, graph.scalar(0.5))), graph.scalar(2.0))
+    odd = graph.add("Sub", low, twice_half)
+    up, tie = (graph.add("Cast", flag, to=TensorProto.FLOAT) for flag in (above, half))
+    return graph.add("Add", low, graph.add("Add", up, graph.add("Mul", tie, odd)))

@@ -50,6 +50,8 @@ class ExportOptions:
         forms: Which forms of the ONNX graphs to write; `plain` is written in any case.
         with_inductor: Add AOTInductor packages; ONNX graphs are written in any case.
         device: What packages are compiled for.
+        jobs: 2 lets a second process export the text encoder and the VAE beside the UNet; not with packages. It imports the
+            caller's main module, which must not export by being imported.
     """
 
     branches: tuple[int, ...] | None = (0, 1)
@@ -62,6 +64,7 @@ class ExportOptions:
     forms: frozenset[Form] = frozenset({"plain"})
     with_inductor: bool = False
     device: Device = "cpu"
+    jobs: int = 1
 
     def __post_init__(self) -> None:
         if not MIN_OPSET <= self.operator_set <= MAX_OPSET:
@@ -69,6 +72,8 @@ class ExportOptions:
         if self.operator_set < (least := _LEAST_OPSET.get(self.dtype, MIN_OPSET)):
             raise InputError(f"opset: {self.dtype} needs {least} or more, got {self.opset}: leave --opset out")
         self._check_forms()
+        if self.jobs not in (1, 2):
+            raise InputError(f"jobs: expected 1 or 2, got {self.jobs}")
         if self.max_steps < 1:
             raise InputError(f"max steps: expected 1 or more, got {self.max_steps}")
         if self.static and self.static.batch < 1:

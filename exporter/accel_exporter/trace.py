@@ -1,10 +1,11 @@
-"""From torch's graph to an ONNX model in memory, by torch's ONNX exporter."""
+"""From torch's graph to an ONNX model in memory."""
 
 import onnx_ir as ir
 import torch
-from onnxscript.optimizer import optimize
 
+from accel_exporter.passes import optimize
 from accel_exporter.program import Program, quiet, without_garbage_collection
+from accel_exporter.translate import translate
 from accel_runtime.errors import ExportError, first_line
 
 
@@ -14,23 +15,11 @@ def trace(program: Program, *, opset: int) -> ir.Model:
     Raises:
         ExportError: torch cannot translate it; names the component.
     """
-    traceable = program.traceable
     with torch.no_grad(), quiet(), without_garbage_collection():
         try:
-            onnx_program = torch.onnx.export(
-                program.exported,
-                dynamo=True,
-                opset_version=opset,
-                input_names=list(traceable.inputs),
-                output_names=list(traceable.outputs),
-                optimize=False,
-                verbose=False,
-            )
+            model = translate(program, opset=opset)
         except (RuntimeError, ValueError, TypeError) as error:
-            raise ExportError(
-                f"{traceable.name}: torch cannot export it at opset {opset}: {first_line(error)}"
-            ) from error
-    if onnx_program is None:
-        raise ExportError(f"{traceable.name}: torch's ONNX exporter returned nothing")
-    # torch would optimise twice; after the first round only Identity nodes are left to remove, which `clean` does.
-    return optimize(onnx_program.model, num_iterations=1)
+            name = program.traceable.name
+            raise ExportError(f"{name}: torch cannot export it at opset {opset}: {first_line(error)}") from error
+        optimize(model)
+    return model

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import save
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 
 def encode_arrays(arrays: Mapping[str, npt.NDArray[np.generic]], metadata: Mapping[str, str]) -> bytes:
@@ -15,3 +16,18 @@ def encode_arrays(arrays: Mapping[str, npt.NDArray[np.generic]], metadata: Mappi
     header = msgspec.json.encode(msgspec.json.decode(raw[8 : 8 + size]), order="sorted")
     header += b" " * (-len(header) % 8)
     return len(header).to_bytes(8, "little") + header + raw[8 + size :]
+
+
+def decode_arrays(data: bytes) -> tuple[dict[str, str], dict[str, npt.NDArray[np.generic]]]:
+    """Metadata and arrays of the bytes of a safetensors file.
+
+    Raises:
+        ValueError: They are none.
+    """
+    try:
+        arrays = load(data)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+    size = int.from_bytes(data[:8], "little")
+    header = msgspec.json.decode(data[8 : 8 + size], type=dict[str, dict[str, object]])
+    return {key: str(value) for key, value in header.get("__metadata__", {}).items()}, arrays

@@ -1,27 +1,37 @@
 """The graphs of a bundle on a backend: loaded when needed, and run one entry of a batch at a time."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accel_runtime.artifacts import locate
 from accel_runtime.backends import Backend
-from accel_runtime.backends.base import Array, Buffer
+from accel_runtime.backends.base import Array, BoundCall, Buffer, Session
 from accel_runtime.bundle import Bundle
 from accel_runtime.device_loop import LoopGraphs
-from accel_runtime.dims import check_input, resolve
+from accel_runtime.dims import check_input, loop_sizes, own_sizes, resolve
 from accel_runtime.errors import BundleError
-from accel_runtime.manifest import Form
+from accel_runtime.idle import Idle
+from accel_runtime.loop_contract import LOOP_VERSION, loop_tensors
+from accel_runtime.manifest import DType, Form, TensorSpec
 from accel_runtime.pixels import DevicePixels, to_pixels
 from accel_runtime.unet import Graph, UNetGraphs
 
+# Sets of buffers that stay for the next image; a service alternates among a few sizes.
+IDLE_KEPT: Final = 4
 
-def _read(buffer: Buffer) -> Array:
-    return buffer.read()
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bound:
+    """A graph of one input with its buffers, and how its result comes to the host."""
+
+    given: Buffer
+    call: BoundCall
+    read: Callable[[], Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +63,8 @@ class Components:
     def decode(self, latents: Array) -> NDArray[np.uint8]:
         """The VAE's decoder: scaled latents [B, C, h, w] → pixels [B, H, W, 3]."""
         scaled = (latents / np.float32(self.bundle.manifest.model.scaling_factor)).astype(np.float32)
-        decoder, on_device = self._use("vae_decoder"), self._pixels
-        if on_device is None:
-            return to_pixels(self._run_each(decoder, scaled))
-        return self._run_each(decoder, scaled, fetch=on_device)
+        decoded = self._run_each("vae_decoder", scaled)
+        return to_pixels(decoded) if self._pixels is None else decoded
 
     def unet(self, branches: Iterable[int]) -> UNetGraphs:
         """The deep graph, and the shallow ones of those ``branches`` that the bundle has."""
@@ -65,28 +73,73 @@ class Components:
         deep, *shallow = (self._use(name, beside=names) for name in names)
         return UNetGraphs(deep=deep, shallow=dict(zip(held, shallow, strict=True)))
 
+    def open_all(self) -> Iterator[str]:
+        """Open every graph for one guided image of the model's own size and run none; yields each graph's name.
+
+        Raises:
+            BackendError: A graph cannot be opened; on a device also, if it would not be wholly there.
+        """
+        sizes = own_sizes(self.bundle.manifest)
+        for name, spec in self.bundle.manifest.graphs.items():
+            self._open(self._use(name).session, (spec.inputs, spec.outputs), sizes=sizes)
+            yield name
+        if self.backend.on_host or not self.has_loop:
+            return
+        for name, session in self.loop.sessions.items():
+            tensors = loop_tensors(name, features=self._features)
+            self._open(session, (tensors.inputs, tensors.outputs), sizes=loop_sizes(self.bundle.manifest, name))
+            yield name
+
     @cached_property
     def loop(self) -> LoopGraphs:
         """The graphs of the loop on the device.
 
         Raises:
-            BundleError: The bundle has none.
+            BundleError: The bundle has none, or those of another version.
         """
         spec = self.bundle.manifest.loop
-        if spec is None:
+        if spec is None or spec.version != LOOP_VERSION:
             raise BundleError(f"{self.bundle.folder}: no graphs for a loop on the device: export the bundle again")
-        return LoopGraphs({name: self.backend.load(self.bundle.path(file)) for name, file in spec.items()})
+        return LoopGraphs({name: self._load_loop(name, file) for name, file in spec.items()})
+
+    @property
+    def has_loop(self) -> bool:
+        """Whether there are graphs that `loop` can load."""
+        spec = self.bundle.manifest.loop
+        return self.backend.artifact == "onnx" and spec is not None and spec.version == LOOP_VERSION
 
     @cached_property
-    def _pixels(self) -> DevicePixels | None:
+    def _pixels(self) -> Session | None:
         """What makes pixels in the backend's memory; None where that is the host's, or the bundle has no such graph."""
         file = self.bundle.manifest.loop.pixels if self.bundle.manifest.loop else None
-        if self.backend.on_host or self.backend.artifact != "onnx" or file is None:
+        if self.backend.on_host or not self.has_loop or file is None:
             return None
-        return DevicePixels(self.backend.load(self.bundle.path(file)), self.backend)
+        return self._load_loop("pixels", file)
+
+    @cached_property
+    def _idle(self) -> Idle[_Bound]:
+        return Idle(keep=IDLE_KEPT if self.stay == "all" else 0)
+
+    @property
+    def _features(self) -> DType:
+        """Their precision. The noise comes first; a bundle without branches forecasts nothing."""
+        return self.bundle.manifest.graphs.unet_deep.outputs[-1].dtype
+
+    def _open(
+        self, session: Session, tensors: tuple[Sequence[TensorSpec], Sequence[TensorSpec]], *, sizes: Mapping[str, int]
+    ) -> None:
+        given, made = (
+            {spec.name: self.backend.allocate(resolve(spec.shape, sizes), spec.dtype) for spec in specs}
+            for specs in tensors
+        )
+        session.bind(given, made)
+
+    def _load_loop(self, name: str, file: str) -> Session:
+        inputs = loop_tensors(name, features=self._features).inputs
+        return self.backend.load(self.bundle.path(file), inputs=inputs, tolerant=True)
 
     def _run_one(self, name: str, value: Array) -> Array:
-        first: Array = self._run_each(self._use(name), value[np.newaxis])[0]
+        first: Array = self._run_each(name, value[np.newaxis])[0]
         return first
 
     def _use(self, name: str, *, beside: Collection[str] = ()) -> Graph:
@@ -97,24 +150,37 @@ class Components:
         if name not in self._loaded:
             spec = dict(self.bundle.manifest.graphs.items())[name]
             path = locate(self.bundle, name, artifact=self.backend.artifact, form=self.form)
-            self._loaded[name] = Graph(session=self.backend.load(path), spec=spec)
+            # Ids and masks of a prompt are small; of UNet and VAE nothing may be left to the host.
+            session = self.backend.load(path, inputs=spec.inputs, tolerant=name == "text_encoder")
+            self._loaded[name] = Graph(session=session, spec=spec)
         return self._loaded[name]
 
-    def _run_each(self, graph: Graph, values: Array, *, fetch: Callable[[Buffer], Array] = _read) -> Array:
+    def _run_each(self, name: str, values: Array) -> Array:
         """Run a graph of one input on a batch, one entry at a time or as many as it is fixed to; its first output."""
+        graph = self._use(name)
         fixed = graph.spec.inputs[0].shape[0]
         size = fixed if isinstance(fixed, int) else 1
-        parts = [self._run(graph, values[at : at + size], size=size, fetch=fetch) for at in range(0, len(values), size)]
-        return np.concatenate(parts)
+        starts = range(0, len(values), size)
+        return np.concatenate([self._run(name, values[at : at + size], size=size) for at in starts])
 
-    def _run(self, graph: Graph, values: Array, *, size: int, fetch: Callable[[Buffer], Array]) -> Array:
+    def _run(self, name: str, values: Array, *, size: int) -> Array:
         """Run a graph on up to ``size`` entries; the last one fills up what is missing."""
-        source, target = graph.spec.inputs[0], graph.spec.outputs[0]
         batch = np.concatenate([values, *[values[-1:]] * (size - len(values))])
-        sizes = check_input(graph.spec, source.name, shape=batch.shape)
-        given = self.backend.allocate(batch.shape, source.dtype)
-        made = self.backend.allocate(resolve(target.shape, sizes), target.dtype)
-        given.write(batch)
-        graph.session.bind({source.name: given}, {target.name: made}).run()
-        wanted: Array = fetch(made)[: len(values)].copy()
+        key = (name, batch.shape)
+        bound = self._idle.take(key, lambda: self._bind(name, batch.shape))
+        bound.given.write(batch)
+        bound.call.run()
+        wanted: Array = bound.read()[: len(values)].copy()
+        self._idle.give_back(key, bound)
         return wanted
+
+    def _bind(self, name: str, shape: tuple[int, ...]) -> _Bound:
+        graph = self._use(name)
+        source, target = graph.spec.inputs[0], graph.spec.outputs[0]
+        sizes = check_input(graph.spec, source.name, shape=shape)
+        given = self.backend.allocate(shape, source.dtype)
+        made = self.backend.allocate(resolve(target.shape, sizes), target.dtype)
+        call = graph.session.bind({source.name: given}, {target.name: made})
+        if name == "vae_decoder" and self._pixels is not None:
+            return _Bound(given, call, DevicePixels(made, self._pixels, backend=self.backend).read)
+        return _Bound(given, call, made.read)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from accel_runtime.errors import BundleError, InputError
-from accel_runtime.manifest import GraphSpec, TensorSpec
+from accel_runtime.manifest import GraphSpec, Manifest, TensorSpec
 
 _DIMENSION = re.compile(r"(?:(?P<times>\d+)\*)?(?P<symbol>[a-z_]+)(?:/(?P<over>\d+))?")
 
@@ -20,6 +20,30 @@ def resolve(shape: Sequence[int | str], sizes: Mapping[str, int]) -> tuple[int, 
     (2, 320, 32)
     """
     return tuple(dim if isinstance(dim, int) else _evaluate(dim, sizes) for dim in shape)
+
+
+def own_sizes(manifest: Manifest) -> dict[str, int]:
+    """Each symbol of a bundle's graphs for one guided image of the model's own size."""
+    height, width = manifest.model.sample_size
+    scale = manifest.model.latent_scale
+    return {
+        "batch": 2,
+        "height": height,
+        "width": width,
+        "latent_height": height // scale,
+        "latent_width": width // scale,
+    }
+
+
+def loop_sizes(manifest: Manifest, graph: str) -> dict[str, int]:
+    """The same for a graph of the loop, with a plan of two calls; see `accel_runtime.loop_contract`."""
+    sizes = own_sizes(manifest)
+    if graph == "pixels":
+        return {**sizes, "batch": 1}
+    of_latents = {"height": sizes["latent_height"], "width": sizes["latent_width"], "rows": 2}
+    of_batch = {"images": 1, "guided_images": 2, "channels": manifest.model.latent_channels}
+    of_plan = {"history": 1, "terms": 3, "calls": 2, "calls_and_one": 3, "drawn": 1, "tuples": 1}
+    return {**of_latents, **of_batch, **of_plan}
 
 
 def check_input(graph: GraphSpec, name: str, *, shape: Sequence[int]) -> dict[str, int]:

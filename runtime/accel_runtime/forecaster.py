@@ -53,7 +53,7 @@ class DeviceForecaster:
         table = np.zeros((max(len(weights), 1), MAX_HISTORY), np.float32)
         for at, each in enumerate(weights):
             table[at, : len(each)] = each
-            self._which[each] = backend.allocate((1,), "int64")
+            self._which[each] = backend.allocate((1,), "int32")
             self._which[each].write(np.array([at]))
         self._table = backend.allocate(table.shape)
         self._table.write(table)

@@ -90,7 +90,9 @@ class GraphSpecs(_Strict, frozen=True):
 class LoopSpec(_Strict, frozen=True, omit_defaults=True):
     """The loop's own graphs, for backends with memory of their own (docs/design/0008-device-loop.md).
 
-    Older bundles have no `pixels`.
+    Attributes:
+        version: Of what they take and give (`accel_runtime.loop_contract`).
+        pixels: None in the oldest bundles.
     """
 
     advance_guided: str
@@ -99,10 +101,11 @@ class LoopSpec(_Strict, frozen=True, omit_defaults=True):
     forecast_2: str
     forecast_3: str
     pixels: str | None = None
+    version: Positive = 1
 
     def items(self) -> tuple[tuple[str, str], ...]:
         """Every graph's name and file."""
-        named = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        named = ((name, getattr(self, name)) for name in self.__struct_fields__ if name != "version")
         return tuple((name, file) for name, file in named if file is not None)
 
 

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from accel_runtime.backends import Backend, BackendDescription, make_backend
 from accel_runtime.backends.base import Array
 from accel_runtime.bundle import Bundle, Verification, read_bundle
-from accel_runtime.components import Components
-from accel_runtime.device_loop import LoopGraphs, denoise_on_device
+from accel_runtime.components import IDLE_KEPT, Components
+from accel_runtime.device_loop import DeviceLoop, LoopGraphs
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
 from accel_runtime.forms import choose_form
+from accel_runtime.idle import Idle
 from accel_runtime.loop import Step, denoise
 from accel_runtime.manifest import Form
 from accel_runtime.noise import TorchGenerator
@@ -66,6 +67,14 @@ def open_bundle(
     backend = backend or make_backend(provider)
     chosen = choose_form(bundle, backend.name, form)
     return Pipeline(bundle, backend, low_memory=low_memory, loop=loop, form=chosen)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Workspace:
+    """What one request at a time works in: the UNet's buffers, and the loop's where that is on the device."""
+
+    unet: UNet
+    loop: DeviceLoop | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,21 +158,43 @@ class Pipeline:
         generators = [TorchGenerator(seed) for seed in request.image_seeds]
         latents = start(self.components, request, schedule=plan.schedule, generators=generators)
         embeddings = self.embed(request, plan)
+        key = (latents.shape, plan)
+        workspace = self._idle.take(key, lambda: self._make_workspace(plan, latents.shape, embeddings))
+        workspace.unet.restart(embeddings)
+        return self._steps(key, workspace, latents=latents, generators=generators)
+
+    def _steps(
+        self,
+        key: tuple[tuple[int, ...], Plan],
+        workspace: _Workspace,
+        *,
+        latents: Array,
+        generators: Sequence[TorchGenerator],
+    ) -> Iterator[Step]:
+        """Denoise in a workspace, which is the next request's once the last step is taken or the caller stops."""
+        try:
+            if workspace.loop is None:
+                yield from denoise(workspace.unet, key[1], latents=latents, generators=generators)
+            else:
+                yield from workspace.loop.denoise(latents, generators)
+        finally:
+            self._idle.give_back(key, workspace)
+
+    def _make_workspace(self, plan: Plan, latent_shape: tuple[int, ...], embeddings: Embeddings) -> _Workspace:
         graphs = self._loop_graphs()
         unet = UNet(
             self.components.unet(plan.branches),
             self.backend,
             plan=plan,
-            latent_shape=latents.shape,
+            latent_shape=latent_shape,
             embeddings=embeddings,
             rows_at_a_time=1 if self._is_frugal else None,
             forecaster=graphs.forecaster(self.backend, plan) if graphs else None,
         )
         if graphs is None:
-            return denoise(unet, plan, latents=latents, generators=generators)
-        return denoise_on_device(
-            unet, plan, latents=latents, generators=generators, backend=self.backend, advance=graphs.advance
-        )
+            return _Workspace(unet)
+        loop = DeviceLoop(unet, plan, latent_shape=latent_shape, backend=self.backend, advance=graphs.advance)
+        return _Workspace(unet, loop)
 
     def tokenize(self, prompt: str) -> Tokens:
         """The ids of a prompt, and what of it does not fit."""
@@ -190,6 +221,10 @@ class Pipeline:
         stay: Literal["all", "in use"] = "in use" if self._is_frugal else "all"
         return Components(self.bundle, self.backend, form=self.form, stay=stay)
 
+    @cached_property
+    def _idle(self) -> Idle[_Workspace]:
+        return Idle(keep=0 if self._is_frugal else IDLE_KEPT)
+
     @property
     def _is_frugal(self) -> bool:
         if self.low_memory is not None:
@@ -205,8 +240,7 @@ class Pipeline:
 
     def _loop_graphs(self) -> LoopGraphs | None:
         """The graphs of the loop on the device; None where it runs on the host."""
-        can = self.backend.artifact == "onnx" and self.bundle.manifest.loop is not None
-        if self.loop == "host" or (self.loop == "auto" and (self.backend.on_host or not can)):
+        if self.loop == "host" or (self.loop == "auto" and (self.backend.on_host or not self.components.has_loop)):
             return None
         return self.components.loop
 

@@ -48,13 +48,22 @@ def load_arrays(path: Path) -> tuple[Mapping[str, str], Arrays]:
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
     except (OSError, SafetensorError) as error:
         raise BundleError(f"{path}: cannot be read as a schedule file: {error}") from error
+    check_arrays(path, metadata, arrays)
+    return metadata, arrays
+
+
+def check_arrays(path: Path, metadata: Mapping[str, str], arrays: Arrays) -> None:
+    """Hold what a schedule file at ``path`` says against the layout.
+
+    Raises:
+        BundleError: It is malformed; names file and key.
+    """
     for key, value in {"format": SCHEDULE_FORMAT, "version": SCHEDULE_VERSION}.items():
         if metadata.get(key) != value:
             raise BundleError(f"{path}: {key}: expected {value!r}, got {metadata.get(key)!r}")
     _check_metadata(path, metadata)
     _check_layout(path, arrays)
     _check_tables(path, arrays)
-    return metadata, arrays
 
 
 def _check_metadata(path: Path, metadata: Mapping[str, str]) -> None:

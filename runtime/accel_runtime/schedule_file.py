@@ -30,15 +30,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from accel_runtime.arrays import encode_arrays
-from accel_runtime.errors import InputError
+from accel_runtime.arrays import decode_arrays, encode_arrays
+from accel_runtime.errors import BundleError, InputError
 from accel_runtime.schedule import ScheduleRow, ScheduleTable
-from accel_runtime.schedule_arrays import LAYOUT, SCHEDULE_FORMAT, SCHEDULE_VERSION, Arrays, load_arrays
+from accel_runtime.schedule_arrays import LAYOUT, SCHEDULE_FORMAT, SCHEDULE_VERSION, Arrays, check_arrays, load_arrays
 
 SCHEDULE_SUFFIX = ".safetensors"
 
@@ -72,6 +73,21 @@ class ScheduleFile:
         """
         metadata, arrays = load_arrays(path)
         return cls(path, metadata, arrays)
+
+    @classmethod
+    def decode(cls, data: bytes, path: Path) -> "ScheduleFile":
+        """The same from a file's bytes; ``path`` is for messages.
+
+        Raises:
+            BundleError: They are malformed; names file and key.
+        """
+        try:
+            metadata, arrays = decode_arrays(data)
+        except ValueError as error:
+            raise BundleError(f"{path}: cannot be read as a schedule file: {error}") from error
+        checked = cast("Arrays", arrays)
+        check_arrays(path, metadata, checked)
+        return cls(path, metadata, checked)
 
     @property
     def scheduler(self) -> str:
@@ -116,6 +132,10 @@ class ScheduleFile:
             raise MissingTableError(f"{self.scheduler}: no table for {wanted}: whole ones are there for {held} steps")
         return rest_of(whole, begin)
 
+    def all_tables(self) -> tuple[ScheduleTable, ...]:
+        """Every table that is there, in the file's order."""
+        return tuple(_table(self.scheduler, self.arrays, at) for at in range(len(self.arrays["tables"])))
+
     def _find(self, steps: int, begin: int) -> ScheduleTable | None:
         tables = self.arrays["tables"].astype(np.int64)
         at = np.flatnonzero((tables[:, 0] == steps) & (tables[:, 1] == begin))
@@ -158,10 +178,14 @@ def rest_of(whole: ScheduleTable, begin: int) -> ScheduleTable:
 
 
 def write_schedules(path: Path, tables: Sequence[ScheduleTable], *, metadata: Mapping[str, str]) -> None:
-    """Write all tables of one scheduler to ``path``, in the layout of this module's docstring.
+    """Write all tables of one scheduler to ``path``, which ends in ``SCHEDULE_SUFFIX``; see `encode_schedules`."""
+    path.write_bytes(encode_schedules(tables, metadata=metadata))
+
+
+def encode_schedules(tables: Sequence[ScheduleTable], *, metadata: Mapping[str, str]) -> bytes:
+    """All tables of one scheduler in the layout of this module's docstring.
 
     Args:
-        path: Ends in ``SCHEDULE_SUFFIX``.
         tables: At least one, all of the same scheduler.
         metadata: ``order``, ``memoryless``, and further strings: the scheduler's class, config, diffusers' version.
 
@@ -172,7 +196,7 @@ def write_schedules(path: Path, tables: Sequence[ScheduleTable], *, metadata: Ma
     if len(names) != 1:
         raise InputError(f"a schedule file holds the tables of one scheduler, got {sorted(names)}")
     head = {"format": SCHEDULE_FORMAT, "version": SCHEDULE_VERSION, "scheduler": names.pop()}
-    path.write_bytes(encode_arrays(_arrays(tables), {**metadata, **head}))
+    return encode_arrays(_arrays(tables), {**metadata, **head})
 
 
 def _arrays(tables: Sequence[ScheduleTable]) -> dict[str, npt.NDArray[np.generic]]:

@@ -89,6 +89,11 @@ class UNet:
         self._allocate(backend, plan=plan, latent_shape=latent_shape)
         self._write_text(embeddings)
 
+    def restart(self, embeddings: Embeddings) -> None:
+        """Begin another request of the same plan and sizes, in the same buffers."""
+        self._deep_calls = 0
+        self._write_text(embeddings)
+
     def _allocate(self, backend: Backend, *, plan: Plan, latent_shape: tuple[int, ...]) -> None:
         spec = self._graphs.deep.spec
         shape = (self._rows, *latent_shape[1:])

@@ -237,7 +237,7 @@ def test_inspect_shows_the_cost_of_each_pass(bundle_folder: Path, tmp_path: Path
 
 
 def test_verify_counts_what_it_checked(bundle_folder: Path, tmp_path: Path) -> None:
-    assert "8 graphs load" in accel("verify", bundle_folder, cwd=tmp_path)
+    assert "8 graphs open on cpu" in accel("verify", bundle_folder, cwd=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["export", "generate", "bench", "inspect", "verify"])

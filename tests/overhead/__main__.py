@@ -24,7 +24,7 @@ from accel_exporter.loop_graphs import write_loop_graphs
 from accel_exporter.schedules import compile_schedule, scheduler_for
 from accel_runtime import make_plan
 from accel_runtime.backends import Backend, OnnxRuntimeBackend
-from accel_runtime.device_loop import LoopGraphs, denoise_on_device
+from accel_runtime.device_loop import DeviceLoop, LoopGraphs
 from accel_runtime.forecast import Forecast
 from accel_runtime.loop import denoise
 from accel_runtime.manifest import GraphSpec, TensorSpec, feature_name
@@ -79,7 +79,8 @@ def loop(folder: Path, backend: Backend, plan: Plan) -> Callable[[], float]:
         if backend.on_host:
             steps = denoise(unet, plan, **options)
         else:
-            steps = denoise_on_device(unet, plan, **options, backend=backend, advance=own.advance)
+            loop = DeviceLoop(unet, plan, latent_shape=SHAPE, backend=backend, advance=own.advance)
+            steps = loop.denoise(**options)
         next(steps)  # allocation and binding are the request's, not the call's
         next(steps)
         started = perf_counter()

@@ -1,7 +1,8 @@
 """An ONNX Runtime as its wheels behave on a machine without their device, for what no such wheel can show here.
 
-Facts of the wheels: `PROVIDERS` of each, and that a GPU provider is listed, then silently replaced by the CPU's, unless
-falling back is forbidden; then `Fail`, or `InvalidArgument` in the migraphx wheel, is raised.
+Facts of the wheels, each seen on the real one: `PROVIDERS` of each; a GPU provider is listed, then silently replaced by
+the CPU's, unless falling back is forbidden; then `Fail`, or in the migraphx wheel `InvalidArgument`, is raised; memory
+of a device that is not there is a RuntimeError. How graphs are placed is tested on a real device (tests/gpu).
 """
 
 from dataclasses import dataclass, field
@@ -54,7 +55,7 @@ class FakeOnnxRuntime:
 
     @property
     def OrtValue(self) -> Any:  # noqa: N802  # the library's name
-        return SimpleNamespace(ortvalue_from_numpy=FakeValue)
+        return SimpleNamespace(ortvalue_from_numpy=FakeValue if self.works else _no_memory)
 
     def get_available_providers(self) -> list[str]:
         return list(WHEELS[self.wheel])
@@ -71,8 +72,11 @@ class FakeOnnxRuntime:
     def RunOptions(self) -> Any:  # noqa: N802  # the library's name
         return FakeOptions()
 
-    def InferenceSession(self, path: Path, options: Any, providers: Any = ()) -> Any:  # noqa: N802  # the library's name
-        self.sessions.append({"path": path, "entries": options.entries, "providers": list(providers), **options.added})
+    def InferenceSession(  # noqa: N802  # the library's name
+        self, path: Path, options: Any, providers: Any = (), *, enable_fallback: int = 1
+    ) -> Any:
+        assert not enable_fallback, "the Python package would try again on the CPU, and print that it does"
+        self.sessions.append({"path": path, "providers": list(providers), **vars(options), **options.added})
         asked = providers[0][0] if providers else options.added["devices"][0].ep_name
         if not self.works and self.refuses is not None:
             raise self.refuses
@@ -84,6 +88,7 @@ class FakeOptions:
 
     def __init__(self) -> None:
         self.entries: dict[str, str] = {}
+        self.sizes: dict[str, int] = {}
         self.added: dict[str, Any] = {}
 
     def add_session_config_entry(self, key: str, value: str) -> None:
@@ -91,8 +96,15 @@ class FakeOptions:
 
     add_run_config_entry = add_session_config_entry
 
+    def add_free_dimension_override_by_name(self, name: str, size: int) -> None:
+        self.sizes[name] = size
+
     def add_provider_for_devices(self, devices: list[Any], options: dict[str, str]) -> None:
         self.added = {"devices": devices, "options": options}
+
+
+def _no_memory(*_: Any) -> Any:
+    raise RuntimeError("Can't allocate memory on the CUDA device using this package of OnnxRuntime.")
 
 
 @dataclass

@@ -11,31 +11,30 @@ from tests.own_memory import OwnMemory
 
 from accel_exporter.loop_graphs import write_loop_graphs
 from accel_runtime import Pipeline, open_bundle
-from accel_runtime.backends.ort_memory import OrtBuffer
+from accel_runtime.backends.onnxruntime.memory import OrtBuffer
 from accel_runtime.errors import NumericsError
 from accel_runtime.manifest import encode_manifest
 from accel_runtime.pixels import DevicePixels, to_pixels
 
 
 @pytest.fixture(scope="module")
-def on_device(tmp_path_factory: pytest.TempPathFactory) -> DevicePixels:
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("graphs") / "loop"
-    spec = write_loop_graphs(folder)
+    return folder.parent / str(write_loop_graphs(folder).pixels)
+
+
+def made(graph: Path, sample: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     backend = OwnMemory()
-    return DevicePixels(backend.load(folder.parent / str(spec.pixels)), backend)
-
-
-def made(on_device: DevicePixels, sample: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    buffer = on_device.backend.allocate(sample.shape)
+    buffer = backend.allocate(sample.shape)
     buffer.write(sample)
-    return on_device(buffer)
+    return DevicePixels(buffer, backend.load(graph), backend=backend).read()
 
 
-def test_every_level_and_every_half_between_two_is_rounded_as_numpy_does(on_device: DevicePixels) -> None:
+def test_every_level_and_every_half_between_two_is_rounded_as_numpy_does(graph: Path) -> None:
     levels = np.arange(-20, 600, 0.5, dtype=np.float32)[: 2 * 3 * 10 * 20] / np.float32(255)
     sample = (levels * 2 - 1).reshape(2, 3, 10, 20)
 
-    found = made(on_device, sample)
+    found = made(graph, sample)
 
     assert found.dtype == np.uint8
     assert found.min() == 0
@@ -44,26 +43,34 @@ def test_every_level_and_every_half_between_two_is_rounded_as_numpy_does(on_devi
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_sample_that_is_no_picture_is_no_picture_on_the_device_either(on_device: DevicePixels, bad: float) -> None:
+def test_a_sample_that_is_no_picture_is_no_picture_on_the_device_either(graph: Path, bad: float) -> None:
     sample = np.zeros((1, 3, 4, 4), np.float32)
     sample[0, 1, 2, 3] = bad
 
-    for convert in (to_pixels, lambda values: made(on_device, values)):
+    for convert in (to_pixels, lambda values: made(graph, values)):
         with pytest.raises(NumericsError, match="NaN or infinite pixels"):
             convert(sample)
 
 
-def test_decoding_hands_only_bytes_to_the_host(
+def test_numbers_next_to_a_half_are_rounded_as_numpy_does(graph: Path) -> None:
+    halves = np.arange(0.5, 255, 1, dtype=np.float32) / np.float32(255) * 2 - 1
+    near = np.stack([np.nextafter(halves, np.float32(-2)), halves, np.nextafter(halves, np.float32(2))])
+    sample = near.reshape(1, 3, 5, 51)
+
+    np.testing.assert_array_equal(made(graph, sample), to_pixels(sample))
+
+
+def test_decoding_hands_four_bytes_a_pixel_to_the_host(
     pipeline: Pipeline, bundle_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     latents = np.random.default_rng(0).standard_normal((2, 4, 8, 8)).astype(np.float32)
     expected = pipeline.decode(latents)
     device = open_bundle(bundle_folder, OwnMemory())
-    crossed: list[str] = []
+    crossed: list[tuple[int, ...]] = []
     original = OrtBuffer.read
 
     def noted(self: OrtBuffer) -> Any:
-        crossed.append(self.dtype.name)
+        crossed.append(self.shape)
         return original(self)
 
     monkeypatch.setattr(OrtBuffer, "read", noted)
@@ -71,7 +78,7 @@ def test_decoding_hands_only_bytes_to_the_host(
     found = device.decode(latents)
 
     np.testing.assert_array_equal(found, expected)
-    assert set(crossed) == {"uint8"}
+    assert crossed == [(1,), (1, 16, 16), (1,), (1, 16, 16)]
 
 
 def test_a_bundle_without_the_graph_is_decoded_on_the_host(pipeline: Pipeline) -> None:

@@ -13,8 +13,9 @@ import pytest
 from tests.runtime.fake_onnxruntime import WHEELS, FakeOnnxRuntime
 
 from accel_runtime.backends import OnnxRuntimeBackend, make_backend
-from accel_runtime.backends.ort_memory import OrtBuffer
-from accel_runtime.backends.providers import PROVIDERS, missing_library
+from accel_runtime.backends.onnxruntime.memory import OrtBuffer
+from accel_runtime.backends.onnxruntime.missing import missing_library
+from accel_runtime.backends.onnxruntime.providers import PROVIDERS
 from accel_runtime.errors import BackendError, InputError
 
 WHEEL_OF = {
@@ -39,7 +40,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def put(wheel: str, **behaviour: Any) -> FakeOnnxRuntime:
         library = FakeOnnxRuntime(wheel, **behaviour)
-        monkeypatch.setattr("accel_runtime.backends.onnxruntime._import_onnxruntime", lambda _extra: library)
+        monkeypatch.setattr("accel_runtime.backends.onnxruntime.backend.import_onnxruntime", lambda _extra: library)
         return library
 
     return put
@@ -51,7 +52,7 @@ def test_a_provider_whose_device_is_there_runs_with_its_own_options_and_the_user
     name, value = OPTION_OF[provider]
     backend = OnnxRuntimeBackend(provider, options={name: value})
 
-    backend.load(Path("g.onnx"))
+    backend.load(Path("g.onnx")).open()
 
     ((asked, options),) = library.sessions[0]["providers"]
     assert asked == PROVIDERS[provider].name == backend.describe().provider
@@ -65,7 +66,7 @@ def test_a_silent_fall_back_to_the_cpu_is_an_error(install: Any, provider: str) 
     install(WHEEL_OF[provider])
 
     with pytest.raises(BackendError, match=f"asked for {PROVIDERS[provider].name}, but ONNX Runtime fell back to CPU"):
-        OnnxRuntimeBackend(provider).load(Path("g.onnx"))
+        OnnxRuntimeBackend(provider).load(Path("g.onnx")).open()
 
 
 @pytest.mark.parametrize("error", [RuntimeError("[ONNXRuntimeError] : 1 : FAIL : x\ny"), ValueError("Conflicting")])
@@ -74,7 +75,7 @@ def test_a_refused_fall_back_is_one_line(install: Any, provider: str, error: Exc
     install(WHEEL_OF[provider], refuses=error)
 
     with pytest.raises(BackendError, match="cannot load the graph") as caught:
-        OnnxRuntimeBackend(provider).load(Path("g.onnx"))
+        OnnxRuntimeBackend(provider).load(Path("g.onnx")).open()
 
     assert "\n" not in str(caught.value)
 
@@ -116,13 +117,14 @@ def test_a_library_that_the_provider_needs_and_the_system_lacks_is_named(install
     for output, *rest in ((needed,), (provider, str(needed))):
         command = ["cc", "-shared", "-fPIC", "-Wl,--no-as-needed", "-o", str(output), "-x", "c", "/dev/null"]
         subprocess.run([*command, *(["-x", "none", *rest] if rest else [])], check=True, capture_output=True)
-    assert missing_library(PROVIDERS["cuda"], capi) is None
+    assert "libvendor" not in (missing_library(PROVIDERS["cuda"], capi) or "")
     needed.unlink()
     install(WHEEL_OF["cuda"], file=capi.parent / "__init__.py")
 
     # The linker has loaded it above, so a fresh process asks.
     code = (
-        "import sys; from pathlib import Path; from accel_runtime.backends.providers import *;"
+        "import sys; from pathlib import Path; from accel_runtime.backends.onnxruntime.missing import *;"
+        "from accel_runtime.backends.onnxruntime.providers import PROVIDERS;"
         "print(missing_library(PROVIDERS['cuda'], Path(sys.argv[1])))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(capi)], capture_output=True, text=True, check=True)
@@ -136,7 +138,7 @@ def test_what_the_linker_misses_is_part_of_the_error(install: Any, tmp_path: Pat
     install(WHEEL_OF["rocm"], file=capi.parent / "__init__.py")
 
     with pytest.raises(BackendError, match=r"fell back to CPU.*libonnxruntime_providers_rocm\.so"):
-        OnnxRuntimeBackend("rocm").load(Path("g.onnx"))
+        OnnxRuntimeBackend("rocm").load(Path("g.onnx")).open()
 
 
 @pytest.mark.parametrize(
@@ -157,14 +159,19 @@ def test_a_plug_in_is_registered_once_and_given_options_by_its_own_names(
     module.__spec__ = SimpleNamespace()  # type: ignore[assignment]  # find_spec only asks whether there is one
     vars(module).update(get_library_path=lambda: "/plug.so", get_ep_name=lambda: spec.name)
     monkeypatch.setitem(sys.modules, spec.plugin, module)
-    library = install("onnxruntime 1.31.1", works=True, ep_devices=(SimpleNamespace(ep_name=spec.name),))
+    real, virtual = (
+        SimpleNamespace(ep_name=spec.name, device=SimpleNamespace(metadata=metadata))
+        for metadata in ({}, {"is_virtual": "1"})
+    )
+    library = install("onnxruntime 1.31.1", works=True, ep_devices=(real, virtual))
 
     for _ in range(2):
         backend = OnnxRuntimeBackend(provider, options={ours: "1"})
-    backend.load(Path("g.onnx"))
+    backend.load(Path("g.onnx")).open()
 
     assert library.plugins == [(spec.plugin, "/plug.so")]
     assert library.sessions[0]["options"] == {theirs: "1"}
+    assert library.sessions[0]["devices"] == [real]
     assert backend.describe().options["plugin"] == spec.plugin
 
 

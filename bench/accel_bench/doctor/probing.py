@@ -1,21 +1,28 @@
 """Each provider tried in a process of its own: a driver that does not fit may take the process down, or hang.
 
-``python -m accel_bench.doctor.probing NAME`` prints what was found as JSON.
+``python -m accel_bench.doctor.probing NAME [BUNDLE]`` prints what was found as JSON.
 """
 
 import subprocess
 import sys
+from collections import deque
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from accel_runtime.backends import BackendDescription, make_backend
+from accel_runtime.backends.onnxruntime.providers import PROVIDERS
 from accel_runtime.backends.probe import run_probe
-from accel_runtime.backends.providers import PROVIDERS
+from accel_runtime.bundle import read_bundle
+from accel_runtime.components import Components
 from accel_runtime.errors import AccelError
+from accel_runtime.forms import choose_form
 
 CANDIDATES: Final = (*PROVIDERS, "openvino")
 _SECONDS: Final = 120
+# Some compile for minutes.
+_SECONDS_TO_OPEN: Final = 1800
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -23,7 +30,7 @@ class Finding(msgspec.Struct, frozen=True):
 
     Attributes:
         provider: Our short name.
-        usable: Whether it ran the probe graph and gave the right numbers.
+        usable: Whether it ran the probe graph and gave the right numbers, and opened the bundle if one was given.
         reason: Why not, and what to do; empty if it is usable.
         ran: What ran, where something did.
     """
@@ -34,23 +41,28 @@ class Finding(msgspec.Struct, frozen=True):
     ran: BackendDescription | None = None
 
 
-def probe(provider: str) -> Finding:
-    """Run the probe graph on ``provider`` in this process."""
+def probe(provider: str, bundle: Path | None = None) -> Finding:
+    """Run the probe graph on ``provider`` in this process, and open every graph of ``bundle``."""
     try:
         backend = make_backend(provider)
         run_probe(backend)
+        if bundle is not None:
+            opened = read_bundle(bundle, verification="sizes")
+            form = choose_form(opened, backend.name)
+            deque(Components(opened, backend, form=form, stay="in use").open_all(), maxlen=0)
     except AccelError as error:
         return Finding(provider, usable=False, reason=str(error))
     return Finding(provider, usable=True, ran=backend.describe())
 
 
-def probe_apart(provider: str) -> Finding:
+def probe_apart(provider: str, bundle: Path | None = None) -> Finding:
     """The same in a process of its own."""
-    command = [sys.executable, "-m", "accel_bench.doctor.probing", provider]
+    command = [sys.executable, "-m", "accel_bench.doctor.probing", provider, *([str(bundle)] if bundle else [])]
+    seconds = _SECONDS if bundle is None else _SECONDS_TO_OPEN
     try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=_SECONDS)  # noqa: S603  # our module
+        done = subprocess.run(command, capture_output=True, check=False, timeout=seconds)  # noqa: S603  # our module
     except subprocess.TimeoutExpired:
-        return Finding(provider, usable=False, reason=f"it did not answer within {_SECONDS} s: its driver hangs")
+        return Finding(provider, usable=False, reason=f"it did not answer within {seconds} s: its driver hangs")
     if done.returncode == 0:
         return msgspec.json.decode(done.stdout, type=Finding)
     ended = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
@@ -60,4 +72,4 @@ def probe_apart(provider: str) -> Finding:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(probe(sys.argv[1])))
+    sys.stdout.buffer.write(msgspec.json.encode(probe(sys.argv[1], *map(Path, sys.argv[2:]))))

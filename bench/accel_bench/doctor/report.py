@@ -1,6 +1,7 @@
 """All that `accel doctor` finds, as one value."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -23,10 +24,10 @@ class Report(msgspec.Struct, frozen=True):
     providers: tuple[Finding, ...]
 
 
-def examine(candidates: Sequence[str]) -> Iterator[Finding]:
-    """Try every candidate, yielding what was found of each; the slowest takes seconds."""
+def examine(candidates: Sequence[str], bundle: Path | None = None) -> Iterator[Finding]:
+    """Try every candidate, and on each the bundle, yielding what was found; without a bundle each takes seconds."""
     for name in candidates:
-        yield probe_apart(name)
+        yield probe_apart(name, bundle)
 
 
 def make_report(findings: Sequence[Finding]) -> Report:

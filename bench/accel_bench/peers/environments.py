@@ -12,7 +12,7 @@ from typing import Final
 from accel_bench.errors import PeerError
 from accel_bench.peers.catalogue import ENVIRONMENTS, PeerKind
 from accel_bench.peers.failure import failure
-from accel_bench.user_cache import user_cache
+from accel_runtime.user_cache import user_cache
 from accel_runtime.errors import InputError
 
 _REQUIREMENTS: Final = Path(__file__).parent / "requirements"

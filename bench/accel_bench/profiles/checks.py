@@ -8,7 +8,7 @@ from accel_bench.guided_calls import GUIDED_CALLS, parse_guided_calls
 from accel_bench.profiles.schema import Config, Fact, Figure, Peaks, Profile, Published, Target, is_id
 from accel_bench.profiles.strict import show, suggest
 from accel_runtime.backends import PROVIDER_NAMES
-from accel_runtime.backends.providers import PROVIDERS
+from accel_runtime.backends.onnxruntime.providers import PROVIDERS
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import MAX_HISTORY
 from accel_runtime.plan import parse_deep_calls

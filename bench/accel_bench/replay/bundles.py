@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from accel_bench.extras import export_extra
-from accel_bench.user_cache import user_cache
+from accel_runtime.user_cache import user_cache
 from accel_runtime.manifest import MANIFEST_NAME, Device
 
 # What an exported graph depends on, beside its source.

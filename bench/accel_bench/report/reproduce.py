@@ -11,8 +11,8 @@ from accel_bench.records.store import PictureRecord
 from accel_bench.report.search_command import search_words
 from accel_bench.trials import trial_of
 from accel_runtime.backends import BackendDescription
+from accel_runtime.backends.onnxruntime.providers import PROVIDERS
 from accel_runtime.backends.openvino_device import PRECISIONS
-from accel_runtime.backends.providers import PROVIDERS
 
 _INDUCTOR = {"AOTInductor-cpu": "inductor", "AOTInductor-cuda": "inductor-cuda"}
 

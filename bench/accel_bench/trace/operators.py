@@ -1,11 +1,10 @@
 """One more image with ONNX Runtime's own profile: what each operator took."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter_ns, time_ns
-from typing import Any
 
 import msgspec
 
@@ -19,6 +18,7 @@ from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.backends.onnxruntime import OnnxRuntimeSession
 from accel_runtime.bundle import Bundle
 from accel_runtime.forms import choose_form
+from accel_runtime.manifest import TensorSpec
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.plan import Plan
 from accel_runtime.request import Request
@@ -70,9 +70,9 @@ class KeepingBackend(OnnxRuntimeBackend):
         super().__init__(provider, threads=threads, options=options, profile_folder=profile_folder)
         self.sessions = []
 
-    def load(self, path: Path) -> OnnxRuntimeSession:
+    def load(self, path: Path, *, inputs: Sequence[TensorSpec] = (), tolerant: bool = False) -> OnnxRuntimeSession:
         """Load the graph; see `Backend.load`."""
-        session = super().load(path)
+        session = super().load(path, inputs=inputs, tolerant=tolerant)
         self.sessions.append((path, session))
         return session
 
@@ -114,19 +114,16 @@ def profile_image(
     return ProfiledImage(facts.name, run, tuple(row.timestep for row in plan.schedule.rows), tuple(during))
 
 
-def _operators(session: OnnxRuntimeSession, graph: str, *, origin: int) -> list[Operator]:
+def _operators(session: OnnxRuntimeSession, graph: str, *, origin: int) -> Iterator[Operator]:
     """What a session noted of its operators; ``origin`` is the image's beginning by the system's clock."""
-    path, started = session.end_profile()
-    events: list[dict[str, Any]] = msgspec.json.decode(path.read_bytes())
-    return [
-        Operator(
-            name=event["args"]["op_name"],
-            node=event["name"].removesuffix("_kernel_time"),
-            graph=graph,
-            provider=event["args"].get("provider", ""),
-            start_s=(started - origin) / 1e9 + event["ts"] / 1e6,
-            seconds=event["dur"] / 1e6,
-        )
-        for event in events
-        if event.get("cat") == "Node" and "op_name" in event.get("args", {})
-    ]
+    for path, started in session.end_profiles():
+        for event in msgspec.json.decode(path.read_bytes()):
+            if event.get("cat") == "Node" and "op_name" in event.get("args", {}):
+                yield Operator(
+                    name=event["args"]["op_name"],
+                    node=event["name"].removesuffix("_kernel_time"),
+                    graph=graph,
+                    provider=event["args"].get("provider", ""),
+                    start_s=(started - origin) / 1e9 + event["ts"] / 1e6,
+                    seconds=event["dur"] / 1e6,
+                )

@@ -6,6 +6,7 @@ from accel_exporter.passes.expose import ExposeFeatures
 from accel_exporter.passes.in_float32 import in_float32
 from accel_exporter.passes.keep_float32 import KeepFloat32
 from accel_exporter.passes.name_dims import NameDimensions
+from accel_exporter.passes.optimize import optimize
 
 __all__ = [
     "ExposeFeatures",
@@ -15,4 +16,5 @@ __all__ = [
     "cut_shallow",
     "in_float32",
     "noise_only",
+    "optimize",
 ]

@@ -3,6 +3,10 @@
 names.py    short names, and the scheduler a diffusers user would get for one
 trace.py    a scheduler run once on symbols: its exact linear map
 fit.py      the shortest recurrence with that map
+content.py  what tables depend on
+entry.py    tables as bytes that say whether they are whole
+store.py    where tables are found that were compiled before
+ship.py     those that the package brings
 compile.py  both together: one table
 tables.py   all names and step counts of a pipeline
 add.py      further tables for a bundle that exists
@@ -11,7 +15,7 @@ add.py      further tables for a bundle that exists
 from accel_exporter.schedules.add import add_tables, compile_for
 from accel_exporter.schedules.compile import Spacing, compile_schedule, is_memoryless
 from accel_exporter.schedules.names import SCHEDULERS, scheduler_for, short_name, travelling
-from accel_exporter.schedules.tables import CompiledScheduler, compile_all
+from accel_exporter.schedules.tables import CompiledScheduler, compile_all, compile_one, is_compiled
 
 __all__ = [
     "SCHEDULERS",
@@ -20,7 +24,9 @@ __all__ = [
     "add_tables",
     "compile_all",
     "compile_for",
+    "compile_one",
     "compile_schedule",
+    "is_compiled",
     "is_memoryless",
     "scheduler_for",
     "short_name",

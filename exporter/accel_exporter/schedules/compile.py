@@ -165,11 +165,12 @@ def _refuse_learned_variance(scheduler: SchedulerMixin) -> None:
 def _alike(one: ScheduleTable, other: ScheduleTable) -> bool:
     """Whether two tables do the same, however long the histories are that they carry."""
     return len(one.rows) == len(other.rows) and all(
-        a.draws == b.draws and np.allclose(_weights(a), _weights(b), rtol=TOLERANCE, atol=TOLERANCE)
+        a.draws == b.draws and np.allclose(row_weights(a), row_weights(b), rtol=TOLERANCE, atol=TOLERANCE)
         for a, b in zip(one.rows, other.rows, strict=True)
     )
 
 
-def _weights(row: ScheduleRow, *, longest: int = 16) -> list[float]:
+def row_weights(row: ScheduleRow, *, longest: int = 16) -> list[float]:
+    """The numbers of a row, timestep first, in places that do not depend on how long its histories are."""
     pad = [(*weights, *(0.0,) * (longest - len(weights))) for weights in (row.a, row.b)]
     return [row.timestep, row.input_scale, row.c, *pad[0], *pad[1]]

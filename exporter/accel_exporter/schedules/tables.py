@@ -9,7 +9,10 @@ import diffusers
 import torch
 from diffusers import SchedulerMixin
 
+from accel_exporter.schedules import store
 from accel_exporter.schedules.compile import compile_schedule, is_memoryless, order_of
+from accel_exporter.schedules.content import Content
+from accel_exporter.schedules.entry import TableSet
 from accel_exporter.schedules.names import SCHEDULERS, scheduler_for, short_name, travelling
 from accel_runtime.errors import ExportError
 from accel_runtime.schedule import ScheduleTable
@@ -43,7 +46,9 @@ def compile_all(
     names: Iterable[str] | None = None,
     steps: Iterable[int] = ALL_STEPS,
 ) -> Iterator[CompiledScheduler]:
-    """Compile the schedulers called ``names`` for every step count, one scheduler at a time.
+    """The tables of the schedulers called ``names`` for every step count, one scheduler at a time.
+
+    What was compiled before, and came with the package or lies in the user's cache, is not compiled again.
 
     Args:
         scheduler_config: The source pipeline's.
@@ -57,10 +62,34 @@ def compile_all(
     """
     steps = tuple(steps)
     for name in map(short_name, travelling(scheduler_config) if names is None else names):
-        yield _compile_one(name, scheduler_for(name, scheduler_config), steps)
+        scheduler = scheduler_for(name, scheduler_config)
+        content = Content.of(name, scheduler, steps=steps)
+        found = store.find(content)
+        if found is None:
+            found = compile_tables(name, scheduler, steps)
+            store.keep(content, found)
+        metadata = scheduler_metadata(scheduler, memoryless=found.memoryless)
+        yield CompiledScheduler(name, found.tables, found.skipped, metadata)
 
 
-def _compile_one(name: str, scheduler: SchedulerMixin, steps: tuple[int, ...]) -> CompiledScheduler:
+def compile_one(name: str, scheduler_config: Mapping[str, Any], *, steps: Iterable[int]) -> CompiledScheduler:
+    """The tables of one scheduler; see `compile_all`."""
+    (compiled,) = compile_all(scheduler_config, names=(name,), steps=steps)
+    return compiled
+
+
+def is_compiled(name: str, scheduler_config: Mapping[str, Any], *, steps: tuple[int, ...]) -> bool:
+    """Whether `compile_one` only has to read."""
+    name = short_name(name)
+    try:
+        scheduler = scheduler_for(name, scheduler_config)
+    except ExportError:
+        return False
+    return store.find(Content.of(name, scheduler, steps=steps)) is not None
+
+
+def compile_tables(name: str, scheduler: SchedulerMixin, steps: tuple[int, ...]) -> TableSet:
+    """Compile one scheduler for every step count, whatever was compiled before; see `compile_all`."""
     options = SCHEDULERS[name].step_options
     tables: list[ScheduleTable] = []
     skipped: dict[int, str] = {}
@@ -76,7 +105,7 @@ def _compile_one(name: str, scheduler: SchedulerMixin, steps: tuple[int, ...]) -
     if not memoryless:
         whole = [table for table in tables if table.steps in IMG2IMG_STEPS]
         tables += [started for table in whole for started in tables_from_the_middle(scheduler, table)]
-    return CompiledScheduler(name, tuple(tables), skipped, scheduler_metadata(scheduler, memoryless=memoryless))
+    return TableSet(tuple(tables), skipped, memoryless)
 
 
 def tables_from_the_middle(scheduler: SchedulerMixin, whole: ScheduleTable) -> Iterator[ScheduleTable]:

@@ -1,6 +1,14 @@
 """What executes graphs. The loop knows the protocol in `base`; each backend is one file."""
 
-from accel_runtime.backends.base import Artifact, Backend, BackendDescription, BoundCall, Buffer, Session
+from accel_runtime.backends.base import (
+    Artifact,
+    Backend,
+    BackendDescription,
+    BoundCall,
+    Buffer,
+    Placement,
+    Session,
+)
 from accel_runtime.backends.choose import AUTO_ORDER, PROVIDER_HELP, PROVIDER_NAMES, make_backend
 from accel_runtime.backends.inductor import InductorBackend
 from accel_runtime.backends.onnxruntime import OnnxRuntimeBackend
@@ -18,6 +26,7 @@ __all__ = [
     "InductorBackend",
     "OnnxRuntimeBackend",
     "OpenVinoBackend",
+    "Placement",
     "Session",
     "make_backend",
 ]

@@ -5,7 +5,7 @@ A deep pass's feature buffer is bound as its output and as the shallow pass's in
 crosses from one graph to the other without a copy. See docs/design/0003-backends.md.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -13,10 +13,39 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from accel_runtime.manifest import TensorSpec
+
 Array = NDArray[Any]
 
 # The form in which a backend takes a graph; `accel_runtime.artifacts` knows where a bundle keeps it.
 Artifact = Literal["onnx", "inductor"]
+
+
+class Placement(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where the nodes of a graph went.
+
+    Attributes:
+        on_host: Operator → how many of its nodes the host runs; empty where all run on the device.
+        nodes: All nodes, on the host and on the device; 0 where nothing had to be counted.
+        largest_bytes: Of the tensors that the host's nodes read or write.
+        captured: Whether the device's calls are recorded once and replayed.
+    """
+
+    on_host: dict[str, int] = {}
+    nodes: int = 0
+    largest_bytes: int = 0
+    captured: bool = False
+
+    def __str__(self) -> str:
+        """As in a message.
+
+        >>> print(Placement({"IsNaN": 4, "Cast": 1}, 190, 9216), Placement(), sep=", ")
+        5 of 190 nodes (IsNaN 4, Cast 1; up to 9216 bytes), no node
+        """
+        if not self.on_host:
+            return "no node"
+        operators = ", ".join(f"{operator} {count}" for operator, count in self.on_host.items())
+        return f"{sum(self.on_host.values())} of {self.nodes} nodes ({operators}; up to {self.largest_bytes} bytes)"
 
 
 class BackendDescription(msgspec.Struct, frozen=True):
@@ -27,12 +56,14 @@ class BackendDescription(msgspec.Struct, frozen=True):
         version: Its version.
         provider: What it reports to run on after the session was made, never what was asked for.
         options: Everything that was set.
+        placement: Where the nodes of each graph went, by its file, on backends where the host may help the device.
     """
 
     backend: str
     version: str
     provider: str
     options: dict[str, str | int | bool]
+    placement: dict[str, Placement] = {}
 
 
 class Buffer(Protocol):
@@ -68,7 +99,11 @@ class Session(Protocol):
     """A graph that is loaded and ready."""
 
     def bind(self, inputs: Mapping[str, Buffer], outputs: Mapping[str, Buffer]) -> BoundCall:
-        """Tie buffers to names; outputs left out are not handed out."""
+        """Tie buffers to names; outputs left out are not handed out.
+
+        Raises:
+            BackendError: As `Backend.load`, where the session is made only now.
+        """
         ...
 
 
@@ -90,8 +125,14 @@ class Backend(Protocol):
         """The form of graph that `load` takes."""
         ...
 
-    def load(self, path: Path) -> Session:
+    def load(self, path: Path, *, inputs: Sequence[TensorSpec] = (), tolerant: bool = False) -> Session:
         """Load the graph at ``path``, a file of the form `artifact`.
+
+        Args:
+            path: The file.
+            inputs: What it takes. A session that belongs to one set of sizes is made once these are known, by `bind`;
+                without them its open dimensions stay open.
+            tolerant: Whether the host may run operators that touch little data, where the device lacks them.
 
         Raises:
             BackendError: The graph cannot be loaded, or something else than asked would run it.

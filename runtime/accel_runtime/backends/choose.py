@@ -7,23 +7,28 @@ from pathlib import Path
 from accel_runtime.backends.base import Backend
 from accel_runtime.backends.inductor import InductorBackend
 from accel_runtime.backends.onnxruntime import OnnxRuntimeBackend
+from accel_runtime.backends.onnxruntime.providers import PROVIDERS, short_name
 from accel_runtime.backends.openvino import OpenVinoBackend
 from accel_runtime.backends.openvino_device import PRECISIONS
 from accel_runtime.backends.probe import run_probe
-from accel_runtime.backends.providers import PROVIDERS
 from accel_runtime.errors import AccelError, BackendError, InputError
 from accel_runtime.manifest import Device
 
 _AUTO = "auto"
 _OPENVINO = "openvino"
+# WebGPU on an adapter that is a program on the processor, for tests: never taken unless asked for.
+_SOFTWARE_GPU = "webgpu:software"
 # Short name → the device that the bundle's AOTInductor packages were compiled for.
 INDUCTOR_DEVICES: Mapping[str, Device] = {"inductor": "cpu", "inductor-cuda": "cuda"}
 
 # What `auto` tries, the fastest first. TensorRT is left out: it builds for minutes before the first image.
-AUTO_ORDER = ("cuda", "migraphx", "rocm", _OPENVINO, "cpu")
+AUTO_ORDER = ("cuda", "migraphx", "rocm", "webgpu", _OPENVINO, "cpu")
 # Every provider that can be named, without what may follow `openvino`.
 PROVIDER_NAMES = (*PROVIDERS, *INDUCTOR_DEVICES, _OPENVINO)
-_EXPECTED = f"{', '.join((_AUTO, *PROVIDER_NAMES))}, openvino:DEVICE, openvino:PRECISION, openvino:DEVICE:PRECISION"
+_EXPECTED = (
+    f"{', '.join((_AUTO, *PROVIDER_NAMES))}, {_SOFTWARE_GPU}, "
+    "openvino:DEVICE, openvino:PRECISION, openvino:DEVICE:PRECISION"
+)
 
 # Off unless asked for: a compiled graph is as large as its weights, and there is one for each set of shapes.
 _CACHE_VARIABLE = "ACCEL_OPENVINO_CACHE"
@@ -36,9 +41,10 @@ def make_backend(provider: str, *, threads: int | None = None, options: Mapping[
     """The backend of a name. Libraries are imported by the backend that is made, and by no other.
 
     Args:
-        provider: A key of ONNX Runtime's `PROVIDERS`, or `openvino`, alone or followed by a device, a
-            precision or both: `openvino:GPU`, `openvino:f32`, `openvino:CPU:f32`. Its compiled graphs are
-            kept in the folder that the environment variable ACCEL_OPENVINO_CACHE names, if any.
+        provider: A key of ONNX Runtime's `PROVIDERS`, or its own name for it, such as `CUDAExecutionProvider`;
+            `webgpu:software`, on an adapter that is a program on the processor; or `openvino`, alone or followed
+            by a device, a precision or both: `openvino:GPU`, `openvino:f32`, `openvino:CPU:f32`. Its compiled
+            graphs are kept in the folder that the environment variable ACCEL_OPENVINO_CACHE names, if any.
             `inductor` and `inductor-cuda` run the bundle's AOTInductor packages.
             `auto` is the first of `AUTO_ORDER` that runs a probe graph here.
         threads: Threads of a call; None leaves the choice to the library.
@@ -49,8 +55,11 @@ def make_backend(provider: str, *, threads: int | None = None, options: Mapping[
         BackendError: The library does not have the provider or device.
         MissingExtraError: The library is not installed.
     """
+    provider = short_name(provider)
     if provider in PROVIDERS:
         return OnnxRuntimeBackend(provider, threads=threads, options=options)
+    if provider == _SOFTWARE_GPU:
+        return OnnxRuntimeBackend("webgpu", threads=threads, options=options, software=True)
     if options:
         raise InputError(f"{provider} takes no provider options, got {', '.join(options)}")
     if provider in INDUCTOR_DEVICES:

@@ -5,7 +5,7 @@ weights: `load` checks every constant by name, dtype and shape, hands all of the
 only then makes the object that can be called. Graphs that name the same weights file share one copy.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from accel_runtime.backends.base import Array, Artifact, BackendDescription, Buffer
 from accel_runtime.backends.inductor_package import Constant, Terms, read_terms
 from accel_runtime.errors import BackendError, InputError, MissingExtraError, first_line
-from accel_runtime.manifest import Device
+from accel_runtime.manifest import Device, TensorSpec
 
 # torch's names for what a CPU can do, each able to run what the ones before it can.
 _INSTRUCTIONS = ("DEFAULT", "AVX2", "AVX512")
@@ -60,7 +60,7 @@ class InductorBackend:
         """See `Backend.on_host`."""
         return self._device == "cpu"
 
-    def load(self, path: Path) -> "InductorSession":
+    def load(self, path: Path, *, inputs: Sequence[TensorSpec] = (), tolerant: bool = False) -> "InductorSession":  # noqa: ARG002  # a package knows its own
         """Load a package and its weights; see `Backend.load`."""
         terms = read_terms(path)
         self._check_machine(path, terms)

@@ -1,6 +1,6 @@
 """OpenVINO as a backend, through its own API, on the same ONNX files of a bundle."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from accel_runtime.backends.base import Artifact, BackendDescription, Buffer, as
 from accel_runtime.backends.host import HostBuffer
 from accel_runtime.backends.openvino_device import Execution, Wish, last_line, read_execution
 from accel_runtime.errors import BackendError, MissingExtraError
+from accel_runtime.manifest import TensorSpec
 
 
 class OpenVinoBackend:
@@ -59,7 +60,7 @@ class OpenVinoBackend:
         """ONNX graphs; see `Backend.artifact`."""
         return "onnx"
 
-    def load(self, path: Path) -> "OpenVinoSession":
+    def load(self, path: Path, *, inputs: Sequence[TensorSpec] = (), tolerant: bool = False) -> "OpenVinoSession":  # noqa: ARG002  # OpenVINO reads its own shapes
         """Read a graph; it is compiled when its shapes are bound. See `Backend.load`."""
         try:
             if not self._onnx.supported(str(path)):

@@ -7,9 +7,11 @@ import numpy as np
 
 from accel_runtime.backends.base import Backend
 from accel_runtime.errors import BackendError
+from accel_runtime.manifest import TensorSpec
 
 # y = x + x on float32 [n], opset 17: what the oldest supported wheel can run. A test makes it anew.
 GRAPH: Final = Path(__file__).parent / "probe.onnx"
+_INPUTS: Final = (TensorSpec(name="x", dtype="float32", shape=("n",)),)
 
 
 def run_probe(backend: Backend) -> None:
@@ -19,7 +21,7 @@ def run_probe(backend: Backend) -> None:
         BackendError: It does not load, does not run, or gives wrong numbers.
     """
     x, y = backend.allocate((3,)), backend.allocate((3,))
-    call = backend.load(GRAPH).bind({"x": x}, {"y": y})
+    call = backend.load(GRAPH, inputs=_INPUTS).bind({"x": x}, {"y": y})
     x.write(np.array([1.0, 2.0, 4.0], np.float32))
     call.run()
     if (found := y.read().tolist()) != [2.0, 4.0, 8.0]:

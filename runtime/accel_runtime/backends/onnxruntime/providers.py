@@ -4,13 +4,11 @@ Names of options were read from the wheels named beside them; ONNX Runtime ignor
 are checked here.
 """
 
-import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from accel_runtime.errors import InputError
 
@@ -25,21 +23,29 @@ class Provider:
         name: ONNX Runtime's name of it.
         extra: The extra of ours whose wheel has it.
         library: The file of that wheel which links the vendor's libraries; None where there are none.
+        driver: The library that comes with the card's driver; None where nothing tells.
         memory: What ONNX Runtime calls its memory when buffers are bound.
+        allocates: Who makes buffers there: ONNX Runtime when `asked`, or a `graph`, as its output.
+        capture: The option that records a call once and replays it; None where it has none.
         known: Options that it takes.
         options: Those that are set where the user sets nothing.
         plugin: The package that brings it to any ONNX Runtime from 1.24 on, and that calls options otherwise.
         plugin_options: Our name of an option → the plug-in's, where they differ.
+        plugin_takes: Which of its devices a session gets: the `first`, or `all`.
     """
 
     name: str
     extra: str
     library: str | None = None
+    driver: str | None = None
     memory: str = "cpu"
+    allocates: Literal["asked", "graph"] = "asked"
+    capture: str | None = None
     known: frozenset[str] = frozenset()
     options: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     plugin: str | None = None
     plugin_options: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    plugin_takes: Literal["first", "all"] = "all"
 
 
 def _words(text: str) -> frozenset[str]:
@@ -83,6 +89,13 @@ _OPENVINO = _words("""
     model_priority num_of_threads num_streams precision reshape_input
 """)
 
+# onnxruntime-webgpu 1.27.0; those that a user may set
+_WEBGPU = _words("""
+    dawnBackendType defaultBufferCacheMode deviceId enableGraphCapture enableInt64 forceCpuNodeNames
+    maxStorageBufferBindingSize powerPreference preferredLayout queryResolveBufferCacheMode storageBufferCacheMode
+    uniformBufferCacheMode validationMode
+""")
+
 # Short name → provider. ROCm's wheel calls its memory "cuda".
 PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
     {
@@ -91,7 +104,9 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
             "CUDAExecutionProvider",
             "cuda",
             library="libonnxruntime_providers_cuda.so",
+            driver="libcuda.so.1",
             memory="cuda",
+            capture="enable_cuda_graph",
             known=_CUDA,
         ),
         "rocm": Provider(
@@ -99,6 +114,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
             "rocm",
             library="libonnxruntime_providers_rocm.so",
             memory="cuda",
+            capture="enable_hip_graph",
             known=_ROCM,
             # Without tuning this provider finds no kernel for some shapes (ONNX Runtime's Stable Diffusion README).
             options={"tunable_op_enable": "1", "tunable_op_tuning_enable": "1"},
@@ -117,8 +133,20 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
             "TensorrtExecutionProvider",
             "cuda",
             library="libonnxruntime_providers_tensorrt.so",
+            driver="libcuda.so.1",
             memory="cuda",
+            capture="trt_cuda_graph_enable",
             known=_TENSORRT,
+        ),
+        "webgpu": Provider(
+            "WebGpuExecutionProvider",
+            "webgpu",
+            memory="webgpu",
+            allocates="graph",
+            capture="enableGraphCapture",
+            known=_WEBGPU,
+            plugin="onnxruntime_ep_webgpu",
+            plugin_takes="first",
         ),
         "ort-openvino": Provider(
             "OpenVINOExecutionProvider",
@@ -129,6 +157,15 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
         ),
     }
 )
+
+
+def short_name(name: str) -> str:
+    """Our name of a provider that may be written as ONNX Runtime writes it; other names come back as they are.
+
+    >>> short_name("CUDAExecutionProvider"), short_name("openvino:GPU")
+    ('cuda', 'openvino:GPU')
+    """
+    return next((short for short, provider in PROVIDERS.items() if provider.name.lower() == name.lower()), name)
 
 
 def check_options(provider: Provider, options: Mapping[str, str]) -> Mapping[str, str]:
@@ -143,19 +180,3 @@ def check_options(provider: Provider, options: Mapping[str, str]) -> Mapping[str
             hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(sorted(provider.known)) or 'none'}"
             raise InputError(f"{provider.name} has no option {name!r}: {hint}")
     return {**provider.options, **options}
-
-
-def missing_library(provider: Provider, folder: Path) -> str | None:
-    """What the system's linker misses for the provider, in its words; None if nothing, or nothing known.
-
-    Args:
-        provider: Which.
-        folder: Of the wheel's shared libraries, `onnxruntime/capi`.
-    """
-    if provider.library is None or not (folder / provider.library).exists():
-        return None
-    try:
-        ctypes.CDLL(str(folder / provider.library))
-    except OSError as error:
-        return " ".join(str(error).split())
-    return None
