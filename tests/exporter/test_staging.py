@@ -62,7 +62,7 @@ def test_an_existing_target_is_refused_without_force(tmp_path: Path, is_bundle: 
     if is_bundle:
         write_bundle(tmp_path, "precious")
     before = sorted(os.listdir(tmp_path))
-    with pytest.raises(InputError, match="exists already: .* --force"), staged_folder(tmp_path, force=False):
+    with pytest.raises(InputError, match=r"exists already: .* --force"), staged_folder(tmp_path, force=False):
         pass
 
     assert sorted(os.listdir(tmp_path)) == before
