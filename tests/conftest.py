@@ -32,6 +32,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.line(line)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def schedules_of_this_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Schedules that are compiled are kept apart from the user's, which other code may have compiled."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ACCEL_SCHEDULES", str(tmp_path_factory.mktemp("schedules")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def source_folder() -> Iterator[Path]:
     """A diffusers folder with a small random pipeline."""

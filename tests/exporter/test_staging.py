@@ -57,9 +57,15 @@ def test_force_replaces_a_bundle(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["bundle"]
 
 
-def test_an_existing_target_is_refused_without_force(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--force"), staged_folder(tmp_path, force=False):
+@pytest.mark.parametrize("is_bundle", [True, False])
+def test_an_existing_target_is_refused_without_force(tmp_path: Path, is_bundle: bool) -> None:  # noqa: FBT001
+    if is_bundle:
+        write_bundle(tmp_path, "precious")
+    before = sorted(os.listdir(tmp_path))
+    with pytest.raises(InputError, match=r"exists already: .* --force"), staged_folder(tmp_path, force=False):
         pass
+
+    assert sorted(os.listdir(tmp_path)) == before
 
 
 def test_force_never_replaces_what_is_not_a_bundle(tmp_path: Path) -> None:

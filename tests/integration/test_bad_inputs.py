@@ -103,7 +103,7 @@ EXPORTS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "scheduler": (("source", "-o", "out", "--schedulers", "ddim,magic"), "magic"),
     "tolerance that nothing meets": (("source", "-o", "out", "--tolerance", "0"), "differs from torch"),
-    "target that exists": (("source", "-o", "source"), "--force"),
+    "target that exists": (("source", "-o", "source"), "exists already"),
     "target that is no bundle": (("source", "-o", "source", "--force"), "not a bundle"),
     "target below a file": (("source", "-o", "source/model_index.json/out"), "cannot be written"),
     "unwritable target": (("source", "-o", "/proc/out"), "cannot be written"),
