@@ -11,7 +11,12 @@ DEMO := build/demo
 WORKERS ?= logical
 SHARED := --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal
 
-.PHONY: demo environment test test-slow lint types wheel-test train parity ci clean
+# ONNX Runtime with WebGPU owns the folder of every other build, so it has an environment of its own.
+GPU_BIN := .venv-gpu/bin
+GPU_READY := .venv-gpu/.ready
+GPU_PACKAGES := onnxruntime-webgpu==1.27.0 onnxruntime-ep-openvino==1.8.1 onnx pytest
+
+.PHONY: demo environment test test-slow gpu-test lint types wheel-test train parity schedules ci clean
 
 demo: $(READY)
 	@mkdir -p $(DEMO)
@@ -33,6 +38,11 @@ test: $(READY_TO_TEST)
 test-slow: $(READY_TO_TEST)
 	$(BIN)/python -m pytest $(SHARED) -m slow
 
+# On a GPU where there is one, else on SwiftShader, a software GPU that comes with Chromium.
+gpu-test: $(READY_TO_TEST) $(GPU_READY)
+	sh scripts/with-software-gpu.sh env ACCEL_GPU_BUNDLES="$$($(BIN)/python -m tests.gpu_bundles)" \
+		$(GPU_BIN)/python -m pytest --confcutdir tests/gpu tests/gpu
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -49,7 +59,10 @@ train: $(READY_TO_TEST)
 parity: $(READY_TO_TEST)
 	$(BIN)/python -m tests.parity docs/parity.md
 
-ci: environment lint types wheel-test test
+schedules: $(READY) # compares the tables that the package brings with what is compiled now; `ship` without --check makes them anew
+	$(BIN)/python -m accel_exporter.schedules.ship --check
+
+ci: environment lint types wheel-test test gpu-test
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -64,5 +77,11 @@ $(READY_TO_TEST): pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python $(INSTALL) --editable ".[training]" --group dev
 	@touch $(READY) $@
 
+$(GPU_READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-gpu
+	$(GPU_BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(GPU_BIN)/python $(INSTALL) --editable . $(GPU_PACKAGES)
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) .venv-gpu build dist

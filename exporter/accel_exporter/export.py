@@ -164,8 +164,8 @@ class _Export:
     def _take_parts(self) -> None:
         parts = self._beside.result()
         self._graphs |= parts.graphs
-        for form, graphs in parts.forms.items():
-            self._forms.setdefault(form, {}).update(graphs)
+        for form, made in parts.forms.items():
+            self._forms.setdefault(form, {}).update(made)
 
     @cached_property
     def _sizes(self) -> ModelSizes:

@@ -50,8 +50,8 @@ class ExportOptions:
         forms: Which forms of the ONNX graphs to write; `plain` is written in any case.
         with_inductor: Add AOTInductor packages; ONNX graphs are written in any case.
         device: What packages are compiled for.
-        jobs: 2 lets a second process export the text encoder and the VAE beside the UNet; not with packages. It imports the
-            caller's main module, which must not export by being imported.
+        jobs: 2 lets a second process export the text encoder and the VAE beside the UNet; not with packages.
+            It imports the caller's main module, which must not export by being imported.
     """
 
     branches: tuple[int, ...] | None = (0, 1)

@@ -1,9 +1,9 @@
 """From torch's graph to ONNX nodes, one for one, without tracing the module a second time.
 
-`torch.onnx.export` first decomposes the graph by `run_decompositions`, which runs the whole module anew on symbols: as
-long as tracing it. Of a UNet or a VAE it changes nothing that ONNX sees: every operator in their graphs has a translation of
-its own. What little it would do is done here on the graph itself, and a graph with anything else in it goes the long way.
-This uses internals of torch's exporter, which is why the package pins torch's minor version.
+`torch.onnx.export` first decomposes the graph by `run_decompositions`, which runs the whole module anew on symbols: it
+takes as long as tracing did. Of a UNet or a VAE it changes nothing that ONNX sees, for every operator in their graphs
+has a translation of its own. What little it would do is done here on the graph itself; a graph with anything else in it
+goes the long way. This uses internals of torch's exporter, so the package pins torch's minor version.
 """
 
 import copy
@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import onnx_ir as ir
 import torch
+from onnxscript.version_converter import convert_version
 from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 from torch.onnx._internal.exporter import _core, _fx_passes, _ir_passes, _registration
@@ -35,6 +36,7 @@ def translate(program: Program, *, opset: int) -> ir.Model:
     simple = simplified(program.exported)
     if all(_is_translated(node, opset=opset) for node in simple.graph.nodes):
         model = _core._exported_program_to_onnx_program(simple, registry=_registry(opset)).model  # noqa: SLF001
+        convert_version(model, opset, fallback=True)
         _ir_passes.rename_inputs(model, list(traceable.inputs))
         _ir_passes.rename_outputs(model, list(traceable.outputs))
         return model
@@ -56,7 +58,7 @@ def simplified(exported: ExportedProgram) -> ExportedProgram:
     """A copy over the same weights, without what a decomposition would remove.
 
     1. Dropout, `contiguous` and casts to the same type go; a cast to another is written as decompositions write it.
-    2. `reshape` is `view`: ONNX has one operator for both.
+    2. `reshape` is `view`, for which ONNX has the same operator; `chunk` counts its axis from the front.
     3. Assertions go.
     """
     graph_module = GraphModule(exported.graph_module, copy.deepcopy(exported.graph))
@@ -65,6 +67,8 @@ def simplified(exported: ExportedProgram) -> ExportedProgram:
             _simplify(graph_module, node)
         elif node.target is _ATEN.reshape.default:
             node.target = _ATEN.view.default
+        elif node.target is _ATEN.chunk.default:
+            node.args = _counted_from_front(node)
     simple = copy.copy(exported)
     simple._graph_module = _fx_passes.remove_assertion_nodes(graph_module)  # noqa: SLF001 - as torch's exporter does
     return simple
@@ -81,6 +85,12 @@ def _simplify(graph_module: GraphModule, node: Node) -> None:
             replacement.meta = dict(node.meta)
     node.replace_all_uses_with(replacement)
     graph_module.graph.erase_node(node)
+
+
+def _counted_from_front(chunk: Node) -> tuple[Any, ...]:
+    given, count, *axis = chunk.args
+    assert isinstance(given, Node)  # noqa: S101 - as above
+    return given, count, (axis[0] if axis else 0) % given.meta["val"].ndim
 
 
 def _is_output(node: Node) -> bool:
@@ -112,5 +122,5 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
 
 @cache
 def _registry(opset: int) -> _registration.ONNXRegistry:
-    """torchlib's translations; collecting them takes a second, and they never change."""
+    """Torchlib's translations; collecting them takes a second, and they never change."""
     return _registration.ONNXRegistry.from_torchlib(opset_version=opset)

@@ -1,18 +1,21 @@
 """`accel doctor`: what it says is what was tried."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
 from tests.bench.profiles.kfd import card, write_host
-from tests.command import accel
+from tests.command import accel, assert_refused
 
 from accel_bench.doctor import CANDIDATES
 from accel_bench.doctor.devices import parse_nvidia_smi, read_kfd
 from accel_bench.doctor.probing import probe_apart
+from accel_runtime.backends.onnxruntime.memory import COPIES
 from accel_runtime.backends.probe import GRAPH
 
 
@@ -47,6 +50,41 @@ def test_the_probe_is_the_graph_that_it_is_said_to_be() -> None:
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="accel")
 
     assert onnx.load(GRAPH) == made
+
+
+@pytest.mark.parametrize("path", sorted(COPIES.glob("*.onnx")), ids=lambda path: path.stem)
+def test_a_graph_that_copies_is_the_graph_that_it_is_said_to_be(path: Path) -> None:
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(path.stem))
+    values = [helper.make_tensor_value_info(name, kind, None) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "copy", values[:1], values[1:])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="accel")
+
+    assert onnx.load(path) == made
+
+
+def test_it_opens_a_bundle_on_the_providers_that_are_named(bundle_folder: Path, tmp_path: Path) -> None:
+    done = accel("doctor", "--bundle", bundle_folder, "--provider", "cpu", "--json", cwd=tmp_path)
+
+    assert done.returncode == 0
+    (found,) = json.loads(done.stdout)["providers"]
+    assert found["usable"]
+    assert "auto takes" not in accel("doctor", "--provider", "cpu", cwd=tmp_path).stdout
+
+
+def test_a_folder_that_is_no_bundle_is_one_line(tmp_path: Path) -> None:
+    assert_refused(accel("doctor", "--bundle", tmp_path, cwd=tmp_path), "not a bundle")
+
+
+def test_a_bundle_that_a_provider_cannot_open_is_a_finding(bundle_folder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(bundle_folder, broken)
+    graph = broken / "vae_decoder" / "model.onnx"
+    graph.write_bytes(b"0" * graph.stat().st_size)
+
+    finding = probe_apart("cpu", broken)
+
+    assert not finding.usable
+    assert "vae_decoder/model.onnx" in finding.reason
 
 
 def test_an_nvidia_card_is_read_from_its_drivers_tool() -> None:

@@ -2,7 +2,9 @@
 
 import copy
 import json
+import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from tests.bundles import exporting, kept_bundle
 from torch.utils.flop_counter import FlopCounterMode
 
 from accel_exporter import ExportOptions, StaticSize, export_bundle, open_source
+from accel_exporter.helper import Task, helper_process
 from accel_runtime import Bundle, ExportError, InputError, Manifest, Pipeline, Request, open_bundle, read_bundle
 from accel_runtime.bundle import describe_file
 
@@ -151,6 +154,24 @@ def test_the_same_export_twice_is_the_same_bundle(source_folder: Path, static_bu
     again = export(source_folder, tmp_path / "again", **STATIC)
 
     assert read_bundle(again).digest == read_bundle(static_bundle).digest
+
+
+def test_two_processes_make_the_bundle_that_one_makes(
+    source_folder: Path, static_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCEL_SCHEDULES", "off")  # so that there is something to compile, for either process
+
+    again = export(source_folder, tmp_path / "again", branches=(0, 2), static=StaticSize(height=22), jobs=2)
+
+    one, two = (dict(read_bundle(folder).manifest.files) for folder in (static_bundle, again))
+    assert one.keys() == two.keys()
+    assert {path for path in one if one[path] != two[path] and not path.startswith("schedules/")} == set()
+
+
+def test_a_second_process_that_is_killed_is_an_error_that_says_what_to_do() -> None:
+    with helper_process(wanted=True) as helper, pytest.raises(ExportError, match="--jobs 1"):
+        assert helper is not None
+        Task(helper, partial(os._exit, 9)).result()
 
 
 def test_a_scheduler_that_clips_under_the_source_s_config_is_left_out_unless_asked_for(

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import onnx_ir as ir
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from accel_exporter import graphs, translate
 from accel_exporter.check import relative_error
 from accel_exporter.graphs import Sizes, Traceable
-from accel_exporter.passes import clean, optimize
+from accel_exporter.passes import clean
 from accel_exporter.program import Program, export_program, quiet
 from accel_exporter.trace import trace
 
@@ -22,6 +23,11 @@ PARTS: dict[str, Callable[[], Traceable]] = {
     "vae_encoder": lambda: graphs.vae_encoder(tiny_vae(), SIZES),
     "text_encoder": lambda: graphs.text_encoder(tiny_text_encoder(), SIZES),
 }
+
+
+@cache
+def program_of(part: str) -> Program:
+    return export_program(PARTS[part](), is_static=False)
 
 
 def by_torch(program: Program, *, opset: int) -> ir.Model:
@@ -61,7 +67,7 @@ def written_out(model: ir.Model) -> list[object]:
 
 @pytest.mark.parametrize(("part", "opset"), [*((part, 18) for part in PARTS), ("unet", 23)])
 def test_a_graph_translated_without_a_second_trace_is_the_one_that_torch_exports(part: str, opset: int) -> None:
-    program = export_program(PARTS[part](), is_static=False)
+    program = program_of(part)
     expected = by_torch(program, opset=opset)
 
     made = trace(program, opset=opset)  # after the other, so that it must have left the program as it was
@@ -76,7 +82,7 @@ def test_a_graph_translated_without_a_second_trace_is_the_one_that_torch_exports
 def test_unet_and_vae_take_the_short_way(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.onnx, "export", lambda *_, **__: pytest.fail("the module is traced a second time"))
 
-    trace(export_program(PARTS[part](), is_static=False), opset=18)
+    trace(program_of(part), opset=18)
 
 
 class _Mixed(nn.Module):
@@ -102,7 +108,7 @@ def test_a_graph_that_needs_decompositions_and_promotions_still_gets_them() -> N
 
 
 def test_the_program_keeps_its_dropouts_and_casts_for_whoever_compiles_it_next() -> None:
-    program = export_program(PARTS["unet"](), is_static=False)
+    program = program_of("unet")
     before = [str(node.target) for node in program.exported.graph.nodes]
 
     simple = translate.simplified(program.exported)
@@ -110,15 +116,3 @@ def test_the_program_keeps_its_dropouts_and_casts_for_whoever_compiles_it_next()
     assert [str(node.target) for node in program.exported.graph.nodes] == before
     assert "aten.dropout.default" in before
     assert "aten.dropout.default" not in {str(node.target) for node in simple.graph.nodes}
-
-
-def test_our_optimiser_is_onnxscripts_but_for_one_rule() -> None:
-    program = export_program(PARTS["text_encoder"](), is_static=False)
-    with torch.no_grad(), quiet():
-        model = translate.translate(program, opset=18)
-        optimize(model)
-
-    clean(model)
-    expected = by_torch(program, opset=18)
-    clean(expected)
-    assert written_out(model) == written_out(expected)

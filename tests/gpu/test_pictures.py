@@ -103,7 +103,7 @@ def test_two_requests_of_one_pipeline_take_turns_without_mixing(on_device: Pipel
 
 
 def test_calls_that_are_captured_and_replayed_draw_the_same_picture(bundles: Path, provider: str) -> None:
-    backend = OnnxRuntimeBackend("webgpu", options={"enableGraphCapture": "1"}, software=provider.endswith(":software"))
+    backend = OnnxRuntimeBackend(provider, options={"enableGraphCapture": "1"})
     captured = open_bundle(bundles / "small", backend)
     plain = open_bundle(bundles / "small")
     for seed in (3, 4):  # the second is all replay

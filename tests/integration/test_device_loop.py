@@ -87,6 +87,35 @@ def test_latents_can_be_watched_on_the_way(pipeline: Pipeline, on_device: Pipeli
         assert relative_error(found, step.latents) <= 1e-5
 
 
+@pytest.mark.parametrize("where", ["host", "device"])
+def test_two_requests_take_turns_without_mixing_and_the_next_finds_their_buffers(
+    pipeline: Pipeline, on_device: Pipeline, where: str
+) -> None:
+    drawn = on_device if where == "device" else pipeline
+    plan = plan_of(drawn, "ddim", deep=(0, 2), forecast=Forecast.LINEAR)
+    requests = [Request(("a cat",), seed=4), Request(("a dog",), seed=5)]
+    alone = [drawn.generate(request, plan).latents for request in requests]
+
+    loops = [drawn.denoise(request, plan) for request in requests]
+    together = list(zip(*loops, strict=True))[-1]
+    again = [drawn.generate(request, plan).latents for request in requests]
+
+    for expected, step, repeated in zip(alone, together, again, strict=True):
+        np.testing.assert_array_equal(step.latents, expected)
+        np.testing.assert_array_equal(repeated, expected)
+
+
+def test_a_request_that_is_left_early_does_not_spoil_the_next(on_device: Pipeline) -> None:
+    plan = plan_of(on_device, "dpmpp_2m", deep=(0, 2))
+    request = Request(("a cat",), seed=4)
+    expected = on_device.generate(request, plan).latents
+    left = on_device.denoise(Request(("a dog",), seed=9), plan)
+    next(left)
+    left.close()  # type: ignore[attr-defined]  # a generator
+
+    np.testing.assert_array_equal(on_device.generate(request, plan).latents, expected)
+
+
 def test_nothing_crosses_to_the_host_between_the_first_call_and_the_last(
     on_device: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,8 +12,8 @@ from typing import Final
 from accel_bench.errors import PeerError
 from accel_bench.peers.catalogue import ENVIRONMENTS, PeerKind
 from accel_bench.peers.failure import failure
-from accel_runtime.user_cache import user_cache
 from accel_runtime.errors import InputError
+from accel_runtime.user_cache import user_cache
 
 _REQUIREMENTS: Final = Path(__file__).parent / "requirements"
 # Written last: an environment without it is half-made.

@@ -10,8 +10,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from accel_bench.extras import export_extra
-from accel_runtime.user_cache import user_cache
 from accel_runtime.manifest import MANIFEST_NAME, Device
+from accel_runtime.user_cache import user_cache
 
 # What an exported graph depends on, beside its source.
 _PACKAGES: Final = ("accel-sd", "torch", "diffusers", "onnxscript")

@@ -93,4 +93,6 @@ def _provider(backend: BackendDescription) -> str | None:
         precision = backend.options.get("inference_precision")
         return f"openvino:{backend.provider}" + (f":{precision}" if precision in PRECISIONS else "")
     names = {provider.name: name for name, provider in PROVIDERS.items()} | _INDUCTOR
-    return names.get(backend.provider)
+    name = names.get(backend.provider)
+    is_software = str(backend.options.get("adapter", "")).endswith(", software")
+    return f"{name}:software" if is_software else name

@@ -1,8 +1,8 @@
 """The tables of one scheduler as bytes that say whether they are whole.
 
 32 bytes of SHA-256, then what it is the hash of: an xz stream of a schedule file (`accel_runtime.schedule_file`), whose
-metadata also has ``content`` (the key that they were made for) and ``skipped`` (why step counts have no table, as JSON).
-Tables are numbers that repeat: xz makes an eighth of them.
+metadata also has ``content`` (the key that they were made for) and ``skipped`` (why step counts have no table, in
+JSON). Tables are numbers that repeat: xz makes an eighth of them.
 """
 
 import hashlib
@@ -18,8 +18,7 @@ from accel_runtime.schedule import ScheduleTable
 from accel_runtime.schedule_file import ScheduleFile, encode_schedules
 
 _DIGEST_BYTES: Final = 32
-# One CRC would be a second checksum; a fixed preset makes equal tables equal files.
-_XZ: Final = {"format": lzma.FORMAT_XZ, "check": lzma.CHECK_NONE}
+# Fixed, so that equal tables are equal files.
 _PRESET: Final = 9
 
 
@@ -52,7 +51,7 @@ def encode_entry(made: TableSet, *, key: str) -> bytes:
         "content": key,
         "skipped": json.dumps(made.skipped),
     }
-    packed = lzma.compress(encode_schedules(made.tables, metadata=metadata), preset=_PRESET, **_XZ)
+    packed = lzma.compress(encode_schedules(made.tables, metadata=metadata), check=lzma.CHECK_NONE, preset=_PRESET)
     return hashlib.sha256(packed).digest() + packed
 
 

@@ -1,4 +1,7 @@
-"""Make the tables that the package brings anew, or compare them: ``python -m accel_exporter.schedules.ship [--check]``."""
+"""Make the tables that the package brings anew, or compare them with what is compiled now.
+
+python -m accel_exporter.schedules.ship [--check]
+"""
 
 import argparse
 import json
@@ -82,8 +85,10 @@ def shipped() -> Iterator[Shipped]:
 
 
 def difference(one: ScheduleTable, other: ScheduleTable) -> float:
-    """The largest difference of two tables' numbers, each relative to its row's largest weight; infinite if they do
-    not even have the same form."""
+    """The largest difference of two tables' numbers, each relative to its row's largest weight, or to 1.
+
+    Infinite if they do not even have the same form.
+    """
     if [(len(r.a), len(r.b), r.draws, r.shallow_ok) for r in one.rows] != [
         (len(r.a), len(r.b), r.draws, r.shallow_ok) for r in other.rows
     ]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from accel_runtime.backends.base import Backend
 from accel_runtime.backends.inductor import InductorBackend
 from accel_runtime.backends.onnxruntime import OnnxRuntimeBackend
-from accel_runtime.backends.onnxruntime.providers import PROVIDERS, short_name
+from accel_runtime.backends.onnxruntime.providers import PROVIDERS, SOFTWARE_GPU, short_name
 from accel_runtime.backends.openvino import OpenVinoBackend
 from accel_runtime.backends.openvino_device import PRECISIONS
 from accel_runtime.backends.probe import run_probe
@@ -16,8 +16,6 @@ from accel_runtime.manifest import Device
 
 _AUTO = "auto"
 _OPENVINO = "openvino"
-# WebGPU on an adapter that is a program on the processor, for tests: never taken unless asked for.
-_SOFTWARE_GPU = "webgpu:software"
 # Short name → the device that the bundle's AOTInductor packages were compiled for.
 INDUCTOR_DEVICES: Mapping[str, Device] = {"inductor": "cpu", "inductor-cuda": "cuda"}
 
@@ -26,7 +24,7 @@ AUTO_ORDER = ("cuda", "migraphx", "rocm", "webgpu", _OPENVINO, "cpu")
 # Every provider that can be named, without what may follow `openvino`.
 PROVIDER_NAMES = (*PROVIDERS, *INDUCTOR_DEVICES, _OPENVINO)
 _EXPECTED = (
-    f"{', '.join((_AUTO, *PROVIDER_NAMES))}, {_SOFTWARE_GPU}, "
+    f"{', '.join((_AUTO, *PROVIDER_NAMES))}, {SOFTWARE_GPU}, "
     "openvino:DEVICE, openvino:PRECISION, openvino:DEVICE:PRECISION"
 )
 
@@ -56,10 +54,8 @@ def make_backend(provider: str, *, threads: int | None = None, options: Mapping[
         MissingExtraError: The library is not installed.
     """
     provider = short_name(provider)
-    if provider in PROVIDERS:
+    if provider in (*PROVIDERS, SOFTWARE_GPU):
         return OnnxRuntimeBackend(provider, threads=threads, options=options)
-    if provider == _SOFTWARE_GPU:
-        return OnnxRuntimeBackend("webgpu", threads=threads, options=options, software=True)
     if options:
         raise InputError(f"{provider} takes no provider options, got {', '.join(options)}")
     if provider in INDUCTOR_DEVICES:

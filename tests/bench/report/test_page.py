@@ -25,7 +25,7 @@ from accel_bench.report.page import render_page, render_report
 from accel_bench.report.quality import scores_of
 from accel_bench.report.reproduce import command
 from accel_bench.report.section import Section
-from accel_runtime.backends import make_backend
+from accel_runtime.backends import BackendDescription, make_backend
 
 RANDOM = BundleFacts("d" * 64, "small", "random", (8, 8), bench_record().bundle.graphs)
 VOID = {"meta", "link", "br", "img"}
@@ -187,6 +187,13 @@ def test_the_command_line_asks_openvino_for_the_precision_that_ran() -> None:
     ran = make_backend("openvino:f32").describe()
 
     assert "--provider openvino:CPU:f32" in str(command(bench_record(backend=ran)))
+
+
+def test_the_command_line_asks_for_a_software_adapter_by_name() -> None:
+    options = {"adapter": "SwiftShader, software"}
+    ran = BackendDescription("onnxruntime", "1.27.0", "WebGpuExecutionProvider", options)  # type: ignore[arg-type]  # plain words
+
+    assert "--provider webgpu:software" in str(command(bench_record(backend=ran)))
 
 
 def test_an_evaluation_s_command_line_is_derived_too() -> None:

@@ -22,7 +22,7 @@ from accel_runtime.backends.onnxruntime.library import (
 )
 from accel_runtime.backends.onnxruntime.memory import Copier, OrtBuffer
 from accel_runtime.backends.onnxruntime.placement import explain_survey, judge, refuses_the_host, survey
-from accel_runtime.backends.onnxruntime.providers import PROVIDERS, check_options
+from accel_runtime.backends.onnxruntime.providers import PROVIDERS, SOFTWARE_GPU, check_options
 from accel_runtime.backends.onnxruntime.session import OnnxRuntimeSession, Opened, Sizes
 from accel_runtime.errors import BackendError, InputError
 from accel_runtime.manifest import TensorSpec
@@ -32,11 +32,10 @@ class OnnxRuntimeBackend:
     """Graphs on one execution provider of ONNX Runtime.
 
     Args:
-        provider: A key of `PROVIDERS`.
+        provider: A key of `PROVIDERS`, or `SOFTWARE_GPU`: WebGPU on an adapter that is a program on the processor.
         threads: Threads inside an operator; None leaves the choice to ONNX Runtime.
         options: Of the provider, over those that `PROVIDERS` sets.
         profile_folder: Where every session notes the time of each operator, which slows it; None notes nothing.
-        software: Whether WebGPU may run on a software adapter, which is a program on the processor.
 
     Raises:
         InputError: The provider or an option is unknown.
@@ -51,12 +50,11 @@ class OnnxRuntimeBackend:
         threads: int | None = None,
         options: Mapping[str, str] | None = None,
         profile_folder: Path | None = None,
-        software: bool = False,
     ) -> None:
-        if provider not in PROVIDERS:
-            raise InputError(f"unknown provider {provider!r}: expected one of {', '.join(PROVIDERS)}")
-        self._name = provider
-        self._provider = PROVIDERS[provider]
+        if provider not in (*PROVIDERS, SOFTWARE_GPU):
+            raise InputError(f"unknown provider {provider!r}: expected one of {', '.join((*PROVIDERS, SOFTWARE_GPU))}")
+        self._name = provider.removesuffix(":software")
+        self._provider = PROVIDERS[self._name]
         self._provider_options = check_options(self._provider, options or {})
         self._threads = threads
         self._profile_folder = profile_folder
@@ -64,7 +62,7 @@ class OnnxRuntimeBackend:
         # Before any session: it loads the vendor's libraries from wheels, where the linker does not look.
         self._lacks = missing(self._ort, self._provider)
         self._devices = self._find()
-        self._adapter = _choose_adapter(software=software) if provider == "webgpu" else None
+        self._adapter = _choose_adapter(software=provider == SOFTWARE_GPU) if self._name == "webgpu" else None
         self._placements: dict[str, Placement] = {}
 
     @property

@@ -159,6 +159,10 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
 )
 
 
+# WebGPU on an adapter that is a program on the processor, for tests: never taken unless asked for.
+SOFTWARE_GPU: Final = "webgpu:software"
+
+
 def short_name(name: str) -> str:
     """Our name of a provider that may be written as ONNX Runtime writes it; other names come back as they are.
 
