@@ -40,3 +40,14 @@ def test_the_same_seed_is_the_same_picture_with_every_linear_scheduler(
         assert (comparison.refused is not None) == (configuration.label in REFUSED)
         assert comparison.pixels in (None, 0, 1)
         assert comparison.refused or comparison.relative <= 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda each: each.label)
+def test_so_it_is_at_every_step_count_of_the_report(
+    configuration: Configuration, pipeline: Pipeline, theirs: Any
+) -> None:
+    for comparison in compare(configuration, pipeline, theirs):
+        assert comparison.refused is None or configuration.label in REFUSED
+        assert comparison.pixels in (None, 0, 1)
+        assert comparison.refused or comparison.relative <= 1e-4
