@@ -259,8 +259,18 @@ def test_a_full_disk_is_said_and_nothing_stays_on_it(small_disk: Path, source: P
     assert os.listdir(small_disk) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("written", [".out.partial-*", ".out.partial-*/text_encoder/model.onnx"])
+AT_ONCE, HALF_DONE = ".out.partial-*", ".out.partial-*/text_encoder/model.onnx"
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [
+        (signal.SIGINT, HALF_DONE),
+        (signal.SIGTERM, AT_ONCE),
+        pytest.param(signal.SIGINT, AT_ONCE, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, HALF_DONE, marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_export_leaves_nothing(
     source: Path, tmp_path: Path, number: signal.Signals, written: str
 ) -> None:
