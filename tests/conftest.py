@@ -20,6 +20,11 @@ def pytest_configure() -> None:
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes to compile comes first: one worker has all the tests of it, and no other waits for them."""
+    items.sort(key=lambda item: "inductor_bundle" not in getattr(item, "fixturenames", ()))
+
+
 def pytest_sessionfinish() -> None:
     forget_unused()
 

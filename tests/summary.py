@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-# Schedulers that diffusers itself cannot run at a step count: so on every machine.
-_ANYWHERE: Final = "diffusers: "
+# So on every machine: schedulers that diffusers itself cannot run at a step count, and examples that are not to be run.
+_ANYWHERE: Final = ("diffusers: ", "all tests skipped by +SKIP")
 
 
 def not_run(skipped: Iterable[Any]) -> Iterator[str]:
