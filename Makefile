@@ -77,7 +77,7 @@ $(READY_TO_TEST): pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python $(INSTALL) --editable ".[training]" --group dev
 	@touch $(READY) $@
 
-$(GPU_READY): pyproject.toml constraints.txt
+$(GPU_READY): pyproject.toml constraints.txt Makefile
 	$(PYTHON) -m venv .venv-gpu
 	$(GPU_BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(GPU_BIN)/python $(INSTALL) --editable . $(GPU_PACKAGES)

@@ -1,8 +1,6 @@
 """Memory, adapters and failures of a real GPU provider."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -53,32 +51,13 @@ def test_what_a_replay_cannot_see_is_refused(provider: str) -> None:
 
 
 def test_memory_that_the_device_has_not_is_one_line(device: Backend) -> None:
-    with pytest.raises(BackendError, match=r"has no memory for float32 \[3000000000\]") as caught:
-        device.allocate((3_000_000_000,))
+    if not list_adapters()[0].is_software:
+        pytest.skip("needs an adapter whose buffers end at 1 GiB")
+    with pytest.raises(BackendError, match=r"no memory for float32 \[270000000\].*max buffer size") as caught:
+        device.allocate((270_000_000,))
 
     assert "\n" not in str(caught.value)
     assert not device.allocate((3,)).read().any()  # it goes on
-
-
-def test_a_device_that_runs_out_of_memory_on_the_way_ends_in_one_line(bundles: Path, provider: str) -> None:
-    code = f"""
-import resource
-from accel_runtime import open_bundle
-from accel_runtime.backends import make_backend
-from accel_runtime.errors import AccelError
-backend = make_backend({provider!r})
-backend.allocate((3,))
-used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + 20_000_000,) * 2)
-try:
-    list(open_bundle({str(bundles / "built-in")!r}, backend).components.open_all())
-except (AccelError, MemoryError) as error:
-    print(type(error).__name__)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
-
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() in ("BackendError", "MemoryError")
 
 
 def test_a_software_adapter_runs_only_when_it_is_asked_for(tmp_path: Path) -> None:
