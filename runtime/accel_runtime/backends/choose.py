@@ -24,8 +24,8 @@ AUTO_ORDER = ("cuda", "migraphx", "rocm", "webgpu", _OPENVINO, "cpu")
 # Every provider that can be named, without what may follow `openvino`.
 PROVIDER_NAMES = (*PROVIDERS, *INDUCTOR_DEVICES, _OPENVINO)
 _EXPECTED = (
-    f"{', '.join((_AUTO, *PROVIDER_NAMES))}, {SOFTWARE_GPU}, "
-    "openvino:DEVICE, openvino:PRECISION, openvino:DEVICE:PRECISION"
+    f"{', '.join((_AUTO, *PROVIDER_NAMES))}, "
+    f"openvino:DEVICE, openvino:PRECISION, openvino:DEVICE:PRECISION, {SOFTWARE_GPU}"
 )
 
 # Off unless asked for: a compiled graph is as large as its weights, and there is one for each set of shapes.
