@@ -41,7 +41,7 @@ class Opened:
 
 
 class OnnxRuntimeSession:
-    """A graph of a file; of its sessions the `_KEPT` that were opened last stay.
+    """A graph of a file; of its sessions the `_KEPT` that were used last stay.
 
     Args:
         ort: ONNX Runtime.
@@ -62,10 +62,12 @@ class OnnxRuntimeSession:
 
     def open(self, sizes: Sizes = ()) -> Opened:
         """The session for these sizes, made if there is none."""
-        if sizes not in self._opened:
+        if sizes in self._opened:
+            self._opened[sizes] = self._opened.pop(sizes)
+        else:
             # First, so that two sets of weights are not there at once where one must go.
-            for oldest in [*self._opened][: len(self._opened) - _KEPT + 1]:
-                del self._opened[oldest]
+            while len(self._opened) >= _KEPT:
+                del self._opened[next(iter(self._opened))]
             self._opened[sizes] = self._open_at(sizes)
         return self._opened[sizes]
 
