@@ -20,6 +20,7 @@ NOT_LINEAR = {
 }
 NOT_FINITE_IN_DIFFUSERS = {"DDPM fixed_large_log", "UniPC 2 predicting noise", "UniPC 2 bh1"}
 NO_PIPELINE_DRIVES_IT = {"CogVideoX DPM"}
+FAILS_IN_DIFFUSERS_AT_50 = {"DPM++ 2M beta", "UniPC 2 beta"}
 REFUSED = NOT_LINEAR | NOT_FINITE_IN_DIFFUSERS | NO_PIPELINE_DRIVES_IT
 
 
@@ -48,6 +49,7 @@ def test_so_it_is_at_every_step_count_of_the_report(
     configuration: Configuration, pipeline: Pipeline, theirs: Any
 ) -> None:
     for comparison in compare(configuration, pipeline, theirs):
-        assert comparison.refused is None or configuration.label in REFUSED
+        at_50 = FAILS_IN_DIFFUSERS_AT_50 if comparison.steps == 50 else set()
+        assert comparison.refused is None or configuration.label in REFUSED | at_50
         assert comparison.pixels in (None, 0, 1)
         assert comparison.refused or comparison.relative <= 1e-4
