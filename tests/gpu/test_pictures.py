@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
+from tests.overflow import overflowing_plan
 
 from accel_runtime import Pipeline, open_bundle
 from accel_runtime.backends import Backend, OnnxRuntimeBackend
 from accel_runtime.errors import NumericsError
 from accel_runtime.forecast import Forecast
-from accel_runtime.plan import make_plan
 from accel_runtime.request import Request
 
 # WebGPU promises sines to 2^-11 only; the timestep's embedding is made of them. Seen: 1.3e-5.
@@ -116,10 +115,7 @@ def test_calls_that_are_captured_and_replayed_draw_the_same_picture(bundles: Pat
 
 
 def test_latents_that_are_no_numbers_are_named_with_their_call(on_device: Pipeline) -> None:
-    schedule = on_device.schedule(STEPS, "ddim")
-    rows = list(schedule.rows)
-    rows[3] = msgspec.structs.replace(rows[3], a=(3e38,))
-    plan = make_plan(msgspec.structs.replace(schedule, rows=tuple(rows)), (0, 2))
+    plan = overflowing_plan(on_device, STEPS)
 
     with pytest.raises(NumericsError, match=r"call 3 \(shallow"):
         on_device.generate(Request(("a cat",)), plan)

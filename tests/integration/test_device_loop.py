@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from tests.overflow import overflowing_plan
 from tests.own_memory import OwnMemory
 
 from accel_exporter.check import relative_error
@@ -141,10 +142,7 @@ def test_nothing_crosses_to_the_host_between_the_first_call_and_the_last(
 
 
 def test_latents_that_are_no_numbers_are_reported_with_the_call_that_made_them(on_device: Pipeline) -> None:
-    schedule = on_device.schedule(STEPS, "ddim")
-    rows = list(schedule.rows)
-    rows[3] = msgspec.structs.replace(rows[3], a=(3e38,))
-    plan = make_plan(msgspec.structs.replace(schedule, rows=tuple(rows)), (0, 2))
+    plan = overflowing_plan(on_device, STEPS)
 
     with pytest.raises(NumericsError, match=r"call 3 \(shallow"):
         on_device.generate(Request(("a cat",)), plan)
