@@ -17,7 +17,7 @@ from accel_runtime.dims import check_input, loop_sizes, own_sizes, resolve
 from accel_runtime.errors import BundleError
 from accel_runtime.idle import Idle
 from accel_runtime.loop_contract import LOOP_VERSION, loop_tensors
-from accel_runtime.manifest import DType, Form, TensorSpec
+from accel_runtime.manifest import DType, Form, LoopSpec, TensorSpec
 from accel_runtime.pixels import DevicePixels, to_pixels
 from accel_runtime.unet import Graph, UNetGraphs
 
@@ -97,16 +97,21 @@ class Components:
         Raises:
             BundleError: The bundle has none, or those of another version.
         """
-        spec = self.bundle.manifest.loop
-        if spec is None or spec.version != LOOP_VERSION:
+        spec = self._loop_spec
+        if spec is None:
             raise BundleError(f"{self.bundle.folder}: no graphs for a loop on the device: export the bundle again")
         return LoopGraphs({name: self._load_loop(name, file) for name, file in spec.items()})
 
     @property
     def has_loop(self) -> bool:
         """Whether there are graphs that `loop` can load."""
+        return self.backend.artifact == "onnx" and self._loop_spec is not None
+
+    @property
+    def _loop_spec(self) -> LoopSpec | None:
+        """The graphs of the loop, where they are of the version that this runtime binds."""
         spec = self.bundle.manifest.loop
-        return self.backend.artifact == "onnx" and spec is not None and spec.version == LOOP_VERSION
+        return spec if spec is not None and spec.version == LOOP_VERSION else None
 
     @cached_property
     def _pixels(self) -> Session | None:
@@ -167,7 +172,7 @@ class Components:
         """Run a graph on up to ``size`` entries; the last one fills up what is missing."""
         batch = np.concatenate([values, *[values[-1:]] * (size - len(values))])
         key = (name, batch.shape)
-        bound = self._idle.take(key, lambda: self._bind(name, batch.shape))
+        bound = self._idle.take(key) or self._bind(name, batch.shape)
         bound.given.write(batch)
         bound.call.run()
         wanted: Array = bound.read()[: len(values)].copy()

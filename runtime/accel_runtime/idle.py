@@ -1,6 +1,6 @@
 """Buffers and bindings that outlive the request they were made for."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -17,9 +17,9 @@ class Idle(Generic[T]):
         keep: How many idle things stay; the one that is idle longest goes first.
 
     >>> idle = Idle[str](keep=1)
-    >>> first = idle.take("size", lambda: "made")
-    >>> idle.give_back("size", first)
-    >>> idle.take("size", lambda: "made again")
+    >>> idle.take("size")
+    >>> idle.give_back("size", "made")
+    >>> idle.take("size")
     'made'
     """
 
@@ -28,14 +28,14 @@ class Idle(Generic[T]):
         self._things: list[tuple[Hashable, T]] = []
         self._lock = Lock()
 
-    def take(self, key: Hashable, make: Callable[[], T]) -> T:
-        """An idle thing of that key, or a new one."""
+    def take(self, key: Hashable) -> T | None:
+        """An idle thing of that key; None where there is none."""
         with self._lock:
             for at, (known, thing) in enumerate(self._things):
                 if known == key:
                     del self._things[at]
                     return thing
-        return make()
+        return None
 
     def give_back(self, key: Hashable, thing: T) -> None:
         """It is no longer worked with."""

@@ -159,8 +159,10 @@ class Pipeline:
         latents = start(self.components, request, schedule=plan.schedule, generators=generators)
         embeddings = self.embed(request, plan)
         key = (latents.shape, plan)
-        workspace = self._idle.take(key, lambda: self._make_workspace(plan, latents.shape, embeddings))
-        workspace.unet.restart(embeddings)
+        if (workspace := self._idle.take(key)) is None:
+            workspace = self._make_workspace(plan, latents.shape, embeddings)
+        else:
+            workspace.unet.restart(embeddings)
         return self._steps(key, workspace, latents=latents, generators=generators)
 
     def _steps(
