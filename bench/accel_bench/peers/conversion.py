@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from accel_bench.children import run_module
 from accel_bench.errors import PeerError
 from accel_bench.peers.catalogue import PeerKind
 from accel_bench.peers.environments import environ, peers_folder, requirements
@@ -45,7 +46,7 @@ def _convert(kind: PeerKind, weights: Path, *, python: Path, target: Path) -> No
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     module, *arguments = _COMMANDS[kind.model]
     task = ("--task", "text-to-image", "--model", str(weights))
-    command = [str(python), "-m", module, *arguments, *task, str(partial)]
+    command = run_module(module, *arguments, *task, partial, python=python)
     try:
         done = subprocess.run(command, capture_output=True, check=False, env=environ())  # noqa: S603  # ours
         if done.returncode:

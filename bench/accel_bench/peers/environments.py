@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from accel_bench.children import run_code, run_module
 from accel_bench.errors import PeerError
 from accel_bench.peers.catalogue import ENVIRONMENTS, PeerKind
 from accel_bench.peers.failure import failure
@@ -61,10 +62,10 @@ def install(kind: PeerKind) -> Iterator[str]:
     folder, packed = peers_folder() / name, ENVIRONMENTS[name]
     python = _python(folder)
     steps: Mapping[str, list[str]] = {
-        f"make {folder}": [sys.executable, "-m", "venv", "--clear", str(folder)],
+        f"make {folder}": run_module("venv", "--clear", folder),
         f"install {requirements(name).name}": _pip(python, "install", "--requirement", str(requirements(name))),
         **{f"take out {package}": _pip(python, "uninstall", "--yes", package) for package in packed.without},
-        f"try {', '.join(packed.modules)}": [str(python), "-c", f"import {', '.join(packed.modules)}"],
+        f"try {', '.join(packed.modules)}": run_code(f"import {', '.join(packed.modules)}", python=python),
     }
     shutil.rmtree(folder, ignore_errors=True)
     for step, command in steps.items():
@@ -76,13 +77,14 @@ def install(kind: PeerKind) -> Iterator[str]:
 
 
 def environ() -> dict[str, str]:
-    """The variables of a peer's process: without paths into this environment, and offline."""
+    """The variables of a peer's process: without paths into this environment or the current folder, and offline."""
     kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
-    return kept | {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
+    ours = {"PYTHONSAFEPATH": "1", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    return kept | ours | {"TOKENIZERS_PARALLELISM": "false"}
 
 
 def _pip(python: Path, *arguments: str) -> list[str]:
-    return [str(python), "-m", "pip", *arguments, "--quiet", "--disable-pip-version-check"]
+    return run_module("pip", *arguments, "--quiet", "--disable-pip-version-check", python=python)
 
 
 def _own(environment: str) -> Path | None:
