@@ -92,7 +92,7 @@ def parse_steps(text: str) -> tuple[int, ...]:
     """
     counts: set[int] = set()
     for part in text.split(","):
-        match = re.fullmatch(r"\s*([0-9]+)(?:-([0-9]+))?\s*", part)
+        match = re.fullmatch(r"\s*([0-9]{1,4})(?:-([0-9]{1,4}))?\s*", part)
         low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
         if not 1 <= low <= high <= 1000:
             raise InputError(f"steps {text!r}: expected counts of 1 to 1000 such as 20, 20,30 or 1-100")
