@@ -6,6 +6,7 @@ msgspec finds the error; what it says of it lacks names of table entries, bounds
 import json
 import re
 import tomllib
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from math import isfinite
@@ -28,6 +29,8 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 # Far more than the largest profile, and little enough for an error to be looked for in.
 _LARGEST = 2**19
+# A key of very many parts, whose square is what tomllib takes in time and memory.
+_CHAIN = re.compile(rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){40}""")
 _BITS = 63
 # Of a value in a message.
 _SHOWN = 200
@@ -49,6 +52,8 @@ def parse_toml(raw: bytes, as_type: type[T], *, file: str) -> T:
     Raises:
         InputError: It is no TOML, is nested too deeply, or does not fit; see `convert`.
     """
+    if _CHAIN.search(raw):
+        raise InputError(f"{file}: nested too deeply")
     try:
         return convert(tomllib.loads(raw.decode()), as_type, file=file)
     except RecursionError:
@@ -131,26 +136,31 @@ def _follow(
         wanted = member(wanted, key, value)
         value = value[int(key)] if isinstance(value, list) else value[key]
         keys = (*keys, key)
-        raw = _narrowed(raw, keys) if step["entry"] else raw
+        raw = _narrowed(raw, keys[:-1], kept=[key]) if step["entry"] else raw
     return keys, value, wanted
 
 
 def _culprit(raw: Any, keys: tuple[str, ...], message: str, *, as_type: type) -> str:
-    """The entry of the table at ``keys`` that the message is about: it gives the same error alone."""
+    """The entry of the table at ``keys`` that the message is about: the first with which the table gives it."""
     entries: Any = raw
     for key in keys:
         entries = entries[int(key)] if isinstance(entries, list) else entries[key]
-    return next(str(key) for key in entries if _error(_narrowed(raw, (*keys, key)), as_type) == message)
+    names = [*entries]
+
+    def errs(last: int) -> bool:
+        return _error(_narrowed(raw, keys, kept=names[: last + 1]), as_type) == message
+
+    return str(names[bisect_left(range(len(names)), True, key=errs)])  # noqa: FBT003  # a value, not a switch
 
 
-def _narrowed(raw: Any, keys: tuple[str, ...]) -> Any:
-    """``raw`` with no other entry in the table that the last of ``keys`` is of."""
+def _narrowed(raw: Any, keys: tuple[str, ...], *, kept: Sequence[str]) -> Any:
+    """``raw`` with no other entries than ``kept`` in the table at ``keys``."""
+    if not keys:
+        return {name: raw[name] for name in kept}
     first, *rest = keys
-    if not rest:
-        return {first: raw[first]}
     if isinstance(raw, list):
-        return [_narrowed(item, tuple(rest)) if str(place) == first else item for place, item in enumerate(raw)]
-    return {**raw, first: _narrowed(raw[first], tuple(rest))}
+        return [_narrowed(item, tuple(rest), kept=kept) if str(at) == first else item for at, item in enumerate(raw)]
+    return {**raw, first: _narrowed(raw[first], tuple(rest), kept=kept)}
 
 
 def _error(raw: Any, as_type: type) -> str:
