@@ -157,6 +157,65 @@ def test_a_changed_record_is_refused_in_one_line_or_used_in_time(kind: str, tmp_
     assert not any("\n" in each for each in told)
 
 
+GONE = "gone"
+
+
+def first(values: list[Any]) -> list[Any]:
+    """The first alone."""
+    return values[:1]
+
+
+# Sound as JSON and empty, endless or contradicting inside: the kind, where, and what lies there.
+HOLLOW: dict[str, tuple[str, str, Any]] = {
+    "no plans": ("bench", "plans", []),
+    "no images": ("bench", "plans.1.images", []),
+    "fewer images than others": ("bench", "plans.1.images", first),
+    "fewer images of a peer": ("bench", "peers.0.images", first),
+    "more yardsticks than rounds": ("bench", "yardstick_s", [0.1] * 9),
+    "an image of no time": ("bench", "plans.0.images.0.seconds", 0.0),
+    "no calls in an image": ("bench", "plans.1.images.0.spans", []),
+    "calls of a peer longer than its image": ("bench", "peers.0.images.0.seconds", 0.1),
+    "no graph of the deep pass": ("bench", "bundle.graphs.unet_deep", GONE),
+    "no graph of the branch": ("bench", "bundle.graphs.unet_shallow_0", GONE),
+    "no work in the deep pass": ("bench", "bundle.graphs.unet_deep.flops", 0),
+    "10^9 calls": ("bench", "plans.1.facts.calls", 10**9),
+    "shallow calls of no branch": ("bench", "plans.1.facts.branch", None),
+    "a deep call after the last": ("bench", "plans.1.facts.deep_calls", [0, 4]),
+    "a baseline of shallow calls": ("bench", "plans.0.facts.deep_calls", [0]),
+    "two plans of one name": ("bench", "plans.1.facts.name", "full"),
+    "no trials": ("evaluation", "trials", []),
+    "no scores": ("evaluation", "trials.1.scores.ssim", []),
+    "no captions": ("evaluation", "captions", []),
+    "fewer batches than others": ("evaluation", "trials.1.batch_s", first),
+    "nothing tried": ("search", "tried", []),
+    "nothing that was chosen": ("search", "chosen", "nobody"),
+    "no deep calls": ("search", "calls.deep", GONE),
+    "no trials of the grid": ("search", "grid_calls.trials", GONE),
+    "more scores than prompts": ("search", "prompts", first),
+    "fewer seconds than the baseline": ("search", "tried.3.image_s", first),
+    "no scores by CLIP": ("search", "goal.score", "clip"),
+    "no runs": ("scenario", "runs", []),
+    "no queries": ("scenario", "runs.0.queries", []),
+    "no figures of the load generator": ("scenario", "runs.0.results", {}),
+    "no bound of a server": ("scenario", "runs.0.load.percentile", None),
+}
+
+
+@pytest.mark.parametrize("name", HOLLOW)
+def test_a_hollow_record_is_refused(name: str, tmp_path: Path) -> None:
+    kind, where, value = HOLLOW[name]
+    document = parent = json.loads(sound(kind))
+    *outer, last = (int(key) if key.isdecimal() else key for key in where.split("."))
+    for key in outer:
+        parent = parent[key]
+    parent[last] = value(parent[last]) if callable(value) else value
+    if value is GONE:
+        del parent[last]
+
+    with pytest.raises(InputError, match=r"record\.json: "):
+        read_record(sealed(document, tmp_path))
+
+
 @pytest.mark.parametrize(
     "raw", [b"[" * 100_000, b'{"kind": ' * 100_000, b'{"kind": [1], "format": [2]}', b"null", b"\xff"]
 )
