@@ -27,7 +27,7 @@ def main() -> int:
     started = perf_counter()
     counts: dict[str, Counter[str]] = {name: Counter() for name in formats}
     shown = track(
-        use_all(inputs, workers=options.workers),
+        use_all(inputs, formats, workers=options.workers),
         "fuzz",
         total=len(inputs),
         console=Console(stderr=True),
