@@ -1,14 +1,22 @@
 """A bundle on disk, opened strictly: manifest, sizes and hashes."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from accel_runtime.durable import write_bytes
 from accel_runtime.errors import BundleError
-from accel_runtime.manifest import MANIFEST_NAME, FileSpec, Manifest, encode_manifest, read_manifest
+from accel_runtime.manifest import (
+    MANIFEST_DIGEST_NAME,
+    MANIFEST_NAME,
+    FileSpec,
+    Manifest,
+    encode_manifest,
+    read_manifest,
+)
 
 Verification = Literal["hashes", "sizes"]
 
@@ -68,6 +76,29 @@ def verify_files(bundle: Bundle, *, verification: Verification = "hashes") -> It
                     f"got {digest[:12]}…: export the bundle again"
                 )
             yield path
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write ``manifest`` and its digest into ``folder``, where an older manifest may lie.
+
+    The digest file is what `sha256sum` writes and checks. Two files cannot be renamed as one, so it names both
+    manifests while one replaces the other: a reader may find either, and so may who comes after a kill.
+
+    Raises:
+        WriteError: They cannot be written; the old manifest is in place.
+    """
+    path, raw = folder / MANIFEST_NAME, encode_manifest(manifest)
+    new = hashlib.sha256(raw).hexdigest()
+    old = [_sha256(path)] if path.exists() else []
+    _write_digests(folder, [new, *old])
+    write_bytes(path, raw)
+    if old:
+        _write_digests(folder, [new])
+
+
+def _write_digests(folder: Path, digests: Sequence[str]) -> None:
+    lines = "".join(f"{digest}  {MANIFEST_NAME}\n" for digest in dict.fromkeys(digests))
+    write_bytes(folder / MANIFEST_DIGEST_NAME, lines.encode())
 
 
 def describe_file(path: Path) -> FileSpec:

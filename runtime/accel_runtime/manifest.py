@@ -17,6 +17,7 @@ import msgspec
 from accel_runtime.errors import BundleError
 
 MANIFEST_NAME = "accel.json"
+MANIFEST_DIGEST_NAME = f"{MANIFEST_NAME}.sha256"
 SCHEMA_VERSION = 1
 
 Device = Literal["cpu", "cuda"]
