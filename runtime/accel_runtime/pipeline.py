@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from accel_runtime.backends import Backend, BackendDescription, make_backend
 from accel_runtime.backends.base import Array
 from accel_runtime.bundle import Bundle, Verification, read_bundle
+from accel_runtime.clip_tokenizer import read_tokenizer
 from accel_runtime.components import IDLE_KEPT, Components
 from accel_runtime.device_loop import DeviceLoop, LoopGraphs
 from accel_runtime.errors import InputError
@@ -43,6 +44,7 @@ def open_bundle(
     *,
     provider: str = "cpu",
     verification: Verification = "hashes",
+    digest: str | None = None,
     low_memory: bool | None = False,
     loop: Loop = "auto",
     form: str | None = None,
@@ -53,17 +55,18 @@ def open_bundle(
         folder: The bundle.
         backend: What executes; by default what ``provider`` names.
         provider: A name that `accel_runtime.backends.make_backend` knows.
-        verification: `hashes` reads every file once, `sizes` trusts the contents.
+        verification: `hashes` reads every file once, `sizes` trusts the weights.
+        digest: Of the bundle that is meant, as `accel inspect` shows it; None opens any.
         low_memory: See `Pipeline`.
         loop: Same.
         form: Of the graphs, as `accel_runtime.forms.choose_form` takes it.
 
     Raises:
-        BundleError: The bundle is incomplete, changed or malformed.
+        BundleError: The bundle is incomplete, changed, malformed, or another one than ``digest`` says.
         BackendError: The provider cannot be had, or the bundle lacks the form.
         InputError: The provider cannot run the form.
     """
-    bundle = read_bundle(Path(folder), verification=verification)
+    bundle = read_bundle(Path(folder), verification=verification, digest=digest)
     backend = backend or make_backend(provider)
     chosen = choose_form(bundle, backend.name, form)
     return Pipeline(bundle, backend, low_memory=low_memory, loop=loop, form=chosen)
@@ -125,12 +128,15 @@ class Pipeline:
         schedules = self.bundle.manifest.schedules
         name = scheduler or schedules.default
         if name in schedules.files:
-            return ScheduleFile.open(self.bundle.path(schedules.files[name]))
+            return self._read_schedule(schedules.files[name])
         for path in schedules.files.values():
-            file = ScheduleFile.open(self.bundle.path(path))
+            file = self._read_schedule(path)
             if file.metadata.get("class") == name:
                 return file
         raise MissingTableError(f"scheduler {name!r} is not in the bundle: there is {', '.join(schedules.files)}")
+
+    def _read_schedule(self, file: str) -> ScheduleFile:
+        return ScheduleFile.decode(self.bundle.read(file), self.bundle.path(file))
 
     def plan(
         self,
@@ -265,4 +271,5 @@ class Pipeline:
     @cached_property
     def _tokenizer(self) -> PromptTokenizer:
         text = self.bundle.manifest.text
-        return PromptTokenizer(self.bundle.path(text.tokenizer), text)
+        raw = self.bundle.read(text.tokenizer)
+        return PromptTokenizer(read_tokenizer(raw, self.bundle.path(text.tokenizer)), text)
