@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -73,16 +74,20 @@ class Bundle:
             BundleError: A file is not what it was when the bundle was opened, before the block or after it.
         """
         files = (graph, *self.reads.get(graph, ()))
-        self.check_unchanged(files)
+        self.check_seen(files)
         yield self.path(graph)
-        self.check_unchanged(files)
+        self.check_seen(files)
 
-    def check_unchanged(self, files: Iterable[str]) -> None:
-        """Whether files are those that were there when the bundle was opened: a look at each, not at its bytes.
+    def check_graphs(self) -> None:
+        """Whether all graphs and their weights are those that were there when the bundle was opened.
 
         Raises:
             BundleError: A file was replaced or written to.
         """
+        self.check_seen({*self.reads, *chain.from_iterable(self.reads.values())})
+
+    def check_seen(self, files: Iterable[str]) -> None:
+        """The same of some files: a look at each, not at its bytes."""
         for file in files:
             if file in self.seen and _identity(self.path(file)) != self.seen[file]:
                 raise BundleError(f"{self.path(file)}: changed since the bundle was opened: open it again")
@@ -137,7 +142,7 @@ def verify_files(bundle: Bundle, *, verification: Verification = "hashes") -> It
         for path, digest in zip(files, digests, strict=True):
             bundle._check_hash(path, digest)  # noqa: SLF001
             # What was hashed is what was seen, and is what `held` will hold.
-            bundle.check_unchanged([path])
+            bundle.check_seen([path])
             yield path
 
 

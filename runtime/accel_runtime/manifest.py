@@ -37,6 +37,7 @@ Form = Literal["plain", ExtraForm]
 DType = Literal["float32", "float16", "bfloat16", "int64", "int32"]
 # What the numbers of a manifest may be: far more than any model has, and little enough to be reckoned with.
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Amount = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 Extent = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 Few = Annotated[int, msgspec.Meta(ge=1, le=2**16)]
 Side = Annotated[int, msgspec.Meta(ge=1, le=LONGEST_SIDE)]
@@ -77,8 +78,8 @@ class GraphSpec(_Strict, frozen=True):
     file: str
     inputs: Annotated[tuple[TensorSpec, ...], msgspec.Meta(min_length=1, max_length=64)]
     outputs: Annotated[tuple[TensorSpec, ...], msgspec.Meta(min_length=1, max_length=64)]
-    parameters: Count
-    flops: Count
+    parameters: Amount
+    flops: Amount
     relative_error: Error
 
     def input(self, name: str) -> TensorSpec:

@@ -185,6 +185,8 @@ class Pipeline:
                 yield from denoise(workspace.unet, key[1], latents=latents, generators=generators)
             else:
                 yield from workspace.loop.denoise(latents, generators)
+            # Libraries map weights into memory: what overwrites the file while an image is drawn changes the image.
+            self.bundle.check_graphs()
         finally:
             self._idle.give_back(key, workspace)
 
@@ -221,7 +223,9 @@ class Pipeline:
 
     def decode(self, latents: Array) -> NDArray[np.uint8]:
         """Pixels [B, H, W, 3] of latents [B, C, h, w]."""
-        return self.components.decode(latents)
+        pixels = self.components.decode(latents)
+        self.bundle.check_graphs()
+        return pixels
 
     @cached_property
     def components(self) -> Components:

@@ -10,6 +10,7 @@ import typer
 from numpy.typing import NDArray
 
 from accel_bench.backends import Form, Provider, ProviderOptions, choose_backend
+from accel_bench.bundle_options import Digest
 from accel_bench.console import note, print_json, print_line, progress_bar
 from accel_bench.environment import peak_rss_bytes, runs
 from accel_bench.guided_calls import parse_guided_calls
@@ -75,7 +76,8 @@ def generate(
             help="Load each graph only while in use, and run image by image; default for large models on cpu.",
         ),
     ] = None,
-    trust_files: Annotated[bool, typer.Option("--trust-files", help="Skip hashing the bundle's files.")] = False,
+    trust_files: Annotated[bool, typer.Option("--trust-files", help="Skip hashing the bundle's weights.")] = False,
+    digest: Digest = None,
     force: Annotated[bool, typer.Option("--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
@@ -88,7 +90,7 @@ def generate(
     check_outputs([*paths, *([latents_out] if latents_out else [])], force=force)
     backend = choose_backend(provider, options=provider_options)
     verification: Verification = "sizes" if trust_files else "hashes"
-    pipeline = open_bundle(bundle, backend, verification=verification, low_memory=low_memory, form=form)
+    pipeline = open_bundle(bundle, backend, verification=verification, digest=digest, low_memory=low_memory, form=form)
     request = Request(
         prompts=tuple(prompts),
         negatives=(negative,),
