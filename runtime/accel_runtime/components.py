@@ -20,6 +20,7 @@ from accel_runtime.idle import Idle
 from accel_runtime.loop_contract import LOOP_VERSION, loop_tensors
 from accel_runtime.manifest import Form, LoopSpec, TensorSpec
 from accel_runtime.pixels import DevicePixels, to_pixels
+from accel_runtime.room import check_room
 from accel_runtime.unet import Graph, UNetGraphs
 
 # Sets of buffers that stay for the next image; a service alternates among a few sizes.
@@ -103,8 +104,10 @@ class Components:
 
         Raises:
             BackendError: A graph cannot be opened; on a device also, if it would not be wholly there.
+            InputError: The machine cannot hold an image of that size.
         """
         sizes = own_sizes(self.bundle.manifest)
+        check_room(self.bundle.manifest, images=1, rows=2, latents=(sizes["latent_height"], sizes["latent_width"]))
         for name, spec in self.bundle.manifest.graphs.items():
             self._open(self._use(name).session, (spec.inputs, spec.outputs), sizes=sizes)
             yield name

@@ -26,6 +26,7 @@ from accel_runtime.manifest import Form
 from accel_runtime.noise import TorchGenerator
 from accel_runtime.plan import Plan, make_plan, parse_deep_calls
 from accel_runtime.request import Request, Result
+from accel_runtime.room import check_request
 from accel_runtime.schedule import ScheduleTable
 from accel_runtime.schedule_file import MissingTableError, ScheduleFile, first_call
 from accel_runtime.start import start
@@ -160,7 +161,12 @@ class Pipeline:
         return Result(images=self.decode(last.latents), latents=last.latents)
 
     def denoise(self, request: Request, plan: Plan) -> Iterator[Step]:
-        """Run the plan, yielding after every UNet call; the last step holds the final latents."""
+        """Run the plan, yielding after every UNet call; the last step holds the final latents.
+
+        Raises:
+            InputError: The request and the model do not fit, or the machine cannot hold the images.
+        """
+        check_request(request, self.bundle.manifest, guided=plan.guided)
         generators = [TorchGenerator(seed) for seed in request.image_seeds]
         latents = start(self.components, request, schedule=plan.schedule, generators=generators)
         embeddings = self.embed(request, plan)
