@@ -27,8 +27,9 @@ from accel_runtime.manifest_digest import read_checked
 from accel_runtime.reading import read_document
 
 Verification = Literal["hashes", "sizes"]
-# Of a file: device, inode, bytes, and when content and inode were last changed, in nanoseconds.
-Identity = tuple[int, int, int, int, int]
+# Of a file: device, inode, bytes, and when it was last written to, in nanoseconds. When its inode last changed would
+# tell of writers that set that time back, but also of every hard link that a copy of the bundle makes.
+Identity = tuple[int, int, int, int]
 
 _CHANGED = "export the bundle again"
 
@@ -214,7 +215,7 @@ def _identity(path: Path) -> Identity:
         found = path.stat()
     except OSError as error:
         raise BundleError(f"{path}: cannot be read: {error.strerror}") from error
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _sha256(path: Path) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
+from threading import Lock
 from typing import Final, Literal
 
 import numpy as np
@@ -76,6 +77,7 @@ class Components:
     form: Form = "plain"
     stay: Literal["all", "in use"] = "all"
     _loaded: dict[str, Graph] = field(default_factory=dict, init=False)
+    _loading: Lock = field(default_factory=Lock, init=False)
 
     def embed(self, token_ids: Array) -> Array:
         """The text encoder: ids [L] → [L, D]."""
@@ -173,16 +175,21 @@ class Components:
 
     def _use(self, name: str, *, beside: Collection[str] = ()) -> Graph:
         """A graph, loaded if it is not; where memory is short, all but those ``beside`` it are let go."""
-        if self.stay == "in use":
-            for other in self._loaded.keys() - {name, *beside}:
-                del self._loaded[other]
-        if name not in self._loaded:
-            spec = dict(self.bundle.manifest.graphs.items())[name]
-            file = locate(self.bundle, name, artifact=self.backend.artifact, form=self.form)
-            # Ids and masks of a prompt are small; of UNet and VAE nothing may be left to the host.
-            load = partial(self.backend.load, inputs=spec.inputs, tolerant=name == "text_encoder")
-            self._loaded[name] = Graph(_HeldSession.load(self.bundle, file, load), spec)
-        return self._loaded[name]
+        # One thread at a time: what two of them need is loaded once, and nobody lets go of what another looks up.
+        with self._loading:
+            if self.stay == "in use":
+                for other in self._loaded.keys() - {name, *beside}:
+                    del self._loaded[other]
+            if name not in self._loaded:
+                self._loaded[name] = self._load(name)
+            return self._loaded[name]
+
+    def _load(self, name: str) -> Graph:
+        spec = dict(self.bundle.manifest.graphs.items())[name]
+        file = locate(self.bundle, name, artifact=self.backend.artifact, form=self.form)
+        # Ids and masks of a prompt are small; of UNet and VAE nothing may be left to the host.
+        load = partial(self.backend.load, inputs=spec.inputs, tolerant=name == "text_encoder")
+        return Graph(_HeldSession.load(self.bundle, file, load), spec)
 
     def _run_each(self, name: str, values: Array) -> Array:
         """Run a graph of one input on a batch, one entry at a time or as many as it is fixed to; its first output."""

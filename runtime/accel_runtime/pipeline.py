@@ -2,8 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
+from functools import _lru_cache_wrapper, cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +34,9 @@ from accel_runtime.tokens import PromptTokenizer, Tokens
 from accel_runtime.unet import Embeddings, UNet
 
 Loop = Literal["auto", "host", "device"]
+
+# Of encoded prompts, each 0.2 MB in SD1.5: enough for any batch, and a service never grows by more.
+_PROMPTS_KEPT = 256
 
 # Parameters of a UNet from which memory counts more than the seconds that loading it again takes.
 _LARGE = 250_000_000
@@ -85,7 +88,8 @@ class _Workspace:
 class Pipeline:
     """A bundle on a backend. Graphs are loaded when first needed and stay loaded.
 
-    It keeps no state between images but encoded prompts, so the same request gives the same image.
+    It keeps no state between images but buffers and the prompts encoded last, so the same request gives the same
+    image. Several threads may use one pipeline.
 
     Attributes:
         bundle: What to run.
@@ -102,7 +106,6 @@ class Pipeline:
     low_memory: bool | None = False
     loop: Loop = "auto"
     form: Form = "plain"
-    _embeddings: dict[str, Array] = field(default_factory=dict, init=False)
 
     def schedule(self, steps: int, scheduler: str | None = None, *, strength: float | None = None) -> ScheduleTable:
         """The compiled schedule of a scheduler of the bundle.
@@ -217,15 +220,12 @@ class Pipeline:
         return self._tokenizer.encode(prompt)
 
     def encode(self, prompts: Sequence[str]) -> Array:
-        """Encoded prompts, [B, L, D]; each distinct prompt is encoded once in the pipeline's life."""
-        missing = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._embeddings]
-        for prompt in missing:
-            self._embeddings[prompt] = self.components.embed(self.tokenize(prompt).ids)
-        return np.stack([self._embeddings[prompt] for prompt in prompts])
+        """Encoded prompts, [B, L, D]; those that were used last are kept."""
+        return np.stack([self._encoded(prompt) for prompt in prompts])
 
     def forget_prompts(self) -> None:
         """Empty the cache of encoded prompts."""
-        self._embeddings.clear()
+        self._encoded.cache_clear()
 
     def decode(self, latents: Array) -> NDArray[np.uint8]:
         """Pixels [B, H, W, 3] of latents [B, C, h, w]."""
@@ -238,6 +238,11 @@ class Pipeline:
         """The graphs."""
         stay: Literal["all", "in use"] = "in use" if self._is_frugal else "all"
         return Components(self.bundle, self.backend, form=self.form, stay=stay)
+
+    @cached_property
+    def _encoded(self) -> "_lru_cache_wrapper[Array]":
+        """A prompt, encoded: [L, D]."""
+        return lru_cache(_PROMPTS_KEPT)(lambda prompt: self.components.embed(self.tokenize(prompt).ids))
 
     @cached_property
     def _idle(self) -> Idle[_Workspace]:
