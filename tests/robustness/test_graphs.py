@@ -6,7 +6,7 @@ from typing import Any
 
 import onnx
 import pytest
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import GraphProto, ModelProto, SparseTensorProto, TensorProto, helper
