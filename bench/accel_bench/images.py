@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,23 +72,6 @@ def read_image(path: Path, *, multiple: int, height: int | None = None, width: i
     if size != picture.size:
         picture = picture.resize((size[0], size[1]), Image.Resampling.LANCZOS)
     return np.asarray(picture)
-
-
-def read_latents(path: Path) -> NDArray[np.float32]:
-    """Latents [B, C, h, w] from a .npy file; pickled arrays are refused.
-
-    Raises:
-        InputError: The file is missing or holds something else.
-    """
-    try:
-        values: Any = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: not a .npy file of latents: {error}") from error
-    if not isinstance(values, np.ndarray) or values.dtype.kind != "f" or values.ndim != 4:
-        raise InputError(f"{path}: expected floating-point latents [B, C, H, W]")
-    if not np.isfinite(values).all():
-        raise InputError(f"{path}: latents hold NaN or infinity")
-    return values.astype(np.float32)
 
 
 def write_latents(path: Path, latents: NDArray[np.float32]) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from accel_runtime.backends import Backend, BackendDescription, make_backend
 from accel_runtime.backends.base import Array
 from accel_runtime.bundle import Bundle, Verification, read_bundle
+from accel_runtime.clip_tokenizer import read_tokenizer
 from accel_runtime.components import IDLE_KEPT, Components
 from accel_runtime.device_loop import DeviceLoop, LoopGraphs
 from accel_runtime.errors import InputError
@@ -25,6 +26,7 @@ from accel_runtime.manifest import Form
 from accel_runtime.noise import TorchGenerator
 from accel_runtime.plan import Plan, make_plan, parse_deep_calls
 from accel_runtime.request import Request, Result
+from accel_runtime.room import check_request
 from accel_runtime.schedule import ScheduleTable
 from accel_runtime.schedule_file import MissingTableError, ScheduleFile, first_call
 from accel_runtime.start import start
@@ -46,6 +48,7 @@ def open_bundle(
     *,
     provider: str = "cpu",
     verification: Verification = "hashes",
+    digest: str | None = None,
     low_memory: bool | None = False,
     loop: Loop = "auto",
     form: str | None = None,
@@ -56,17 +59,18 @@ def open_bundle(
         folder: The bundle.
         backend: What executes; by default what ``provider`` names.
         provider: A name that `accel_runtime.backends.make_backend` knows.
-        verification: `hashes` reads every file once, `sizes` trusts the contents.
+        verification: `hashes` reads every file once, `sizes` trusts the weights.
+        digest: Of the bundle that is meant, as `accel inspect` shows it; None opens any.
         low_memory: See `Pipeline`.
         loop: Same.
         form: Of the graphs, as `accel_runtime.forms.choose_form` takes it.
 
     Raises:
-        BundleError: The bundle is incomplete, changed or malformed.
+        BundleError: The bundle is incomplete, changed, malformed, or another one than ``digest`` says.
         BackendError: The provider cannot be had, or the bundle lacks the form.
         InputError: The provider cannot run the form.
     """
-    bundle = read_bundle(Path(folder), verification=verification)
+    bundle = read_bundle(Path(folder), verification=verification, digest=digest)
     backend = backend or make_backend(provider)
     chosen = choose_form(bundle, backend.name, form)
     return Pipeline(bundle, backend, low_memory=low_memory, loop=loop, form=chosen)
@@ -128,12 +132,15 @@ class Pipeline:
         schedules = self.bundle.manifest.schedules
         name = scheduler or schedules.default
         if name in schedules.files:
-            return ScheduleFile.open(self.bundle.path(schedules.files[name]))
+            return self._read_schedule(schedules.files[name])
         for path in schedules.files.values():
-            file = ScheduleFile.open(self.bundle.path(path))
+            file = self._read_schedule(path)
             if file.metadata.get("class") == name:
                 return file
         raise MissingTableError(f"scheduler {name!r} is not in the bundle: there is {', '.join(schedules.files)}")
+
+    def _read_schedule(self, file: str) -> ScheduleFile:
+        return ScheduleFile.decode(self.bundle.read(file), self.bundle.path(file))
 
     def plan(
         self,
@@ -157,7 +164,12 @@ class Pipeline:
         return Result(images=self.decode(last.latents), latents=last.latents)
 
     def denoise(self, request: Request, plan: Plan) -> Iterator[Step]:
-        """Run the plan, yielding after every UNet call; the last step holds the final latents."""
+        """Run the plan, yielding after every UNet call; the last step holds the final latents.
+
+        Raises:
+            InputError: The request and the model do not fit, or the machine cannot hold the images.
+        """
+        check_request(request, self.bundle.manifest, guided=plan.guided)
         generators = [TorchGenerator(seed) for seed in request.image_seeds]
         latents = start(self.components, request, schedule=plan.schedule, generators=generators)
         embeddings = self.embed(request, plan)
@@ -182,6 +194,8 @@ class Pipeline:
                 yield from denoise(workspace.unet, key[1], latents=latents, generators=generators)
             else:
                 yield from workspace.loop.denoise(latents, generators)
+            # Libraries map weights into memory: what overwrites the file while an image is drawn changes the image.
+            self.bundle.check_graphs()
         finally:
             self._idle.give_back(key, workspace)
 
@@ -215,7 +229,9 @@ class Pipeline:
 
     def decode(self, latents: Array) -> NDArray[np.uint8]:
         """Pixels [B, H, W, 3] of latents [B, C, h, w]."""
-        return self.components.decode(latents)
+        pixels = self.components.decode(latents)
+        self.bundle.check_graphs()
+        return pixels
 
     @cached_property
     def components(self) -> Components:
@@ -270,4 +286,5 @@ class Pipeline:
     @cached_property
     def _tokenizer(self) -> PromptTokenizer:
         text = self.bundle.manifest.text
-        return PromptTokenizer(self.bundle.path(text.tokenizer), text)
+        raw = self.bundle.read(text.tokenizer)
+        return PromptTokenizer(read_tokenizer(raw, self.bundle.path(text.tokenizer)), text)

@@ -24,6 +24,7 @@ def inspect(
     print_line(_heading(opened))
     print_table(_graph_table(opened.manifest))
     print_line(_footer(opened.manifest))
+    print_line(f"digest {opened.digest}")
 
 
 def _heading(opened: Bundle) -> str:
