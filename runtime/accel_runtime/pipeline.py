@@ -24,6 +24,7 @@ from accel_runtime.loop import Step, denoise
 from accel_runtime.manifest import Form
 from accel_runtime.noise import TorchGenerator
 from accel_runtime.plan import Plan, make_plan, parse_deep_calls
+from accel_runtime.reading import read_document
 from accel_runtime.request import Request, Result
 from accel_runtime.schedule import ScheduleTable
 from accel_runtime.schedule_file import MissingTableError, ScheduleFile, first_call
@@ -99,6 +100,12 @@ class Pipeline:
     loop: Loop = "auto"
     form: Form = "plain"
     _embeddings: dict[str, Array] = field(default_factory=dict, init=False)
+    _schedules: dict[str, bytes] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        # All of them now: once more was added to the bundle, these files may be gone.
+        for file in self.bundle.manifest.schedules.files.values():
+            self._schedules[file] = read_document(self.bundle.path(file))
 
     def schedule(self, steps: int, scheduler: str | None = None, *, strength: float | None = None) -> ScheduleTable:
         """The compiled schedule of a scheduler of the bundle.
@@ -125,12 +132,15 @@ class Pipeline:
         schedules = self.bundle.manifest.schedules
         name = scheduler or schedules.default
         if name in schedules.files:
-            return ScheduleFile.open(self.bundle.path(schedules.files[name]))
+            return self._read_schedule(schedules.files[name])
         for path in schedules.files.values():
-            file = ScheduleFile.open(self.bundle.path(path))
+            file = self._read_schedule(path)
             if file.metadata.get("class") == name:
                 return file
         raise MissingTableError(f"scheduler {name!r} is not in the bundle: there is {', '.join(schedules.files)}")
+
+    def _read_schedule(self, file: str) -> ScheduleFile:
+        return ScheduleFile.decode(self._schedules[file], self.bundle.path(file))
 
     def plan(
         self,
