@@ -19,6 +19,8 @@ from accel_runtime.errors import InputError, first_line
 from accel_runtime.forecast import Forecast
 
 _JOURNAL = "optuna.log"
+# What Optuna trips over in a file that it did not write.
+_FOREIGN = (AssertionError, AttributeError, LookupError, TypeError, ValueError, OptunaError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Sampler:
         path = self.folder / _JOURNAL
         try:
             return JournalStorage(Journal(path))
-        except (LookupError, TypeError, ValueError, OptunaError) as error:
+        except _FOREIGN as error:
             raise InputError(f"{path}: not a journal of Optuna's: {first_line(error)}: delete it") from error
 
     def suggest(self, trial: optuna.Trial) -> Candidate:
