@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from accel_bench.outputs import write_aside
+from accel_runtime.durable import write_file
 from accel_runtime.errors import InputError
 
 
@@ -44,7 +44,7 @@ def write_png(path: Path, pixels: NDArray[np.uint8], *, label: ImageLabel) -> No
     if label.weights == "random":
         info.add_itxt("Comment", "made with random weights: the picture means nothing")
     image = Image.fromarray(pixels)
-    write_aside(path, lambda file: image.save(file, format="PNG", pnginfo=info))
+    write_file(path, lambda file: image.save(file, format="PNG", pnginfo=info))
 
 
 def read_image(path: Path, *, multiple: int, height: int | None = None, width: int | None = None) -> NDArray[np.uint8]:
@@ -76,4 +76,4 @@ def read_image(path: Path, *, multiple: int, height: int | None = None, width: i
 
 def write_latents(path: Path, latents: NDArray[np.float32]) -> None:
     """Write latents as .npy."""
-    write_aside(path, lambda file: np.save(file, latents))
+    write_file(path, lambda file: np.save(file, latents))

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import _lru_cache_wrapper, cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
@@ -106,6 +106,12 @@ class Pipeline:
     low_memory: bool | None = False
     loop: Loop = "auto"
     form: Form = "plain"
+    _schedules: dict[str, bytes] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        # All of them now: once more was added to the bundle, these files may be gone.
+        for file in self.bundle.manifest.schedules.files.values():
+            self._schedules[file] = self.bundle.read(file)
 
     def schedule(self, steps: int, scheduler: str | None = None, *, strength: float | None = None) -> ScheduleTable:
         """The compiled schedule of a scheduler of the bundle.
@@ -140,7 +146,7 @@ class Pipeline:
         raise MissingTableError(f"scheduler {name!r} is not in the bundle: there is {', '.join(schedules.files)}")
 
     def _read_schedule(self, file: str) -> ScheduleFile:
-        return ScheduleFile.decode(self.bundle.read(file), self.bundle.path(file))
+        return ScheduleFile.decode(self._schedules[file], self.bundle.path(file))
 
     def plan(
         self,
