@@ -1,22 +1,21 @@
 """Add schedule tables to a bundle that exists."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from accel_exporter.jsonfile import read_object
 from accel_exporter.schedules.compile import compile_schedule, is_memoryless, order_of
-from accel_exporter.schedules.names import SCHEDULERS, scheduler_for, short_name
+from accel_exporter.schedules.config import SCHEDULER_CONFIG
+from accel_exporter.schedules.names import resolved_name, scheduler_for, step_options
 from accel_exporter.schedules.tables import scheduler_metadata
 from accel_runtime.bundle import Bundle, describe_file
-from accel_runtime.errors import BundleError, InputError
+from accel_runtime.errors import BundleError
 from accel_runtime.manifest import MANIFEST_NAME, Manifest, encode_manifest
 from accel_runtime.schedule import ScheduleTable
 from accel_runtime.schedule_file import SCHEDULE_SUFFIX, ScheduleFile, first_call, write_schedules
-
-CONFIG = "scheduler/scheduler_config.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ def compile_for(bundle: Bundle, name: str, *, steps: Iterable[int], strength: fl
 
     Args:
         bundle: Keeps the config of the pipeline's own scheduler.
-        name: One of `SCHEDULERS`, or a diffusers class.
+        name: One of `SCHEDULERS`, a diffusers class, or `OWN_SCHEDULER`.
         steps: Step counts.
         strength: Of img2img; None starts from noise.
 
@@ -40,9 +39,10 @@ def compile_for(bundle: Bundle, name: str, *, steps: Iterable[int], strength: fl
         InputError: Unknown name, a strength out of range.
         ExportError: The scheduler cannot be a table, or not for this step count.
     """
-    name = short_name(name)
-    scheduler: Any = scheduler_for(name, _config(bundle))
-    options = SCHEDULERS[name].step_options
+    config = _config(bundle)
+    name = resolved_name(name, config)
+    scheduler: Any = scheduler_for(name, config)
+    options = step_options(name, scheduler)
     tables = []
     for count in steps:
         begin = 0 if strength is None else first_call(count, strength, order=order_of(scheduler))
@@ -60,7 +60,7 @@ def add_tables(bundle: Bundle, compiled: Compiled) -> Manifest:
     old = bundle.manifest.schedules.files.get(name)
     tables = {(table.steps, table.begin): table for table in (*_existing(bundle, old), *compiled.tables)}
     aside = bundle.folder / "schedules" / f"{name}.partial"
-    memoryless = is_memoryless(compiled.scheduler, step_options=SCHEDULERS[name].step_options)
+    memoryless = is_memoryless(compiled.scheduler, step_options=step_options(name, compiled.scheduler))
     metadata = scheduler_metadata(compiled.scheduler, memoryless=memoryless)
     write_schedules(aside, [tables[key] for key in sorted(tables)], metadata=metadata)
     file = f"schedules/{name}-{describe_file(aside).sha256[:8]}{SCHEDULE_SUFFIX}"
@@ -90,9 +90,6 @@ def _existing(bundle: Bundle, file: str | None) -> list[ScheduleTable]:
 
 
 def _config(bundle: Bundle) -> dict[str, Any]:
-    if CONFIG not in bundle.manifest.files:
-        raise BundleError(f"{bundle.folder}: {CONFIG} is not listed under `files`: export the bundle again")
-    config = json.loads(bundle.path(CONFIG).read_text("utf-8"))
-    if not isinstance(config, dict):
-        raise InputError(f"{bundle.folder / CONFIG}: expected an object")
-    return config
+    if SCHEDULER_CONFIG not in bundle.manifest.files:
+        raise BundleError(f"{bundle.folder}: {SCHEDULER_CONFIG} is not listed under `files`: export the bundle again")
+    return read_object(bundle.folder, SCHEDULER_CONFIG, error=BundleError)
