@@ -28,7 +28,7 @@ from accel_runtime.plan import Plan, make_plan, parse_deep_calls
 from accel_runtime.request import Request, Result
 from accel_runtime.room import check_request
 from accel_runtime.schedule import ScheduleTable
-from accel_runtime.schedule_file import MissingTableError, ScheduleFile, first_call
+from accel_runtime.schedule_file import OWN_SCHEDULER, MissingTableError, ScheduleFile, first_call
 from accel_runtime.start import start
 from accel_runtime.tokens import PromptTokenizer, Tokens
 from accel_runtime.unet import Embeddings, UNet
@@ -118,7 +118,7 @@ class Pipeline:
 
         Args:
             steps: Denoising steps.
-            scheduler: Its short name or its class in diffusers; None takes the pipeline's own.
+            scheduler: Its short name or its class in diffusers; None takes the bundle's default, the pipeline's own.
             strength: Of img2img: how much of the schedule is run; None starts from noise.
 
         Raises:
@@ -139,7 +139,8 @@ class Pipeline:
         name = scheduler or schedules.default
         if name in schedules.files:
             return self._read_schedule(schedules.files[name])
-        for path in schedules.files.values():
+        # A class is what its short name means; the pipeline's own may be of the same class with other values.
+        for _, path in sorted(schedules.files.items(), key=lambda item: item[0] == OWN_SCHEDULER):
             file = self._read_schedule(path)
             if file.metadata.get("class") == name:
                 return file
