@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 
 from accel_runtime.backends.base import Array
 from accel_runtime.errors import InputError
-from accel_runtime.manifest import ModelSpec
+from accel_runtime.manifest import LONGEST_SIDE, ModelSpec
 
-# More at once would only need more memory. Larger pictures than these no model draws.
+# In one request. More are drawn by asking again, and each costs a generator and a place in the batch from the start.
 MOST_IMAGES: Final = 1000
-LARGEST_SIDE: Final = 16384
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,13 +77,23 @@ class Request:
             InputError: The model cannot make images of that size.
         """
         own = model.sample_size if self.image is None else self.image.shape[-3:-1]
-        height, width = self.height or own[0], self.width or own[1]
+        height = own[0] if self.height is None else self.height
+        width = own[1] if self.width is None else self.width
         for name, size in (("height", height), ("width", width)):
-            if size <= 0 or size % model.size_multiple:
+            check_side(name, size)
+            if size % model.size_multiple:
                 raise InputError(f"{name}: expected a positive multiple of {model.size_multiple} pixels, got {size}")
-            if size > LARGEST_SIDE:
-                raise InputError(f"{name}: expected at most {LARGEST_SIDE} pixels, got {size}")
         return model.latent_channels, height // model.latent_scale, width // model.latent_scale
+
+
+def check_side(name: str, size: int) -> None:
+    """Whether a picture may be so high or wide.
+
+    Raises:
+        InputError: It may not; names the side.
+    """
+    if not 1 <= size <= LONGEST_SIDE:
+        raise InputError(f"{name}: expected 1 to {LONGEST_SIDE} pixels, got {size}")
 
 
 def check_count(images: int) -> None:

@@ -19,9 +19,10 @@ key                   dtype    shape     meaning
 ====================  =======  ========  =============================================================================
 
 The header's ``__metadata__`` (strings) has ``format`` = "accel-schedules", ``version`` = "2", ``scheduler`` (our short
-name), ``order`` (calls that img2img counts as a step), ``memoryless`` ("yes" where a loop that starts in the middle
-makes the same calls as one that arrives there, so that its table is the rest of the whole one; "no" for multistep
-methods, whose first rows are a warm-up), and what the exporter adds, such as the scheduler's class and config.
+name, or `OWN_SCHEDULER`), ``order`` (calls that img2img counts as a step), ``memoryless`` ("yes" where a loop that
+starts in the middle makes the same calls as one that arrives there, so that its table is the rest of the whole one;
+"no" for multistep methods, whose first rows are a warm-up), and what the exporter adds, such as the scheduler's class
+and config.
 
 Format history: 1, without ``add_noise`` by row, ``order`` and ``memoryless``.
 """
@@ -30,7 +31,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, isnan, nan
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import msgspec
 import numpy as np
@@ -42,6 +43,8 @@ from accel_runtime.schedule import ScheduleRow, ScheduleTable
 from accel_runtime.schedule_arrays import LAYOUT, SCHEDULE_FORMAT, SCHEDULE_VERSION, Arrays, check_arrays, load_arrays
 
 SCHEDULE_SUFFIX = ".safetensors"
+# Stands for the pipeline's own scheduler, and is its name in a bundle where no short name means just that.
+OWN_SCHEDULER: Final = "pipeline"
 
 _SCALARS = ("timestep", "input_scale", "c", "draws", "shallow_ok")
 

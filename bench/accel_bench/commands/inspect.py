@@ -25,7 +25,7 @@ def inspect(
     for line in _heading(opened):
         print_line(line)
     print_table(_graph_table(opened.manifest))
-    for line in _footer(opened.manifest):
+    for line in (*_footer(opened.manifest), f"digest {opened.digest}"):
         print_line(line)
 
 

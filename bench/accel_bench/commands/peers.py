@@ -55,6 +55,7 @@ def install(
 ) -> None:
     """Make the environment of a peer, with pinned packages."""
     kind = parse_peer(name).kind
+    note(f"{kind.name} and what it needs are other people's code, which pip installs and runs as you")
     with progress_bar() as progress:
         task = progress.add_task(f"install {kind.name}", total=None)
         for step in make_environment(kind):

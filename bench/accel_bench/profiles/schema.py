@@ -13,12 +13,13 @@ import msgspec
 
 from accel_bench.dtypes import DType
 from accel_runtime.forecast import Forecast
-from accel_runtime.request import LARGEST_SIDE, MOST_IMAGES
+from accel_runtime.manifest import LONGEST_SIDE
+from accel_runtime.request import MOST_IMAGES
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Batch = Annotated[int, msgspec.Meta(ge=1, le=MOST_IMAGES)]
 Steps = Annotated[int, msgspec.Meta(ge=1, le=1000)]
-Pixels = Annotated[int, msgspec.Meta(ge=8, le=LARGEST_SIDE, multiple_of=8)]
+Pixels = Annotated[int, msgspec.Meta(ge=8, le=LONGEST_SIDE, multiple_of=8)]
 _LONGEST_ID = 100
 Kind = Literal["cpu", "nvidia", "amd"]
 
