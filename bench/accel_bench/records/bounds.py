@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from accel_runtime.request import LARGEST_SIDE, MOST_IMAGES
+from accel_runtime.request import LONGEST_SIDE, MOST_IMAGES
 
 # A year, and less than any clock can tell; in between every ratio is a number.
 _LONGEST_S, _SHORTEST_S = 3.2e7, 1e-9
@@ -23,7 +23,7 @@ Calls = Annotated[int, Meta(ge=1, le=2000)]
 CallNumber = Annotated[int, Meta(ge=0, lt=2000)]
 Branch = Annotated[int, Meta(ge=0, le=1000)]
 Batch = Annotated[int, Meta(ge=1, le=MOST_IMAGES)]
-Side = Annotated[int, Meta(ge=1, le=LARGEST_SIDE)]
+Side = Annotated[int, Meta(ge=1, le=LONGEST_SIDE)]
 Weight = Annotated[float, Meta(ge=-1e6, le=1e6)]
 Guidance = Annotated[float, Meta(ge=-1e6, le=1e6)]
 # Of eight bits a channel.
