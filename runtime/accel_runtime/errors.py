@@ -19,6 +19,10 @@ class AccelError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        """The message in one line, whatever line breaks are in the names and texts of others that it quotes."""
+        return " ".join(super().__str__().splitlines())
+
 
 class InputError(AccelError):
     """An argument of the caller's that cannot be used."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from accel_bench.children import run_module
 from accel_bench.errors import PeerError
 from accel_bench.peers.catalogue import PeerKind
 from accel_bench.peers.environments import environ, peers_folder, requirements
@@ -44,7 +45,7 @@ def _convert(kind: PeerKind, weights: Path, *, python: Path, target: Path) -> No
     module, *arguments = _COMMANDS[kind.model]
     task = ("--task", "text-to-image", "--model", str(weights))
     with write_folder(target) as folder:
-        command = [str(python), "-m", module, *arguments, *task, str(folder)]
+        command = run_module(module, *arguments, *task, folder, python=python)
         done = subprocess.run(command, capture_output=True, check=False, env=environ())  # noqa: S603  # ours
         if done.returncode:
             reason = failure(done.returncode, done.stderr.decode(errors="replace"))

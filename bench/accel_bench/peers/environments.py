@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from accel_bench.children import run_code, run_module
 from accel_bench.errors import PeerError
 from accel_bench.peers.catalogue import ENVIRONMENTS, PeerKind
 from accel_bench.peers.failure import failure
@@ -70,10 +71,10 @@ def install(kind: PeerKind) -> Iterator[str]:
 def _fill(folder: Path, name: str) -> Iterator[str]:
     packed, python = ENVIRONMENTS[name], _python(folder)
     steps: Mapping[str, list[str]] = {
-        f"make the environment {name}": [sys.executable, "-m", "venv", str(folder)],
+        f"make the environment {name}": run_module("venv", folder),
         f"install {requirements(name).name}": _pip(python, "install", "--requirement", str(requirements(name))),
         **{f"take out {package}": _pip(python, "uninstall", "--yes", package) for package in packed.without},
-        f"try {', '.join(packed.modules)}": [str(python), "-c", f"import {', '.join(packed.modules)}"],
+        f"try {', '.join(packed.modules)}": run_code(f"import {', '.join(packed.modules)}", python=python),
     }
     for step, command in steps.items():
         yield step
@@ -84,9 +85,10 @@ def _fill(folder: Path, name: str) -> Iterator[str]:
 
 
 def environ() -> dict[str, str]:
-    """The variables of a peer's process: without paths into this environment, and offline."""
+    """The variables of a peer's process: without paths into this environment or the current folder, and offline."""
     kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
-    return kept | {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
+    ours = {"PYTHONSAFEPATH": "1", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    return kept | ours | {"TOKENIZERS_PARALLELISM": "false"}
 
 
 @contextmanager
@@ -98,7 +100,7 @@ def _replaceable(folder: Path) -> Iterator[None]:
 
 
 def _pip(python: Path, *arguments: str) -> list[str]:
-    return [str(python), "-m", "pip", *arguments, "--quiet", "--disable-pip-version-check"]
+    return run_module("pip", *arguments, "--quiet", "--disable-pip-version-check", python=python)
 
 
 def _own(environment: str) -> Path | None:

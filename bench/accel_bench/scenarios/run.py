@@ -1,7 +1,6 @@
 """Run jobs, each in a process of its own that ends with this one."""
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import IO, Final
 
 import msgspec
 
+from accel_bench.children import run_module
 from accel_bench.scenarios.job import Failed, Finished, Job, Message, Progress
 from accel_runtime.durable import write_folder
 from accel_runtime.errors import BackendError, InputError
@@ -45,7 +45,7 @@ def run_job(job: Job, folder: Path) -> Iterator[Progress | Finished]:
 def _child(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes]]]:
     # In a session of its own, so that an interrupt reaches only us, and we end it.
     process = subprocess.Popen(  # noqa: S603  # our own module
-        [sys.executable, "-m", "accel_bench.scenarios.child", str(folder)],
+        run_module("accel_bench.scenarios.child", folder),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,

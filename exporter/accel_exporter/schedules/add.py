@@ -1,6 +1,5 @@
 """Add schedule tables to a bundle that exists."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,18 +8,19 @@ from typing import Any, Final
 
 import msgspec
 
+from accel_exporter.jsonfile import read_object
 from accel_exporter.schedules.compile import compile_schedule, is_memoryless, order_of
-from accel_exporter.schedules.names import SCHEDULERS, scheduler_for, short_name
+from accel_exporter.schedules.config import SCHEDULER_CONFIG
+from accel_exporter.schedules.names import resolved_name, scheduler_for, step_options
 from accel_exporter.schedules.tables import scheduler_metadata
 from accel_exporter.unlisted import TABLES, abandoned_tables, tables_name
 from accel_runtime.bundle import Bundle, describe_file, read_bundle, write_manifest
 from accel_runtime.durable import lock, remove_file, sweep, write_bytes
-from accel_runtime.errors import BundleError, InputError
+from accel_runtime.errors import BundleError
 from accel_runtime.manifest import MANIFEST_NAME, Manifest
 from accel_runtime.schedule import ScheduleTable
 from accel_runtime.schedule_file import ScheduleFile, encode_schedules, first_call
 
-CONFIG: Final = "scheduler/scheduler_config.json"
 # Another add takes less than a second.
 _PATIENCE_S: Final = 30.0
 
@@ -40,7 +40,7 @@ class Compiled:
     @cached_property
     def metadata(self) -> dict[str, str]:
         """What a file says of them; found out by compiling more, so only where they are kept."""
-        memoryless = is_memoryless(self.scheduler, step_options=SCHEDULERS[self.name].step_options)
+        memoryless = is_memoryless(self.scheduler, step_options=step_options(self.name, self.scheduler))
         return scheduler_metadata(self.scheduler, memoryless=memoryless)
 
 
@@ -49,7 +49,7 @@ def compile_for(bundle: Bundle, name: str, *, steps: Iterable[int], strength: fl
 
     Args:
         bundle: Keeps the config of the pipeline's own scheduler.
-        name: One of `SCHEDULERS`, or a diffusers class.
+        name: One of `SCHEDULERS`, a diffusers class, or `OWN_SCHEDULER`.
         steps: Step counts.
         strength: Of img2img; None starts from noise.
 
@@ -57,9 +57,10 @@ def compile_for(bundle: Bundle, name: str, *, steps: Iterable[int], strength: fl
         InputError: Unknown name, a strength out of range.
         ExportError: The scheduler cannot be a table, or not for this step count.
     """
-    name = short_name(name)
-    scheduler: Any = scheduler_for(name, _config(bundle))
-    options = SCHEDULERS[name].step_options
+    config = _config(bundle)
+    name = resolved_name(name, config)
+    scheduler: Any = scheduler_for(name, config)
+    options = step_options(name, scheduler)
     tables = []
     for count in steps:
         begin = 0 if strength is None else first_call(count, strength, order=order_of(scheduler))
@@ -81,7 +82,7 @@ def add_tables(bundle: Bundle, compiled: Compiled) -> Manifest:
     name, metadata = compiled.name, compiled.metadata
     with lock(bundle.folder / MANIFEST_NAME, patience_s=_PATIENCE_S):
         now = read_bundle(bundle.folder, verification="sizes")
-        if now.manifest.files.get(CONFIG) != bundle.manifest.files.get(CONFIG):
+        if now.manifest.files.get(SCHEDULER_CONFIG) != bundle.manifest.files.get(SCHEDULER_CONFIG):
             raise BundleError(f"{bundle.folder}: was exported anew meanwhile: add the schedule again")
         existing = _existing(now, now.manifest.schedules.files.get(name))
         tables = {(table.steps, table.begin): table for table in (*existing, *compiled.tables)}
@@ -126,9 +127,6 @@ def _existing(bundle: Bundle, file: str | None) -> list[ScheduleTable]:
 
 
 def _config(bundle: Bundle) -> dict[str, Any]:
-    if CONFIG not in bundle.manifest.files:
-        raise BundleError(f"{bundle.folder}: {CONFIG} is not listed under `files`: export the bundle again")
-    config = json.loads(bundle.path(CONFIG).read_text("utf-8"))
-    if not isinstance(config, dict):
-        raise InputError(f"{bundle.folder / CONFIG}: expected an object")
-    return config
+    if SCHEDULER_CONFIG not in bundle.manifest.files:
+        raise BundleError(f"{bundle.folder}: {SCHEDULER_CONFIG} is not listed under `files`: export the bundle again")
+    return read_object(bundle.folder, SCHEDULER_CONFIG, error=BundleError)
