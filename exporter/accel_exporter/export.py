@@ -17,9 +17,19 @@ from accel_exporter.inductor import PackageWriter
 from accel_exporter.loop_graphs import write_loop_graphs
 from accel_exporter.options import ExportOptions, choose_branches
 from accel_exporter.precision import output_dtype
-from accel_exporter.schedules import SCHEDULERS, CompiledScheduler, compile_one, is_compiled, short_name, travelling
+from accel_exporter.schedules import (
+    CompiledScheduler,
+    check_schedulers,
+    compile_one,
+    is_compiled,
+    own_name,
+    resolved_name,
+    travelling,
+)
 from accel_exporter.sizes import ModelSizes
 from accel_exporter.sources import Source
+from accel_exporter.sources.configs import unet_skeleton
+from accel_exporter.sources.fitness import check_fitness
 from accel_exporter.staging import staged_folder
 from accel_exporter.unet import branch_count
 from accel_exporter.write import Settings, Written, check_written, trace_component, write_graph, write_unet
@@ -110,6 +120,7 @@ class _Export:
         self._helper = helper
         self._beside: Task[Parts]
         self._compiling: dict[str, Task[CompiledScheduler]] = {}
+        self._branches: tuple[int, ...]
         self._text: TextSpec
         self._schedules: SchedulesSpec
         self._model: ModelSpec
@@ -169,11 +180,18 @@ class _Export:
     def _sizes(self) -> ModelSizes:
         return ModelSizes.of(self._source.unet_config, self._source.vae_config, static=self._options.static)
 
+    @cached_property
+    def _text_length(self) -> int:
+        return int(self._source.load_tokenizer().model_max_length)
+
     @property
     def _steps(self) -> tuple[int, ...]:
         return tuple(range(1, self._options.max_steps + 1))
 
     def _read_configs(self) -> None:
+        check_fitness(self._source)
+        self._branches = choose_branches(self._options.branches, branch_count(unet_skeleton(self._source.unet_config)))
+        check_schedulers(self._source.scheduler_config, self._options.schedulers, steps=self._options.max_steps)
         vae = self._source.vae_config
         self._model = ModelSpec(
             pipeline_class=str(self._source.model_index["_class_name"]),
@@ -189,17 +207,18 @@ class _Export:
 
     def _compile_schedules(self) -> None:
         (self._folder / "schedules").mkdir()
-        asked = self._options.schedulers
         files = {}
         self._share_compilation()
+        own = own_name(self._source.scheduler_config)
         for name in self._scheduler_names():
             try:
                 files[name] = self._compile(name)
             except ExportError:
-                # Under some configs diffusers' DDIM clips, so it is no table. Whoever asked for it must know.
-                if asked is not None:
+                # Under some configs diffusers' DDIM clips, so it is no table. Whoever needs it must know.
+                if self._options.schedulers is not None or name == own:
                     raise
-        default = _default_scheduler(self._source.scheduler_config, files)
+        # Who names schedulers and leaves the pipeline's own out has chosen another one.
+        default = own if own in files else next(iter(files))
         self._schedules = SchedulesSpec(default=default, files=files)
 
     def _share_compilation(self) -> None:
@@ -208,7 +227,8 @@ class _Export:
             task.take_back()
 
     def _scheduler_names(self) -> tuple[str, ...]:
-        return tuple(map(short_name, self._options.schedulers or travelling(self._source.scheduler_config)))
+        config = self._source.scheduler_config
+        return tuple(resolved_name(name, config) for name in self._options.schedulers or travelling(config))
 
     def _compile(self, name: str) -> str:
         file = f"schedules/{name}{SCHEDULE_SUFFIX}"
@@ -218,9 +238,9 @@ class _Export:
         return file
 
     def _export_text_encoder(self) -> None:
-        model = self._source.load_text_encoder()
+        model, length = self._source.load_text_encoder(), self._text_length
         config = model.config.to_dict()
-        self._write("text_encoder", lambda sizes: graphs.text_encoder(model, sizes), config=config)
+        self._write("text_encoder", lambda sizes: graphs.text_encoder(model, sizes, length=length), config=config)
 
     def _export_vae_decoder(self) -> None:
         vae = self._source.load_vae()
@@ -244,16 +264,16 @@ class _Export:
 
     def _export_unet(self) -> None:
         unet = self._source.load_unet()
-        branches = choose_branches(self._options.branches, branch_count(unet))
         layout.write_component_config(self._folder, "unet", config=unet.config)
         settings = self._settings(dtype=self._options.dtype)
         traced = trace_component(
-            lambda sizes: graphs.unet_deep(unet, branches, sizes=sizes, text_length=self._text.max_length), settings
+            lambda sizes: graphs.unet_deep(unet, self._branches, sizes=sizes, text_length=self._text.max_length),
+            settings,
         )
-        self._unchecked += write_unet(traced, self._folder / "unet", branches=branches, settings=settings)
+        self._unchecked += write_unet(traced, self._folder / "unet", branches=self._branches, settings=settings)
         if self._packages:
             specs = {written.name: written.spec for written in self._unchecked}
-            shallow = {k: specs[f"unet_shallow_{k}"] for k in branches}
+            shallow = {k: specs[f"unet_shallow_{k}"] for k in self._branches}
             self._packages.add_unet(traced, shallow, tolerance=self._options.allowed_error(settings.dtype))
 
     def _check_written(self) -> None:
@@ -331,14 +351,6 @@ class _Export:
 def _smaller_parts(source: Source, folder: Path, options: ExportOptions) -> Parts:
     """What the helper does: all graphs but the UNet's."""
     return _Export(source, folder, options).smaller_parts()
-
-
-def _default_scheduler(config: Mapping[str, Any], compiled: Mapping[str, str]) -> str:
-    """The short name of the pipeline's own scheduler; the first compiled one where it has none."""
-    if not compiled:
-        raise ExportError("none of the schedulers can be a table under this pipeline's scheduler config")
-    own = (name for name in compiled if SCHEDULERS[name].class_name == config.get("_class_name"))
-    return next(own, next(iter(compiled)))
 
 
 def _version(package: str) -> str:

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel
 
 from accel_exporter.unet import DeepPass
-from accel_runtime.errors import ExportError
 from accel_runtime.manifest import feature_name
 
 
@@ -70,10 +69,9 @@ class _TextEncoder(nn.Module):
 
     mask: Tensor  # [1, 1, L, L]
 
-    def __init__(self, model: CLIPTextModel) -> None:
+    def __init__(self, model: CLIPTextModel, length: int) -> None:
         super().__init__()
         self.model = model
-        length = model.config.max_position_embeddings
         hidden = torch.full((1, 1, length, length), float("-inf"), dtype=model.dtype).triu(1)
         self.register_buffer("mask", hidden, persistent=False)
 
@@ -104,13 +102,15 @@ class _VaeEncoder(nn.Module):
         return moments
 
 
-def text_encoder(model: CLIPTextModel, sizes: Sizes) -> Traceable:
-    """CLIP's text model: input_ids [B, L] → last_hidden_state [B, L, D], pooler_output [B, D]."""
-    length = model.config.max_position_embeddings
+def text_encoder(model: CLIPTextModel, sizes: Sizes, *, length: int) -> Traceable:
+    """CLIP's text model: input_ids [B, L] → last_hidden_state [B, L, D], pooler_output [B, D].
+
+    L is ``length``, the tokenizer's: it may be less than the model has positions for.
+    """
     ids = torch.randint(0, model.config.vocab_size, (sizes.batch, length), generator=_seeded())
     return Traceable(
         name="text_encoder",
-        module=_TextEncoder(model),
+        module=_TextEncoder(model, length),
         inputs={"input_ids": ids},
         outputs=("last_hidden_state", "pooler_output"),
         axes={"input_ids": {0: Axis("batch")}},
@@ -119,7 +119,6 @@ def text_encoder(model: CLIPTextModel, sizes: Sizes) -> Traceable:
 
 def unet_deep(unet: UNet2DConditionModel, branches: Sequence[int], *, sizes: Sizes, text_length: int) -> Traceable:
     """The deep pass; see `accel_exporter.unet.DeepPass`."""
-    _refuse_extra_inputs(unet)
     multiple = 2**unet.num_upsamplers
     channels = int(unet.config["in_channels"])
     inputs = {
@@ -180,9 +179,3 @@ def _normal(*shape: int) -> Tensor:
 def _text_width(unet: UNet2DConditionModel) -> int:
     width = unet.config["cross_attention_dim"]
     return int(width[0] if isinstance(width, (list, tuple)) else width)
-
-
-def _refuse_extra_inputs(unet: UNet2DConditionModel) -> None:
-    for key in ("addition_embed_type", "class_embed_type", "encoder_hid_dim_type", "time_cond_proj_dim"):
-        if unet.config.get(key) is not None:
-            raise ExportError(f"unet: {key} = {unet.config[key]!r} needs inputs that the runtime does not feed yet")

@@ -29,7 +29,7 @@ DIMENSION: Final = re.compile(
     r"(?:(?P<times>[1-9][0-9]{0,5})\*)?(?P<symbol>[a-z_]{1,40})(?:/(?P<over>[1-9][0-9]{0,5}))?"
 )
 # Pixels. No picture format that people use has longer ones, and no arithmetic with them overflows.
-LONGEST_SIDE: Final = 2**16
+LONGEST_SIDE: Final = 2**14
 
 Device = Literal["cpu", "cuda"]
 ExtraForm = Literal["fused", "native"]

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import _lru_cache_wrapper, cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
@@ -28,7 +28,7 @@ from accel_runtime.plan import Plan, make_plan, parse_deep_calls
 from accel_runtime.request import Request, Result
 from accel_runtime.room import check_request
 from accel_runtime.schedule import ScheduleTable
-from accel_runtime.schedule_file import MissingTableError, ScheduleFile, first_call
+from accel_runtime.schedule_file import OWN_SCHEDULER, MissingTableError, ScheduleFile, first_call
 from accel_runtime.start import start
 from accel_runtime.tokens import PromptTokenizer, Tokens
 from accel_runtime.unet import Embeddings, UNet
@@ -106,13 +106,19 @@ class Pipeline:
     low_memory: bool | None = False
     loop: Loop = "auto"
     form: Form = "plain"
+    _schedules: dict[str, bytes] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        # All of them now: once more was added to the bundle, these files may be gone.
+        for file in self.bundle.manifest.schedules.files.values():
+            self._schedules[file] = self.bundle.read(file)
 
     def schedule(self, steps: int, scheduler: str | None = None, *, strength: float | None = None) -> ScheduleTable:
         """The compiled schedule of a scheduler of the bundle.
 
         Args:
             steps: Denoising steps.
-            scheduler: Its short name or its class in diffusers; None takes the pipeline's own.
+            scheduler: Its short name or its class in diffusers; None takes the bundle's default, the pipeline's own.
             strength: Of img2img: how much of the schedule is run; None starts from noise.
 
         Raises:
@@ -133,14 +139,15 @@ class Pipeline:
         name = scheduler or schedules.default
         if name in schedules.files:
             return self._read_schedule(schedules.files[name])
-        for path in schedules.files.values():
+        # A class is what its short name means; the pipeline's own may be of the same class with other values.
+        for _, path in sorted(schedules.files.items(), key=lambda item: item[0] == OWN_SCHEDULER):
             file = self._read_schedule(path)
             if file.metadata.get("class") == name:
                 return file
         raise MissingTableError(f"scheduler {name!r} is not in the bundle: there is {', '.join(schedules.files)}")
 
     def _read_schedule(self, file: str) -> ScheduleFile:
-        return ScheduleFile.decode(self.bundle.read(file), self.bundle.path(file))
+        return ScheduleFile.decode(self._schedules[file], self.bundle.path(file))
 
     def plan(
         self,

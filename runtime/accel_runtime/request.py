@@ -11,7 +11,7 @@ from accel_runtime.errors import InputError
 from accel_runtime.manifest import LONGEST_SIDE, ModelSpec
 
 # In one request. More are drawn by asking again, and each costs a generator and a place in the batch from the start.
-MOST_IMAGES: Final = 2**12
+MOST_IMAGES: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +29,9 @@ class Request:
         latents: Initial unit-variance noise [B, C, h, w] instead of the seed's.
         image: Where to start instead of from noise alone: one for all [H, W, 3], or [B, H, W, 3], uint8. How much of it
             is kept is the plan's `begin`.
+
+    Raises:
+        InputError: No images are asked for, or more than `MOST_IMAGES`; or a prompt is no Unicode text.
     """
 
     prompts: tuple[str, ...]
@@ -40,6 +43,14 @@ class Request:
     width: int | None = None
     latents: Array | None = None
     image: NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        check_count(self.images)
+        for text in (*self.prompts, *self.negatives):
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise InputError(f"prompt {text!r}: expected Unicode text, got half of a character") from error
 
     @property
     def images(self) -> int:
@@ -83,6 +94,16 @@ def check_side(name: str, size: int) -> None:
     """
     if not 1 <= size <= LONGEST_SIDE:
         raise InputError(f"{name}: expected 1 to {LONGEST_SIDE} pixels, got {size}")
+
+
+def check_count(images: int) -> None:
+    """Refuse a number of images that cannot be drawn at once.
+
+    Raises:
+        InputError: It is none, or more than `MOST_IMAGES`.
+    """
+    if not 1 <= images <= MOST_IMAGES:
+        raise InputError(f"images: expected 1 to {MOST_IMAGES} at a time, got {images}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,7 @@ from accel_runtime.backends.base import as_dtype
 from accel_runtime.dims import resolve
 from accel_runtime.errors import InputError
 from accel_runtime.manifest import Manifest, TensorSpec
-from accel_runtime.request import MOST_IMAGES, Request
+from accel_runtime.request import Request
 
 
 def check_request(request: Request, manifest: Manifest, *, guided: bool) -> None:
@@ -24,11 +24,9 @@ def check_request(request: Request, manifest: Manifest, *, guided: bool) -> None
         guided: Whether a call of the UNet has two rows for each image.
 
     Raises:
-        InputError: A size or a count is out of range, or the images cannot be held.
+        InputError: A size is out of range, or the images cannot be held.
     """
     _, height, width = request.latent_shape(manifest.model)
-    if not 1 <= request.images <= MOST_IMAGES:
-        raise InputError(f"images: expected 1 to {MOST_IMAGES} in one request, got {request.images}")
     check_room(manifest, images=request.images, rows=request.images * (2 if guided else 1), latents=(height, width))
 
 

@@ -19,18 +19,19 @@ key                   dtype    shape     meaning
 ====================  =======  ========  =============================================================================
 
 The header's ``__metadata__`` (strings) has ``format`` = "accel-schedules", ``version`` = "2", ``scheduler`` (our short
-name), ``order`` (calls that img2img counts as a step), ``memoryless`` ("yes" where a loop that starts in the middle
-makes the same calls as one that arrives there, so that its table is the rest of the whole one; "no" for multistep
-methods, whose first rows are a warm-up), and what the exporter adds, such as the scheduler's class and config.
+name, or `OWN_SCHEDULER`), ``order`` (calls that img2img counts as a step), ``memoryless`` ("yes" where a loop that
+starts in the middle makes the same calls as one that arrives there, so that its table is the rest of the whole one;
+"no" for multistep methods, whose first rows are a warm-up), and what the exporter adds, such as the scheduler's class
+and config.
 
 Format history: 1, without ``add_noise`` by row, ``order`` and ``memoryless``.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan, nan
+from math import ceil, isnan, nan
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import msgspec
 import numpy as np
@@ -42,6 +43,8 @@ from accel_runtime.schedule import ScheduleRow, ScheduleTable
 from accel_runtime.schedule_arrays import LAYOUT, SCHEDULE_FORMAT, SCHEDULE_VERSION, Arrays, check_arrays, load_arrays
 
 SCHEDULE_SUFFIX = ".safetensors"
+# Stands for the pipeline's own scheduler, and is its name in a bundle where no short name means just that.
+OWN_SCHEDULER: Final = "pipeline"
 
 _SCALARS = ("timestep", "input_scale", "c", "draws", "shallow_ok")
 
@@ -160,7 +163,12 @@ def first_call(steps: int, strength: float, *, order: int) -> int:
         raise InputError(f"strength: expected more than 0 and at most 1, got {strength}")
     run = min(int(steps * strength), steps)
     if run < 1:
-        raise InputError(f"strength {strength:g} of {steps} steps leaves none to run: raise one of them")
+        # diffusers fails here, or draws by accident where a scheduler makes more calls than steps (PNDM).
+        least = ceil(1000 / steps) / 1000
+        raise InputError(
+            f"strength {strength:g} of {steps} steps leaves none to run, and the picture as it is: "
+            f"expected a strength of {least:g} or more, or more steps"
+        )
     return (steps - run) * order
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from tests.bundles import kept_bundle
-from tests.exporter.pipelines import tiny_text_encoder
+from tests.exporter.pipelines import TOKENS, tiny_text_encoder
 
 from accel_bench.peers.weights import _stored
 from accel_exporter import ExportOptions, parse_forms
@@ -47,7 +47,9 @@ def written(tmp_path: Path) -> Written:
     settings = Settings(
         opset=23, is_static=False, trace_sizes=sizes, check_sizes=sizes, flops_sizes={"batch": 1}, dtype="bfloat16"
     )
-    (made,) = write_graph(trace_component(lambda at: text_encoder(model, at), settings), tmp_path, settings=settings)
+    (made,) = write_graph(
+        trace_component(lambda at: text_encoder(model, at, length=TOKENS), settings), tmp_path, settings=settings
+    )
     return made
 
 

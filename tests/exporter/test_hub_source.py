@@ -13,7 +13,7 @@ from tests.exporter.hub_server import Fault, Hub, commit_of, serve_hub
 from tests.exporter.pipelines import write_tiny_pipeline
 
 from accel_exporter.sources import FolderSource, open_hub, open_source
-from accel_runtime.errors import InputError, SourceError
+from accel_runtime.errors import ExportError, InputError, SourceError
 
 NEEDED = {
     "model_index.json",
@@ -116,6 +116,16 @@ def test_a_pipeline_that_cannot_be_exported_is_refused_before_its_weights_are_do
     with pytest.raises(SourceError, match="'StableDiffusionXLPipeline' is not supported yet"):
         open_from(hub, tmp_path / "cache")
     assert hub.fetched == ["model_index.json"]
+
+
+def test_a_pipeline_whose_parts_do_not_fit_is_refused_before_its_weights_are_downloaded(
+    hub: Hub, tmp_path: Path
+) -> None:
+    config = hub.branches["main"] / "unet/config.json"
+    config.write_text(config.read_text().replace('"in_channels": 4', '"in_channels": 9'))
+    with pytest.raises(ExportError, match="in_channels: expected 4"):
+        open_from(hub, tmp_path / "cache")
+    assert not [name for name in hub.fetched if name.endswith(".safetensors")]
 
 
 def test_a_repository_without_a_model_index_is_no_pipeline(hub: Hub, tmp_path: Path) -> None:

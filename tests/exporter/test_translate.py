@@ -21,7 +21,7 @@ PARTS: dict[str, Callable[[], Traceable]] = {
     "unet": lambda: graphs.unet_deep(tiny_unet(), (0, 1), sizes=SIZES, text_length=TOKENS),
     "vae_decoder": lambda: graphs.vae_decoder(tiny_vae(), SIZES),
     "vae_encoder": lambda: graphs.vae_encoder(tiny_vae(), SIZES),
-    "text_encoder": lambda: graphs.text_encoder(tiny_text_encoder(), SIZES),
+    "text_encoder": lambda: graphs.text_encoder(tiny_text_encoder(), SIZES, length=TOKENS),
 }
 
 

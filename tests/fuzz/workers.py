@@ -1,6 +1,7 @@
 """Processes that use inputs: what hangs is killed, what crashes is started again, and both are counted."""
 
 import multiprocessing
+import os
 import resource
 import shutil
 import tempfile
@@ -137,11 +138,13 @@ def _serve(pipe: Connection, formats: Mapping[str, Format]) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE, _FILE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     user = User(formats)
+    parent = os.getppid()
     while True:
-        try:
-            task = pipe.recv()
-        except EOFError:
-            return
+        # Workers that were forked later hold the other end too, so no end of file tells that the parent is gone.
+        while not pipe.poll(5):
+            if os.getppid() != parent:
+                return
+        task = pipe.recv()
         prepared = user.prepare(task)
         pipe.send(None)
         pipe.send(user.use(prepared))

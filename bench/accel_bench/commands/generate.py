@@ -24,7 +24,7 @@ from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
 from accel_runtime.pipeline import Pipeline, open_bundle
 from accel_runtime.plan import Plan, guidance_window, make_plan, parse_deep_calls
-from accel_runtime.request import MOST_IMAGES, Request, Result, check_side
+from accel_runtime.request import Request, Result, check_count, check_side
 
 
 class Generated(msgspec.Struct, frozen=True):
@@ -85,8 +85,7 @@ def generate(
     """Draw images from a bundle, without torch."""
     if strength is not None and image is None:
         raise InputError("--strength is for --image: add the picture to start from")
-    if not 1 <= batch <= MOST_IMAGES:
-        raise InputError(f"batch: expected 1 to {MOST_IMAGES} images per prompt, got {batch}")
+    check_count(len(prompts) * batch)
     paths = image_paths(output, count=len(prompts) * batch)
     check_outputs([*paths, *([latents_out] if latents_out else [])], force=force)
     backend = choose_backend(provider, options=provider_options)

@@ -1,25 +1,29 @@
 """The folder of a search: what was measured so far, one file each, so that nothing is measured twice."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_bench.outputs import write_aside, write_record
+from accel_bench.outputs import write_record
 from accel_bench.records.evaluation import Scores
 from accel_bench.search.candidate import Candidate
 from accel_bench.search.times import StageTimes
+from accel_runtime.durable import lock, make_folder, sweep, write_bytes, write_file
 from accel_runtime.errors import InputError
 
 Stored = TypeVar("Stored")
 
 _SEARCH, _TIMES = "search.json", "times.json"
+_PARTS: Final = ("trials", "references", "calibration")
+_PATIENCE_S: Final = 30.0
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -57,7 +61,7 @@ class Entry(msgspec.Struct, frozen=True):
 class Store:
     """The folder.
 
-    Several processes may use it: files are written aside and renamed.
+    Several processes may use it: files are whole or not there, and who reads before writing holds a lock.
     """
 
     folder: Path
@@ -70,18 +74,17 @@ class Store:
             InputError: It holds a search of other settings, or something else, or cannot be written.
         """
         store = cls(folder)
-        if folder.exists() and not (folder / _SEARCH).is_file() and not _is_empty(folder):
-            raise InputError(f"{folder}: expected the folder of a search, or a new one, got something else")
-        known = store._read(_SEARCH, Identity)
-        if known is not None and known != identity:
-            raise InputError(f"{folder}: holds a search of {_differences(known, identity)}: choose another folder")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
+        store._check_folder()
+        make_folder(folder)
+        with store._locked():
+            known = store._read(_SEARCH, Identity)
+            if known is not None and known != identity:
+                raise InputError(f"{folder}: holds a search of {_differences(known, identity)}: choose another folder")
+            # First: a folder without it is somebody else's.
             write_record(folder / _SEARCH, identity)
-            for part in ("trials", "references", "calibration"):
-                (folder / part).mkdir(exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{folder}: cannot be made: {error.strerror}") from error
+            for part in ("", *_PARTS):
+                make_folder(folder / part)
+                sweep(folder / part)
         return store
 
     def entry(self, candidate: Candidate) -> Entry:
@@ -98,8 +101,9 @@ class Store:
 
     def keep(self, entry: Entry) -> None:
         """Write a trial, unless more of it is known by now."""
-        if len(self.entry(entry.candidate).batches) < len(entry.batches):
-            self._write(self._trial(entry.candidate), msgspec.json.encode(entry))
+        with self._locked():
+            if len(self.entry(entry.candidate).batches) < len(entry.batches):
+                self._write(self._trial(entry.candidate), msgspec.json.encode(entry))
 
     def reference(self, batch: int) -> NDArray[np.uint8] | None:
         """The baseline's pictures of a batch, [B, H, W, 3]; None where they were not drawn yet."""
@@ -133,6 +137,14 @@ class Store:
         """Write the times of all graphs."""
         self._write(_TIMES, msgspec.json.encode(times))
 
+    def _check_folder(self) -> None:
+        if self.folder.exists() and not (self.folder / _SEARCH).is_file() and not _is_empty(self.folder):
+            raise InputError(f"{self.folder}: expected the folder of a search, or a new one, got something else")
+
+    def _locked(self) -> AbstractContextManager[None]:
+        """For what reads first and then writes; it takes milliseconds."""
+        return lock(self.folder / _SEARCH, patience_s=_PATIENCE_S)
+
     @staticmethod
     def _trial(candidate: Candidate) -> str:
         return f"trials/{candidate.id}.json"
@@ -149,7 +161,7 @@ class Store:
             raise InputError(f"{path}: not a file of this version's search: {error}: delete it") from error
 
     def _write(self, name: str, raw: bytes) -> None:
-        write_aside(self.folder / name, lambda file: file.write(raw))
+        write_bytes(self.folder / name, raw)
 
     def _arrays(self, name: str) -> dict[str, NDArray[Any]] | None:
         path = self.folder / name
@@ -164,7 +176,7 @@ class Store:
             raise InputError(f"{path}: not a file of this version's search: {error}: delete it") from error
 
     def _write_arrays(self, name: str, **arrays: NDArray[Any]) -> None:
-        write_aside(self.folder / name, lambda file: np.savez(file, allow_pickle=False, **arrays))
+        write_file(self.folder / name, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
 def hash_prompts(prompts: tuple[str, ...]) -> str:

@@ -1,5 +1,7 @@
 """Schedulers of diffusers, compiled to the schedule tables that the runtime reads.
 
+config.py   what a scheduler config may say
+own.py      the pipeline's own scheduler, as it is
 names.py    short names, and the scheduler a diffusers user would get for one
 trace.py    a scheduler run once on symbols: its exact linear map
 fit.py      the shortest recurrence with that map
@@ -14,21 +16,39 @@ add.py      further tables for a bundle that exists
 
 from accel_exporter.schedules.add import add_tables, compile_for
 from accel_exporter.schedules.compile import Spacing, compile_schedule, is_memoryless
-from accel_exporter.schedules.names import SCHEDULERS, scheduler_for, short_name, travelling
-from accel_exporter.schedules.tables import CompiledScheduler, compile_all, compile_one, is_compiled
+from accel_exporter.schedules.names import (
+    SCHEDULERS,
+    own_name,
+    resolved_name,
+    scheduler_for,
+    short_name,
+    step_options,
+    travelling,
+)
+from accel_exporter.schedules.tables import (
+    CompiledScheduler,
+    check_schedulers,
+    compile_all,
+    compile_one,
+    is_compiled,
+)
 
 __all__ = [
     "SCHEDULERS",
     "CompiledScheduler",
     "Spacing",
     "add_tables",
+    "check_schedulers",
     "compile_all",
     "compile_for",
     "compile_one",
     "compile_schedule",
     "is_compiled",
     "is_memoryless",
+    "own_name",
+    "resolved_name",
     "scheduler_for",
     "short_name",
+    "step_options",
     "travelling",
 ]

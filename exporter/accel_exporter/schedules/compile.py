@@ -1,6 +1,7 @@
 """One schedule table out of one diffusers scheduler."""
 
 import copy
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from diffusers import SchedulerMixin
 
+from accel_exporter.quiet import quiet
 from accel_exporter.schedules.fit import TOLERANCE, RowFit, fit_rows
 from accel_exporter.schedules.trace import Trace, failures_named, trace_scheduler
 from accel_runtime.errors import ExportError
@@ -68,6 +70,13 @@ def compile_schedule(
     """
     spacing = Spacing(spacing) if isinstance(spacing, int) else spacing
     _refuse_learned_variance(scheduler)
+    with quiet():
+        return _compiled(scheduler, name, spacing=spacing, begin=begin, step_options=step_options)
+
+
+def _compiled(
+    scheduler: SchedulerMixin, name: str, *, spacing: Spacing, begin: int, step_options: Mapping[str, object]
+) -> ScheduleTable:
     loop = cast("Any", copy.deepcopy(scheduler))
     spacing.apply(loop)
     calls = len(loop.timesteps)
@@ -142,11 +151,21 @@ def _add_noise_weights(scheduler: Any, begin: int) -> dict[int, tuple[float, flo
         if hasattr(probe, "set_begin_index"):
             probe.set_begin_index(call)  # as StableDiffusionImg2ImgPipeline does
         weights = _noised(probe, image, scheduler.timesteps[call : call + 1])
+        if weights is None:
+            return {}
         found[call - begin] = float(weights[0, 0]), float(weights[0, 1])
     return found
 
 
-def _noised(scheduler: Any, image: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+def _noised(scheduler: Any, image: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor | None:
+    """The image under noise; None from a scheduler that has the method and refuses to do it."""
+    try:
+        return _noised_by(scheduler, image, timesteps)
+    except NotImplementedError:
+        return None
+
+
+def _noised_by(scheduler: Any, image: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
     noise = 1.0 - image
     if hasattr(scheduler, "add_noise"):
         return cast("torch.Tensor", scheduler.add_noise(image, noise, timesteps))
@@ -154,8 +173,10 @@ def _noised(scheduler: Any, image: torch.Tensor, timesteps: torch.Tensor) -> tor
 
 
 def _refuse_learned_variance(scheduler: SchedulerMixin) -> None:
+    # A config may bring along what only other classes read.
+    is_read = "variance_type" in inspect.signature(type(scheduler).__init__).parameters
     kind = cast("Any", scheduler).config.get("variance_type")
-    if kind in ("learned", "learned_range"):
+    if is_read and kind in ("learned", "learned_range"):
         raise ExportError(
             f"{type(scheduler).__name__} takes its variance from the model (variance_type {kind!r}), "
             "so its step is not linear: set variance_type to fixed_small in scheduler_config.json"

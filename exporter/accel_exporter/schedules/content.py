@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 from diffusers import SchedulerMixin
 
-from accel_exporter.schedules.names import SCHEDULERS
+from accel_exporter.schedules.names import step_options
 
 COMPILER_VERSION: Final = 1  # to be raised with every change after which other tables come out
 
@@ -37,7 +37,7 @@ class Content:
         config: dict[str, Any] = json.loads(cast("Any", scheduler).to_json_string())
         # Class, version and the list of defaults: what they lead to is in the other values.
         kept = {key: value for key, value in config.items() if not key.startswith("_")}
-        return cls(name, type(scheduler).__name__, kept, SCHEDULERS[name].step_options, steps)
+        return cls(name, type(scheduler).__name__, kept, step_options(name, scheduler), steps)
 
     @property
     def key(self) -> str:

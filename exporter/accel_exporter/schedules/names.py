@@ -11,7 +11,11 @@ from typing import Any, Final, cast
 import diffusers
 from diffusers import SchedulerMixin
 
-from accel_runtime.errors import ExportError, InputError, SourceError
+from accel_exporter.oneline import one_line
+from accel_exporter.quiet import quiet
+from accel_exporter.schedules.own import load_own, own_step_options
+from accel_runtime.errors import ExportError, InputError
+from accel_runtime.schedule_file import OWN_SCHEDULER
 
 
 @dataclass(frozen=True)
@@ -104,13 +108,26 @@ SCHEDULERS: Mapping[str, SchedulerChoice] = {
 }
 
 
+def own_name(base_config: Mapping[str, Any]) -> str:
+    """The name of the pipeline's own scheduler, as it is: the first that means just that, else `OWN_SCHEDULER`.
+
+    A name that forces what the config has otherwise, or other options of the step, means another scheduler.
+    """
+    own: Any = load_own(base_config)
+    options = own_step_options(own)
+    alike = (name for name, choice in SCHEDULERS.items() if _is(own, choice) and choice.step_options == options)
+    return next(alike, OWN_SCHEDULER)
+
+
+def step_options(name: str, scheduler: SchedulerMixin) -> Mapping[str, object]:
+    """Arguments of every `step` of ``scheduler``, which ``name`` stands for."""
+    return own_step_options(scheduler) if name == OWN_SCHEDULER else SCHEDULERS[name].step_options
+
+
 def travelling(base_config: Mapping[str, Any]) -> tuple[str, ...]:
     """The schedulers that every bundle brings, and the pipeline's own."""
-    own = base_config.get("_class_name")
     names = [name for name, choice in SCHEDULERS.items() if choice.travels]
-    if not any(SCHEDULERS[name].class_name == own for name in names):
-        names += [name for name, choice in SCHEDULERS.items() if choice.class_name == own][:1]
-    return tuple(names)
+    return tuple(dict.fromkeys([*names, own_name(base_config)]))
 
 
 def short_name(name: str) -> str:
@@ -124,7 +141,19 @@ def short_name(name: str) -> str:
     for short, choice in SCHEDULERS.items():
         if choice.class_name == name:
             return short
-    raise InputError(f"unknown scheduler {name!r}: choose from {', '.join(SCHEDULERS)}, or a diffusers class of these")
+    raise InputError(
+        f"unknown scheduler {name!r}: choose from {OWN_SCHEDULER} (the source's own), {', '.join(SCHEDULERS)}, "
+        "or a diffusers class of these"
+    )
+
+
+def resolved_name(name: str, base_config: Mapping[str, Any]) -> str:
+    """What ``name`` is called in a bundle: its `short_name`; the pipeline's own scheduler has one if one means it.
+
+    Raises:
+        InputError: Unknown name.
+    """
+    return own_name(base_config) if name == OWN_SCHEDULER else short_name(name)
 
 
 def scheduler_for(name: str, base_config: Mapping[str, Any]) -> SchedulerMixin:
@@ -134,51 +163,33 @@ def scheduler_for(name: str, base_config: Mapping[str, Any]) -> SchedulerMixin:
     ``Class.from_config(pipe.scheduler.config, **overrides)`` gives on the loaded pipeline.
 
     Args:
-        name: One of `SCHEDULERS`, or a class of diffusers.
+        name: One of `SCHEDULERS`, a class of diffusers, or `OWN_SCHEDULER`.
         base_config: The source's `scheduler_config.json`, or a loaded pipeline's `scheduler.config`.
 
     Raises:
         InputError: Unknown name.
-        SourceError: The config names no scheduler class of diffusers.
+        SourceError: The config describes no scheduler of diffusers.
         ExportError: diffusers cannot make the one of the other.
     """
+    own: Any = load_own(base_config)
+    if name == OWN_SCHEDULER:
+        return cast("SchedulerMixin", own)
     choice = SCHEDULERS[short_name(name)]
-    loaded = _load_as_pipeline(base_config)
-    is_class = type(loaded).__name__ == choice.class_name
-    if is_class and all(loaded.config[key] == value for key, value in choice.overrides.items()):
-        return cast("SchedulerMixin", loaded)
+    if _is(own, choice):
+        return cast("SchedulerMixin", own)
     chosen = getattr(diffusers, choice.class_name)
     try:
-        return cast("SchedulerMixin", chosen.from_config(loaded.config, **choice.overrides))
-    except (ImportError, NotImplementedError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
+        with quiet():
+            return cast("SchedulerMixin", chosen.from_config(own.config, **choice.overrides))
+    # Whatever a constructor makes of another one's config.
+    except Exception as error:
         raise ExportError(
-            f"{choice.class_name} cannot be made of this pipeline's scheduler config: {reason}"
+            f"{choice.class_name} cannot be made of this pipeline's scheduler config: {one_line(error)}"
         ) from error
 
 
-def _load_as_pipeline(base_config: Mapping[str, Any]) -> Any:
-    """The scheduler as `StableDiffusionPipeline.from_pretrained` of diffusers 0.42.1 leaves it.
-
-    The pipeline's constructor corrects two values of old configs on the loaded scheduler: steps_offset
-    becomes 1, clip_sample becomes False. But a value that was missing from the file stays listed in
-    the config's ``_use_default_values``, and `from_config` drops what is listed there. So, found by
-    trying:
-
-    - A written ``"steps_offset": 0`` is 1 after a change of scheduler too.
-    - A *missing* steps_offset is 1 in the pipeline's own scheduler, and the new class's default (0)
-      after ``Class.from_config(pipe.scheduler.config)``. Likewise a missing clip_sample: False in the
-      pipeline's own DDIM, True again in a DDIM made from its config, which therefore clips.
-
-    Correcting the *dict* before loading would un-list the value and differ in the second case.
-    """
-    class_name = base_config.get("_class_name")
-    scheduler_class = getattr(diffusers, class_name, None) if isinstance(class_name, str) else None
-    if scheduler_class is None or not hasattr(scheduler_class, "from_config"):
-        raise SourceError(f"scheduler_config.json: _class_name: no scheduler of diffusers is called {class_name!r}")
-    scheduler = scheduler_class.from_config(dict(base_config))
-    if getattr(scheduler.config, "steps_offset", 1) != 1:
-        scheduler.register_to_config(steps_offset=1)
-    if getattr(scheduler.config, "clip_sample", False) is True:
-        scheduler.register_to_config(clip_sample=False)
-    return scheduler
+def _is(scheduler: Any, choice: SchedulerChoice) -> bool:
+    """Whether a scheduler already is what is chosen, but for the options of its step."""
+    if type(scheduler).__name__ != choice.class_name:
+        return False
+    return all(scheduler.config[key] == value for key, value in choice.overrides.items())

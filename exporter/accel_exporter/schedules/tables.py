@@ -13,11 +13,14 @@ from accel_exporter.schedules import store
 from accel_exporter.schedules.compile import compile_schedule, is_memoryless, order_of
 from accel_exporter.schedules.content import Content
 from accel_exporter.schedules.entry import TableSet
-from accel_exporter.schedules.names import SCHEDULERS, scheduler_for, short_name, travelling
+from accel_exporter.schedules.names import resolved_name, scheduler_for, step_options, travelling
+from accel_exporter.schedules.own import load_own, refuse_undriven
 from accel_runtime.errors import ExportError
 from accel_runtime.schedule import ScheduleTable
+from accel_runtime.schedule_file import OWN_SCHEDULER
 
 ALL_STEPS = range(1, 101)
+_TRIED_STEPS = (20, 5, 2, 1)
 # img2img may start anywhere. A memoryless scheduler's whole table serves every start; a multistep one needs a table per
 # start, which for all step counts would be 5,050 of them.
 IMG2IMG_STEPS = (10, 15, 20, 25, 30, 40, 50)
@@ -52,7 +55,7 @@ def compile_all(
 
     Args:
         scheduler_config: The source pipeline's.
-        names: Of `SCHEDULERS`; None for those that every bundle brings.
+        names: Of `SCHEDULERS`, or `OWN_SCHEDULER`; None for those that every bundle brings.
         steps: Step counts. What diffusers itself cannot run is listed as skipped, not an error.
 
     Raises:
@@ -61,13 +64,16 @@ def compile_all(
         ExportError: A scheduler cannot be a table (it clips or thresholds); says what to change.
     """
     steps = tuple(steps)
-    for name in map(short_name, travelling(scheduler_config) if names is None else names):
+    for asked in travelling(scheduler_config) if names is None else names:
+        name = resolved_name(asked, scheduler_config)
         scheduler = scheduler_for(name, scheduler_config)
         content = Content.of(name, scheduler, steps=steps)
         found = store.find(content)
         if found is None:
             found = compile_tables(name, scheduler, steps)
             store.keep(content, found)
+        if not found.tables:
+            raise ExportError(f"{content.class_name}: diffusers itself fails: {next(iter(found.skipped.values()))}")
         metadata = scheduler_metadata(scheduler, memoryless=found.memoryless)
         yield CompiledScheduler(name, found.tables, found.skipped, metadata)
 
@@ -78,10 +84,43 @@ def compile_one(name: str, scheduler_config: Mapping[str, Any], *, steps: Iterab
     return compiled
 
 
+def check_schedulers(scheduler_config: Mapping[str, Any], names: Iterable[str] | None, *, steps: int) -> None:
+    """Compile one table of every scheduler that an export has to have, so that a refusal comes before all other work.
+
+    Args:
+        scheduler_config: The source pipeline's.
+        names: As in `compile_all`; None for the pipeline's own, which no other stands in for.
+        steps: The most that tables are wanted for.
+
+    Raises:
+        AccelError: As `compile_all`; and diffusers' pipeline could not draw with its own scheduler either.
+    """
+    if names is None:
+        refuse_undriven(load_own(scheduler_config))
+    for asked in (OWN_SCHEDULER,) if names is None else names:
+        name = resolved_name(asked, scheduler_config)
+        _try(name, scheduler_for(name, scheduler_config), [count for count in _TRIED_STEPS if count <= steps])
+
+
+def _try(name: str, scheduler: SchedulerMixin, counts: Iterable[int]) -> None:
+    """Compile a table of one of these step counts; the next is tried where diffusers itself cannot run one."""
+    refusals = []
+    for count in counts:
+        try:
+            compile_schedule(scheduler, name, spacing=count, step_options=step_options(name, scheduler))
+        except ExportError as error:
+            refusals.append(error)
+            if why_diffusers_fails(scheduler, count) is None:
+                break
+        else:
+            return
+    raise refusals[0]
+
+
 def is_compiled(name: str, scheduler_config: Mapping[str, Any], *, steps: tuple[int, ...]) -> bool:
     """Whether `compile_one` only has to read."""
-    name = short_name(name)
     try:
+        name = resolved_name(name, scheduler_config)
         scheduler = scheduler_for(name, scheduler_config)
     except ExportError:
         return False
@@ -90,7 +129,7 @@ def is_compiled(name: str, scheduler_config: Mapping[str, Any], *, steps: tuple[
 
 def compile_tables(name: str, scheduler: SchedulerMixin, steps: tuple[int, ...]) -> TableSet:
     """Compile one scheduler for every step count, whatever was compiled before; see `compile_all`."""
-    options = SCHEDULERS[name].step_options
+    options = step_options(name, scheduler)
     tables: list[ScheduleTable] = []
     skipped: dict[int, str] = {}
     for count in steps:
@@ -110,7 +149,7 @@ def compile_tables(name: str, scheduler: SchedulerMixin, steps: tuple[int, ...])
 
 def tables_from_the_middle(scheduler: SchedulerMixin, whole: ScheduleTable) -> Iterator[ScheduleTable]:
     """The tables of every later start of ``whole``, for img2img."""
-    options = SCHEDULERS[whole.scheduler].step_options
+    options = step_options(whole.scheduler, scheduler)
     for begin, row in enumerate(whole.rows):
         if begin and row.add_noise is not None:
             yield compile_schedule(scheduler, whole.scheduler, spacing=whole.steps, begin=begin, step_options=options)

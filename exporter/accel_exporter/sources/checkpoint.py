@@ -4,7 +4,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from accel_exporter.sources.jsonfile import read_object
+from accel_exporter.jsonfile import read_object
 from accel_exporter.sources.selection import WeightFiles
 from accel_runtime.errors import SourceError
 

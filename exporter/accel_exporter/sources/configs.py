@@ -6,9 +6,11 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPTextConfig
 
-from accel_exporter.sources.jsonfile import read_object
-from accel_exporter.sources.quiet import quiet
+from accel_exporter.jsonfile import read_object
+from accel_exporter.oneline import one_line
+from accel_exporter.quiet import quiet
 from accel_runtime.errors import SourceError
 
 
@@ -22,19 +24,51 @@ def read_vae_config(folder: Path) -> Mapping[str, Any]:
     return _read_config(folder, "vae", AutoencoderKL)
 
 
+def read_text_config(folder: Path) -> Mapping[str, Any]:
+    """The text encoder's config.
+
+    Raises:
+        SourceError: It cannot be read, or describes no such model.
+    """
+    read_object(folder, "text_encoder/config.json")
+    try:
+        with quiet():
+            config: Mapping[str, Any] = CLIPTextConfig.from_pretrained(folder / "text_encoder").to_dict()
+    # Whatever the library makes of a wrong config.
+    except Exception as error:
+        raise _describes_none("text_encoder", CLIPTextConfig, error) from error
+    return config
+
+
+def unet_skeleton(config: Mapping[str, Any]) -> UNet2DConditionModel:
+    """A UNet of this config without weights.
+
+    Raises:
+        SourceError: There is none.
+    """
+    unet: UNet2DConditionModel = _skeleton("unet", UNet2DConditionModel, config)
+    return unet
+
+
 # diffusers' models share no typed interface for `from_config`.
 def _read_config(folder: Path, part: str, model: Any) -> Mapping[str, Any]:
-    """Build the model on the meta device, which costs no memory, and ask it.
+    """Build the model without weights and ask it.
 
     Raises:
         SourceError: The config cannot be read, or describes no such model.
     """
-    raw = read_object(folder, f"{part}/config.json")
+    return dict(_skeleton(part, model, read_object(folder, f"{part}/config.json")).config)
+
+
+def _skeleton(part: str, model: Any, config: Mapping[str, Any]) -> Any:
+    """The model on the meta device, which costs no memory."""
     try:
         with torch.device("meta"), quiet():
-            config: Mapping[str, Any] = dict(model.from_config(raw).config)
+            return model.from_config(dict(config))
     # Whatever a constructor makes of a wrong config.
     except Exception as error:
-        reason = " ".join(str(error).split())[:160]
-        raise SourceError(f"{part}/config.json describes no {model.__name__}: {reason}") from error
-    return config
+        raise _describes_none(part, model, error) from error
+
+
+def _describes_none(part: str, model: type, error: Exception) -> SourceError:
+    return SourceError(f"{part}/config.json describes no {model.__name__}: {one_line(error)}")

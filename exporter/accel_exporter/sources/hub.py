@@ -29,12 +29,15 @@ from huggingface_hub.utils.tqdm import (
     enable_progress_bars,
 )
 
-from accel_exporter.sources.local import FolderSource, folder_listing, open_folder
+from accel_exporter.oneline import one_line
+from accel_exporter.sources.digest import is_description
+from accel_exporter.sources.files import folder_listing
+from accel_exporter.sources.fitness import check_fitness
+from accel_exporter.sources.local import FolderSource, folder_source, open_folder
 from accel_exporter.sources.model_index import MODEL_INDEX, read_model_index
-from accel_exporter.sources.oneline import one_line
 from accel_exporter.sources.selection import select_files
 from accel_exporter.sources.source import Origin
-from accel_runtime.errors import SourceError
+from accel_runtime.errors import AccelError, SourceError
 
 
 def open_hub(
@@ -56,15 +59,20 @@ def open_hub(
 
     Raises:
         SourceError: The repository cannot be reached or read, or is no pipeline of ours.
+        ExportError: Its parts do not fit; see `check_fitness`.
     """
     hub = _Repository(repo_id, cache_dir=cache_dir, api=api or HfApi())
     with _asking(repo_id, revision), _muted():
         commit = hub.resolve(revision)
+        origin = Origin(repo_id, revision=commit.resolved, weights="trained", seed=None)
         folder = hub.download([MODEL_INDEX], commit)
-        read_model_index(folder)  # before any weights are downloaded for a pipeline we cannot export
+        read_model_index(folder)
         names = select_files(hub.listing(folder, commit), variant=variant)
+        folder = hub.download([name for name in names if is_description(name)], commit)
+    # Before any weights are downloaded for a pipeline that we cannot export.
+    check_fitness(folder_source(folder, names, variant=variant, origin=origin))
+    with _asking(repo_id, revision), _muted():
         folder = hub.download(names, commit)
-    origin = Origin(repo_id, revision=commit.resolved, weights="trained", seed=None)
     return open_folder(folder, variant=variant, origin=origin)
 
 
@@ -94,9 +102,10 @@ class _Repository:
         folder = self._api.snapshot_download(
             self._repo_id, revision=commit, cache_dir=self._cache_dir, allow_patterns=list(names)
         )
-        missing = [name for name in names if not (Path(folder) / name).is_file()]
+        # What is a link to nothing is told by who opens the folder.
+        missing = set(names) - folder_listing(Path(folder))
         if missing:
-            raise SourceError(f"hub repository '{self._repo_id}' has no {missing[0]}")
+            raise SourceError(f"hub repository '{self._repo_id}' has no {min(missing)}")
         return Path(folder)
 
 
@@ -106,7 +115,7 @@ def _asking(repo_id: str, revision: str | None) -> Iterator[None]:
     where = f"hub repository '{repo_id}'"
     try:
         yield
-    except SourceError:
+    except AccelError:
         raise
     except GatedRepoError as error:
         raise SourceError(f"{where} is gated: accept its terms on the hub, then set HF_TOKEN") from error

@@ -10,10 +10,10 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from accel_exporter.jsonfile import read_object
+from accel_exporter.oneline import one_line
+from accel_exporter.quiet import quiet
 from accel_exporter.sources.checkpoint import check_weights
-from accel_exporter.sources.jsonfile import read_object
-from accel_exporter.sources.oneline import one_line
-from accel_exporter.sources.quiet import quiet
 from accel_exporter.sources.selection import WeightFiles
 from accel_runtime.errors import SourceError
 

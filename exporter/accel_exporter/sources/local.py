@@ -1,6 +1,6 @@
 """A pipeline in a folder of this machine, as ``save_pretrained`` or a download left it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,11 @@ from typing import Any
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from accel_exporter.jsonfile import read_object
 from accel_exporter.sources import load
-from accel_exporter.sources.configs import read_unet_config, read_vae_config
+from accel_exporter.sources.configs import read_text_config, read_unet_config, read_vae_config
 from accel_exporter.sources.digest import content_digest, is_description
-from accel_exporter.sources.jsonfile import read_object
+from accel_exporter.sources.files import check_files, folder_listing, whole_files
 from accel_exporter.sources.model_index import MODEL_INDEX, read_model_index
 from accel_exporter.sources.selection import WeightFiles, select_files, select_weights
 from accel_exporter.sources.source import Origin
@@ -39,10 +40,15 @@ class FolderSource:
         return read_vae_config(self.folder)
 
     @property
+    def text_config(self) -> Mapping[str, Any]:
+        """The text encoder's config, defaults filled in."""
+        return read_text_config(self.folder)
+
+    @property
     def digest(self) -> str:
         """The hash of configs, tokenizer and chosen weights; weights of other variants do not count."""
         weights = {name for part in self.weights.values() for name in part.files}
-        files = {name for name in folder_listing(self.folder) if is_description(name)} | weights
+        files = {name for name in whole_files(self.folder) if is_description(name)} | weights
         return content_digest(self.folder, files, seed=None)
 
     def load_unet(self) -> UNet2DConditionModel:
@@ -75,36 +81,44 @@ def open_folder(folder: Path, *, variant: str | None, origin: Origin | None = No
     """
     if not folder.is_dir():
         raise SourceError(f"'{folder}' is not a folder: expected a diffusers folder, a hub id or an alias")
-    if not (folder / MODEL_INDEX).is_file():
-        raise SourceError(f"'{folder}' is not a diffusers folder: it has no {MODEL_INDEX}")
-    index = read_model_index(folder)
     names = folder_listing(folder)
-    select_files(names, variant=variant)
+    if MODEL_INDEX not in names:
+        raise SourceError(f"'{folder}' is not a diffusers folder: it has no {MODEL_INDEX}")
+    check_files(folder, [MODEL_INDEX])
+    read_model_index(folder)  # of a pipeline that we cannot export no part is looked for
+    check_files(folder, select_files(names, variant=variant))
+    origin = origin or Origin(folder.resolve().name, revision=None, weights="trained", seed=None)
+    return folder_source(folder, names, variant=variant, origin=origin)
+
+
+def folder_source(folder: Path, names: Collection[str], *, variant: str | None, origin: Origin) -> FolderSource:
+    """Return the pipeline in ``folder``, of whose weights only the ``names`` need to be there yet.
+
+    Raises:
+        SourceError: It is not a Stable Diffusion pipeline.
+    """
+    index = read_model_index(folder)
     return FolderSource(
         folder=folder,
-        origin=origin or Origin(folder.resolve().name, revision=None, weights="trained", seed=None),
+        origin=origin,
         model_index=index,
-        scheduler_config=read_scheduler_config(folder),
+        scheduler_config=read_scheduler_config(folder, index),
         weights=select_weights(names, variant=variant),
     )
 
 
-def folder_listing(folder: Path) -> frozenset[str]:
-    """Return the files that can belong to a pipeline: at the root, and one level below."""
-    files = [path for pattern in ("*", "*/*") for path in folder.glob(pattern) if path.is_file()]
-    return frozenset(path.relative_to(folder).as_posix() for path in files)
+def read_scheduler_config(folder: Path, index: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the scheduler's config with the class that the pipeline's index gives it, as diffusers loads it.
 
-
-def read_scheduler_config(folder: Path) -> dict[str, Any]:
-    """Return the scheduler's config once it names its class.
+    Args:
+        folder: The pipeline's.
+        index: Its ``model_index.json``, checked.
 
     Raises:
-        SourceError: The file cannot be read, or has no ``_class_name``.
+        SourceError: The file cannot be read, or its ``_class_name`` is no name.
     """
     name = "scheduler/scheduler_config.json"
     config = read_object(folder, name)
-    if not isinstance(config.get("_class_name"), str):
-        raise SourceError(
-            f"{name}: expected '_class_name' with the scheduler's class, got {config.get('_class_name')!r}"
-        )
-    return config
+    if not isinstance(config.get("_class_name", ""), str):
+        raise SourceError(f"{name}: expected '_class_name' with the scheduler's class, got {config['_class_name']!r}")
+    return {**config, "_class_name": index["scheduler"][1]}

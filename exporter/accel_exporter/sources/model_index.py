@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from accel_exporter.sources.jsonfile import read_object
+from accel_exporter.jsonfile import read_object
 from accel_runtime.errors import SourceError
 
 MODEL_INDEX: Final = "model_index.json"
@@ -39,6 +39,9 @@ def read_model_index(folder: Path) -> dict[str, Any]:
         )
     for part, classes in _PARTS.items():
         _check_part(part, index.get(part), classes=classes)
+    library = index["scheduler"][0]
+    if library != "diffusers":
+        raise SourceError(f"{MODEL_INDEX}: 'scheduler' is of {library!r}, but only classes of diffusers are run")
     return index
 
 

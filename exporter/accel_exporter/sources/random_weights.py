@@ -9,13 +9,14 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from accel_exporter.jsonfile import read_object
+from accel_exporter.quiet import quiet
 from accel_exporter.sources.byte_tokenizer import byte_tokenizer
-from accel_exporter.sources.configs import read_unet_config, read_vae_config
+from accel_exporter.sources.configs import read_text_config, read_unet_config, read_vae_config
 from accel_exporter.sources.digest import content_digest, is_description
-from accel_exporter.sources.jsonfile import read_object
-from accel_exporter.sources.local import folder_listing, read_scheduler_config
+from accel_exporter.sources.files import whole_files
+from accel_exporter.sources.local import read_scheduler_config
 from accel_exporter.sources.model_index import read_model_index
-from accel_exporter.sources.quiet import quiet
 from accel_exporter.sources.source import Origin
 from accel_runtime.errors import SourceError
 
@@ -43,9 +44,14 @@ class RandomSource:
         return read_vae_config(self.folder)
 
     @property
+    def text_config(self) -> Mapping[str, Any]:
+        """The text encoder's config, defaults filled in."""
+        return read_text_config(self.folder)
+
+    @property
     def digest(self) -> str:
         """The hash of the configs and the seed."""
-        return content_digest(self.folder, filter(is_description, folder_listing(self.folder)), seed=self.seed)
+        return content_digest(self.folder, filter(is_description, whole_files(self.folder)), seed=self.seed)
 
     def load_unet(self) -> UNet2DConditionModel:
         """Build the UNet; the same seed gives the same weights, bit for bit."""
@@ -88,12 +94,13 @@ def open_random(architecture: str, *, seed: int) -> RandomSource:
     if architecture not in architectures():
         raise SourceError(f"'{architecture}' is not a shipped architecture: use {' or '.join(architectures())}")
     folder = ARCHITECTURES / architecture
+    index = read_model_index(folder)
     return RandomSource(
         folder=folder,
         origin=Origin(architecture, revision=None, weights="random", seed=seed),
         seed=seed,
-        model_index=read_model_index(folder),
-        scheduler_config=read_scheduler_config(folder),
+        model_index=index,
+        scheduler_config=read_scheduler_config(folder, index),
     )
 
 

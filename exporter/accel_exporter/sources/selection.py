@@ -93,18 +93,26 @@ def _find(names: Collection[str], stem: str, *, ending: str, variant: str | None
     A shard index goes before a single file because that is what the diffusers loader picks.
     """
     suffix = f".{variant}" if variant else ""
-    index = f"{stem}.{ending}.index{suffix}.json"
-    if index in names:
-        return (index, *_shards(names, f"{stem}{suffix}", ending=ending))
+    # The second is how older versions of diffusers wrote it.
+    for index in (f"{stem}.{ending}.index{suffix}.json", f"{stem}.{ending}{suffix}.index.json"):
+        if index in names:
+            return (index, *_shards(names, stem, suffix=suffix, ending=ending))
     single = f"{stem}{suffix}.{ending}"
     return (single,) if single in names else ()
 
 
-def _shards(names: Collection[str], stem: str, *, ending: str) -> tuple[str, ...]:
-    pattern = re.compile(rf"{re.escape(stem)}-\d{{5}}-of-(\d{{5}})\.{ending}")
-    found = {name: match[1] for name in names if (match := pattern.fullmatch(name))}
+def _shards(names: Collection[str], stem: str, *, suffix: str, ending: str) -> tuple[str, ...]:
+    """Return the shards, whose variant stands before their number, or behind it where an older diffusers wrote them."""
+    forms = (f"{stem}{suffix}-%s.{ending}", f"{stem}-%s{suffix}.{ending}")
+    for form in forms:
+        pattern = re.compile(re.escape(form).replace("%s", r"\d{5}-of-(\d{5})"))
+        found = {name: match[1] for name in names if (match := pattern.fullmatch(name))}
+        if found:
+            break
+    else:
+        form = forms[0]
     total = max(map(int, found.values()), default=1)
-    expected = tuple(f"{stem}-{i:05d}-of-{total:05d}.{ending}" for i in range(1, total + 1))
+    expected = tuple(form % f"{i:05d}-of-{total:05d}" for i in range(1, total + 1))
     missing = [name for name in expected if name not in found]
     if missing:
         raise SourceError(f"{missing[0]} is missing: {len(missing)} of {total} shards are not there")
@@ -113,7 +121,10 @@ def _shards(names: Collection[str], stem: str, *, ending: str) -> tuple[str, ...
 
 def _variants(names: Collection[str], part: str) -> set[str]:
     stems = _STEMS[part].items()
-    choices = "|".join(rf"{re.escape(stem)}\.([^./]+?)(?:-\d{{5}}-of-\d{{5}})?\.{ending}" for ending, stem in stems)
+    shard = r"-\d{5}-of-\d{5}"
+    choices = "|".join(
+        rf"{re.escape(stem)}(?:\.([^./]+?)(?:{shard})?|{shard}\.([^./]+))\.{ending}" for ending, stem in stems
+    )
     pattern = re.compile(rf"{part}/(?:{choices})")
     return {next(filter(None, match.groups())) for name in names if (match := pattern.fullmatch(name)) is not None}
 

@@ -45,7 +45,7 @@ class Source(Protocol):
 
     @property
     def scheduler_config(self) -> Mapping[str, Any]:
-        """``scheduler/scheduler_config.json``, with its ``_class_name``."""
+        """``scheduler/scheduler_config.json``, with the ``_class_name`` that the pipeline's index gives it."""
 
     @property
     def unet_config(self) -> Mapping[str, Any]:
@@ -54,6 +54,10 @@ class Source(Protocol):
     @property
     def vae_config(self) -> Mapping[str, Any]:
         """``vae/config.json``, with the defaults that the file leaves out."""
+
+    @property
+    def text_config(self) -> Mapping[str, Any]:
+        """``text_encoder/config.json``, with the defaults that the file leaves out."""
 
     @property
     def digest(self) -> str:

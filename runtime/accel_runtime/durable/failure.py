@@ -22,8 +22,8 @@ def explained(path: Path, *, aside: Path | None = None) -> Iterator[None]:
     """Turn what the system refuses within the block into one line.
 
     Args:
-        path: What is to be written; the line names it, or the file below it that could not be written.
-        aside: Where it is written meanwhile.
+        path: What is to be written, which the line names.
+        aside: The folder that is filled meanwhile, where it is one.
 
     Raises:
         WriteError: Instead of an `OSError`.
@@ -31,16 +31,16 @@ def explained(path: Path, *, aside: Path | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise WriteError(f"{_meant(error, path, aside)}: cannot be written: {_said(error)}") from error
+        raise WriteError(f"{path}: cannot be written: {_said(error)}{_where(error, aside)}") from error
 
 
 def _said(error: OSError) -> str:
     return _SAYING.get(error.errno or 0) or error.strerror or str(error)
 
 
-def _meant(error: OSError, path: Path, aside: Path | None) -> Path:
-    """The path that failed, by the name that it shall have."""
-    if not isinstance(error.filename, str):
-        return path
+def _where(error: OSError, aside: Path | None) -> str:
+    """Of a folder, which path it was about."""
+    if aside is None or not isinstance(error.filename, str):
+        return ""
     failed = Path(error.filename)
-    return path / failed.relative_to(aside) if aside is not None and failed.is_relative_to(aside) else path
+    return f" ({failed.relative_to(aside) if failed.is_relative_to(aside) else failed})"

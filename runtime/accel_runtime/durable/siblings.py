@@ -14,7 +14,8 @@ Kind = Literal["partial", "old"]
 
 # Eight hexadecimal digits; earlier versions wrote the number of a process.
 _MARK: Final = r"(?:[0-9a-f]{8}|[0-9]+)"
-_LEFT: Final = re.compile(rf"\..+\.(?:partial-{_MARK}|old-{_MARK}|lock)")
+_PARTIAL: Final = re.compile(rf"\..+\.partial-{_MARK}")
+_ANY: Final = re.compile(rf"\..+\.(?:partial-{_MARK}|old-{_MARK}|lock)")
 
 
 def sibling(target: Path, kind: Kind) -> Path:
@@ -32,4 +33,9 @@ def siblings(target: Path, kind: Kind) -> Iterator[Path]:
 
 def is_hidden_sibling(name: str) -> bool:
     """Whether ``name`` is one of ours: something half-written, put aside, or a lock."""
-    return _LEFT.fullmatch(name) is not None
+    return _ANY.fullmatch(name) is not None
+
+
+def is_partial(name: str) -> bool:
+    """Whether ``name`` is that of something half-written."""
+    return _PARTIAL.fullmatch(name) is not None
