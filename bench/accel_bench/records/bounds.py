@@ -4,7 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from accel_runtime.request import LONGEST_SIDE, MOST_IMAGES
+from accel_runtime.manifest import LONGEST_SIDE
+from accel_runtime.request import MOST_IMAGES
 
 # A year, and less than any clock can tell; in between every ratio is a number.
 _LONGEST_S, _SHORTEST_S = 3.2e7, 1e-9
