@@ -17,6 +17,7 @@ from tests.robustness.copies import (
     copy_bundle,
     edit_manifest,
     one_line,
+    replace_file,
     seeded,
     state_digest,
     write,
@@ -207,6 +208,13 @@ def test_verify_says_a_contradiction_too(bundle: Path, tmp_path: Path) -> None:
     edit_manifest(bundle, CONTRADICTIONS["another input"][0])
 
     assert_refused(accel("verify", bundle, cwd=tmp_path), "expected the inputs z, got latent_sample", code=1)
+
+
+@pytest.mark.parametrize("file", ["tokenizer/tokenizer.json", "schedules/ddim.safetensors"])
+def test_verify_reads_what_is_otherwise_read_late(bundle: Path, tmp_path: Path, file: str) -> None:
+    replace_file(bundle, file, b"{}")
+
+    assert_refused(accel("verify", bundle, cwd=tmp_path), file, code=1)
 
 
 def test_a_file_that_is_a_link_out_of_the_bundle_is_refused_whatever_would_run_it(bundle: Path, tmp_path: Path) -> None:
