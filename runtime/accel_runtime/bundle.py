@@ -7,12 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from accel_runtime.contract import check_contract
-from accel_runtime.durable import write_bytes
-from accel_runtime.durable.siblings import is_hidden_sibling
+from accel_runtime.durable import is_hidden_sibling, write_bytes
 from accel_runtime.errors import BundleError
 from accel_runtime.graph_files import check_graphs
 from accel_runtime.manifest import (
@@ -147,20 +146,26 @@ def verify_files(bundle: Bundle, *, verification: Verification = "hashes") -> It
             yield path
 
 
-def unlisted_files(bundle: Bundle) -> tuple[str, ...]:
-    """Paths of what lies in the bundle's folder and is neither listed in its manifest nor written by accel itself.
+def unlisted_files(folder: Path, listed: Iterable[str]) -> tuple[str, ...]:
+    """What lies in a bundle's folder and is neither listed in its manifest nor written by accel itself.
 
-    Folders that hold nothing listed end in a slash.
+    Args:
+        folder: The bundle's.
+        listed: Paths of the manifest.
+
+    Returns:
+        Paths; those of folders that hold nothing listed end in a slash.
     """
-    known = {MANIFEST_NAME, MANIFEST_DIGEST_NAME, *bundle.manifest.files}
-    folders = {str(parent) for path in known for parent in Path(path).parents}
+    known = {MANIFEST_NAME, MANIFEST_DIGEST_NAME, *listed}
+    folders = {parent.as_posix() for path in known for parent in PurePosixPath(path).parents}
     found = []
-    for parent, names, files in os.walk(bundle.folder):
-        here = Path(parent).relative_to(bundle.folder)
-        strange = [name for name in names if str(here / name) not in folders]
+    for parent, names, files in os.walk(folder):
+        here = Path(parent).relative_to(folder)
+        strange = [name for name in names if (here / name).as_posix() not in folders]
         names[:] = sorted({*names} - {*strange})
-        found += [f"{here / name}/" for name in strange]
-        found += [str(here / name) for name in files if str(here / name) not in known and not is_hidden_sibling(name)]
+        paths = [(here / name).as_posix() for name in files if not is_hidden_sibling(name)]
+        found += [path for path in paths if path not in known]
+        found += [f"{(here / name).as_posix()}/" for name in strange if not is_hidden_sibling(name)]
     return tuple(sorted(found))
 
 
