@@ -15,6 +15,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from accel_runtime.durable import put_aside
 from accel_runtime.errors import BundleError
 from accel_runtime.reading import read_document
 
@@ -353,6 +354,9 @@ def read_manifest_bytes(folder: Path) -> bytes:
     """
     path = folder / MANIFEST_NAME
     if not os.path.lexists(path):
+        aside = put_aside(folder)
+        if aside is not None:
+            raise BundleError(f"{folder}: an export that was killed left it as {aside}: rename that to {folder.name}")
         raise BundleError(f"{folder}: not a bundle, it has no {MANIFEST_NAME}: make one with `accel export`")
     return read_document(path, limit=_LARGEST_MANIFEST)
 

@@ -8,7 +8,8 @@ import pytest
 
 from accel_exporter.staging import check_target, staged_folder
 from accel_runtime.durable import lock
-from accel_runtime.errors import AccelError, InputError, WriteError
+from accel_runtime.errors import AccelError, BundleError, InputError, WriteError
+from accel_runtime.manifest import read_manifest
 
 
 def write_bundle(folder: Path, text: str) -> None:
@@ -174,6 +175,12 @@ def test_what_a_killed_export_left_is_removed_by_the_next(tmp_path: Path, token:
         write_bundle(folder, "new")
 
     assert os.listdir(tmp_path) == ["bundle"]
+
+
+def test_who_reads_a_bundle_that_a_killed_export_put_aside_is_told_where_it_is(tmp_path: Path) -> None:
+    write_bundle(tmp_path / ".bundle.old-0a1b2c3d", "old")
+    with pytest.raises(BundleError, match=r"left it as .*\.bundle\.old-0a1b2c3d: rename that to bundle"):
+        read_manifest(tmp_path / "bundle")
 
 
 @pytest.mark.parametrize("token", ["4711", "99999999999999999999", "0a1b2c3d"])

@@ -164,6 +164,8 @@ class _Tracer:
             deliver = 0
             if not os.WIFSTOPPED(status):
                 return tuple(self._calls), os.waitstatus_to_exitcode(status)
+            if os.WSTOPSIG(status) == signal.SIGTRAP:  # work that becomes another program
+                continue
             if os.WSTOPSIG(status) != _SYSCALL_STOP:
                 deliver = os.WSTOPSIG(status)
             elif not is_entry:

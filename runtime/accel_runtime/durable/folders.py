@@ -57,9 +57,12 @@ def write_folder(target: Path, *, replacing: Replacing | None = None) -> Iterato
 def put_aside(target: Path) -> Path | None:
     """Where the folder ``target`` lies if a killed process had put it aside; None where it is in its place."""
     real = Path(os.path.realpath(target))
-    if os.path.lexists(real) or not real.parent.is_dir():
+    if os.path.lexists(real):
         return None
-    return max(siblings(real, "old"), key=_changed, default=None)
+    try:
+        return max(siblings(real, "old"), key=_changed, default=None)
+    except OSError:  # nor is there a folder around it that can be read
+        return None
 
 
 def _recover(target: Path, replacing: Replacing | None) -> None:

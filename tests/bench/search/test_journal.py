@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.bench.search.test_strategies import CALLS, follow, guess
+from tests.bench.search.answers import follow
+from tests.bench.search.test_strategies import CALLS, guess
 
 from accel_bench.search.space import Target, make_space
 from accel_bench.search.strategies.journal import Journal
