@@ -44,8 +44,9 @@ def check_only_listed(folder: Path) -> None:
     files = document.get("files")
     listed = set(files if isinstance(files, dict) else ())
     if foreign := unlisted_files(folder, listed | set(abandoned_tables(folder, listed))):
+        strange = folder / foreign[0]
         raise InputError(
-            f"{folder / foreign[0]}: not of the bundle, so --force does not replace the folder: move it elsewhere"
+            f"{strange}: not a file of the bundle, so --force does not replace the folder: move it elsewhere"
         )
 
 

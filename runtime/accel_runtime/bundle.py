@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from accel_runtime.contract import check_contract
@@ -154,18 +154,14 @@ def unlisted_files(folder: Path, listed: Iterable[str]) -> tuple[str, ...]:
         listed: Paths of the manifest.
 
     Returns:
-        Paths; those of folders that hold nothing listed end in a slash.
+        Paths of files, and of links to folders.
     """
     known = {MANIFEST_NAME, MANIFEST_DIGEST_NAME, *listed}
-    folders = {parent.as_posix() for path in known for parent in PurePosixPath(path).parents}
     found = []
-    for parent, names, files in os.walk(folder):
-        here = Path(parent).relative_to(folder)
-        strange = [name for name in names if (here / name).as_posix() not in folders]
-        names[:] = sorted({*names} - {*strange})
-        paths = [(here / name).as_posix() for name in files if not is_hidden_sibling(name)]
-        found += [path for path in paths if path not in known]
-        found += [f"{(here / name).as_posix()}/" for name in strange if not is_hidden_sibling(name)]
+    for parent, folders, files in os.walk(folder):
+        links = (name for name in folders if Path(parent, name).is_symlink())
+        paths = (Path(parent, name).relative_to(folder) for name in (*files, *links))
+        found += [str(path) for path in paths if path.as_posix() not in known and not is_hidden_sibling(path.name)]
     return tuple(sorted(found))
 
 
