@@ -13,6 +13,10 @@
 A message is one line: what, expected, got, what to do.
 """
 
+# Characters of a message, and of its end, where the advice is.
+_LONGEST = 2000
+_END = 500
+
 
 class AccelError(Exception):
     """The base of all errors raised on purpose; anything else is a bug of ours."""
@@ -20,8 +24,9 @@ class AccelError(Exception):
     exit_code = 1
 
     def __str__(self) -> str:
-        """The message in one line, whatever line breaks are in the names and texts of others that it quotes."""
-        return " ".join(super().__str__().splitlines())
+        """The message in one line that can be read, whatever names and texts of others it quotes."""
+        line = " ".join(super().__str__().splitlines())
+        return line if len(line) <= _LONGEST else f"{line[: _LONGEST - _END]} … {line[-_END:]}"
 
 
 class InputError(AccelError):
