@@ -57,7 +57,7 @@ def export(
     batch: Annotated[int | None, typer.Option(help="With --static: images at a time.")] = None,
     height: Annotated[int | None, typer.Option(help="With --static: pixels.")] = None,
     width: Annotated[int | None, typer.Option(help="With --static: pixels.")] = None,
-    schedulers: Annotated[str | None, typer.Option(help="Schedulers to compile, by commas.")] = None,
+    schedulers: Annotated[str | None, typer.Option(help="These only, by commas; pipeline is the source's own.")] = None,
     max_steps: Annotated[int, typer.Option(help="Compile schedules of 1 to this many steps.")] = 100,
     tolerance: Annotated[
         float | None,
@@ -86,6 +86,7 @@ def export(
             parse_formats,
             parse_forms,
         )
+        from accel_exporter.schedules import own_name  # noqa: PLC0415
         from accel_exporter.staging import check_target  # noqa: PLC0415
     fixed = {"--batch": batch, "--height": height, "--width": width}
     _refuse_without_static(fixed, is_static=static)
@@ -112,6 +113,9 @@ def export(
         )
         for stage in export_bundle(pipeline, target, options=options, force=force):
             progress.update(task, description=stage.name, completed=stage.done, total=stage.total)
+    own, default = own_name(pipeline.scheduler_config), read_manifest(target).schedules.default
+    if default != own:
+        note(f"the pipeline's own scheduler, {own}, is not among --schedulers: {default} draws where none is named")
     _report(target, seconds=perf_counter() - started, as_json=as_json)
 
 
