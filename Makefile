@@ -16,7 +16,9 @@ GPU_BIN := .venv-gpu/bin
 GPU_READY := .venv-gpu/.ready
 GPU_PACKAGES := onnxruntime-webgpu==1.27.0 onnxruntime-ep-openvino==1.8.1 onnx pytest
 
-.PHONY: demo environment test test-slow gpu-test lint types wheel-test train parity schedules ci clean
+FUZZ ?=
+
+.PHONY: demo environment test test-slow gpu-test fuzz lint types wheel-test train parity schedules ci clean
 
 demo: $(READY)
 	@mkdir -p $(DEMO)
@@ -42,6 +44,10 @@ test-slow: $(READY_TO_TEST)
 gpu-test: $(READY_TO_TEST) $(GPU_READY)
 	sh scripts/with-software-gpu.sh env ACCEL_GPU_BUNDLES="$$($(BIN)/python -m tests.gpu_bundles)" \
 		$(GPU_BIN)/python -m pytest --confcutdir tests/gpu tests/gpu
+
+# Changed inputs of every format (docs/fuzzing.md): FUZZ="--format manifest --seed 7" asks for others.
+fuzz: $(READY_TO_TEST)
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -69,3 +69,29 @@ def test_importing_the_runtime_or_the_command_brings_no_torch(module: str) -> No
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+RENAMING = {("os", name) for name in ("rename", "renames", "replace", "fsync", "link")} | {("shutil", "move")}
+
+
+@pytest.mark.parametrize("layer", [*LAYERS, "training"])
+def test_files_are_put_in_place_by_one_module_alone(layer: str) -> None:
+    folder = LAYERS.get(layer, ROOT / "training" / "accel_training")
+    files = [file for file in folder.rglob("*.py") if renames(ast.parse(file.read_text()))]
+
+    assert {file.relative_to(folder).parts[0] for file in files} == ({"durable"} if layer == "runtime" else set())
+
+
+def renames(tree: ast.AST) -> bool:
+    """Whether a module renames, syncs, or names something that is half-written."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return any(map(is_rename, calls)) or any(".partial" in text for text in texts)
+
+
+def is_rename(call: ast.Call) -> bool:
+    """Of `os` and `shutil`, or of a path: that of a text has two arguments, that of a struct has keywords."""
+    assert isinstance(call.func, ast.Attribute)
+    owner = call.func.value.id if isinstance(call.func.value, ast.Name) else ""
+    is_paths = call.func.attr in ("rename", "replace") and len(call.args) == 1 and not call.keywords
+    return (owner, call.func.attr) in RENAMING or is_paths

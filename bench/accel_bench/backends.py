@@ -20,7 +20,7 @@ ProviderOptions = Annotated[
 
 
 def choose_backend(provider: str, *, threads: int | None = None, options: list[str] | None = None) -> Backend:
-    """Make the backend; where the choice was left to us, say what it fell on.
+    """Make the backend; where the choice was left to us, say what it fell on; where it runs native code, say so.
 
     Raises:
         AccelError: It cannot be had.
@@ -29,6 +29,8 @@ def choose_backend(provider: str, *, threads: int | None = None, options: list[s
     if provider == "auto":
         ran = backend.describe()
         note(f"provider auto: {ran.backend} {ran.version} on {ran.provider}")
+    if backend.artifact == "inductor":
+        note("AOTInductor packages are native code, which runs as you: open only bundles of people you trust")
     return backend
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
-from rich.table import Table
-
 from accel_bench.environment import machine
 from accel_bench.intervals import times
 from accel_bench.limits import limit_s
 from accel_bench.records.bench import BenchRecord
-from accel_bench.summary import DEEP, PeerSummary, Summary
+from accel_bench.summary import DEEP, GraphSummary, PeerSummary, PlanSummary, Summary
+from accel_bench.table import Table, numbers, words
 
 _NOTHING = "–"
 
@@ -37,76 +36,76 @@ def footer(record: BenchRecord) -> str:
     return f"loading {load:.1f} s, peak memory {record.peak_rss_bytes / 1e9:.2f} GB, record {record.id}"
 
 
-def _table(title: str, first: str, *headings: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    table.add_column(first, no_wrap=True)
-    for heading_ in headings:
-        table.add_column(heading_, justify="right", no_wrap=True)
-    return table
-
-
 def _graphs(record: BenchRecord, summary: Summary) -> Table:
-    table = _table("Seconds of one graph run", "graph", "runs", "median", "p90", "of deep", "FLOPs of deep")
+    columns = (*words("graph"), *numbers("runs", "median", "p90", "of deep", "FLOPs of deep"))
+    rows = (_graph_cells(row, record) for row in summary.graphs)
+    return Table("Seconds of one graph run", columns, tuple(rows))
+
+
+def _graph_cells(row: GraphSummary, record: BenchRecord) -> tuple[str, ...]:
     graphs = record.bundle.graphs
-    for row in summary.graphs:
-        in_unet = row.of_deep is not None
-        table.add_row(
-            row.graph,
-            str(row.seconds.samples),
-            f"{row.seconds.median:.4f}",
-            f"{row.seconds.p90:.4f}",
-            f"{row.of_deep:.1%}" if in_unet else "",
-            f"{graphs[row.graph].flops / graphs[DEEP].flops:.1%}" if in_unet else "",
-        )
-    return table
+    in_unet = row.of_deep is not None
+    return (
+        row.graph,
+        str(row.seconds.samples),
+        f"{row.seconds.median:.4f}",
+        f"{row.seconds.p90:.4f}",
+        f"{row.of_deep:.1%}" if in_unet else "",
+        f"{graphs[row.graph].flops / graphs[DEEP].flops:.1%}" if in_unet else "",
+    )
 
 
 def _plans(record: BenchRecord, summary: Summary) -> Table:
     headings = ("deep", "seconds", "p90", "speed-up", "UNet, its ceiling", "of limit", "PSNR dB")
-    table = _table("End to end, against full in the same rounds", "plan", *headings)
-    for plan in summary.plans:
-        limit = limit_s(record, plan.name)
-        table.add_row(
-            plan.name,
-            f"{plan.deep}/{plan.calls}",
-            f"{plan.image_s.median:.3f}",
-            f"{plan.image_s.p90:.3f}",
-            times(plan.speedup),
-            f"{plan.unet_speedup.median:.2f}× of {plan.unet_ceiling:.2f}×",
-            f"{limit / plan.image_s.median:.0%}" if limit else _NOTHING,
-            "same" if plan.psnr is None else f"{plan.psnr:.1f}",
-        )
-    return table
+    rows = (_plan_cells(plan, limit=limit_s(record, plan.name)) for plan in summary.plans)
+    return Table("End to end, against full in the same rounds", (*words("plan"), *numbers(*headings)), tuple(rows))
+
+
+def _plan_cells(plan: PlanSummary, *, limit: float | None) -> tuple[str, ...]:
+    return (
+        plan.name,
+        f"{plan.deep}/{plan.calls}",
+        f"{plan.image_s.median:.3f}",
+        f"{plan.image_s.p90:.3f}",
+        times(plan.speedup),
+        f"{plan.unet_speedup.median:.2f}× of {plan.unet_ceiling:.2f}×",
+        f"{limit / plan.image_s.median:.0%}" if limit else _NOTHING,
+        "same" if plan.psnr is None else f"{plan.psnr:.1f}",
+    )
 
 
 def _stages(summary: Summary) -> Table:
     headings = ("text", "deep", "shallow", "update", "per call", "VAE", "other", "J")
-    table = _table("Where the time goes: medians in seconds", "plan", *headings)
-    for plan in summary.plans:
-        parts = plan.stages
-        table.add_row(
-            plan.name,
-            *(f"{part:.3f}" for part in (parts.text, parts.deep, parts.shallow, parts.update)),
-            f"{plan.update_us:.0f} µs",
-            *(f"{part:.3f}" for part in (parts.vae, parts.other)),
-            _NOTHING if plan.joules is None else f"{plan.joules:.0f}",
-        )
-    return table
+    columns = (*words("plan"), *numbers(*headings))
+    return Table("Where the time goes: medians in seconds", columns, tuple(map(_stage_cells, summary.plans)))
+
+
+def _stage_cells(plan: PlanSummary) -> tuple[str, ...]:
+    parts = plan.stages
+    return (
+        plan.name,
+        *(f"{part:.3f}" for part in (parts.text, parts.deep, parts.shallow, parts.update)),
+        f"{plan.update_us:.0f} µs",
+        *(f"{part:.3f}" for part in (parts.vae, parts.other)),
+        _NOTHING if plan.joules is None else f"{plan.joules:.0f}",
+    )
 
 
 def _peers(summary: Summary) -> Table:
     plans = [plan.name for plan in summary.plans]
     headings = ("calls", "seconds", "one call", "full against it", *(f"{name} against it" for name in plans[1:]))
-    table = _table("Peers in the same rounds: how many times faster ours is", "peer", *headings)
-    for peer in summary.peers:
-        table.add_row(
+    rows = (
+        (
             peer.name,
             str(peer.calls),
             f"{peer.image_s.median:.3f}",
             _call(peer),
             *(times(peer.behind[name]) for name in plans),
         )
-    return table
+        for peer in summary.peers
+    )
+    columns = (*words("peer"), *numbers(*headings))
+    return Table("Peers in the same rounds: how many times faster ours is", columns, tuple(rows))
 
 
 def _call(peer: PeerSummary) -> str:

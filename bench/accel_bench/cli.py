@@ -5,6 +5,7 @@ or a missing extra, 130 interrupted. Each subcommand imports what it needs when 
 is quick and nothing but `accel export` and `accel evaluate` needs torch.
 """
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -25,7 +26,9 @@ from accel_bench.commands.profiles import profiles
 from accel_bench.commands.schedulers import schedulers, schedules
 from accel_bench.commands.search import search
 from accel_bench.commands.verify import verify
-from accel_runtime.errors import AccelError
+from accel_bench.console import print_error
+from accel_bench.streams import abandon, prepare_streams
+from accel_runtime.errors import AccelError, InputError, first_line
 
 # Typer turns an interrupt into this exit code, and returns it where it does not exit itself.
 _INTERRUPTED = 130
@@ -45,10 +48,14 @@ app.add_typer(peers, name="peers")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run `accel` and exit; errors of ours become one line, bugs keep their traceback."""
+    """Run `accel` and exit; errors of ours and of the system become one line, bugs keep their traceback."""
     signal.signal(signal.SIGTERM, _interrupt)
+    # Whatever we start, and whatever that starts, imports nothing from the folder that the user happens to be in.
+    os.environ["PYTHONSAFEPATH"] = "1"
     try:
-        code = app(args=arguments, standalone_mode=False)
+        prepare_streams()
+        code = app(args=_as_text(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
+        sys.stdout.flush()
     except AccelError as error:
         _fail(str(error), code=error.exit_code)
     except typer.TyperException as error:
@@ -57,13 +64,33 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _fail(" ".join(message.split()), code=2)
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
+    except MemoryError as error:
+        _fail(f"memory is short: {first_line(error)}: choose smaller sizes or batches, or try --low-memory", code=1)
     except BrokenPipeError:
-        # The reader of our output has gone, as with `| head`; Python would complain once more at exit.
-        sys.stderr.close()
+        # The reader of our output has gone, as with `| head`.
+        abandon(sys.stdout)
         sys.exit(1)
+    except OSError as error:
+        abandon(sys.stdout)
+        _fail(f"{error.filename or 'the system'}: {error.strerror or error}", code=1)
     if code == _INTERRUPTED:
         _fail("interrupted, nothing was kept", code=_INTERRUPTED)
     sys.exit(0)
+
+
+def _as_text(arguments: Sequence[str]) -> list[str]:
+    """The arguments, all of which must be UTF-8: prompts are tokenised, and names go into records.
+
+    Raises:
+        InputError: One of them is not.
+    """
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            shown = argument.encode(errors="surrogateescape")
+            raise InputError(f"expected arguments in UTF-8, got {shown!r}: is the terminal's locale another?") from None
+    return list(arguments)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -71,5 +98,5 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _fail(message: str, *, code: int) -> NoReturn:
-    print(f"accel: {message}", file=sys.stderr)  # noqa: T201  # the one place where errors are printed
+    print_error(message)
     sys.exit(code)

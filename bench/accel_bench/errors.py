@@ -27,3 +27,7 @@ class StoppedError(AccelError):
     """Interrupted work that goes on where it was."""
 
     exit_code = 130
+
+
+class OutputError(AccelError):
+    """Results cannot be written to stdout."""

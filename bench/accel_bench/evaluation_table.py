@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from rich.table import Table
-
 from accel_bench.evaluation_summary import TrialSummary
 from accel_bench.intervals import times
+from accel_bench.table import Table, numbers, words
 
 _TEXT = ("plan", "branch", "forecast")
 _NUMBERS = ("deep", "speed-up", "PSNR dB", "SSIM", "feature dist.", "emoji-clip", "loss", "colour")
@@ -14,14 +13,7 @@ _NOTHING = "–"
 
 def terminal_table(summaries: Sequence[TrialSummary], title: str) -> Table:
     """Return a table of one row per trial."""
-    table = Table(title=title, title_justify="left")
-    for heading in _TEXT:
-        table.add_column(heading, no_wrap=True)
-    for heading in _NUMBERS:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for summary in summaries:
-        table.add_row(*_cells(summary))
-    return table
+    return Table(title, (*words(*_TEXT), *numbers(*_NUMBERS)), tuple(map(_cells, summaries)))
 
 
 def markdown_table(summaries: Sequence[TrialSummary], title: str) -> str:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from accel_bench.outputs import check_outputs, write_aside
+from accel_bench.outputs import check_outputs
+from accel_runtime.durable import make_folder, write_file
 from accel_runtime.errors import InputError
 
 _GAP = 2  # pixels
@@ -39,15 +40,12 @@ def write_grid(path: Path, rows: Mapping[str, NDArray[np.uint8]], *, captions: S
         rows: By name, the pictures of one batch. Shape: [B, H, W, 3].
         captions: B of them.
     """
-    try:
-        path.parent.mkdir(exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{path.parent}: cannot be made: {error.strerror}") from error
+    make_folder(path.parent)
     info = PngInfo()
     info.add_itxt("accel:captions", json.dumps(list(captions)))
     info.add_itxt("accel:rows", json.dumps(list(rows)))
     grid = draw_grid(rows)
-    write_aside(path, lambda file: grid.save(file, format="PNG", pnginfo=info))
+    write_file(path, lambda file: grid.save(file, format="PNG", pnginfo=info))
 
 
 def draw_grid(rows: Mapping[str, NDArray[np.uint8]]) -> Image.Image:

@@ -16,7 +16,7 @@ def parse_guided_calls(text: str) -> tuple[int, int]:
     >>> parse_guided_calls("0-14")
     (0, 14)
     """
-    match = re.fullmatch(r"([0-9]+)-([0-9]+)", text)
+    match = re.fullmatch(r"([0-9]{1,6})-([0-9]{1,6})", text)
     if match is None or int(match[1]) > int(match[2]):
         raise InputError(f"guided calls {text!r}: expected {GUIDED_CALLS}")
     return int(match[1]), int(match[2])

@@ -2,14 +2,14 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from accel_bench.outputs import write_aside
+from accel_bench.pictures import open_picture
+from accel_runtime.durable import write_file
 from accel_runtime.errors import InputError
 
 
@@ -45,26 +45,22 @@ def write_png(path: Path, pixels: NDArray[np.uint8], *, label: ImageLabel) -> No
     if label.weights == "random":
         info.add_itxt("Comment", "made with random weights: the picture means nothing")
     image = Image.fromarray(pixels)
-    write_aside(path, lambda file: image.save(file, format="PNG", pnginfo=info))
+    write_file(path, lambda file: image.save(file, format="PNG", pnginfo=info))
 
 
 def read_image(path: Path, *, multiple: int, height: int | None = None, width: int | None = None) -> NDArray[np.uint8]:
-    """A picture as RGB [H, W, 3], scaled with Lanczos as diffusers 0.42.1's VaeImageProcessor does.
+    """A picture as RGB [H, W, 3], upright, scaled with Lanczos as diffusers 0.42.1's VaeImageProcessor does.
 
     Args:
-        path: Anything that Pillow reads.
+        path: Of one of the formats `PHOTOS`.
         multiple: Height and width are rounded down to multiples of this.
         height: Pixels; None takes the picture's own.
         width: Same.
 
     Raises:
-        InputError: It is no picture, or smaller than ``multiple``.
+        InputError: It is no picture that `open_picture` takes, or smaller than ``multiple``.
     """
-    try:
-        with Image.open(path) as opened:
-            picture = opened.convert("RGB")
-    except (OSError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: not a picture: {error}") from error
+    picture = open_picture(path, str(path))
     size = tuple(side - side % multiple for side in (width or picture.width, height or picture.height))
     if 0 in size:
         raise InputError(
@@ -75,23 +71,6 @@ def read_image(path: Path, *, multiple: int, height: int | None = None, width: i
     return np.asarray(picture)
 
 
-def read_latents(path: Path) -> NDArray[np.float32]:
-    """Latents [B, C, h, w] from a .npy file; pickled arrays are refused.
-
-    Raises:
-        InputError: The file is missing or holds something else.
-    """
-    try:
-        values: Any = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: not a .npy file of latents: {error}") from error
-    if not isinstance(values, np.ndarray) or values.dtype.kind != "f" or values.ndim != 4:
-        raise InputError(f"{path}: expected floating-point latents [B, C, H, W]")
-    if not np.isfinite(values).all():
-        raise InputError(f"{path}: latents hold NaN or infinity")
-    return values.astype(np.float32)
-
-
 def write_latents(path: Path, latents: NDArray[np.float32]) -> None:
     """Write latents as .npy."""
-    write_aside(path, lambda file: np.save(file, latents))
+    write_file(path, lambda file: np.save(file, latents))

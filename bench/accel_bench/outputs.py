@@ -1,12 +1,12 @@
-"""Files that commands write: refused early, written aside, renamed when complete."""
+"""Files that commands write: refused early, written whole or not at all."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
+from accel_runtime.durable import write_bytes
 from accel_runtime.errors import InputError
 
 
@@ -19,6 +19,8 @@ def check_outputs(paths: Sequence[Path], *, force: bool) -> None:
     for path in paths:
         if path.is_dir():
             raise InputError(f"{path}: is a folder, expected a file to write")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: expected a file or nothing there, found something else")
         if path.exists() and not force:
             raise InputError(f"{path}: exists already: choose another name, or replace it with --force")
         if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
@@ -26,27 +28,9 @@ def check_outputs(paths: Sequence[Path], *, force: bool) -> None:
 
 
 def write_record(path: Path, record: msgspec.Struct) -> None:
-    """Write a record as indented JSON, aside and renamed.
+    """Write a record as indented JSON, whole or not at all.
 
     Raises:
-        InputError: The file cannot be written.
+        WriteError: The file cannot be written.
     """
-    raw = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
-    write_aside(path, lambda file: file.write(raw))
-
-
-def write_aside(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let ``write`` fill a hidden sibling of ``path``, then rename it.
-
-    Raises:
-        InputError: The file cannot be written; what lay at ``path`` is untouched.
-    """
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        with partial.open("wb") as file:
-            write(file)
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")

@@ -114,7 +114,7 @@ def parse_trials(plans: str, branches: str, forecasts: str) -> tuple[Trial, ...]
 
 
 def _branch(text: str) -> int:
-    if not re.fullmatch(r"[0-9]+", text):
+    if not re.fullmatch(r"[0-9]{1,9}", text):
         raise InputError(f"branches: expected numbers by commas, such as 0,1, got {text!r}")
     return int(text)
 

@@ -33,11 +33,10 @@ from accel_exporter.sources.fitness import check_fitness
 from accel_exporter.staging import staged_folder
 from accel_exporter.unet import branch_count
 from accel_exporter.write import Settings, Written, check_written, trace_component, write_graph, write_unet
-from accel_runtime.bundle import describe_file
+from accel_runtime.bundle import describe_file, write_manifest
 from accel_runtime.errors import ExportError
 from accel_runtime.forms import providers_in, providers_of
 from accel_runtime.manifest import (
-    MANIFEST_NAME,
     DType,
     ExtraForm,
     FormGraph,
@@ -50,7 +49,6 @@ from accel_runtime.manifest import (
     Provenance,
     SchedulesSpec,
     TextSpec,
-    encode_manifest,
 )
 from accel_runtime.schedule_file import SCHEDULE_SUFFIX, write_schedules
 
@@ -320,7 +318,7 @@ class _Export:
             forms={form: FormSpec(providers=providers_of(form), graphs=graphs) for form, graphs in self._forms.items()},
             providers=providers_in(self._options.dtype),
         )
-        (self._folder / MANIFEST_NAME).write_bytes(encode_manifest(manifest))
+        write_manifest(self._folder, manifest)
 
     def _provenance(self) -> Provenance:
         origin, options = self._source.origin, self._options

@@ -1,10 +1,13 @@
 """One more process for the parts of an export that do not wait for each other."""
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from threading import Thread
 from typing import Generic, TypeVar
 
 from accel_runtime.errors import ExportError
@@ -21,11 +24,23 @@ def helper_process(*, wanted: bool) -> Iterator[Executor | None]:
     if not wanted:
         yield None
         return
-    pool = ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"), initializer=_end_with_parent)
     try:
         yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """A killed export takes its helper with it: nobody else would, and it would go on writing."""
+    parent = parent_process()
+    assert parent is not None  # noqa: S101 - this is a helper
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 class Task(Generic[T]):

@@ -26,7 +26,8 @@ def decode_arrays(data: bytes) -> tuple[dict[str, str], dict[str, npt.NDArray[np
     """
     try:
         arrays = load(data)
-    except SafetensorError as error:
+    # A type that numpy lacks is a `KeyError` of the library's.
+    except (SafetensorError, KeyError) as error:
         raise ValueError(str(error)) from error
     size = int.from_bytes(data[:8], "little")
     header = msgspec.json.decode(data[8 : 8 + size], type=dict[str, dict[str, object]])

@@ -1,15 +1,13 @@
 """Where a bundle keeps a graph in the form that a backend takes."""
 
-from pathlib import Path
-
 from accel_runtime.backends.base import Artifact
 from accel_runtime.bundle import Bundle
 from accel_runtime.errors import BackendError
 from accel_runtime.manifest import Form
 
 
-def locate(bundle: Bundle, graph: str, *, artifact: Artifact, form: Form = "plain") -> Path:
-    """The file to hand to `Backend.load`.
+def locate(bundle: Bundle, graph: str, *, artifact: Artifact, form: Form = "plain") -> str:
+    """The file to hand to `Backend.load`, by its path in the bundle.
 
     Args:
         bundle: An opened bundle.
@@ -23,9 +21,9 @@ def locate(bundle: Bundle, graph: str, *, artifact: Artifact, form: Form = "plai
     manifest = bundle.manifest
     if artifact == "onnx":
         graphs = dict(manifest.graphs.items()) if form == "plain" else manifest.forms[form].graphs
-        return bundle.path(graphs[graph].file)
+        return graphs[graph].file
     if manifest.inductor is None:
         raise BackendError(
             f"{bundle.folder}: the bundle has no AOTInductor packages: export it with `accel export --format inductor`"
         )
-    return bundle.path(manifest.inductor.graphs[graph].file)
+    return manifest.inductor.graphs[graph].file

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
+from threading import Lock
 from typing import Final, Literal
 
 import numpy as np
@@ -17,8 +19,9 @@ from accel_runtime.dims import check_input, loop_sizes, own_sizes, resolve
 from accel_runtime.errors import BundleError
 from accel_runtime.idle import Idle
 from accel_runtime.loop_contract import LOOP_VERSION, loop_tensors
-from accel_runtime.manifest import DType, Form, LoopSpec, TensorSpec
+from accel_runtime.manifest import Form, LoopSpec, TensorSpec
 from accel_runtime.pixels import DevicePixels, to_pixels
+from accel_runtime.room import check_room
 from accel_runtime.unet import Graph, UNetGraphs
 
 # Sets of buffers that stay for the next image; a service alternates among a few sizes.
@@ -32,6 +35,30 @@ class _Bound:
     given: Buffer
     call: BoundCall
     read: Callable[[], Array]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _HeldSession:
+    """A session whose files must still be those of the opened bundle when it is bound: some read them only then."""
+
+    session: Session
+    bundle: Bundle
+    file: str
+
+    @classmethod
+    def load(cls, bundle: Bundle, file: str, load: Callable[[Path], Session]) -> "_HeldSession":
+        """Let ``load`` make a session of a file of the bundle."""
+        with bundle.held(file) as path:
+            return cls(load(path), bundle, file)
+
+    def bind(self, inputs: Mapping[str, Buffer], outputs: Mapping[str, Buffer]) -> BoundCall:
+        """See `Session.bind`.
+
+        Raises:
+            BundleError: A file has changed since the bundle was opened.
+        """
+        with self.bundle.held(self.file):
+            return self.session.bind(inputs, outputs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +77,7 @@ class Components:
     form: Form = "plain"
     stay: Literal["all", "in use"] = "all"
     _loaded: dict[str, Graph] = field(default_factory=dict, init=False)
+    _loading: Lock = field(default_factory=Lock, init=False)
 
     def embed(self, token_ids: Array) -> Array:
         """The text encoder: ids [L] → [L, D]."""
@@ -78,15 +106,17 @@ class Components:
 
         Raises:
             BackendError: A graph cannot be opened; on a device also, if it would not be wholly there.
+            InputError: The machine cannot hold an image of that size.
         """
         sizes = own_sizes(self.bundle.manifest)
+        check_room(self.bundle.manifest, images=1, rows=2, latents=(sizes["latent_height"], sizes["latent_width"]))
         for name, spec in self.bundle.manifest.graphs.items():
             self._open(self._use(name).session, (spec.inputs, spec.outputs), sizes=sizes)
             yield name
         if self.backend.on_host or not self.has_loop:
             return
         for name, session in self.loop.sessions.items():
-            tensors = loop_tensors(name, features=self._features)
+            tensors = loop_tensors(name, features=self.bundle.manifest.features)
             self._open(session, (tensors.inputs, tensors.outputs), sizes=loop_sizes(self.bundle.manifest, name))
             yield name
 
@@ -125,11 +155,6 @@ class Components:
     def _idle(self) -> Idle[_Bound]:
         return Idle(keep=IDLE_KEPT if self.stay == "all" else 0)
 
-    @property
-    def _features(self) -> DType:
-        """Their precision. The noise comes first; a bundle without branches forecasts nothing."""
-        return self.bundle.manifest.graphs.unet_deep.outputs[-1].dtype
-
     def _open(
         self, session: Session, tensors: tuple[Sequence[TensorSpec], Sequence[TensorSpec]], *, sizes: Mapping[str, int]
     ) -> None:
@@ -140,8 +165,9 @@ class Components:
         session.bind(given, made)
 
     def _load_loop(self, name: str, file: str) -> Session:
-        inputs = loop_tensors(name, features=self._features).inputs
-        return self.backend.load(self.bundle.path(file), inputs=inputs, tolerant=True)
+        inputs = loop_tensors(name, features=self.bundle.manifest.features).inputs
+        load = partial(self.backend.load, inputs=inputs, tolerant=True)
+        return _HeldSession.load(self.bundle, file, load)
 
     def _run_one(self, name: str, value: Array) -> Array:
         first: Array = self._run_each(name, value[np.newaxis])[0]
@@ -149,16 +175,21 @@ class Components:
 
     def _use(self, name: str, *, beside: Collection[str] = ()) -> Graph:
         """A graph, loaded if it is not; where memory is short, all but those ``beside`` it are let go."""
-        if self.stay == "in use":
-            for other in self._loaded.keys() - {name, *beside}:
-                del self._loaded[other]
-        if name not in self._loaded:
-            spec = dict(self.bundle.manifest.graphs.items())[name]
-            path = locate(self.bundle, name, artifact=self.backend.artifact, form=self.form)
-            # Ids and masks of a prompt are small; of UNet and VAE nothing may be left to the host.
-            session = self.backend.load(path, inputs=spec.inputs, tolerant=name == "text_encoder")
-            self._loaded[name] = Graph(session=session, spec=spec)
-        return self._loaded[name]
+        # One thread at a time: what two of them need is loaded once, and nobody lets go of what another looks up.
+        with self._loading:
+            if self.stay == "in use":
+                for other in self._loaded.keys() - {name, *beside}:
+                    del self._loaded[other]
+            if name not in self._loaded:
+                self._loaded[name] = self._load(name)
+            return self._loaded[name]
+
+    def _load(self, name: str) -> Graph:
+        spec = dict(self.bundle.manifest.graphs.items())[name]
+        file = locate(self.bundle, name, artifact=self.backend.artifact, form=self.form)
+        # Ids and masks of a prompt are small; of UNet and VAE nothing may be left to the host.
+        load = partial(self.backend.load, inputs=spec.inputs, tolerant=name == "text_encoder")
+        return Graph(_HeldSession.load(self.bundle, file, load), spec)
 
     def _run_each(self, name: str, values: Array) -> Array:
         """Run a graph of one input on a batch, one entry at a time or as many as it is fixed to; its first output."""

@@ -4,13 +4,10 @@ The grammar is small on purpose, so that C++ can read it too: a number, a symbol
 or ``symbol/2``.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 
 from accel_runtime.errors import BundleError, InputError
-from accel_runtime.manifest import GraphSpec, Manifest, TensorSpec
-
-_DIMENSION = re.compile(r"(?:(?P<times>\d+)\*)?(?P<symbol>[a-z_]+)(?:/(?P<over>\d+))?")
+from accel_runtime.manifest import DIMENSION, GraphSpec, Manifest
 
 
 def resolve(shape: Sequence[int | str], sizes: Mapping[str, int]) -> tuple[int, ...]:
@@ -58,7 +55,7 @@ def check_input(graph: GraphSpec, name: str, *, shape: Sequence[int]) -> dict[st
     spec = graph.input(name)
     if len(shape) != len(spec.shape) or any(_differs(d, s) for d, s in zip(spec.shape, shape, strict=True)):
         raise InputError(
-            f"{graph.file}: input {name} takes {_show(spec)}, got {list(shape)}: "
+            f"{graph.file}: input {name} takes {show(spec.shape)}, got {list(shape)}: "
             "use the bundle's own size, or export without --static"
         )
     return {dim: size for dim, size in zip(spec.shape, shape, strict=True) if isinstance(dim, str)}
@@ -68,12 +65,17 @@ def _differs(dimension: int | str, size: int) -> bool:
     return isinstance(dimension, int) and dimension != size
 
 
-def _show(spec: TensorSpec) -> str:
-    return "[" + ", ".join(str(dimension) for dimension in spec.shape) + "]"
+def show(shape: Sequence[int | str]) -> str:
+    """As in a message.
+
+    >>> show(("batch", 4, "latent_height/2"))
+    '[batch, 4, latent_height/2]'
+    """
+    return "[" + ", ".join(str(dimension) for dimension in shape) + "]"
 
 
 def _evaluate(dimension: str, sizes: Mapping[str, int]) -> int:
-    match = _DIMENSION.fullmatch(dimension)
+    match = DIMENSION.fullmatch(dimension)
     if match is None or match["symbol"] not in sizes:
         raise BundleError(f"dimension {dimension!r} cannot be resolved from {', '.join(sorted(sizes))}")
     return int(match["times"] or 1) * sizes[match["symbol"]] // int(match["over"] or 1)

@@ -6,6 +6,7 @@
     ├── ExportError        the export itself: unsupported structure, tolerance, no disk space
     ├── BundleError        a bundle on disk: manifest, hash, missing file
     ├── BackendError       what executes graphs: provider, session, fall-back
+    ├── WriteError         a file or folder to write: disk full, read-only, in somebody else's hands
     ├── NumericsError      numbers that are none: NaN or infinity in latents or pixels
     └── MissingExtraError  a package that an extra would install
 
@@ -17,6 +18,10 @@ class AccelError(Exception):
     """The base of all errors raised on purpose; anything else is a bug of ours."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """The message in one line, whatever line breaks are in the names and texts of others that it quotes."""
+        return " ".join(super().__str__().splitlines())
 
 
 class InputError(AccelError):
@@ -39,6 +44,10 @@ class BundleError(AccelError):
 
 class BackendError(AccelError):
     """A graph cannot be executed as asked."""
+
+
+class WriteError(AccelError):
+    """A file or folder cannot be written; what lay there is as it was."""
 
 
 class NumericsError(AccelError):

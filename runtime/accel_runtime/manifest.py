@@ -7,25 +7,44 @@ Schema history:
     1  first version
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
+from accel_runtime.durable import put_aside
 from accel_runtime.errors import BundleError
+from accel_runtime.reading import read_document
 
 MANIFEST_NAME = "accel.json"
+MANIFEST_DIGEST_NAME = f"{MANIFEST_NAME}.sha256"
 SCHEMA_VERSION = 1
+# A thousand times what the largest has.
+_LARGEST_MANIFEST: Final = 16 * 2**20
+
+# A dimension that is no number: a symbol, a multiple of it, or a fraction.
+DIMENSION: Final = re.compile(
+    r"(?:(?P<times>[1-9][0-9]{0,5})\*)?(?P<symbol>[a-z_]{1,40})(?:/(?P<over>[1-9][0-9]{0,5}))?"
+)
+# Pixels. No picture format that people use has longer ones, and no arithmetic with them overflows.
+LONGEST_SIDE: Final = 2**14
 
 Device = Literal["cpu", "cuda"]
 ExtraForm = Literal["fused", "native"]
 Form = Literal["plain", ExtraForm]
 DType = Literal["float32", "float16", "bfloat16", "int64", "int32"]
-Count = Annotated[int, msgspec.Meta(ge=0)]
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+# What the numbers of a manifest may be: far more than any model has, and little enough to be reckoned with.
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Amount = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+Extent = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+Few = Annotated[int, msgspec.Meta(ge=1, le=2**16)]
+Side = Annotated[int, msgspec.Meta(ge=1, le=LONGEST_SIDE)]
+TokenId = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+Error = Annotated[float, msgspec.Meta(ge=0)]
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -37,7 +56,14 @@ class TensorSpec(_Strict, frozen=True):
 
     name: str
     dtype: DType
-    shape: tuple[Positive | str, ...]
+    shape: Annotated[tuple[Extent | str, ...], msgspec.Meta(max_length=8)]
+
+    def __post_init__(self) -> None:
+        for dimension in self.shape:
+            if isinstance(dimension, str) and not DIMENSION.fullmatch(dimension):
+                raise ValueError(
+                    f"{dimension[:60]!r} is no dimension: expected a number or a term such as 4*latent_height"
+                )
 
 
 class GraphSpec(_Strict, frozen=True):
@@ -51,11 +77,11 @@ class GraphSpec(_Strict, frozen=True):
     """
 
     file: str
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-    parameters: Count
-    flops: Count
-    relative_error: float
+    inputs: Annotated[tuple[TensorSpec, ...], msgspec.Meta(min_length=1, max_length=64)]
+    outputs: Annotated[tuple[TensorSpec, ...], msgspec.Meta(min_length=1, max_length=64)]
+    parameters: Amount
+    flops: Amount
+    relative_error: Error
 
     def input(self, name: str) -> TensorSpec:
         """The input called ``name``."""
@@ -101,7 +127,7 @@ class LoopSpec(_Strict, frozen=True, omit_defaults=True):
     forecast_2: str
     forecast_3: str
     pixels: str | None = None
-    version: Positive = 1
+    version: Few = 1
 
     def items(self) -> tuple[tuple[str, str], ...]:
         """Every graph's name and file."""
@@ -119,7 +145,7 @@ class FormGraph(_Strict, frozen=True):
     """
 
     file: str
-    relative_error: float
+    relative_error: Error
     checked: Literal["run", "expansion"]
 
 
@@ -146,7 +172,7 @@ class InductorGraph(_Strict, frozen=True):
 
     file: str
     weights: str
-    relative_error: float
+    relative_error: Error
 
 
 class InductorSpec(_Strict, frozen=True):
@@ -175,11 +201,11 @@ class ModelSpec(_Strict, frozen=True):
     """
 
     pipeline_class: str
-    latent_channels: Positive
-    latent_scale: Positive
-    scaling_factor: float
-    sample_size: tuple[Positive, Positive]
-    size_multiple: Positive
+    latent_channels: Few
+    latent_scale: Few
+    scaling_factor: Annotated[float, msgspec.Meta(ge=1e-6, le=1e6)]
+    sample_size: tuple[Side, Side]
+    size_multiple: Side
 
 
 class TextSpec(_Strict, frozen=True):
@@ -194,8 +220,8 @@ class TextSpec(_Strict, frozen=True):
 
     tokenizer: str
     table: str | None
-    max_length: Positive
-    pad_id: Count
+    max_length: Annotated[int, msgspec.Meta(ge=2, le=2**16)]
+    pad_id: TokenId
 
 
 class SchedulesSpec(_Strict, frozen=True):
@@ -238,7 +264,7 @@ class Manifest(_Strict, frozen=True, omit_defaults=True):
     text: TextSpec
     graphs: GraphSpecs
     schedules: SchedulesSpec
-    files: dict[str, FileSpec]
+    files: Annotated[dict[str, FileSpec], msgspec.Meta(max_length=100_000)]
     provenance: Provenance
     loop: LoopSpec | None = None
     inductor: InductorSpec | None = None
@@ -250,6 +276,11 @@ class Manifest(_Strict, frozen=True, omit_defaults=True):
         """The branches that have a shallow graph, ascending."""
         return tuple(sorted(int(k) for k in self.graphs.unet_shallow))
 
+    @property
+    def features(self) -> DType:
+        """Precision of the UNet's features. The noise comes first; a bundle without branches forecasts nothing."""
+        return self.graphs.unet_deep.outputs[-1].dtype
+
     def __post_init__(self) -> None:
         for k in self.graphs.unet_shallow:
             self._check_branch(k)
@@ -259,22 +290,25 @@ class Manifest(_Strict, frozen=True, omit_defaults=True):
             self._check_complete(f"forms.{form}", spec.graphs)
         for path in self.files:
             _check_path(path, key="files")
-        for key, path in self._references():
+        for key, path, ending in self._references():
             if path not in self.files:
                 raise ValueError(f"{key}: {path!r} is not listed under `files`")
+            if not path.endswith(ending):
+                raise ValueError(f"{key}: expected a name that ends in {ending}, got {path!r}")
         if self.schedules.default not in self.schedules.files:
             raise ValueError(f"schedules.default: no table for {self.schedules.default!r}")
 
-    def _references(self) -> tuple[tuple[str, str], ...]:
+    def _references(self) -> tuple[tuple[str, str, str], ...]:
+        """Key, the file that it names, and how that must end: backends choose by it how they read a file."""
         return (
-            *((f"graphs.{name}.file", graph.file) for name, graph in self.graphs.items()),
-            *((f"schedules.files.{name}", path) for name, path in self.schedules.files.items()),
-            ("text.tokenizer", self.text.tokenizer),
-            *([("text.table", self.text.table)] if self.text.table else []),
-            *((f"loop.{name}", path) for name, path in (self.loop.items() if self.loop else ())),
+            *((f"graphs.{name}.file", graph.file, ".onnx") for name, graph in self.graphs.items()),
+            *((f"schedules.files.{name}", path, "") for name, path in self.schedules.files.items()),
+            ("text.tokenizer", self.text.tokenizer, ""),
+            *([("text.table", self.text.table, "")] if self.text.table else []),
+            *((f"loop.{name}", path, ".onnx") for name, path in (self.loop.items() if self.loop else ())),
             *(_package_references(self.inductor) if self.inductor else ()),
             *(
-                (f"forms.{form}.graphs.{name}.file", graph.file)
+                (f"forms.{form}.graphs.{name}.file", graph.file, ".onnx")
                 for form, spec in self.forms.items()
                 for name, graph in spec.graphs.items()
             ),
@@ -286,7 +320,7 @@ class Manifest(_Strict, frozen=True, omit_defaults=True):
             raise ValueError(f"{key}.graphs: expected {', '.join(expected)}, got {', '.join(graphs)}")
 
     def _check_branch(self, k: str) -> None:
-        if not re.fullmatch(r"0|[1-9][0-9]*", k):
+        if not re.fullmatch(r"0|[1-9][0-9]{0,3}", k):
             raise ValueError(f"graphs.unet_shallow: expected a branch number as key, got {k!r}")
         outputs = [tensor.name for tensor in self.graphs.unet_deep.outputs]
         if feature_name(int(k)) not in outputs:
@@ -309,27 +343,42 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         BundleError: There is no bundle, or the manifest is malformed; names file and key.
     """
+    return parse_manifest(read_manifest_bytes(folder), folder / MANIFEST_NAME)
+
+
+def read_manifest_bytes(folder: Path) -> bytes:
+    """The bytes of the manifest of the bundle in ``folder``.
+
+    Raises:
+        BundleError: There is no bundle, or its manifest cannot be read.
+    """
     path = folder / MANIFEST_NAME
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise BundleError(f"{folder}: not a bundle, it has no {MANIFEST_NAME}: make one with `accel export`") from None
-    except OSError as error:
-        raise BundleError(f"{path}: cannot be read: {error.strerror}") from error
-    return parse_manifest(raw, path)
+    if not os.path.lexists(path):
+        aside = put_aside(folder)
+        if aside is not None:
+            raise BundleError(f"{folder}: an export that was killed left it as {aside}: rename that to {folder.name}")
+        raise BundleError(f"{folder}: not a bundle, it has no {MANIFEST_NAME}: make one with `accel export`")
+    return read_document(path, limit=_LARGEST_MANIFEST)
 
 
 def parse_manifest(raw: bytes, path: Path) -> Manifest:
     """Parse the bytes of a manifest; ``path`` is only for messages."""
     try:
-        _check_version(msgspec.json.decode(raw), path)
+        _check_version(msgspec.json.decode(raw, type=_Versioned).schema_version, path)
         return msgspec.json.decode(raw, type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BundleError(f"{path}: {_as_key(str(error))}") from error
+    except RecursionError:
+        raise BundleError(f"{path}: nested too deeply") from None
 
 
-def _check_version(document: Any, path: Path) -> None:
-    version = document.get("schema_version", SCHEMA_VERSION) if isinstance(document, dict) else SCHEMA_VERSION
+class _Versioned(msgspec.Struct, frozen=True):
+    """Of a manifest of any version, the version."""
+
+    schema_version: int | str | float | None = SCHEMA_VERSION
+
+
+def _check_version(version: object, path: Path) -> None:
     if isinstance(version, int) and version != SCHEMA_VERSION:
         raise BundleError(
             f"{path}: schema_version: expected {SCHEMA_VERSION}, got {version}: "
@@ -337,10 +386,10 @@ def _check_version(document: Any, path: Path) -> None:
         )
 
 
-def _package_references(inductor: InductorSpec) -> Iterator[tuple[str, str]]:
+def _package_references(inductor: InductorSpec) -> Iterator[tuple[str, str, str]]:
     for name, graph in inductor.graphs.items():
-        yield f"inductor.graphs.{name}.file", graph.file
-        yield f"inductor.graphs.{name}.weights", graph.weights
+        yield f"inductor.graphs.{name}.file", graph.file, ".pt2"
+        yield f"inductor.graphs.{name}.weights", graph.weights, ".safetensors"
 
 
 def _as_key(message: str) -> str:
@@ -352,7 +401,8 @@ def _as_key(message: str) -> str:
 
 def _check_path(path: str, *, key: str) -> None:
     pure = PurePosixPath(path)
-    if not path or pure.is_absolute() or ".." in pure.parts or "\\" in path or ":" in path or str(pure) != path:
+    is_plain = path.isprintable() and not pure.is_absolute() and not {"\\", ":"} & set(path)
+    if not path or not is_plain or ".." in pure.parts or str(pure) != path or len(path) > 1000:
         raise ValueError(f"{key}: {path!r} must be a plain relative path inside the bundle")
 
 

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import _lru_cache_wrapper, cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from accel_runtime.backends import Backend, BackendDescription, make_backend
 from accel_runtime.backends.base import Array
 from accel_runtime.bundle import Bundle, Verification, read_bundle
+from accel_runtime.clip_tokenizer import read_tokenizer
 from accel_runtime.components import IDLE_KEPT, Components
 from accel_runtime.device_loop import DeviceLoop, LoopGraphs
 from accel_runtime.errors import InputError
@@ -25,6 +26,7 @@ from accel_runtime.manifest import Form
 from accel_runtime.noise import TorchGenerator
 from accel_runtime.plan import Plan, make_plan, parse_deep_calls
 from accel_runtime.request import Request, Result
+from accel_runtime.room import check_request
 from accel_runtime.schedule import ScheduleTable
 from accel_runtime.schedule_file import OWN_SCHEDULER, MissingTableError, ScheduleFile, first_call
 from accel_runtime.start import start
@@ -32,6 +34,9 @@ from accel_runtime.tokens import PromptTokenizer, Tokens
 from accel_runtime.unet import Embeddings, UNet
 
 Loop = Literal["auto", "host", "device"]
+
+# Of encoded prompts, each 0.2 MB in SD1.5: enough for any batch, and a service never grows by more.
+_PROMPTS_KEPT = 256
 
 # Parameters of a UNet from which memory counts more than the seconds that loading it again takes.
 _LARGE = 250_000_000
@@ -43,6 +48,7 @@ def open_bundle(
     *,
     provider: str = "cpu",
     verification: Verification = "hashes",
+    digest: str | None = None,
     low_memory: bool | None = False,
     loop: Loop = "auto",
     form: str | None = None,
@@ -53,17 +59,18 @@ def open_bundle(
         folder: The bundle.
         backend: What executes; by default what ``provider`` names.
         provider: A name that `accel_runtime.backends.make_backend` knows.
-        verification: `hashes` reads every file once, `sizes` trusts the contents.
+        verification: `hashes` reads every file once, `sizes` trusts the weights.
+        digest: Of the bundle that is meant, as `accel inspect` shows it; None opens any.
         low_memory: See `Pipeline`.
         loop: Same.
         form: Of the graphs, as `accel_runtime.forms.choose_form` takes it.
 
     Raises:
-        BundleError: The bundle is incomplete, changed or malformed.
+        BundleError: The bundle is incomplete, changed, malformed, or another one than ``digest`` says.
         BackendError: The provider cannot be had, or the bundle lacks the form.
         InputError: The provider cannot run the form.
     """
-    bundle = read_bundle(Path(folder), verification=verification)
+    bundle = read_bundle(Path(folder), verification=verification, digest=digest)
     backend = backend or make_backend(provider)
     chosen = choose_form(bundle, backend.name, form)
     return Pipeline(bundle, backend, low_memory=low_memory, loop=loop, form=chosen)
@@ -81,7 +88,8 @@ class _Workspace:
 class Pipeline:
     """A bundle on a backend. Graphs are loaded when first needed and stay loaded.
 
-    It keeps no state between images but encoded prompts, so the same request gives the same image.
+    It keeps no state between images but buffers and the prompts encoded last, so the same request gives the same
+    image. Several threads may use one pipeline.
 
     Attributes:
         bundle: What to run.
@@ -98,7 +106,12 @@ class Pipeline:
     low_memory: bool | None = False
     loop: Loop = "auto"
     form: Form = "plain"
-    _embeddings: dict[str, Array] = field(default_factory=dict, init=False)
+    _schedules: dict[str, bytes] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        # All of them now: once more was added to the bundle, these files may be gone.
+        for file in self.bundle.manifest.schedules.files.values():
+            self._schedules[file] = self.bundle.read(file)
 
     def schedule(self, steps: int, scheduler: str | None = None, *, strength: float | None = None) -> ScheduleTable:
         """The compiled schedule of a scheduler of the bundle.
@@ -125,13 +138,16 @@ class Pipeline:
         schedules = self.bundle.manifest.schedules
         name = scheduler or schedules.default
         if name in schedules.files:
-            return ScheduleFile.open(self.bundle.path(schedules.files[name]))
+            return self._read_schedule(schedules.files[name])
         # A class is what its short name means; the pipeline's own may be of the same class with other values.
         for _, path in sorted(schedules.files.items(), key=lambda item: item[0] == OWN_SCHEDULER):
-            file = ScheduleFile.open(self.bundle.path(path))
+            file = self._read_schedule(path)
             if file.metadata.get("class") == name:
                 return file
         raise MissingTableError(f"scheduler {name!r} is not in the bundle: there is {', '.join(schedules.files)}")
+
+    def _read_schedule(self, file: str) -> ScheduleFile:
+        return ScheduleFile.decode(self._schedules[file], self.bundle.path(file))
 
     def plan(
         self,
@@ -155,7 +171,12 @@ class Pipeline:
         return Result(images=self.decode(last.latents), latents=last.latents)
 
     def denoise(self, request: Request, plan: Plan) -> Iterator[Step]:
-        """Run the plan, yielding after every UNet call; the last step holds the final latents."""
+        """Run the plan, yielding after every UNet call; the last step holds the final latents.
+
+        Raises:
+            InputError: The request and the model do not fit, or the machine cannot hold the images.
+        """
+        check_request(request, self.bundle.manifest, guided=plan.guided)
         generators = [TorchGenerator(seed) for seed in request.image_seeds]
         latents = start(self.components, request, schedule=plan.schedule, generators=generators)
         embeddings = self.embed(request, plan)
@@ -180,6 +201,8 @@ class Pipeline:
                 yield from denoise(workspace.unet, key[1], latents=latents, generators=generators)
             else:
                 yield from workspace.loop.denoise(latents, generators)
+            # Libraries map weights into memory: what overwrites the file while an image is drawn changes the image.
+            self.bundle.check_graphs()
         finally:
             self._idle.give_back(key, workspace)
 
@@ -204,25 +227,29 @@ class Pipeline:
         return self._tokenizer.encode(prompt)
 
     def encode(self, prompts: Sequence[str]) -> Array:
-        """Encoded prompts, [B, L, D]; each distinct prompt is encoded once in the pipeline's life."""
-        missing = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._embeddings]
-        for prompt in missing:
-            self._embeddings[prompt] = self.components.embed(self.tokenize(prompt).ids)
-        return np.stack([self._embeddings[prompt] for prompt in prompts])
+        """Encoded prompts, [B, L, D]; those that were used last are kept."""
+        return np.stack([self._encoded(prompt) for prompt in prompts])
 
     def forget_prompts(self) -> None:
         """Empty the cache of encoded prompts."""
-        self._embeddings.clear()
+        self._encoded.cache_clear()
 
     def decode(self, latents: Array) -> NDArray[np.uint8]:
         """Pixels [B, H, W, 3] of latents [B, C, h, w]."""
-        return self.components.decode(latents)
+        pixels = self.components.decode(latents)
+        self.bundle.check_graphs()
+        return pixels
 
     @cached_property
     def components(self) -> Components:
         """The graphs."""
         stay: Literal["all", "in use"] = "in use" if self._is_frugal else "all"
         return Components(self.bundle, self.backend, form=self.form, stay=stay)
+
+    @cached_property
+    def _encoded(self) -> "_lru_cache_wrapper[Array]":
+        """A prompt, encoded: [L, D]."""
+        return lru_cache(_PROMPTS_KEPT)(lambda prompt: self.components.embed(self.tokenize(prompt).ids))
 
     @cached_property
     def _idle(self) -> Idle[_Workspace]:
@@ -266,4 +293,5 @@ class Pipeline:
     @cached_property
     def _tokenizer(self) -> PromptTokenizer:
         text = self.bundle.manifest.text
-        return PromptTokenizer(self.bundle.path(text.tokenizer), text)
+        raw = self.bundle.read(text.tokenizer)
+        return PromptTokenizer(read_tokenizer(raw, self.bundle.path(text.tokenizer)), text)

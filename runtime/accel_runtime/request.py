@@ -1,13 +1,17 @@
 """What a user asks for, and what comes of it."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accel_runtime.backends.base import Array
 from accel_runtime.errors import InputError
-from accel_runtime.manifest import ModelSpec
+from accel_runtime.manifest import LONGEST_SIDE, ModelSpec
+
+# In one request. More are drawn by asking again, and each costs a generator and a place in the batch from the start.
+MOST_IMAGES: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +29,9 @@ class Request:
         latents: Initial unit-variance noise [B, C, h, w] instead of the seed's.
         image: Where to start instead of from noise alone: one for all [H, W, 3], or [B, H, W, 3], uint8. How much of it
             is kept is the plan's `begin`.
+
+    Raises:
+        InputError: No images are asked for, or more than `MOST_IMAGES`; or a prompt is no Unicode text.
     """
 
     prompts: tuple[str, ...]
@@ -36,6 +43,14 @@ class Request:
     width: int | None = None
     latents: Array | None = None
     image: NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        check_count(self.images)
+        for text in (*self.prompts, *self.negatives):
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise InputError(f"prompt {text!r}: expected Unicode text, got half of a character") from error
 
     @property
     def images(self) -> int:
@@ -62,11 +77,33 @@ class Request:
             InputError: The model cannot make images of that size.
         """
         own = model.sample_size if self.image is None else self.image.shape[-3:-1]
-        height, width = self.height or own[0], self.width or own[1]
+        height = own[0] if self.height is None else self.height
+        width = own[1] if self.width is None else self.width
         for name, size in (("height", height), ("width", width)):
-            if size <= 0 or size % model.size_multiple:
+            check_side(name, size)
+            if size % model.size_multiple:
                 raise InputError(f"{name}: expected a positive multiple of {model.size_multiple} pixels, got {size}")
         return model.latent_channels, height // model.latent_scale, width // model.latent_scale
+
+
+def check_side(name: str, size: int) -> None:
+    """Whether a picture may be so high or wide.
+
+    Raises:
+        InputError: It may not; names the side.
+    """
+    if not 1 <= size <= LONGEST_SIDE:
+        raise InputError(f"{name}: expected 1 to {LONGEST_SIDE} pixels, got {size}")
+
+
+def check_count(images: int) -> None:
+    """Refuse a number of images that cannot be drawn at once.
+
+    Raises:
+        InputError: It is none, or more than `MOST_IMAGES`.
+    """
+    if not 1 <= images <= MOST_IMAGES:
+        raise InputError(f"images: expected 1 to {MOST_IMAGES} at a time, got {images}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,7 +29,7 @@ Format history: 1, without ``add_noise`` by row, ``order`` and ``memoryless``.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan, nan
+from math import ceil, isnan, nan
 from pathlib import Path
 from typing import Final, cast
 
@@ -163,7 +163,12 @@ def first_call(steps: int, strength: float, *, order: int) -> int:
         raise InputError(f"strength: expected more than 0 and at most 1, got {strength}")
     run = min(int(steps * strength), steps)
     if run < 1:
-        raise InputError(f"strength {strength:g} of {steps} steps leaves none to run: raise one of them")
+        # diffusers fails here, or draws by accident where a scheduler makes more calls than steps (PNDM).
+        least = ceil(1000 / steps) / 1000
+        raise InputError(
+            f"strength {strength:g} of {steps} steps leaves none to run, and the picture as it is: "
+            f"expected a strength of {least:g} or more, or more steps"
+        )
     return (steps - run) * order
 
 

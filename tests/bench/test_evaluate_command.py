@@ -47,6 +47,7 @@ def test_evaluate_prints_a_table_that_says_when_it_means_nothing(
 ) -> None:
     bundle = Path(shutil.copytree(bundle_folder, tmp_path / "bundle"))
     manifest = (bundle / "accel.json").read_text()
+    (bundle / "accel.json.sha256").unlink(missing_ok=True)
     (bundle / "accel.json").write_text(manifest.replace('"weights": "trained"', '"weights": "random"'))
     done = accel("evaluate", "bundle", "--data", data_folder, *TINY, "--branches", "1", "--markdown", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -84,7 +84,7 @@ def test_both_tables_show_one_row_per_trial_with_the_same_cells() -> None:
 
     assert title == "what"
     assert {len(row) for row in cells} == {len(table.columns)}
-    assert [list(column.cells) for column in table.columns] == [list(pair) for pair in zip(*cells[2:], strict=True)]
+    assert [list(row) for row in table.rows] == cells[2:]
     assert cells[2][:6] == ["full", "–", "–", "4/4", "1.00× [1.00 – 1.00]", "same"]
     assert cells[3][:6] == ["every:4", "1", "hold", "1/4", "3.00× [2.00 – 3.00]", "33.01"]
     assert cells[3][6:] == ["0.6250", "0.3750", "38.00", "5.00% ± 2.50%", "50.0%"]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from accel_bench.images import image_paths, read_latents
+from accel_bench.images import image_paths
+from accel_bench.latents import read_latents
 from accel_bench.outputs import check_outputs
 from accel_runtime.errors import InputError
 

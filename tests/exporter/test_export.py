@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from accel_exporter import ExportOptions, StaticSize, export_bundle, open_source
 from accel_exporter.helper import Task, helper_process
-from accel_runtime import Bundle, ExportError, InputError, Manifest, Pipeline, Request, open_bundle, read_bundle
+from accel_runtime import ExportError, InputError, Manifest, Pipeline, Request, open_bundle, read_bundle
 from accel_runtime.bundle import describe_file
 
 STATIC: dict[str, Any] = {"branches": (0, 2), "static": StaticSize(height=22)}
@@ -182,7 +182,7 @@ def test_a_scheduler_that_clips_under_the_source_s_config_is_left_out_unless_ask
     config.write_text(json.dumps({k: v for k, v in json.loads(config.read_text()).items() if k != "clip_sample"}))
     left_out = export(source, tmp_path / "left-out", branches=(0,), static=StaticSize())
 
-    assert "ddim" not in Bundle(left_out, read_bundle(left_out).manifest).manifest.schedules.files
+    assert "ddim" not in read_bundle(left_out).manifest.schedules.files
     with pytest.raises(ExportError, match="clip_sample"):
         export(source, tmp_path / "asked", branches=(0,), static=StaticSize(), schedulers=("ddim",))
 

@@ -16,6 +16,7 @@ from transformers import CLIPTokenizer
 
 from accel_exporter.tokenizer_table import tokenizer_table
 from accel_runtime.arrays import encode_arrays
+from accel_runtime.clip_tokenizer import read_tokenizer
 from accel_runtime.manifest import TextSpec
 from accel_runtime.tokens import PromptTokenizer
 
@@ -30,7 +31,10 @@ def differing(folder: Path, prompts: Sequence[str]) -> dict[str, int]:
         theirs.backend_tokenizer.save(str(made / "tokenizer.json"))
         (made / "table").write_bytes(encode_arrays(*tokenizer_table(Tokenizer.from_file(str(made / "tokenizer.json")))))
         spec = TextSpec(tokenizer="tokenizer.json", table=None, max_length=LENGTH, pad_id=theirs.pad_token_id)
-        runtime, table = PromptTokenizer(made / "tokenizer.json", spec), TableTokenizer(made / "table")
+        runtime, table = (
+            PromptTokenizer(read_tokenizer((made / "tokenizer.json").read_bytes(), made), spec),
+            TableTokenizer(made / "table"),
+        )
     padded = theirs(list(prompts), padding="max_length", truncation=True, max_length=LENGTH).input_ids
     whole = theirs(list(prompts)).input_ids
     return {

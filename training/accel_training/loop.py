@@ -16,6 +16,8 @@ import torch
 from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
 
+from accel_runtime.durable import write_bytes, write_file
+
 _SAVE_EVERY: Final = 250
 _WARM_UP: Final = 100
 
@@ -105,8 +107,7 @@ def _save(model: nn.Module, optimiser: torch.optim.Optimizer, average: EMAModel,
         "optimiser": optimiser.state_dict(),
         "average": average.state_dict(),
     }
-    torch.save(state, folder / "checkpoint.partial")
-    (folder / "checkpoint.partial").rename(folder / "checkpoint.pt")
+    write_file(folder / "checkpoint.pt", lambda file: torch.save(state, file))
 
 
 def _resume(model: nn.Module, optimiser: torch.optim.Optimizer, average: EMAModel, *, folder: Path) -> int:
@@ -125,4 +126,4 @@ def _cut_curve(folder: Path, *, steps: int) -> None:
     """Forget the steps after the checkpoint: they are taken again."""
     file = folder / "curve.jsonl"
     lines = file.read_text("utf-8").splitlines(keepends=True)
-    file.write_text("".join(lines[:steps]), "utf-8")
+    write_bytes(file, "".join(lines[:steps]).encode())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from accel_runtime.durable import write_folder
 from accel_runtime.errors import AccelError
 
 
@@ -59,10 +60,8 @@ def fetch(package: Package, folder: Path) -> Path:
     found = hashlib.sha256(archive.read_bytes()).hexdigest()
     if found != package.sha256:
         raise DataError(f"{package.archive}: expected sha256 {package.sha256}, got {found}; delete it and try again")
-    partial = folder / f"{target.name}.partial"
-    with tarfile.open(archive) as tar:
-        tar.extractall(partial, filter="data")
-    partial.rename(target)
+    with write_folder(target) as unpacked, tarfile.open(archive) as tar:
+        tar.extractall(unpacked, filter="data")
     return target / "package"
 
 

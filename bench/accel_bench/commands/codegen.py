@@ -20,7 +20,8 @@ from accel_bench.codegen.tasks import (
 )
 from accel_bench.console import note, print_json, print_line
 from accel_bench.errors import NoConfigError
-from accel_bench.outputs import check_outputs, write_aside
+from accel_bench.outputs import check_outputs
+from accel_runtime.durable import write_bytes
 from accel_runtime.errors import InputError
 
 
@@ -66,7 +67,7 @@ def codegen(
 
 def _write(choice: Choice, script: Path, *, target: Target, defaults: Defaults) -> None:
     source = generate_script(choice, target, defaults=defaults, name=script.name)
-    write_aside(script, lambda file: file.write(source.encode()))
+    write_bytes(script, source.encode())
 
 
 def _answer_all(

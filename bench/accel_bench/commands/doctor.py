@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from accel_bench.console import print_json, print_line, print_table, progress_bar
-from accel_bench.doctor import CANDIDATES, Report, examine, make_report
+from accel_bench.doctor import CANDIDATES, Finding, Report, examine, make_report
+from accel_bench.table import Table, prose, words
 from accel_runtime.backends import AUTO_ORDER
 from accel_runtime.bundle import read_bundle
 
@@ -69,11 +68,11 @@ def _placements(report: Report) -> Iterator[str]:
 
 
 def _table(report: Report) -> Table:
-    table = Table(title="Providers, each tried on a small graph", title_justify="left")
-    for heading in ("provider", "runs", "what ran, or why not"):
-        table.add_column(heading, no_wrap=heading != "what ran, or why not")
-    for finding in report.providers:
-        ran = finding.ran
-        text = f"{ran.backend} {ran.version}, {ran.provider}" if ran else finding.reason
-        table.add_row(finding.provider, "yes" if finding.usable else "no", escape(text))
-    return table
+    columns = (*words("provider", "runs"), *prose("what ran, or why not"))
+    return Table("Providers, each tried on a small graph", columns, tuple(map(_cells, report.providers)))
+
+
+def _cells(finding: Finding) -> tuple[str, ...]:
+    ran = finding.ran
+    text = f"{ran.backend} {ran.version}, {ran.provider}" if ran else finding.reason
+    return finding.provider, "yes" if finding.usable else "no", text

@@ -102,7 +102,8 @@ def _print(record: EvaluationRecord, *, as_json: bool, as_markdown: bool) -> Non
     if as_json:
         print_json({"record": record, "summary": summary})
     elif as_markdown:
-        print_line(markdown_table(summary, _heading(record)))
+        for line in markdown_table(summary, _heading(record)).splitlines():
+            print_line(line)
     else:
         print_table(terminal_table(summary, _heading(record)))
     for doubt in evaluation_doubts(record):

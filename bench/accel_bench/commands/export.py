@@ -11,9 +11,8 @@ import typer
 from accel_bench.console import note, print_json, print_line, progress_bar
 from accel_bench.environment import available_cores, peak_rss_bytes
 from accel_bench.extras import export_extra
-from accel_runtime.bundle import Bundle
+from accel_runtime.bundle import read_bundle
 from accel_runtime.errors import InputError
-from accel_runtime.manifest import read_manifest
 
 
 class Weights(StrEnum):
@@ -131,7 +130,8 @@ def _refuse_without_static(fixed: Mapping[str, int | None], *, is_static: bool) 
 
 
 def _report(output: Path, *, seconds: float, as_json: bool) -> None:
-    manifest = read_manifest(output)
+    bundle = read_bundle(output, verification="sizes")
+    manifest = bundle.manifest
     size = sum(file.size for file in manifest.files.values())
     if manifest.provenance.weights == "random":
         note("random weights: timings are real, images and scores mean nothing")
@@ -139,7 +139,7 @@ def _report(output: Path, *, seconds: float, as_json: bool) -> None:
         print_json(
             {
                 "bundle": str(output),
-                "digest": Bundle(output, manifest).digest,
+                "digest": bundle.digest,
                 "branches": manifest.branches,
                 "bytes": size,
                 "seconds": seconds,

@@ -10,10 +10,12 @@ import typer
 from numpy.typing import NDArray
 
 from accel_bench.backends import Form, Provider, ProviderOptions, choose_backend
+from accel_bench.bundle_options import Digest
 from accel_bench.console import note, print_json, print_line, progress_bar
 from accel_bench.environment import peak_rss_bytes, runs
 from accel_bench.guided_calls import parse_guided_calls
-from accel_bench.images import ImageLabel, image_paths, read_image, read_latents, write_latents, write_png
+from accel_bench.images import ImageLabel, image_paths, read_image, write_latents, write_png
+from accel_bench.latents import read_latents
 from accel_bench.outputs import check_outputs
 from accel_bench.schedules import find_schedule
 from accel_runtime.backends import BackendDescription
@@ -22,7 +24,7 @@ from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
 from accel_runtime.pipeline import Pipeline, open_bundle
 from accel_runtime.plan import Plan, guidance_window, make_plan, parse_deep_calls
-from accel_runtime.request import Request, Result
+from accel_runtime.request import Request, Result, check_count, check_side
 
 
 class Generated(msgspec.Struct, frozen=True):
@@ -75,20 +77,20 @@ def generate(
             help="Load each graph only while in use, and run image by image; default for large models on cpu.",
         ),
     ] = None,
-    trust_files: Annotated[bool, typer.Option("--trust-files", help="Skip hashing the bundle's files.")] = False,
+    trust_files: Annotated[bool, typer.Option("--trust-files", help="Skip hashing the bundle's weights.")] = False,
+    digest: Digest = None,
     force: Annotated[bool, typer.Option("--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Draw images from a bundle, without torch."""
     if strength is not None and image is None:
         raise InputError("--strength is for --image: add the picture to start from")
-    if batch < 1:
-        raise InputError(f"batch: expected 1 or more images per prompt, got {batch}")
+    check_count(len(prompts) * batch)
     paths = image_paths(output, count=len(prompts) * batch)
     check_outputs([*paths, *([latents_out] if latents_out else [])], force=force)
     backend = choose_backend(provider, options=provider_options)
     verification: Verification = "sizes" if trust_files else "hashes"
-    pipeline = open_bundle(bundle, backend, verification=verification, low_memory=low_memory, form=form)
+    pipeline = open_bundle(bundle, backend, verification=verification, digest=digest, low_memory=low_memory, form=form)
     request = Request(
         prompts=tuple(prompts),
         negatives=(negative,),
@@ -128,6 +130,9 @@ def _guidance(scale: float, guided_calls: str | None, *, calls: int) -> float | 
 
 def _read_start(path: Path, pipeline: Pipeline, *, height: int | None, width: int | None) -> NDArray[np.uint8]:
     """The picture to start from, [H, W, 3], brought to a size that the model takes."""
+    for name, side in (("height", height), ("width", width)):
+        if side is not None:
+            check_side(name, side)
     multiple = pipeline.bundle.manifest.model.size_multiple
     return read_image(path, multiple=multiple, height=height, width=width)
 

@@ -1,14 +1,15 @@
 """`accel inspect`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from accel_bench.console import print_json, print_line, print_table
+from accel_bench.table import Table, numbers, prose, words
 from accel_runtime.bundle import Bundle, read_bundle
-from accel_runtime.manifest import GraphSpec, Manifest
+from accel_runtime.manifest import GraphSpec, InductorSpec, Manifest
 
 
 def inspect(
@@ -21,32 +22,29 @@ def inspect(
     if as_json:
         print_json({"digest": opened.digest, "manifest": opened.manifest})
         return
-    print_line(_heading(opened))
+    for line in _heading(opened):
+        print_line(line)
     print_table(_graph_table(opened.manifest))
-    print_line(_footer(opened.manifest))
+    for line in (*_footer(opened.manifest), f"digest {opened.digest}"):
+        print_line(line)
 
 
-def _heading(opened: Bundle) -> str:
+def _heading(opened: Bundle) -> Iterator[str]:
     made = opened.manifest.provenance
     model = opened.manifest.model
     revision = f" at {made.revision}" if made.revision else ""
     weights = "random weights, images mean nothing" if made.weights == "random" else "trained weights"
     height, width = model.sample_size
-    return (
-        f"{opened.folder}: {model.pipeline_class} from {made.source}{revision}, {weights}\n"
+    yield f"{opened.folder}: {model.pipeline_class} from {made.source}{revision}, {weights}"
+    yield (
         f"made for {width}×{height} pixels, sizes in multiples of {model.size_multiple}, "
         f"{model.latent_channels} latent channels, {model.latent_scale} pixels per latent"
     )
 
 
 def _graph_table(manifest: Manifest) -> Table:
-    table = Table(title="Graphs; FLOPs of one call at batch 1 and the size above", title_justify="left")
-    for heading in ("graph", "inputs → outputs"):
-        table.add_column(heading, no_wrap=heading == "graph")
-    for heading in ("parameters", "GFLOP", "of deep", "vs torch"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for name, graph in manifest.graphs.items():
-        table.add_row(
+    rows = (
+        (
             name,
             _contract(graph),
             f"{graph.parameters / 1e6:.2f} M",
@@ -54,7 +52,13 @@ def _graph_table(manifest: Manifest) -> Table:
             _share(name, graph, deep=manifest.graphs.unet_deep),
             f"{graph.relative_error:.0e}",
         )
-    return table
+        for name, graph in manifest.graphs.items()
+    )
+    return Table(
+        "Graphs; FLOPs of one call at batch 1 and the size above",
+        (*words("graph"), *prose("inputs → outputs"), *numbers("parameters", "GFLOP", "of deep", "vs torch")),
+        tuple(rows),
+    )
 
 
 def _contract(graph: GraphSpec) -> str:
@@ -65,7 +69,7 @@ def _share(name: str, graph: GraphSpec, *, deep: GraphSpec) -> str:
     return f"{graph.flops / deep.flops:.1%}" if name.startswith("unet") else ""
 
 
-def _footer(manifest: Manifest) -> str:
+def _footer(manifest: Manifest) -> Iterator[str]:
     size = sum(file.size for file in manifest.files.values())
     unet = sum(file.size for path, file in manifest.files.items() if path.startswith("unet/"))
     dtype = manifest.provenance.options.get("dtype", "float32")
@@ -73,34 +77,28 @@ def _footer(manifest: Manifest) -> str:
     schedulers = ", ".join(
         f"{name} (default)" if name == manifest.schedules.default else name for name in manifest.schedules.files
     )
-    return (
+    yield (
         f"UNet graphs together {unet / 1e6:.1f} MB, {unet / weights:.3f} × its weights; "
-        f"bundle {size / 1e6:.1f} MB in {len(manifest.files)} files\n"
-        f"schedulers {schedulers}" + _precision(manifest) + _forms(manifest) + _packages(manifest)
+        f"bundle {size / 1e6:.1f} MB in {len(manifest.files)} files"
     )
+    yield f"schedulers {schedulers}"
+    if manifest.providers:
+        yield f"{dtype} for {', '.join(manifest.providers)} only"
+    yield from _forms(manifest)
+    if manifest.inductor is not None:
+        yield _packages(manifest, manifest.inductor)
 
 
-def _precision(manifest: Manifest) -> str:
-    if not manifest.providers:
-        return ""
-    return f"\n{manifest.provenance.options.get('dtype')} for {', '.join(manifest.providers)} only"
+def _forms(manifest: Manifest) -> Iterator[str]:
+    for form, spec in manifest.forms.items():
+        worst = max(graph.relative_error for graph in spec.graphs.values())
+        yield f"{form} graphs for {', '.join(spec.providers)}, largest difference to torch {worst:.0e}"
 
 
-def _forms(manifest: Manifest) -> str:
-    return "".join(
-        f"\n{form} graphs for {', '.join(spec.providers)}, "
-        f"largest difference to torch {max(graph.relative_error for graph in spec.graphs.values()):.0e}"
-        for form, spec in manifest.forms.items()
-    )
-
-
-def _packages(manifest: Manifest) -> str:
-    inductor = manifest.inductor
-    if inductor is None:
-        return ""
+def _packages(manifest: Manifest, inductor: InductorSpec) -> str:
     worst = max(package.relative_error for package in inductor.graphs.values())
     size = sum(file.size for path, file in manifest.files.items() if path.startswith("inductor/"))
     return (
-        f"\nAOTInductor packages for {inductor.device} by torch {inductor.torch}: {size / 1e6:.1f} MB with weights, "
+        f"AOTInductor packages for {inductor.device} by torch {inductor.torch}: {size / 1e6:.1f} MB with weights, "
         f"largest difference to torch {worst:.0e}"
     )

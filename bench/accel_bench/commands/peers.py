@@ -5,7 +5,6 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.table import Table
 
 from accel_bench.commands.export import Weights
 from accel_bench.console import note, print_json, print_line, print_table, progress_bar
@@ -13,6 +12,7 @@ from accel_bench.extras import export_extra
 from accel_bench.peers.catalogue import PEERS, PeerKind, parse_peer
 from accel_bench.peers.environments import install as make_environment
 from accel_bench.peers.environments import peers_folder, where
+from accel_bench.table import Table, prose
 
 peers = typer.Typer(help="Other software that `accel bench --peer` measures beside ours.", invoke_without_command=True)
 
@@ -55,6 +55,7 @@ def install(
 ) -> None:
     """Make the environment of a peer, with pinned packages."""
     kind = parse_peer(name).kind
+    note(f"{kind.name} and what it needs are other people's code, which pip installs and runs as you")
     with progress_bar() as progress:
         task = progress.add_task(f"install {kind.name}", total=None)
         for step in make_environment(kind):
@@ -96,11 +97,10 @@ def _facts(kind: PeerKind) -> PeerFacts:
 
 
 def _table(facts: list[PeerFacts]) -> Table:
-    table = Table(title="Peers", title_justify="left")
-    for heading in ("peer", "what it is", "reads", "options", "runs in"):
-        table.add_column(heading)
-    for each in facts:
-        missing = f"nothing yet: accel peers install {each.name}"
-        runs_in = {"own": f"{each.environment}, its own", "this": "this environment", "missing": missing}[each.runs_in]
-        table.add_row(each.name, each.summary, each.reads, "; ".join(each.options), runs_in)
-    return table
+    return Table("Peers", prose("peer", "what it is", "reads", "options", "runs in"), tuple(map(_cells, facts)))
+
+
+def _cells(each: PeerFacts) -> tuple[str, ...]:
+    missing = f"nothing yet: accel peers install {each.name}"
+    runs_in = {"own": f"{each.environment}, its own", "this": "this environment", "missing": missing}[each.runs_in]
+    return each.name, each.summary, each.reads, "; ".join(each.options), runs_in

@@ -1,12 +1,10 @@
 """`accel profiles`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from accel_bench.console import print_json, print_line, print_table
 from accel_bench.doctor.devices import Device, read_devices
@@ -20,6 +18,7 @@ from accel_bench.profiles import (
     matches,
     user_folder,
 )
+from accel_bench.table import Table, prose, words
 
 _HEADINGS = {
     "latency_s": "seconds",
@@ -57,13 +56,17 @@ def _is_here(profile: Profile, devices: tuple[Device, ...]) -> bool:
 
 
 def _list_table(shown: tuple[Profile, ...], devices: tuple[Device, ...]) -> Table:
-    table = Table(title="Profiles", title_justify="left")
-    for heading in ("name", "title", "figures are of one", "here", "configs"):
-        table.add_column(heading, no_wrap=True)
-    for profile in shown:
-        here = "yes" if _is_here(profile, devices) else "no"
-        table.add_row(profile.name, escape(profile.title), profile.device.unit, here, str(len(profile.configs)))
-    return table
+    rows = (
+        (
+            profile.name,
+            profile.title,
+            profile.device.unit,
+            "yes" if _is_here(profile, devices) else "no",
+            str(len(profile.configs)),
+        )
+        for profile in shown
+    )
+    return Table("Profiles", words("name", "title", "figures are of one", "here", "configs"), tuple(rows))
 
 
 def _print(profile: Profile, devices: tuple[Device, ...]) -> None:
@@ -94,13 +97,12 @@ def _fact(name: str, fact: Fact, *, scale: float, unit: str) -> str:
 
 
 def _backend_table(profile: Profile) -> Table:
-    table = Table(title="Backends, the first that works", title_justify="left")
-    for heading in ("provider", "options", "note"):
-        table.add_column(heading, no_wrap=heading == "provider")
-    for choice in profile.backends:
-        options = " ".join(f"{key}={value}" for key, value in choice.options.items())
-        table.add_row(choice.provider, options, escape(choice.note))
-    return table
+    rows = (
+        (choice.provider, " ".join(f"{key}={value}" for key, value in choice.options.items()), choice.note)
+        for choice in profile.backends
+    )
+    columns = (*words("provider"), *prose("options", "note"))
+    return Table("Backends, the first that works", columns, tuple(rows))
 
 
 def _config_tables(profile: Profile) -> Iterator[Table]:
@@ -121,14 +123,15 @@ def _setting(config: Config) -> str:
 def _config_table(setting: str, configs: dict[str, Config]) -> Table:
     known = {key for config in configs.values() for key, _ in config.expected.items()}
     shown = [key for key in _HEADINGS if key in known]
-    table = Table(title=setting, title_justify="left")
-    for heading in ("config", "batch", "plan", *(_HEADINGS[key] for key in shown), "figures are"):
-        table.add_column(heading, no_wrap=heading != "figures are")
-    for name, config in configs.items():
-        figures = dict(config.expected.items())
-        cells = [f"{figures[key].value:g}" if key in figures else "" for key in shown]
-        table.add_row(name, str(config.batch), _plan(config), *cells, _origins(config))
-    return table
+    headings = ("config", "batch", "plan", *(_HEADINGS[key] for key in shown))
+    rows = (_config_cells(name, config, shown) for name, config in configs.items())
+    return Table(setting, (*words(*headings), *prose("figures are")), tuple(rows))
+
+
+def _config_cells(name: str, config: Config, shown: Sequence[str]) -> tuple[str, ...]:
+    figures = dict(config.expected.items())
+    cells = [f"{figures[key].value:g}" if key in figures else "" for key in shown]
+    return name, str(config.batch), _plan(config), *cells, _origins(config)
 
 
 def _origins(config: Config) -> str:

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.table import Table
 
 from accel_bench.console import print_json, print_line, print_table, progress_bar
 from accel_bench.extras import export_extra
+from accel_bench.table import Table, prose
 from accel_runtime.bundle import read_bundle
 from accel_runtime.errors import InputError
 from accel_runtime.schedule_file import ScheduleFile
@@ -92,7 +92,7 @@ def parse_steps(text: str) -> tuple[int, ...]:
     """
     counts: set[int] = set()
     for part in text.split(","):
-        match = re.fullmatch(r"\s*([0-9]+)(?:-([0-9]+))?\s*", part)
+        match = re.fullmatch(r"\s*([0-9]{1,4})(?:-([0-9]{1,4}))?\s*", part)
         low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
         if not 1 <= low <= high <= 1000:
             raise InputError(f"steps {text!r}: expected counts of 1 to 1000 such as 20, 20,30 or 1-100")
@@ -106,14 +106,13 @@ def _list_known(*, as_json: bool) -> None:
     if as_json:
         print_json({"schedulers": SCHEDULERS})
         return
-    table = Table(title="Schedulers that can be compiled", title_justify="left")
-    for heading in ("name", "diffusers class", "set to", "in every bundle", "seeds as diffusers"):
-        table.add_column(heading)
+    rows = []
     for name, choice in SCHEDULERS.items():
         options = {**choice.overrides, **choice.step_options}
         settings = ", ".join(f"{key}={value}" for key, value in options.items())
-        table.add_row(name, choice.class_name, settings, _yes(choice.travels), _yes(choice.keeps_seeds))
-    print_table(table)
+        rows.append((name, choice.class_name, settings, _yes(choice.travels), _yes(choice.keeps_seeds)))
+    columns = prose("name", "diffusers class", "set to", "in every bundle", "seeds as diffusers")
+    print_table(Table("Schedulers that can be compiled", columns, tuple(rows)))
 
 
 def _facts(file: ScheduleFile) -> SchedulerFacts:
@@ -131,21 +130,21 @@ def _facts(file: ScheduleFile) -> SchedulerFacts:
 
 
 def _table(facts: list[SchedulerFacts], *, default: str) -> Table:
-    table = Table(title="Schedulers of the bundle", title_justify="left")
-    for heading in ("name", "diffusers class", "calls of 20 steps", "looks back", "draws noise", "img2img", "tables"):
-        table.add_column(heading)
-    for each in facts:
-        latents, outputs = each.history
-        table.add_row(
-            f"{each.name} (default)" if each.name == default else each.name,
-            each.diffusers_class,
-            str(each.calls_of_20),
-            f"{latents} latents, {outputs} outputs",
-            _yes(each.draws_noise),
-            "every strength" if each.memoryless else "common step counts",
-            each.steps,
-        )
-    return table
+    columns = prose("name", "diffusers class", "calls of 20 steps", "looks back", "draws noise", "img2img", "tables")
+    return Table("Schedulers of the bundle", columns, tuple(_cells(each, default=default) for each in facts))
+
+
+def _cells(each: SchedulerFacts, *, default: str) -> tuple[str, ...]:
+    latents, outputs = each.history
+    return (
+        f"{each.name} (default)" if each.name == default else each.name,
+        each.diffusers_class,
+        str(each.calls_of_20),
+        f"{latents} latents, {outputs} outputs",
+        _yes(each.draws_noise),
+        "every strength" if each.memoryless else "common step counts",
+        each.steps,
+    )
 
 
 def _yes(value: bool) -> str:  # noqa: FBT001  # the one thing it is about

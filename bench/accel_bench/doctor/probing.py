@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from accel_bench.children import run_module
 from accel_runtime.backends import BackendDescription, make_backend
 from accel_runtime.backends.onnxruntime.providers import PROVIDERS
 from accel_runtime.backends.probe import run_probe
@@ -57,7 +58,7 @@ def probe(provider: str, bundle: Path | None = None) -> Finding:
 
 def probe_apart(provider: str, bundle: Path | None = None) -> Finding:
     """The same in a process of its own."""
-    command = [sys.executable, "-m", "accel_bench.doctor.probing", provider, *([str(bundle)] if bundle else [])]
+    command = run_module("accel_bench.doctor.probing", provider, *([bundle] if bundle else []))
     seconds = _SECONDS if bundle is None else _SECONDS_TO_OPEN
     try:
         done = subprocess.run(command, capture_output=True, check=False, timeout=seconds)  # noqa: S603  # our module

@@ -1,18 +1,18 @@
 """The same weights in the form that a peer reads, made once by the peer's own exporter."""
 
 import hashlib
-import os
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from accel_bench.children import run_module
 from accel_bench.errors import PeerError
 from accel_bench.peers.catalogue import PeerKind
 from accel_bench.peers.environments import environ, peers_folder, requirements
 from accel_bench.peers.failure import failure
 from accel_runtime.bundle import describe_file
+from accel_runtime.durable import write_folder
 
 # Behind them go the output folder's name.
 _COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -32,6 +32,7 @@ def converted(kind: PeerKind, weights: Path, *, python: Path, tell: Callable[[st
 
     Raises:
         PeerError: The peer's exporter failed.
+        WriteError: Another process makes it, or it cannot be written.
     """
     target = peers_folder() / "converted" / f"{kind.model}-{_key(kind, weights)}"
     if not target.is_dir():
@@ -41,19 +42,14 @@ def converted(kind: PeerKind, weights: Path, *, python: Path, tell: Callable[[st
 
 
 def _convert(kind: PeerKind, weights: Path, *, python: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     module, *arguments = _COMMANDS[kind.model]
     task = ("--task", "text-to-image", "--model", str(weights))
-    command = [str(python), "-m", module, *arguments, *task, str(partial)]
-    try:
+    with write_folder(target) as folder:
+        command = run_module(module, *arguments, *task, folder, python=python)
         done = subprocess.run(command, capture_output=True, check=False, env=environ())  # noqa: S603  # ours
         if done.returncode:
             reason = failure(done.returncode, done.stderr.decode(errors="replace"))
             raise PeerError(f"peer {kind.name}: {weights} cannot be converted: {reason}")
-        partial.rename(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _key(kind: PeerKind, weights: Path) -> str:

@@ -1,22 +1,24 @@
 """Where peers run: in this environment if it has their packages, or in one of their own."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from accel_bench.children import run_code, run_module
 from accel_bench.errors import PeerError
 from accel_bench.peers.catalogue import ENVIRONMENTS, PeerKind
 from accel_bench.peers.failure import failure
+from accel_runtime.durable import write_folder
 from accel_runtime.errors import InputError
 from accel_runtime.user_cache import user_cache
 
 _REQUIREMENTS: Final = Path(__file__).parent / "requirements"
-# Written last: an environment without it is half-made.
+# Written last, into environments alone: what lies there without it is not ours.
 _COMPLETE: Final = "complete.txt"
 
 
@@ -54,19 +56,26 @@ def requirements(environment: str) -> Path:
 def install(kind: PeerKind) -> Iterator[str]:
     """Make the environment of ``kind``, yielding what is done next.
 
+    It is made aside: one that is there works until the new one does, and stays if that fails.
+
     Raises:
         PeerError: It cannot be made; says why.
+        InputError: Something lies there that is no environment of ours.
+        WriteError: It cannot be written, or another process makes it.
     """
-    name = kind.environment
-    folder, packed = peers_folder() / name, ENVIRONMENTS[name]
-    python = _python(folder)
+    folder = peers_folder() / kind.environment
+    with write_folder(folder, replacing=_replaceable) as made:
+        yield from _fill(made, kind.environment)
+
+
+def _fill(folder: Path, name: str) -> Iterator[str]:
+    packed, python = ENVIRONMENTS[name], _python(folder)
     steps: Mapping[str, list[str]] = {
-        f"make {folder}": [sys.executable, "-m", "venv", "--clear", str(folder)],
+        f"make the environment {name}": run_module("venv", folder),
         f"install {requirements(name).name}": _pip(python, "install", "--requirement", str(requirements(name))),
         **{f"take out {package}": _pip(python, "uninstall", "--yes", package) for package in packed.without},
-        f"try {', '.join(packed.modules)}": [str(python), "-c", f"import {', '.join(packed.modules)}"],
+        f"try {', '.join(packed.modules)}": run_code(f"import {', '.join(packed.modules)}", python=python),
     }
-    shutil.rmtree(folder, ignore_errors=True)
     for step, command in steps.items():
         yield step
         done = subprocess.run(command, capture_output=True, check=False, env=environ())  # noqa: S603  # ours
@@ -76,13 +85,22 @@ def install(kind: PeerKind) -> Iterator[str]:
 
 
 def environ() -> dict[str, str]:
-    """The variables of a peer's process: without paths into this environment, and offline."""
+    """The variables of a peer's process: without paths into this environment or the current folder, and offline."""
     kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
-    return kept | {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
+    ours = {"PYTHONSAFEPATH": "1", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    return kept | ours | {"TOKENIZERS_PARALLELISM": "false"}
+
+
+@contextmanager
+def _replaceable(folder: Path) -> Iterator[None]:
+    """An environment that `install` made; never anything else that happens to have its name."""
+    if not all((folder / name).is_file() for name in (_COMPLETE, "pyvenv.cfg")):
+        raise InputError(f"{folder}: was not made by `accel peers install`, so it is not replaced: move it elsewhere")
+    yield
 
 
 def _pip(python: Path, *arguments: str) -> list[str]:
-    return [str(python), "-m", "pip", *arguments, "--quiet", "--disable-pip-version-check"]
+    return run_module("pip", *arguments, "--quiet", "--disable-pip-version-check", python=python)
 
 
 def _own(environment: str) -> Path | None:

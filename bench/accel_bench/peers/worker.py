@@ -48,8 +48,9 @@ class Worker:
         self.name = name
         self._log, self._patience_s = log, patience_s
         with log.open("wb") as stderr:
+            variables = environ() | {"PYTHONPATH": str(ADAPTERS)}  # they import each other
             self._process = subprocess.Popen(  # noqa: S603  # an adapter of ours
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=environ()
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=variables
             )
 
     @property
@@ -100,6 +101,6 @@ class Worker:
 
 
 def adapter_command(python: Path, script: Sequence[str]) -> list[str]:
-    """What starts an adapter: the script's folder alone is on its path, beside the environment's own."""
+    """What starts an adapter: the adapters' folder alone is on its path, beside the environment's own."""
     file, *arguments = script
     return [str(python), str(ADAPTERS / file), *arguments]

@@ -6,6 +6,7 @@ expectation.py   the `expected` of those errors
 checks.py        what types cannot say
 find.py          names to files
 files.py         files to profiles and back
+names.py         devices by name
 recognise.py     whether a profile's device is here
 """
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from accel_bench.guided_calls import GUIDED_CALLS, parse_guided_calls
+from accel_bench.profiles.names import is_name
 from accel_bench.profiles.schema import Config, Fact, Figure, Peaks, Profile, Published, Target, is_id
 from accel_bench.profiles.strict import show, suggest
 from accel_runtime.backends import PROVIDER_NAMES
@@ -15,11 +16,13 @@ from accel_runtime.plan import parse_deep_calls
 
 _ANY_SIGN = "score_loss"
 _PLANS = "full, every:N with N of 1 or more, or calls:0,3,7"
+_NAME = "words of the driver's name for it, such as MI250, or H100 SXM* (no regular expression)"
 _ID = "an id of lower-case letters and digits, joined by - or ."
 # The one provider whose name a device or precision may follow.
 _TAKES_TARGET = "openvino"
 # No scheduler makes more UNet calls of a step.
 _CALLS_OF_STEP = 2
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,5}")
 
 
 class Problem(NamedTuple):
@@ -49,11 +52,9 @@ def _ids(keys: tuple[str, ...], table: Mapping[str, object]) -> Iterator[Problem
 
 def _device(device: Target, sources: Mapping[str, object]) -> Iterator[Problem]:
     marks = device.marks
-    for place, pattern in enumerate(marks.names):
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            yield Problem(("device", "marks", "names", str(place)), f"a regular expression ({error})", show(pattern))
+    for place, name in enumerate(marks.names):
+        if not is_name(name):
+            yield Problem(("device", "marks", "names", str(place)), _NAME, show(name))
     if device.kind != "cpu" and not marks.names and not marks.pci_ids:
         yield Problem(("device", "marks"), "names or pci_ids, or nothing could be told from it", "neither")
     facts: dict[tuple[str, ...], Fact | None] = {
@@ -115,7 +116,7 @@ def _plan(config: Config) -> Iterator[Problem]:
 def _weights(config: Config, deep: Sequence[int], *, most: int) -> Iterator[Problem]:
     for call, weights in config.forecast_weights.items():
         keys = ("forecast_weights", call)
-        if not call.isdecimal() or int(call) in deep or int(call) >= most:
+        if not _NUMBER.fullmatch(call) or int(call) in deep or int(call) >= most:
             yield Problem(keys, "the number of a shallow call as key", show(call))
             continue
         past = min(MAX_HISTORY, sum(place < int(call) for place in deep))

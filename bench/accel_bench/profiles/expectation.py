@@ -66,8 +66,6 @@ def _choice(values: list[str]) -> str:
 
 
 def _bounds(wanted: inspect.Type) -> str:
-    ge, le = getattr(wanted, "ge", None), getattr(wanted, "le", None)
-    if ge is not None and le is not None:
-        return f" of {ge:g} to {le:g}"
-    bounds = ((text, getattr(wanted, name, None)) for name, text in _BOUNDS.items())
-    return "".join(text.format(f"{bound:g}") for text, bound in bounds if bound is not None)
+    given = {name: bound for name in ("ge", "le", *_BOUNDS) if (bound := getattr(wanted, name, None)) is not None}
+    words = f" of {given.pop('ge'):g} to {given.pop('le'):g}" if {"ge", "le"} <= given.keys() else ""
+    return words + "".join(text.format(f"{given[name]:g}") for name, text in _BOUNDS.items() if name in given)

@@ -1,6 +1,5 @@
 """Profiles from files and to them."""
 
-import tomllib
 from pathlib import Path
 
 import msgspec
@@ -9,7 +8,7 @@ import tomlkit
 from accel_bench.profiles.checks import find_problems
 from accel_bench.profiles.find import find_profile, find_profiles
 from accel_bench.profiles.schema import Profile
-from accel_bench.profiles.strict import convert, read_toml, refuse, show
+from accel_bench.profiles.strict import parse_toml, read_toml, refuse, show
 
 
 def load_profile(name_or_path: str | Path) -> Profile:
@@ -36,7 +35,7 @@ def read_profile(path: Path) -> Profile:
     Raises:
         InputError: As for `load_profile`.
     """
-    return _check(read_toml(path, Profile, what="a profile"), file=str(path), name=path.stem)
+    return _check(read_toml(path, Profile), file=str(path), name=path.stem)
 
 
 def parse_profile(text: str, *, file: str, name: str) -> Profile:
@@ -45,7 +44,7 @@ def parse_profile(text: str, *, file: str, name: str) -> Profile:
     Raises:
         InputError: As for `load_profile`.
     """
-    return _check(convert(tomllib.loads(text), Profile, file=file), file=file, name=name)
+    return _check(parse_toml(text.encode(), Profile, file=file), file=file, name=name)
 
 
 def _check(profile: Profile, *, file: str, name: str) -> Profile:

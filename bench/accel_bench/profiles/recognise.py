@@ -1,9 +1,9 @@
 """Whether this machine has the device that a profile is for."""
 
-import re
 from collections.abc import Sequence
 
 from accel_bench.doctor.devices import Device
+from accel_bench.profiles.names import is_named
 from accel_bench.profiles.schema import Profile, Target
 from accel_runtime.errors import InputError
 
@@ -15,7 +15,7 @@ def matches(target: Target, device: Device) -> bool:
     tell apart what shares both, as MI250 and MI250X do.
     """
     marks = target.marks
-    named = any(re.search(pattern, device.name, re.IGNORECASE) for pattern in marks.names)
+    named = any(is_named(device.name, name) for name in marks.names)
     recognised = named or device.pci_id in marks.pci_ids or not (marks.names or marks.pci_ids)
     return (
         device.kind == target.kind

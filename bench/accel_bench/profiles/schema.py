@@ -13,10 +13,14 @@ import msgspec
 
 from accel_bench.dtypes import DType
 from accel_runtime.forecast import Forecast
+from accel_runtime.manifest import LONGEST_SIDE
+from accel_runtime.request import MOST_IMAGES
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Batch = Annotated[int, msgspec.Meta(ge=1, le=MOST_IMAGES)]
 Steps = Annotated[int, msgspec.Meta(ge=1, le=1000)]
-Pixels = Annotated[int, msgspec.Meta(ge=8, multiple_of=8)]
+Pixels = Annotated[int, msgspec.Meta(ge=8, le=LONGEST_SIDE, multiple_of=8)]
+_LONGEST_ID = 100
 Kind = Literal["cpu", "nvidia", "amd"]
 
 
@@ -62,7 +66,7 @@ class Marks(_Strict, frozen=True):
     """How the device is told from others of its kind; every mark that both sides know must fit.
 
     Attributes:
-        names: Regular expressions; the driver's name of the device holds one of them, in any case.
+        names: Words; the driver's name of the device holds those of one of them, in any case (`names.py`).
         pci_ids: Of AMD's cards; a card is also recognised by one of these where its name says nothing.
         architecture: As compilers call it: `gfx90a`, `sm_90`.
         compute_units: As the driver counts them.
@@ -186,7 +190,7 @@ class Config(_Strict, frozen=True):
     model: str
     width: Pixels
     height: Pixels
-    batch: Positive
+    batch: Batch
     dtype: DType
     scheduler: str
     steps: Steps
@@ -232,4 +236,4 @@ def is_id(text: str) -> bool:
     >>> [is_id(text) for text in ("sd15-b1-every3", "1.5", "Full", "a b", "")]
     [True, True, False, False, False]
     """
-    return re.fullmatch(r"[a-z0-9]+([.-][a-z0-9]+)*", text) is not None
+    return len(text) <= _LONGEST_ID and re.fullmatch(r"[a-z0-9]+([.-][a-z0-9]+)*", text) is not None

@@ -6,6 +6,7 @@ msgspec finds the error; what it says of it lacks names of table entries, bounds
 import json
 import re
 import tomllib
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from math import isfinite
@@ -16,7 +17,8 @@ import msgspec
 from msgspec import inspect
 
 from accel_bench.profiles.expectation import describe, member, resolve
-from accel_runtime.errors import InputError
+from accel_runtime.errors import InputError, first_line
+from accel_runtime.reading import read_document
 
 T = TypeVar("T")
 
@@ -25,22 +27,40 @@ _MESSAGE = re.compile(r"(?P<what>.*) - at `\$(?P<path>[^`]*)`", re.DOTALL)
 _STEP = re.compile(r"\.(?P<field>[^.\[]+)|\[(?P<index>\d+)\]|(?P<entry>\[\.\.\.\])")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`")
+# Far more than the largest profile, and little enough for an error to be looked for in.
+_LARGEST = 2**19
+# A key of very many parts, whose square is what tomllib takes in time and memory.
+_CHAIN = re.compile(rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){40}""")
+_BITS = 63
+# Of a value in a message.
+_SHOWN = 200
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def read_toml(path: Path, as_type: type[T], *, what: str) -> T:
-    """The TOML file at ``path`` as a value of ``as_type``; ``what`` it should hold is for messages.
+def read_toml(path: Path, as_type: type[T]) -> T:
+    """The TOML file at ``path`` as a value of ``as_type``.
 
     Raises:
-        InputError: It cannot be read, is no TOML, or does not fit; see `convert`.
+        InputError: It cannot be read, or as `parse_toml`.
     """
+    return parse_toml(read_document(path, error=InputError, limit=_LARGEST), as_type, file=str(path))
+
+
+def parse_toml(raw: bytes, as_type: type[T], *, file: str) -> T:
+    """The TOML document ``raw`` as a value of ``as_type``.
+
+    Raises:
+        InputError: It is no TOML, is nested too deeply, or does not fit; see `convert`.
+    """
+    if _CHAIN.search(raw):
+        raise InputError(f"{file}: nested too deeply")
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: expected {what}, got: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: expected TOML, got: {error}") from error
-    return convert(raw, as_type, file=str(path))
+        return convert(tomllib.loads(raw.decode()), as_type, file=file)
+    except RecursionError:
+        raise InputError(f"{file}: nested too deeply") from None
+    # Beside TOML's own errors: bytes that are no UTF-8, and numbers of more digits than Python reads.
+    except ValueError as error:
+        raise InputError(f"{file}: expected TOML, got: {first_line(error)}") from error
 
 
 def convert(raw: dict[str, Any], as_type: type[T], *, file: str) -> T:
@@ -50,6 +70,8 @@ def convert(raw: dict[str, Any], as_type: type[T], *, file: str) -> T:
         InputError: It does not fit; names file and key, what was expected, and what was there.
     """
     for keys, number in _numbers(raw, ()):
+        if isinstance(number, int) and number.bit_length() > _BITS:
+            refuse(file, keys, expected=f"a number of {_BITS} bits at most", got=f"one of {number.bit_length()}")
         if not isfinite(number):
             refuse(file, keys, expected="a finite number", got=str(number))
     try:
@@ -84,7 +106,8 @@ def show(value: Any) -> str:
         return "a table"
     if isinstance(value, list):
         return "a list" if value else "an empty list"
-    return json.dumps(value, ensure_ascii=False, default=str)
+    shown = json.dumps(value, ensure_ascii=False, default=str)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
 
 
 def _explain(message: str, raw: dict[str, Any], as_type: type, *, file: str) -> NoReturn:
@@ -113,26 +136,31 @@ def _follow(
         wanted = member(wanted, key, value)
         value = value[int(key)] if isinstance(value, list) else value[key]
         keys = (*keys, key)
-        raw = _narrowed(raw, keys) if step["entry"] else raw
+        raw = _narrowed(raw, keys[:-1], kept=[key]) if step["entry"] else raw
     return keys, value, wanted
 
 
 def _culprit(raw: Any, keys: tuple[str, ...], message: str, *, as_type: type) -> str:
-    """The entry of the table at ``keys`` that the message is about: it gives the same error alone."""
+    """The entry of the table at ``keys`` that the message is about: the first with which the table gives it."""
     entries: Any = raw
     for key in keys:
         entries = entries[int(key)] if isinstance(entries, list) else entries[key]
-    return next(str(key) for key in entries if _error(_narrowed(raw, (*keys, key)), as_type) == message)
+    names = [*entries]
+
+    def errs(last: int) -> bool:
+        return _error(_narrowed(raw, keys, kept=names[: last + 1]), as_type) == message
+
+    return str(names[bisect_left(range(len(names)), True, key=errs)])  # noqa: FBT003  # a value, not a switch
 
 
-def _narrowed(raw: Any, keys: tuple[str, ...]) -> Any:
-    """``raw`` with no other entry in the table that the last of ``keys`` is of."""
+def _narrowed(raw: Any, keys: tuple[str, ...], *, kept: Sequence[str]) -> Any:
+    """``raw`` with no other entries than ``kept`` in the table at ``keys``."""
+    if not keys:
+        return {name: raw[name] for name in kept}
     first, *rest = keys
-    if not rest:
-        return {first: raw[first]}
     if isinstance(raw, list):
-        return [_narrowed(item, tuple(rest)) if str(place) == first else item for place, item in enumerate(raw)]
-    return {**raw, first: _narrowed(raw[first], tuple(rest))}
+        return [_narrowed(item, tuple(rest), kept=kept) if str(at) == first else item for at, item in enumerate(raw)]
+    return {**raw, first: _narrowed(raw[first], tuple(rest), kept=kept)}
 
 
 def _error(raw: Any, as_type: type) -> str:
@@ -148,7 +176,7 @@ def _fields(wanted: inspect.Type) -> tuple[inspect.Field, ...]:
 
 
 def _numbers(value: Any, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], float]]:
-    if isinstance(value, float):
+    if isinstance(value, (int, float)):
         yield keys, value
     elif isinstance(value, dict):
         for key, item in value.items():

@@ -12,11 +12,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tokenizers import Tokenizer
 
 from accel_bench.quality.files import EMOJI_CLIP, TOKENIZER, data_file
+from accel_runtime.clip_tokenizer import read_tokenizer
 from accel_runtime.errors import InputError, MissingExtraError, first_line
 from accel_runtime.manifest import TextSpec
+from accel_runtime.reading import read_document
 from accel_runtime.tokens import PromptTokenizer
 
 _SIDE: Final = 64  # pixels
@@ -118,11 +119,6 @@ def _listed(tensors: dict[str, str]) -> str:
 
 
 def _open_tokenizer(path: Path) -> PromptTokenizer:
-    try:
-        empty = Tokenizer.from_file(str(path)).encode("").ids
-    # The Rust library raises bare Exception.
-    except Exception as error:
-        raise InputError(f"{path}: not a tokenizer: {error}") from error
-    if len(empty) != 2:
-        raise InputError(f"{path}: expected a start and an end token around a caption, got {len(empty)} tokens")
-    return PromptTokenizer(path, TextSpec(tokenizer=path.name, table=None, max_length=_TOKENS, pad_id=empty[-1]))
+    tokenizer = read_tokenizer(read_document(path, error=InputError), path, error=InputError)
+    end = tokenizer.encode("").ids[-1]
+    return PromptTokenizer(tokenizer, TextSpec(tokenizer=path.name, table=None, max_length=_TOKENS, pad_id=end))

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from rich.table import Table
-
 from accel_bench.replay.verdict import Verdict
+from accel_bench.table import Table, numbers, words
 
 _NOTHING = "–"
 _UNITS = {"latency_s": "s", "steps_per_s": "/s", "speedup": "×", "psnr_db": "dB", "score_loss": "%"}
@@ -12,25 +11,22 @@ _UNITS = {"latency_s": "s", "steps_per_s": "/s", "speedup": "×", "psnr_db": "dB
 
 def verdict_table(verdicts: Sequence[Verdict], title: str) -> Table:
     """One row per figure."""
-    table = Table(title=title, title_justify="left")
-    for heading in ("config", "figure"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("median", "p90", "expected", "ratio"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for heading in ("kind", "verdict"):
-        table.add_column(heading, no_wrap=True)
-    last = ""
-    for each in verdicts:
-        table.add_row(
-            each.config if each.config != last else "",
-            each.figure,
-            *(_figure(value, each.figure) for value in (each.median, each.p90, each.expected)),
-            _NOTHING if each.ratio is None else f"{each.ratio:.4g}",
-            each.kind,
-            each.word,
-        )
-        last = each.config
-    return table
+    columns = (*words("config", "figure"), *numbers("median", "p90", "expected", "ratio"), *words("kind", "verdict"))
+    before = ("", *(each.config for each in verdicts))
+    pairs = zip(verdicts, before[: len(verdicts)], strict=True)
+    rows = (_cells(each, config="" if each.config == last else each.config) for each, last in pairs)
+    return Table(title, columns, tuple(rows))
+
+
+def _cells(each: Verdict, *, config: str) -> tuple[str, ...]:
+    return (
+        config,
+        each.figure,
+        *(_figure(value, each.figure) for value in (each.median, each.p90, each.expected)),
+        _NOTHING if each.ratio is None else f"{each.ratio:.4g}",
+        each.kind,
+        each.word,
+    )
 
 
 def _figure(value: float | None, figure: str) -> str:

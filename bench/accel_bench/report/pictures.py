@@ -6,12 +6,11 @@ from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from accel_bench.make_record import to_png
+from accel_bench.pictures import open_picture
 from accel_bench.quality.psnr import psnr
 from accel_bench.records.bench import BenchRecord
-from accel_runtime.errors import InputError
 
 # By how much differences are enlarged, so that small ones show.
 GAIN = 4
@@ -77,11 +76,7 @@ def _compare(name: str, png: bytes, *, baseline: bytes | None) -> Picture:
 
 
 def _read(png: bytes, name: str) -> NDArray[np.uint8]:
-    try:
-        pixels = np.asarray(Image.open(BytesIO(png)).convert("RGB"))
-    except OSError as error:
-        raise InputError(f"the record's picture of {name} is not a PNG: measure again") from error
-    return pixels
+    return np.asarray(open_picture(BytesIO(png), f"the record's picture of {name}", formats=("PNG",)))
 
 
 def _address(png: bytes) -> str:

@@ -5,6 +5,7 @@ from typing import Final
 
 from accel_bench.records.scenario import Load, Scenario
 from accel_runtime.errors import InputError
+from accel_runtime.request import MOST_IMAGES
 
 _BATCHES: Final = {Scenario.SINGLE_STREAM: "1", Scenario.OFFLINE: "1,4,8", Scenario.SERVER: "4"}
 _BOUND_S: Final = 2.0
@@ -56,9 +57,11 @@ def make_loads(
 
 
 def _sizes(scenario: Scenario, text: str) -> tuple[int, ...]:
-    if not re.fullmatch(r"[1-9][0-9]*(,[1-9][0-9]*)*", text):
+    if not re.fullmatch(r"[1-9][0-9]{0,9}(,[1-9][0-9]{0,9})*", text):
         raise InputError(f"batch: expected sizes of 1 or more by commas, such as 1,4,8, got {text!r}")
     sizes = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    if max(sizes) > MOST_IMAGES:
+        raise InputError(f"batch: expected at most {MOST_IMAGES} images at a time, got {max(sizes)}")
     if scenario is Scenario.SINGLE_STREAM and sizes != (1,):
         raise InputError(f"batch: single-stream asks for one image at a time, got {text}: leave it out")
     return sizes

@@ -1,18 +1,20 @@
 """Run jobs, each in a process of its own that ends with this one."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import rmtree
-from typing import IO
+from typing import IO, Final
 
 import msgspec
 
+from accel_bench.children import run_module
 from accel_bench.scenarios.job import Failed, Finished, Job, Message, Progress
+from accel_runtime.durable import write_folder
 from accel_runtime.errors import BackendError, InputError
+
+# What the names of the load generator's files begin with.
+_LOGS: Final = "mlperf_log_"
 
 
 def run_job(job: Job, folder: Path) -> Iterator[Progress | Finished]:
@@ -43,7 +45,7 @@ def run_job(job: Job, folder: Path) -> Iterator[Progress | Finished]:
 def _child(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes]]]:
     # In a session of its own, so that an interrupt reaches only us, and we end it.
     process = subprocess.Popen(  # noqa: S603  # our own module
-        [sys.executable, "-m", "accel_bench.scenarios.child", str(folder)],
+        run_module("accel_bench.scenarios.child", folder),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
@@ -60,20 +62,20 @@ def _child(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes], I
 
 @contextmanager
 def log_folder(folder: Path) -> Iterator[Path]:
-    """A hidden folder beside ``folder``, which takes its name if all goes well and vanishes if not.
+    """A folder for logs, which is at ``folder`` if all goes well and vanishes if not.
 
     Raises:
-        InputError: It cannot be made.
+        InputError: Something else than logs lies there.
+        WriteError: It cannot be written.
     """
-    partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
-    try:
-        partial.mkdir(parents=True)
-    except OSError as error:
-        raise InputError(f"{partial}: cannot be made: {error.strerror}") from error
-    try:
-        yield partial
-        if folder.exists():
-            rmtree(folder)
-        partial.rename(folder)
-    finally:
-        rmtree(partial, ignore_errors=True)
+    with write_folder(folder, replacing=_only_logs) as filled:
+        yield filled
+
+
+@contextmanager
+def _only_logs(folder: Path) -> Iterator[None]:
+    """A folder with nothing in it but what the load generator writes."""
+    foreign = next((path for path in folder.glob("*") if not path.name.startswith(_LOGS)), None)
+    if not folder.is_dir() or foreign is not None:
+        raise InputError(f"{foreign or folder}: no log of the load generator, so it is not replaced: move it elsewhere")
+    yield

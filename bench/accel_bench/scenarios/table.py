@@ -1,29 +1,31 @@
 """Scenarios as a reader sees them in a terminal."""
 
-from rich.table import Table
-
-from accel_bench.records.scenario import ScenarioRecord
-from accel_bench.scenarios.summary import PERCENTILES, ScenarioSummary
+from accel_bench.records.scenario import PERCENTILES, ScenarioRecord
+from accel_bench.scenarios.summary import ScenarioSummary
+from accel_bench.table import Table, numbers, prose, words
 
 
 def scenario_table(record: ScenarioRecord, summaries: tuple[ScenarioSummary, ...]) -> Table:
     """One row per run."""
-    table = Table(title=_title(record), title_justify="left")
-    for heading in ("plan", "batch ≤", "mean", "asked/s", "images/s", "of full", *(f"p{p} s" for p in PERCENTILES)):
-        table.add_column(heading, justify="left" if heading == "plan" else "right", no_wrap=True)
-    table.add_column("loadgen says")
-    for each in summaries:
-        table.add_row(
-            each.name,
-            str(each.batch),
-            f"{each.mean_batch:.1f}",
-            "" if each.qps is None else f"{each.qps:.2f}",
-            f"{each.per_second:.2f}",
-            "" if each.of_full is None else f"{each.of_full:.2f}×",
-            *(f"{each.latency_s[p]:.2f}" for p in PERCENTILES),
-            "VALID" if each.valid else "INVALID, see below",
-        )
-    return table
+    headings = ("batch ≤", "mean", "asked/s", "images/s", "of full", *(f"p{p} s" for p in PERCENTILES))
+    return Table(
+        _title(record),
+        (*words("plan"), *numbers(*headings), *prose("loadgen says")),
+        tuple(map(_cells, summaries)),
+    )
+
+
+def _cells(each: ScenarioSummary) -> tuple[str, ...]:
+    return (
+        each.name,
+        str(each.batch),
+        f"{each.mean_batch:.1f}",
+        "" if each.qps is None else f"{each.qps:.2f}",
+        f"{each.per_second:.2f}",
+        "" if each.of_full is None else f"{each.of_full:.2f}×",
+        *(f"{each.latency_s[p]:.2f}" for p in PERCENTILES),
+        "VALID" if each.valid else "INVALID, see below",
+    )
 
 
 def _title(record: ScenarioRecord) -> str:

@@ -13,7 +13,6 @@ from accel_bench.doctor.devices import read_devices
 from accel_bench.dtypes import DType
 from accel_bench.guided_calls import guided_calls_text
 from accel_bench.intervals import median_ratio
-from accel_bench.outputs import write_aside
 from accel_bench.profiles import (
     BackendChoice,
     Config,
@@ -30,10 +29,12 @@ from accel_bench.records.bench import BenchRecord
 from accel_bench.records.search import SearchRecord, Tried
 from accel_bench.replay.verdict import machine_name
 from accel_bench.search.summary import quality_of
+from accel_runtime.durable import lock, write_bytes
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
 
 _SUFFIX: Final = ".toml"
+_PATIENCE_S: Final = 30.0
 
 
 def check_profile(path: Path, *, on_host: bool) -> None:
@@ -70,7 +71,8 @@ def write_profile(
         Ids of the chosen config and of the baseline.
 
     Raises:
-        InputError: No known profile is of this machine's device, or the file cannot be written.
+        InputError: No known profile is of this machine's device, or the file cannot be read.
+        WriteError: It cannot be written.
     """
     chosen = next(tried for tried in record.tried if tried.id == record.chosen)
     baseline = record.tried[0]
@@ -79,12 +81,13 @@ def write_profile(
         names[1]: _config(record, baseline, finalists, model=model, dtype=dtype, baseline=None),
         names[0]: _config(record, chosen, finalists, model=model, dtype=dtype, baseline=names[1]),
     }
-    if path.exists():
-        raw = _extended(path, configs)
-    else:
-        raw = encode_profile(_fresh(path.stem, configs, provider=provider, on_host=on_host))
-    parse_profile(raw.decode(), file=str(path), name=path.stem)
-    write_aside(path, lambda file: file.write(raw))
+    with lock(path, patience_s=_PATIENCE_S):
+        if path.exists():
+            raw = _extended(path, configs)
+        else:
+            raw = encode_profile(_fresh(path.stem, configs, provider=provider, on_host=on_host))
+        parse_profile(raw.decode(), file=str(path), name=path.stem)
+        write_bytes(path, raw)
     return names
 
 
@@ -176,7 +179,7 @@ def _extended(path: Path, configs: Mapping[str, Config]) -> bytes:
     """The file with these configs in it, comments and all."""
     try:
         document = tomlkit.parse(path.read_text(encoding="utf-8"))
-    except (OSError, TOMLKitError) as error:
+    except (OSError, ValueError, TOMLKitError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     table = document.setdefault("configs", tomlkit.table(is_super_table=True))
     for name, config in configs.items():

@@ -1,14 +1,13 @@
 """A search as a table for a terminal."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-from rich.table import Table
+from collections.abc import Iterator, Mapping, Sequence
 
 from accel_bench.environment import machine
 from accel_bench.intervals import times
 from accel_bench.records.search import SearchRecord
 from accel_bench.search.summary import TriedSummary
 from accel_bench.search.words import composed_words, loss_words, plan_words
+from accel_bench.table import Table, numbers, prose, words
 
 _NOTHING = "–"
 
@@ -16,19 +15,15 @@ _NOTHING = "–"
 def front_table(summaries: Sequence[TriedSummary], record: SearchRecord) -> Table:
     """The Pareto front and every finalist, the slowest first; what the search recommends has an arrow."""
     shown = [each for each in summaries if each.in_front or each.measured is not None]
-    table = Table(title="Pareto front and finalists", title_justify="left")
-    table.add_column("", no_wrap=True)
-    for heading in ("plan", "family"):
-        table.add_column(heading)
-    score = f"loss of {record.goal.score}"
-    for heading in ("deep", "seconds", "speed-up", "measured", "PSNR dB", "feature dist.", score):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for each in sorted(shown, key=lambda each: -each.composed_s):
-        table.add_row(*_cells(each))
-    return table
+    headings = ("deep", "seconds", "speed-up", "measured", "PSNR dB", "feature dist.", f"loss of {record.goal.score}")
+    return Table(
+        "Pareto front and finalists",
+        (*words(""), *prose("plan", "family"), *numbers(*headings)),
+        tuple(_cells(each) for each in sorted(shown, key=lambda each: -each.composed_s)),
+    )
 
 
-def _cells(each: TriedSummary) -> Iterable[str]:
+def _cells(each: TriedSummary) -> tuple[str, ...]:
     quality, psnr = each.quality, each.quality.psnr
     return (
         "→" if each.chosen else "",

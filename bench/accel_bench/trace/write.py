@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from accel_bench.outputs import write_aside
 from accel_bench.records.bench import BenchRecord
 from accel_bench.trace.events import Event, Track, name_events, slice_events, slice_of
 from accel_bench.trace.layout import contenders, image_slices, timeline, title, yardsticks
 from accel_bench.trace.operators import ProfiledImage
+from accel_runtime.durable import write_bytes
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ def write_trace(record: BenchRecord, path: Path, *, profiled: Sequence[ProfiledI
         InputError: The file cannot be written.
     """
     raw = msgspec.json.encode(make_trace(record, profiled=profiled))
-    write_aside(path, lambda file: file.write(raw))
+    write_bytes(path, raw)
 
 
 def make_trace(record: BenchRecord, *, profiled: Sequence[ProfiledImage] = ()) -> Trace:
@@ -67,7 +67,8 @@ def _rounds(record: BenchRecord) -> Iterator[Event]:
 
 
 def _profiles(record: BenchRecord, profiled: Sequence[ProfiledImage]) -> Iterator[Event]:
-    clock = max(start + contender.images[round_].seconds for start, round_, contender in timeline(record))
+    ends = (start + contender.images[round_].seconds for start, round_, contender in timeline(record))
+    clock = max(ends, default=0.0)
     for process, image in enumerate(profiled, len(contenders(record)) + 2):
         name = f"{image.name}, profiled and slower for it"
         yield from name_events(process, name, threads={1: "images", 2: "operators"})

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 
@@ -11,19 +13,35 @@ from accel_exporter.schedules.compile import compile_schedule, is_memoryless, or
 from accel_exporter.schedules.config import SCHEDULER_CONFIG
 from accel_exporter.schedules.names import resolved_name, scheduler_for, step_options
 from accel_exporter.schedules.tables import scheduler_metadata
-from accel_runtime.bundle import Bundle, describe_file
+from accel_exporter.unlisted import TABLES, abandoned_tables, tables_name
+from accel_runtime.bundle import Bundle, describe_file, read_bundle, write_manifest
+from accel_runtime.durable import lock, remove_file, sweep, write_bytes
 from accel_runtime.errors import BundleError
-from accel_runtime.manifest import MANIFEST_NAME, Manifest, encode_manifest
+from accel_runtime.manifest import MANIFEST_NAME, Manifest
 from accel_runtime.schedule import ScheduleTable
-from accel_runtime.schedule_file import SCHEDULE_SUFFIX, ScheduleFile, first_call, write_schedules
+from accel_runtime.schedule_file import ScheduleFile, encode_schedules, first_call
+
+# Another add takes less than a second.
+_PATIENCE_S: Final = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Compiled:
     """Tables, and the diffusers scheduler that they were compiled from."""
 
     tables: tuple[ScheduleTable, ...]
     scheduler: Any
+
+    @property
+    def name(self) -> str:
+        """Our short name."""
+        return self.tables[0].scheduler
+
+    @cached_property
+    def metadata(self) -> dict[str, str]:
+        """What a file says of them; found out by compiling more, so only where they are kept."""
+        memoryless = is_memoryless(self.scheduler, step_options=step_options(self.name, self.scheduler))
+        return scheduler_metadata(self.scheduler, memoryless=memoryless)
 
 
 def compile_for(bundle: Bundle, name: str, *, steps: Iterable[int], strength: float | None = None) -> Compiled:
@@ -53,33 +71,52 @@ def compile_for(bundle: Bundle, name: str, *, steps: Iterable[int], strength: fl
 def add_tables(bundle: Bundle, compiled: Compiled) -> Manifest:
     """Write tables into the bundle, beside those that it has of the same scheduler; returns the new manifest.
 
-    The file gets a new name and the manifest is renamed into place last, so a reader sees the old bundle or the new
-    one, and an interrupt leaves the old.
+    One process at a time adds, to what the bundle is by then. Files are named by their content and the manifest is
+    renamed into place last, so a reader sees the old bundle or the new one, and an interrupt leaves either. The file
+    that the new one replaces stays until the next add, for readers that have just read the old manifest.
+
+    Raises:
+        BundleError: The bundle was replaced since it was opened, or cannot be read.
+        WriteError: It cannot be written; it is as it was.
     """
-    name = compiled.tables[0].scheduler
-    old = bundle.manifest.schedules.files.get(name)
-    tables = {(table.steps, table.begin): table for table in (*_existing(bundle, old), *compiled.tables)}
-    aside = bundle.folder / "schedules" / f"{name}.partial"
-    memoryless = is_memoryless(compiled.scheduler, step_options=step_options(name, compiled.scheduler))
-    metadata = scheduler_metadata(compiled.scheduler, memoryless=memoryless)
-    write_schedules(aside, [tables[key] for key in sorted(tables)], metadata=metadata)
-    file = f"schedules/{name}-{describe_file(aside).sha256[:8]}{SCHEDULE_SUFFIX}"
-    aside.replace(bundle.folder / file)
-    manifest = _with_file(bundle, name, file=file)
-    partial = bundle.folder / f"{MANIFEST_NAME}.partial"
-    partial.write_bytes(encode_manifest(manifest))
-    partial.replace(bundle.folder / MANIFEST_NAME)
-    if old is not None and old != file:
-        (bundle.folder / old).unlink()
+    name, metadata = compiled.name, compiled.metadata
+    with lock(bundle.folder / MANIFEST_NAME, patience_s=_PATIENCE_S):
+        now = read_bundle(bundle.folder, verification="sizes")
+        if now.manifest.files.get(SCHEDULER_CONFIG) != bundle.manifest.files.get(SCHEDULER_CONFIG):
+            raise BundleError(f"{bundle.folder}: was exported anew meanwhile: add the schedule again")
+        existing = _existing(now, now.manifest.schedules.files.get(name))
+        tables = {(table.steps, table.begin): table for table in (*existing, *compiled.tables)}
+        content = encode_schedules([tables[key] for key in sorted(tables)], metadata=metadata)
+        file = tables_name(name, content)
+        write_bytes(bundle.path(file), content)
+        manifest = _with_file(now, name, file=file)
+        write_manifest(bundle.folder, manifest)
+        _tidy(bundle.folder, manifest)
     return manifest
 
 
+def _tidy(folder: Path, manifest: Manifest) -> None:
+    """Remove tables that the manifest does not list any more, and what killed adds left."""
+    for file in tuple(abandoned_tables(folder, manifest.files)):
+        remove_file(folder / file)
+    sweep(folder)
+    sweep(folder / TABLES)
+
+
 def _with_file(bundle: Bundle, name: str, *, file: str) -> Manifest:
+    """The manifest with another file for a scheduler. Of the tables that nothing refers to, only those stay listed."""
     manifest = bundle.manifest
-    schedules = msgspec.structs.replace(manifest.schedules, files={**manifest.schedules.files, name: file})
-    kept = {path: spec for path, spec in manifest.files.items() if path != manifest.schedules.files.get(name)}
-    files = {**kept, file: describe_file(bundle.folder / file)}
-    return msgspec.structs.replace(manifest, schedules=schedules, files=files)
+    superseded = manifest.schedules.files.get(name)
+    used = {**manifest.schedules.files, name: file}
+    kept = {
+        path: spec
+        for path, spec in manifest.files.items()
+        if path in (*used.values(), superseded) or not path.startswith(f"{TABLES}/")
+    }
+    files = {**kept, file: describe_file(bundle.path(file))}
+    return msgspec.structs.replace(
+        manifest, schedules=msgspec.structs.replace(manifest.schedules, files=used), files=files
+    )
 
 
 def _existing(bundle: Bundle, file: str | None) -> list[ScheduleTable]:

@@ -11,7 +11,8 @@ import diffusers
 
 from accel_exporter.schedules.content import COMPILER_VERSION, Content
 from accel_exporter.schedules.entry import TableSet, decode_entry, encode_entry
-from accel_runtime.errors import BundleError
+from accel_runtime.durable import make_folder, write_bytes
+from accel_runtime.errors import BundleError, WriteError
 from accel_runtime.user_cache import user_cache
 
 VARIABLE: Final = "ACCEL_SCHEDULES"
@@ -47,7 +48,7 @@ def keep(content: Content, made: TableSet) -> None:
     if made.tables and not _is_off():
         try:
             write(_cache(), content, made)
-        except OSError:
+        except WriteError:
             return
 
 
@@ -61,15 +62,14 @@ def read(folder: Path, content: Content) -> TableSet | None:
 
 
 def write(folder: Path, content: Content, made: TableSet) -> Path:
-    """Write an entry beside its place and rename it, so that a reader sees all of it or none."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write an entry, of which a reader sees all or none.
+
+    Raises:
+        WriteError: It cannot be written.
+    """
+    make_folder(folder)
     path = entry_path(folder, content)
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        partial.write_bytes(encode_entry(made, key=content.key))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_bytes(path, encode_entry(made, key=content.key))
     return path
 
 

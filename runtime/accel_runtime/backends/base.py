@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from accel_runtime.errors import BackendError
 from accel_runtime.manifest import TensorSpec
 
 Array = NDArray[Any]
@@ -149,5 +150,12 @@ class Backend(Protocol):
 
 
 def as_dtype(dtype: str) -> np.dtype[Any]:
-    """The numpy dtype of a name in the manifest."""
-    return np.dtype(dtype)
+    """The numpy dtype of a name in the manifest.
+
+    Raises:
+        BackendError: numpy has none, as of bfloat16.
+    """
+    try:
+        return np.dtype(dtype)
+    except TypeError as error:
+        raise BackendError(f"{dtype}: no type of the host's arrays") from error

@@ -5,7 +5,8 @@ weights: `load` checks every constant by name, dtype and shape, hands all of the
 only then makes the object that can be called. Graphs that name the same weights file share one copy.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 
 from accel_runtime.backends.base import Array, Artifact, BackendDescription, Buffer
 from accel_runtime.backends.inductor_package import Constant, Terms, read_terms
-from accel_runtime.errors import BackendError, InputError, MissingExtraError, first_line
+from accel_runtime.errors import AccelError, BackendError, InputError, MissingExtraError, first_line
 from accel_runtime.manifest import Device, TensorSpec
 
 # torch's names for what a CPU can do, each able to run what the ones before it can.
@@ -65,22 +66,20 @@ class InductorBackend:
         terms = read_terms(path)
         self._check_machine(path, terms)
         constants = self._constants(path, terms)
-        try:
+        with _explained(f"{path}: torch cannot load the package"):
             package = self._torch._inductor.aoti_load_package(str(path))  # noqa: SLF001  # its documented place
             if unknown := set(package.get_constant_fqns()) - set(constants):
                 raise BackendError(f"{path}: the package wants {min(unknown)}, which its terms do not name")
             wanted = {name: constants[name] for name in package.get_constant_fqns()}
             package.load_constants(wanted, check_full_update=True, user_managed=True)
-        except (RuntimeError, OSError) as error:
-            raise BackendError(f"{path}: torch cannot load the package: {first_line(error)}") from error
         wait = self._torch.cuda.synchronize if self._device == "cuda" else _nothing
         return InductorSession(package.loader, terms, weights=wanted, path=path, wait=wait)
 
     def allocate(self, shape: tuple[int, ...], dtype: str = "float32") -> "TorchBuffer":
         """A zeroed tensor on the device; see `Backend.allocate`."""
-        return TorchBuffer(
-            self._torch.zeros(shape, dtype=getattr(self._torch, dtype), device=self._device), self._torch
-        )
+        with _explained(f"no memory for {dtype} {list(shape)}"):
+            zeros = self._torch.zeros(shape, dtype=getattr(self._torch, dtype), device=self._device)
+        return TorchBuffer(zeros, self._torch)
 
     def describe(self) -> BackendDescription:
         """What really runs; `load` has refused packages for anything else."""
@@ -125,14 +124,11 @@ class InductorBackend:
 
     def _read_weights(self, file: Path) -> dict[str, Any]:
         """All tensors of a file on the device; read once for all packages that name it."""
-        from safetensors import SafetensorError  # noqa: PLC0415  # beside the one that needs torch
         from safetensors.torch import load_file  # noqa: PLC0415  # imports torch
 
         if file not in self._weights:
-            try:
+            with _explained(f"{file}: cannot be read, export the bundle again"):
                 self._weights[file] = load_file(file, device=self._device)
-            except (OSError, SafetensorError) as error:
-                raise BackendError(f"{file}: cannot be read: {first_line(error)}: export the bundle again") from error
         return self._weights[file]
 
 
@@ -203,15 +199,28 @@ class InductorCall:
 
     def run(self) -> None:
         """Execute once; see `BoundCall.run`. The package allocates its outputs, so they are copied."""
-        try:
+        with _explained(f"{self.session.path}: the package failed"):
             # The call empties the list that it is given.
             made = self.session.loader.boxed_run(list(self.inputs))
             for index, target in self.outputs:
                 target.copy_(made[index])
             # A call that only was begun could not be timed, nor its failure be told.
             self.session.wait()
-        except RuntimeError as error:
-            raise BackendError(f"{self.session.path}: the package failed: {first_line(error)}") from error
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Turn whatever torch raises within the block into one line that begins with ``what``.
+
+    Raises:
+        BackendError: Instead of exceptions that have no common base but `Exception`.
+    """
+    try:
+        yield
+    except AccelError:
+        raise
+    except Exception as error:
+        raise BackendError(f"{what}: {first_line(error)}") from error
 
 
 def _nothing() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from accel_runtime.backends.base import Artifact, BackendDescription, Buffer, as_dtype
+from accel_runtime.backends.base import Artifact, BackendDescription, Buffer
 from accel_runtime.backends.host import HostBuffer
-from accel_runtime.backends.openvino_device import Execution, Wish, last_line, read_execution
+from accel_runtime.backends.openvino_device import Execution, Wish, explained, read_execution
 from accel_runtime.errors import BackendError, MissingExtraError
 from accel_runtime.manifest import TensorSpec
 
@@ -62,19 +62,16 @@ class OpenVinoBackend:
 
     def load(self, path: Path, *, inputs: Sequence[TensorSpec] = (), tolerant: bool = False) -> "OpenVinoSession":  # noqa: ARG002  # OpenVINO reads its own shapes
         """Read a graph; it is compiled when its shapes are bound. See `Backend.load`."""
-        try:
+        with explained(f"{path}: OpenVINO cannot load the graph"):
             if not self._onnx.supported(str(path)):
-                raise BackendError("it is no ONNX file, or cut off")  # noqa: TRY301  # both failures read alike
+                raise ValueError("it is no ONNX file, or cut off")
             # `compile_model(path)` would be shorter, but its cache does not see changes in external data.
             model = self._core.read_model(path)
-        # OpenVINO's exceptions have no common base but this one.
-        except Exception as error:
-            raise BackendError(f"{path}: OpenVINO cannot load the graph: {last_line(error)}") from error
         return OpenVinoSession(path, model, compile_model=self._compile)
 
     def allocate(self, shape: tuple[int, ...], dtype: str = "float32") -> HostBuffer:
         """A zeroed numpy array; see `Backend.allocate`."""
-        return HostBuffer(np.zeros(shape, as_dtype(dtype)))
+        return HostBuffer.zeros(shape, dtype)
 
     def describe(self) -> BackendDescription:
         """What the graph that was compiled last says of itself."""
@@ -95,14 +92,9 @@ class OpenVinoBackend:
         opset = self._openvino.opset13
         x = opset.parameter([1], np.float32)
         model = self._openvino.Model([opset.relu(x)], [x], "probe")
-        try:
+        devices = ", ".join(self._core.available_devices)
+        with explained(f"OpenVINO cannot use {self._wish.device!r}: expected one of {devices}"):
             compiled = self._core.compile_model(model, self._wish.device, self._wish.options() | {"CACHE_DIR": ""})
-        # Same reason as in `load`.
-        except Exception as error:
-            raise BackendError(
-                f"OpenVINO cannot use {self._wish.device!r}: expected one of "
-                f"{', '.join(self._core.available_devices)}: {last_line(error)}"
-            ) from error
         return read_execution(compiled, self._wish)
 
 
@@ -127,22 +119,17 @@ class OpenVinoSession:
         Raises:
             BackendError: Names, types or shapes are not the graph's.
         """
-        self._check(inputs, self._model.inputs, kind="input")
-        self._check(outputs, self._model.outputs, kind="output")
-        if missing := sorted({port.any_name for port in self._model.inputs} - set(inputs)):
-            raise BackendError(f"{self._path}: no buffer for the input {missing[0]}: bind every input")
-        try:
+        with explained(f"{self._path}: OpenVINO cannot compile the graph"):
+            self._check(inputs, self._model.inputs, kind="input")
+            self._check(outputs, self._model.outputs, kind="output")
+            if missing := sorted({port.any_name for port in self._model.inputs} - set(inputs)):
+                raise BackendError(f"{self._path}: no buffer for the input {missing[0]}: bind every input")
             compiled = self._compile({name: buffer.shape for name, buffer in inputs.items()})
-        except BackendError:
-            raise
-        # Same reason as in `OpenVinoBackend.load`.
-        except Exception as error:
-            raise BackendError(f"{self._path}: OpenVINO cannot compile the graph: {last_line(error)}") from error
-        # Once more: only now are the outputs' shapes known.
-        self._check(outputs, compiled.outputs, kind="output")
-        request = compiled.create_infer_request()
-        for name, buffer in (*inputs.items(), *outputs.items()):
-            request.set_tensor(name, _share(buffer))
+            # Once more: only now are the outputs' shapes known.
+            self._check(outputs, compiled.outputs, kind="output")
+            request = compiled.create_infer_request()
+            for name, buffer in (*inputs.items(), *outputs.items()):
+                request.set_tensor(name, _share(buffer))
         return OpenVinoCall(request, self._path, (*inputs.values(), *outputs.values()))
 
     def _compile(self, shapes: Mapping[str, tuple[int, ...]]) -> Any:
@@ -179,12 +166,9 @@ class OpenVinoCall:
 
     def run(self) -> None:
         """Execute once; see `BoundCall.run`."""
-        try:
+        with explained(f"{self.path}: the graph failed"):
             # Sharing the outputs spares a copy of each into the result, which nobody reads.
             self.request.infer(share_outputs=True)
-        # Same reason as in `OpenVinoBackend.load`.
-        except Exception as error:
-            raise BackendError(f"{self.path}: the graph failed: {last_line(error)}") from error
 
 
 def _import_openvino() -> Any:

@@ -58,7 +58,7 @@ def test_it_writes_the_script_of_one_config(lab: Path) -> None:
         ((*ONE, "-o", "no/such/run.py"), "the folder no/such does not exist"),
         ((*ONE, "--search"), "--search is for --tasks"),
         ((*ONE, "--tasks", "tasks.toml"), "expected no --profile and --config beside it"),
-        (("--tasks", "absent.toml"), "absent.toml: expected tasks, got: No such file or directory"),
+        (("--tasks", "absent.toml"), "absent.toml: cannot be read: No such file or directory"),
         (("--tasks", "empty.toml"), "empty.toml: task: expected a list of 1 or more, got nothing"),
         (("--tasks", "tasks.toml", "-o", "there.py"), "there.py: expected a folder for the scripts"),
         (("--tasks", "tasks.toml", "-o", "no/such"), "no/such: expected a folder for the scripts"),

@@ -13,7 +13,7 @@ title = "AMD Instinct MI250"
 bandwidth = { value = 1.6e12, source = "paper" }
 
 [device.marks]
-names = ['MI250(?!X)']
+names = ['MI250']
 pci_ids = [0x740c]
 architecture = "gfx90a"
 compute_units = 104

@@ -113,7 +113,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "a graph that is none": (lambda folder: (folder / "emoji_clip.onnx").write_bytes(b"x"), "cannot load"),
     "another graph": (rename_output, "not an emoji-clip"),
     "a tokenizer that is none": (lambda folder: (folder / "tokenizer.json").write_text("{}"), "not a tokenizer"),
-    "a tokenizer without marks": (forget_end_token, "start and an end token"),
+    "a tokenizer without marks": (forget_end_token, "post_processor"),
 }
 
 

@@ -77,7 +77,7 @@ def test_a_contender_without_a_picture_is_left_out() -> None:
 
 
 def test_what_is_no_picture_is_refused() -> None:
-    with pytest.raises(InputError, match="picture of every:2 is not a PNG"):
+    with pytest.raises(InputError, match=r"the record's picture of every:2: not a picture \(PNG\)"):
         pictures(bench_record(plans=(plan_run(FULL), cached_with(b"junk"))))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from accel_bench.children import run_module
 from accel_bench.codegen.tasks.wishes import Wish
 from accel_bench.doctor.devices import read_devices
 from accel_bench.profiles import load_profile, matching_devices
@@ -35,5 +36,5 @@ def can_search(wish: Wish) -> None:
 
 def run_search(command: Sequence[str]) -> int:
     """Run it in a process of its own, whose output goes to stderr; returns the exit code."""
-    words = [sys.executable, "-m", "accel_bench", *command[1:]]
+    words = run_module("accel_bench", *command[1:])
     return subprocess.run(words, stdout=sys.stderr, check=False).returncode  # noqa: S603  # our own command

@@ -11,12 +11,15 @@ import re
 from typing import Any, Final
 
 _FORM: Final = re.compile(
-    r"(?:.*\b)?an? (?P<pipe>[\w. ]+?) pipeline \((?P<sched>[\w+ ]+), (?P<steps>\d+) steps\) as the baseline and "
-    r".*?(?:achieve an? (?P<speedup>\d+(?:\.\d+)?) ?[x×] speed-?up|"
-    r"within (?P<seconds>\d+(?:\.\d+)?) ?s(?:econds?)? on (?P<device>[\w.-]+?))\.?",
+    r"(?:.*\b)?an? (?P<pipe>[\w. ]+?) pipeline \((?P<sched>[\w+ ]+), (?P<steps>[1-9][0-9]{0,2}|1000) steps\) "
+    r"as the baseline and "
+    r".*?(?:achieve an? (?P<speedup>[0-9]{1,6}(?:\.[0-9]{1,6})?) ?[x×] speed-?up|"
+    r"within (?P<seconds>[0-9]{1,6}(?:\.[0-9]{1,6})?) ?s(?:econds?)? on (?P<device>[\w.-]+?))\.?",
     re.IGNORECASE | re.DOTALL,
 )
 
+# Longer ones take long to be found wanting.
+_LONGEST: Final = 400
 # As people and diffusers write them → as profiles do. Spaces are left out before.
 _PIPES: Final = {"sd1.5": "sd15", "sd15": "sd15", "stablediffusion1.5": "sd15", "stablediffusionv1.5": "sd15"}
 _SCHEDULERS: Final = {
@@ -42,7 +45,7 @@ def parse_sentence(text: str) -> dict[str, Any] | None:
     >>> parse_sentence("take an SD1.5 pipeline (DDIM, 50 steps) as the baseline and achieve a 2.0x speed-up")
     {'pipe': 'sd15', 'sched': 'ddim', 'steps': 50, 'speedup': 2.0}
     """
-    match = _FORM.fullmatch(" ".join(text.split()))
+    match = _FORM.fullmatch(" ".join(text.split())) if len(text) <= _LONGEST else None
     if match is None:
         return None
     words = match.groupdict()

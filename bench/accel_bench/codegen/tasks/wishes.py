@@ -36,7 +36,7 @@ def read_tasks(path: Path) -> tuple[Wish, ...]:
     Raises:
         InputError: It breaks the schema; names file and key, what was expected and what was there.
     """
-    file, tasks = str(path), read_toml(path, TaskFile, what="tasks").task
+    file, tasks = str(path), read_toml(path, TaskFile).task
     for place, task in enumerate(tasks):
         if not is_id(task.id):
             expected = "an id of lower-case letters and digits, joined by - or ."

@@ -8,9 +8,10 @@ import typer
 from accel_bench.console import print_line
 from accel_bench.extras import report_extra
 from accel_bench.limits import limit_s
-from accel_bench.outputs import check_outputs, write_aside
+from accel_bench.outputs import check_outputs
 from accel_bench.records.scenario import ScenarioRecord
 from accel_bench.records.store import PictureRecord, read_record
+from accel_runtime.durable import write_bytes
 from accel_runtime.errors import InputError
 
 
@@ -28,7 +29,7 @@ def report(
         # An extra brings the templates' language, so it is imported only where it is used.
         from accel_bench.report.page import render_report  # noqa: PLC0415
     page = render_report(read, title=title, limit=limit_s).encode()
-    write_aside(output, lambda file: file.write(page))
+    write_bytes(output, page)
     print_line(str(output))
 
 

@@ -172,6 +172,7 @@ def _print(record: ScenarioRecord, *, as_json: bool) -> None:
     else:
         print_table(scenario_table(record, summaries))
         for run in record.runs:
-            print_line(f"\nloadgen on {run.facts.name}, batch {run.load.batch}:\n{essentials(run)}")
+            for line in ("", f"loadgen on {run.facts.name}, batch {run.load.batch}:", *essentials(run).splitlines()):
+                print_line(line)
     for doubt in scenario_doubts(record):
         note(str(doubt))

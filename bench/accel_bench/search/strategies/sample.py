@@ -6,17 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import OptunaError
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from accel_bench.search.candidate import Ask, Candidate, Strategy
 from accel_bench.search.plans import POWER_CENTERS, POWER_EXPONENTS, deep_first, deep_last, power, uniform
 from accel_bench.search.space import INTERVALS, Space
+from accel_bench.search.strategies.journal import Journal
 from accel_bench.trials import BASELINE, Trial
+from accel_runtime.errors import InputError, first_line
 from accel_runtime.forecast import Forecast
 
 _JOURNAL = "optuna.log"
+# What Optuna trips over in a file that it did not write.
+_FOREIGN = (AssertionError, AttributeError, LookupError, TypeError, ValueError, OptunaError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +41,20 @@ class Sampler:
     def study(self) -> optuna.Study:
         """Begun, or gone on with."""
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        storage = JournalStorage(JournalFileBackend(str(self.folder / _JOURNAL)))
+        storage = self._storage()
         study = optuna.create_study(
             storage=storage, study_name=self.name, directions=["minimize", "minimize"], load_if_exists=True
         )
         # Of its own seed in every process, or two would begin with the same guesses.
         study.sampler = optuna.samplers.TPESampler(seed=self.seed + len(study.get_trials(deepcopy=False)) + getpid())
         return study
+
+    def _storage(self) -> JournalStorage:
+        path = self.folder / _JOURNAL
+        try:
+            return JournalStorage(Journal(path))
+        except _FOREIGN as error:
+            raise InputError(f"{path}: not a journal of Optuna's: {first_line(error)}: delete it") from error
 
     def suggest(self, trial: optuna.Trial) -> Candidate:
         """A candidate of the space."""

@@ -92,7 +92,7 @@ class OnnxRuntimeBackend:
     def allocate(self, shape: tuple[int, ...], dtype: str = "float32") -> Buffer:
         """A zeroed buffer in the provider's memory; see `Backend.allocate`."""
         if self.on_host:
-            return HostBuffer(np.zeros(shape, as_dtype(dtype)))
+            return HostBuffer.zeros(shape, dtype)
         try:
             if self._provider.allocates == "graph":
                 return self._copier.allocate(shape, as_dtype(dtype))

@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -10,7 +12,7 @@ from typing import Any, Final
 
 from accel_runtime.backends.onnxruntime.missing import missing_library
 from accel_runtime.backends.onnxruntime.providers import Provider
-from accel_runtime.errors import BackendError, InputError, MissingExtraError, first_line
+from accel_runtime.errors import AccelError, BackendError, InputError, MissingExtraError, first_line
 
 # What ONNX Runtime prints of its own accord; what a user must know reaches them as our error.
 LOG_VARIABLE: Final = "ACCEL_ORT_LOG"
@@ -55,6 +57,21 @@ def reason(error: BaseException) -> str:
     if _NO_HALF in text:
         return "the adapter has no float16: take a bundle that was exported with --dtype fp32"
     return _CHECK.sub("", text)
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn whatever ONNX Runtime raises within the block into one line that begins with ``what``.
+
+    Raises:
+        BackendError: Instead of a dozen unrelated types, among them bare `RuntimeError`.
+    """
+    try:
+        yield
+    except AccelError:
+        raise
+    except Exception as error:
+        raise BackendError(f"{what}: {reason(error)}") from error
 
 
 def missing(ort: Any, provider: Provider) -> str | None:

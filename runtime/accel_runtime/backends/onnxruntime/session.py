@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from accel_runtime.backends.base import Buffer
-from accel_runtime.backends.onnxruntime.library import reason
+from accel_runtime.backends.onnxruntime.library import explained
 from accel_runtime.backends.onnxruntime.memory import CopiedRows, bind_input, bind_output, in_host
 from accel_runtime.errors import BackendError
 from accel_runtime.manifest import TensorSpec
@@ -77,16 +77,13 @@ class OnnxRuntimeSession:
         Raises:
             BackendError: The session cannot be made for their sizes, or they do not fit the graph.
         """
-        opened = self.open(self._sizes(inputs))
-        if opened.captures:
-            self._check_capture({**inputs, **outputs})
-        binding = opened.session.io_binding()
-        try:
+        with explained(f"{self._path}: the buffers do not fit the graph"):
+            opened = self.open(self._sizes(inputs))
+            if opened.captures:
+                self._check_capture({**inputs, **outputs})
+            binding = opened.session.io_binding()
             given = [bind_input(binding, name, buffer) for name, buffer in inputs.items()]
             made = [bind_output(binding, name, buffer) for name, buffer in outputs.items()]
-        # ONNX Runtime raises a dozen unrelated types, among them bare RuntimeError.
-        except Exception as error:
-            raise BackendError(f"{self._path}: the buffers do not fit the graph: {reason(error)}") from error
         return OnnxRuntimeCall(
             session=opened.session,
             binding=binding,
@@ -157,7 +154,7 @@ class OnnxRuntimeCall:
 
     def run(self) -> None:
         """Execute once; see `BoundCall.run`."""
-        try:
+        with explained(f"{self.path}: the graph failed"):
             for rows in self.before:
                 rows.fetch()
             for name, buffer in self.anew.items():
@@ -165,6 +162,3 @@ class OnnxRuntimeCall:
             self.session.run_with_iobinding(self.binding, self.run_options)
             for rows in self.after:
                 rows.store()
-        # Same reason as in `bind`.
-        except Exception as error:
-            raise BackendError(f"{self.path}: the graph failed: {reason(error)}") from error

@@ -1,0 +1,54 @@
+"""What was hashed is what is loaded, and what draws: a file that changes in between is an error, never a picture."""
+
+from pathlib import Path
+
+import pytest
+from tests.robustness.copies import copy_bundle, write
+
+from accel_runtime import Pipeline, Request, open_bundle
+from accel_runtime.errors import BundleError
+
+
+@pytest.fixture
+def bundle(bundle_folder: Path, tmp_path: Path) -> Path:
+    return copy_bundle(bundle_folder, tmp_path / "bundle")
+
+
+@pytest.fixture
+def drawing(bundle: Path) -> Pipeline:
+    """A pipeline on files of its own, which a test may write to."""
+    for file in ("unet/deep.onnx", "unet/weights.data"):
+        write(bundle / file, (bundle / file).read_bytes())
+    return open_bundle(bundle)
+
+
+def overwrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+
+
+@pytest.mark.parametrize("file", ["unet/deep.onnx", "unet/weights.data"])
+@pytest.mark.parametrize("provider", ["cpu", "openvino"])
+def test_a_file_that_changes_between_hashing_and_loading_is_an_error(bundle: Path, file: str, provider: str) -> None:
+    pipeline = open_bundle(bundle, provider=provider)
+    write(bundle / file, (bundle / file).read_bytes())  # the same bytes, but nobody has hashed these
+
+    with pytest.raises(BundleError, match=f"{file}: changed since the bundle was opened"):
+        pipeline.generate(Request(("a cat",)), pipeline.plan(1))
+
+
+def test_weights_that_change_while_an_image_is_drawn_are_an_error(drawing: Pipeline) -> None:
+    with pytest.raises(BundleError, match=r"weights.data: changed"):
+        for _ in drawing.denoise(Request(("a cat",)), drawing.plan(2)):
+            overwrite(drawing.bundle.path("unet/weights.data"))
+
+
+def test_the_files_that_are_read_late_are_those_that_were_hashed(bundle: Path) -> None:
+    pipeline = open_bundle(bundle)
+    for file in ("tokenizer/tokenizer.json", pipeline.bundle.manifest.schedules.files["pndm"]):
+        write(bundle / file, (bundle / file).read_bytes() + b" ")
+
+    with pytest.raises(BundleError, match=r"tokenizer.json: content changed"):
+        pipeline.tokenize("a cat")
+    with pytest.raises(BundleError, match=r"pndm.*: content changed"):
+        pipeline.schedule(2)
