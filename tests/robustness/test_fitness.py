@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -186,25 +185,8 @@ CONFIGS = (
     "tokenizer/tokenizer.json",
     "scheduler/scheduler_config.json",
 )
-ODD: tuple[object, ...] = (
-    None,
-    0,
-    -1,
-    3,
-    10**9,
-    10**30,
-    1.5,
-    1e308,
-    True,
-    "",
-    "x",
-    [],
-    [0],
-    [4, 4],
-    [["a"]],
-    {},
-    {"a": 1},
-)
+NUMBERS = (0, -1, 3, 10**9, 10**30, 1.5, 1e308)
+ODD: tuple[object, ...] = (*NUMBERS, None, True, "", "x", [], [0], [4, 4], [["a"]], {}, {"a": 1})
 
 
 def assert_told(folder: Path, file: str, cases: Iterable[tuple[str, object]]) -> None:
@@ -212,14 +194,20 @@ def assert_told(folder: Path, file: str, cases: Iterable[tuple[str, object]]) ->
     whole = (folder / file).read_text()
     for key, odd in cases:
         change(folder / file, **{key: odd})
-        try:
-            source = open_folder(folder, variant=None)
-            check_fitness(source)
-            branch_count(unet_skeleton(source.unet_config))
-            check_schedulers(source.scheduler_config, None, steps=2)
-        except AccelError as error:
-            assert "\n" not in str(error), (key, odd)
+        assert "\n" not in told(folder), (key, odd)
         (folder / file).write_text(whole)
+
+
+def told(folder: Path) -> str:
+    """What the configs alone have to say against an export; any other error than ours is a bug."""
+    try:
+        source = open_folder(folder, variant=None)
+        check_fitness(source)
+        branch_count(unet_skeleton(source.unet_config))
+        check_schedulers(source.scheduler_config, None, steps=2)
+    except AccelError as error:
+        return str(error)
+    return ""
 
 
 def cases_of(folder: Path, file: str) -> list[tuple[str, object]]:
@@ -228,7 +216,7 @@ def cases_of(folder: Path, file: str) -> list[tuple[str, object]]:
 
 @pytest.mark.parametrize("file", CONFIGS)
 def test_an_odd_value_is_fit_or_told_in_one_line(folder: Path, file: str) -> None:
-    assert_told(folder, file, Random(file).sample(cases_of(folder, file), 8))
+    assert_told(folder, file, cases_of(folder, file)[3::29])
 
 
 @pytest.mark.slow

@@ -112,10 +112,7 @@ def export(
         )
         for stage in export_bundle(pipeline, target, options=options, force=force):
             progress.update(task, description=stage.name, completed=stage.done, total=stage.total)
-    own, default = own_name(pipeline.scheduler_config), read_manifest(target).schedules.default
-    if default != own:
-        note(f"the pipeline's own scheduler, {own}, is not among --schedulers: {default} draws where none is named")
-    _report(target, seconds=perf_counter() - started, as_json=as_json)
+    _report(target, own_name(pipeline.scheduler_config), seconds=perf_counter() - started, as_json=as_json)
 
 
 def _usual_jobs(source: str, weights: Weights) -> int:
@@ -129,12 +126,15 @@ def _refuse_without_static(fixed: Mapping[str, int | None], *, is_static: bool) 
         raise InputError(f"{given[0]} fixes a size: add --static, or leave it out and choose it in `accel generate`")
 
 
-def _report(output: Path, *, seconds: float, as_json: bool) -> None:
+def _report(output: Path, own_scheduler: str, *, seconds: float, as_json: bool) -> None:
     bundle = read_bundle(output, verification="sizes")
     manifest = bundle.manifest
     size = sum(file.size for file in manifest.files.values())
     if manifest.provenance.weights == "random":
         note("random weights: timings are real, images and scores mean nothing")
+    default = manifest.schedules.default
+    if default != own_scheduler:
+        note(f"the pipeline's own scheduler, {own_scheduler}, was not asked for: {default} draws where none is named")
     if as_json:
         print_json(
             {
