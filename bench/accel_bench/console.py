@@ -24,11 +24,9 @@ from rich.text import Text
 
 from accel_bench.streams import results, write_stderr
 from accel_bench.table import Table
-from accel_runtime.printable import printable
+from accel_runtime.printable import printable, shortened
 
 _PIPED_WIDTH = 200
-# Characters of a line on stderr. An error may quote what is wrong, and that may be all of a file.
-_BEGIN, _END = 1500, 500
 
 Result = TypeVar("Result")
 
@@ -57,12 +55,12 @@ def print_line(text: str) -> None:
 
 def note(text: str) -> None:
     """Write one line of advice or doubt to stderr."""
-    write_stderr(f"note: {_shortened(printable(text))}\n")
+    write_stderr(f"note: {shortened(printable(text))}\n")
 
 
 def print_error(text: str) -> None:
     """Write the one line on stderr that an error is."""
-    write_stderr(f"accel: {_shortened(printable(text))}\n")
+    write_stderr(f"accel: {shortened(printable(text))}\n")
 
 
 @contextmanager
@@ -82,10 +80,6 @@ def show(work: Generator[str, None, Result], progress: Progress, *, task: TaskID
         except StopIteration as end:
             result: Result = end.value
             return result
-
-
-def _shortened(line: str) -> str:
-    return line if len(line) <= _BEGIN + _END else f"{line[:_BEGIN]} … {line[-_END:]}"
 
 
 class _Doing(ProgressColumn):

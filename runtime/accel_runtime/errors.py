@@ -13,9 +13,7 @@
 A message is one line: what, expected, got, what to do.
 """
 
-# Characters of a message, and of its end, where the advice is.
-_LONGEST = 2000
-_END = 500
+from accel_runtime.printable import shortened
 
 
 class AccelError(Exception):
@@ -25,8 +23,7 @@ class AccelError(Exception):
 
     def __str__(self) -> str:
         """The message in one line that can be read, whatever names and texts of others it quotes."""
-        line = " ".join(super().__str__().splitlines())
-        return line if len(line) <= _LONGEST else f"{line[: _LONGEST - _END]} … {line[-_END:]}"
+        return shortened(" ".join(super().__str__().splitlines()))
 
 
 class InputError(AccelError):
