@@ -173,7 +173,10 @@ GENERATIONS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "negative width": (("--width", "-16"), "width: expected"),
     "no steps": (("--steps", "0"), "steps: expected 1 to 1000, got 0"),
-    "more steps than timesteps": (("--steps", "1001", "--scheduler", "ddim"), "DDIMScheduler"),
+    "more steps than any model has": (
+        ("--steps", "1001", "--scheduler", "ddim"),
+        "steps: expected 1 to 1000, got 1001",
+    ),
     "steps that are no number": (("--steps", "many"), "--steps"),
     "unknown scheduler": (("--scheduler", "magic"), "unknown scheduler 'magic'"),
     "form that the bundle lacks": (("--form", "native"), "accel export --form native"),
