@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from accel_bench.records.bounds import Count, Load
 from accel_runtime.backends import BackendDescription
 
 _PACKAGES = (
@@ -41,12 +42,12 @@ class Environment(msgspec.Struct, frozen=True):
     """
 
     cpu: str
-    cores: int
-    memory_bytes: int
+    cores: Count
+    memory_bytes: Count
     system: str
     python: str
     packages: dict[str, str]
-    load_average: float
+    load_average: Load
     instructions: str = ""
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from accel_bench.intervals import Spread, ratios
 from accel_bench.quality.psnr import psnr
+from accel_bench.records.bounds import LEAST_SCORE
 from accel_bench.records.evaluation import EvaluationRecord, TrialRun
 from accel_bench.trials import trial_of
 
@@ -80,7 +81,7 @@ def _loss(scores: Sequence[float], baseline: Sequence[float]) -> tuple[float | N
     mean. The error of the denominator is left out: it scales the loss and does not shift it.
     """
     base = mean(baseline)
-    if base <= 0:
+    if base < LEAST_SCORE:
         return None, None
     lost = [before - after for before, after in zip(baseline, scores, strict=True)]
     error = stdev(lost) / sqrt(len(lost)) / base if len(lost) > 1 else None

@@ -218,4 +218,5 @@ def _guided_spans(image: ImageRun, facts: PlanFacts) -> Iterator[Span]:
 
 def _order(graph: str) -> tuple[int, str]:
     stages = ("text_encoder", DEEP, "unet_shallow", "vae_")
-    return next(index for index, stage in enumerate(stages) if graph.startswith(stage)), graph
+    places = (index for index, stage in enumerate(stages) if graph.startswith(stage))
+    return next(places, len(stages)), graph

@@ -1,12 +1,16 @@
 """The sizes an export works with, from the configs of the UNet and the VAE."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from accel_exporter.graphs import Sizes
 from accel_exporter.options import StaticSize
 from accel_runtime.errors import InputError
+
+_STABLE_DIFFUSION: Final = 64
+_SIZES_ARE_RIGHT_SINCE: Final = (0, 9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,7 @@ class ModelSizes:
         scale = 2 ** (len(vae["block_out_channels"]) - 1)
         # Latent sizes must divide by this for each upsampling to meet its skip exactly.
         steps = 2 ** (len(unet["block_out_channels"]) - 1)
-        own = unet["sample_size"]
-        height, width = (own, own) if isinstance(own, int) else own
+        height, width = _own_size(unet)
         if static is None:
             return cls(
                 latent_scale=scale,
@@ -59,6 +62,17 @@ class ModelSizes:
         height, width = self.sample_size
         latents = {"latent_height": height // self.latent_scale, "latent_width": width // self.latent_scale}
         return {"batch": 1, "height": height, "width": width} | latents
+
+
+def _own_size(unet: Mapping[str, Any]) -> tuple[int, int]:
+    """Height and width in latents, as diffusers' pipeline draws by default: it mends what old files had wrong."""
+    own = unet["sample_size"]
+    if not isinstance(own, int):
+        height, width = own
+        return height, width
+    version = re.match(r"(\d+)\.(\d+)", str(unet.get("_diffusers_version")))
+    is_old = version is not None and (int(version[1]), int(version[2])) < _SIZES_ARE_RIGHT_SINCE
+    return (max(own, _STABLE_DIFFUSION),) * 2 if is_old else (own, own)
 
 
 def _check_pixels(pixels: tuple[int, int], scale: int) -> None:

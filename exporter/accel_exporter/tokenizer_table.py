@@ -8,6 +8,7 @@ regular expressions are kept, whatever the reader's are. The layout and the algo
 import json
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any, Final
 
@@ -77,6 +78,7 @@ def _check(document: Mapping[str, Any]) -> None:
         )
 
 
+@cache
 def _unicode() -> Arrays:
     """What the library does with each code point: the same for every tokenizer of CLIP's kind."""
     decomposed = _mapped(normalizers.NFD(), skip=_HANGUL)

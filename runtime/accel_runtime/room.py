@@ -46,8 +46,9 @@ def check_room(manifest: Manifest, *, images: int, rows: int, latents: Sequence[
     needed = least_bytes(manifest, images=images, rows=rows, latents=latents)
     if there is not None and needed > there:
         scale = manifest.model.latent_scale
+        what = "an image" if images == 1 else f"{images} images"
         raise InputError(
-            f"{images} images of {latents[1] * scale}×{latents[0] * scale} pixels need at least {needed / 1e9:.1f} GB, "
+            f"{what} of {latents[1] * scale}×{latents[0] * scale} pixels takes at least {needed / 1e9:.1f} GB, "
             f"this machine has {there / 1e9:.1f}: ask for fewer or smaller ones"
         )
 
@@ -58,8 +59,10 @@ def least_bytes(manifest: Manifest, *, images: int, rows: int, latents: Sequence
     scale = manifest.model.latent_scale
     sizes = {"latent_height": height, "latent_width": width, "height": height * scale, "width": width * scale}
     deep, vae = manifest.graphs.unet_deep, manifest.graphs.vae_decoder
-    in_unet = _bytes((*deep.inputs, *deep.outputs[:1]), {**sizes, "batch": rows})
-    in_vae = _bytes((*vae.inputs, *vae.outputs[:1]), {**sizes, "batch": 1})
+    # Every feature is made on the way to the noise, whether the plan keeps it or not.
+    largest = max(_bytes(tensor, {**sizes, "batch": rows}) for tensor in deep.outputs)
+    in_unet = sum(_bytes(tensor, {**sizes, "batch": rows}) for tensor in deep.inputs) + largest
+    in_vae = sum(_bytes(tensor, {**sizes, "batch": 1}) for tensor in (*vae.inputs, *vae.outputs[:1]))
     pixels = images * sizes["height"] * sizes["width"] * 3
     return max(in_unet, in_vae + pixels)
 
@@ -72,5 +75,5 @@ def machine_memory() -> int | None:
         return None
 
 
-def _bytes(tensors: Sequence[TensorSpec], sizes: dict[str, int]) -> int:
-    return sum(math.prod(resolve(tensor.shape, sizes)) * as_dtype(tensor.dtype).itemsize for tensor in tensors)
+def _bytes(tensor: TensorSpec, sizes: dict[str, int]) -> int:
+    return math.prod(resolve(tensor.shape, sizes)) * as_dtype(tensor.dtype).itemsize

@@ -91,7 +91,7 @@ def trial_run(name: str, scores: Scores, *, batch_s: tuple[float, ...] = (4.0, 6
 
 
 def evaluation_record(*trials: TrialRun) -> EvaluationRecord:
-    """Two captions."""
+    """As many captions as scores."""
     return EvaluationRecord(
         kind="evaluation",
         format=2,
@@ -102,7 +102,7 @@ def evaluation_record(*trials: TrialRun) -> EvaluationRecord:
         bundle=BundleFacts("d", "s", "trained", (64, 64), {}),
         workload=Workload("ddim", 4, 3.0, 64, 64, 1, 0),
         scorers={},
-        captions=(Caption(caption="a on red", label="a", colour="red", held_out=True),) * 2,
+        captions=(Caption(caption="a on red", label="a", colour="red", held_out=True),) * len(trials[0].scores.ssim),
         cut_captions=0,
         warm_up_s={},
         trials=trials,

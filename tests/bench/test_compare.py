@@ -55,7 +55,7 @@ def test_another_seed_or_version_is_alike() -> None:
 
 
 def test_records_without_a_plan_in_common_are_refused() -> None:
-    other = bench_record(plans=(plan_run("calls:0", deep=1, shallow=9),))
+    other = bench_record(plans=(plan_run("calls:0", deep=10, shallow=0),))
 
     with pytest.raises(InputError, match=r"no plan in common: one has full, every:5, the other calls:0"):
         compare(bench_record(), other)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.bench.records import bench_record, peer_run
+from tests.bench.records import bench_record, peer_run, plan_run
 
 from accel_bench.outputs import write_record
 from accel_bench.records.store import read_bench, read_record
@@ -17,17 +17,16 @@ from accel_runtime.errors import InputError
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    write_record(tmp_path / "record.json", bench_record(peers=(peer_run("other", calls=3, seconds=0.1 + 0.2),)))
+    write_record(tmp_path / "record.json", bench_record(peers=(peer_run("other", calls=3, seconds=6.1 + 0.2),)))
     return tmp_path / "record.json"
 
 
 def test_a_record_comes_back_as_it_was(path: Path) -> None:
-    assert read_bench(path) == bench_record(peers=(peer_run("other", calls=3, seconds=0.1 + 0.2),))
+    assert read_bench(path) == bench_record(peers=(peer_run("other", calls=3, seconds=6.1 + 0.2),))
 
 
 def test_weights_of_calls_come_back_by_number(tmp_path: Path) -> None:
-    record = bench_record()
-    full, cached = record.plans
+    full, cached = plan_run("full", deep=11, shallow=0), plan_run("every:6", deep=2, shallow=9)
     weighed = msgspec.structs.replace(cached.facts, weights={9: (0.9,), 10: (1.5, -0.5)}, guided_calls=(0, 4))
     record = bench_record(plans=(full, msgspec.structs.replace(cached, facts=weighed)))
 

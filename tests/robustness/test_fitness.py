@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from diffusers import UNet2DConditionModel
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from tests.exporter.pipelines import TOKENS, write_tiny_pipeline
 
 from accel_exporter import ExportOptions, export_bundle
 from accel_exporter.options import choose_branches
 from accel_exporter.quiet import quiet
+from accel_exporter.schedules import check_schedulers
+from accel_exporter.sizes import ModelSizes
 from accel_exporter.sources import open_folder
 from accel_exporter.sources.configs import read_unet_config, unet_skeleton
+from accel_exporter.sources.fitness import check_fitness
 from accel_exporter.sources.random_weights import ARCHITECTURES
 from accel_exporter.unet import branch_count
 from accel_runtime.errors import AccelError
@@ -156,3 +159,67 @@ def test_a_unet_without_cross_attention_may_have_any_width_of_text(folder: Path)
     change(folder / "unet/config.json", **blocks, mid_block_type="UNetMidBlock2D", cross_attention_dim=24)
 
     assert "is not a whole safetensors file" in refusal(folder)
+
+
+@pytest.mark.parametrize(("version", "size"), [("0.6.0", 8), ("0.8.1", 96), ("0.9.0", 8), ("0.42.1", 8)])
+def test_the_size_of_its_own_is_the_one_that_diffusers_draws(folder: Path, version: str, size: int) -> None:
+    change(folder / "unet/config.json", _diffusers_version=version, sample_size=size)
+    maker: Any = StableDiffusionPipeline
+    parts = ("vae", "text_encoder", "tokenizer", "scheduler", "safety_checker", "feature_extractor")
+    with quiet():
+        unet = unet_skeleton(json.loads((folder / "unet/config.json").read_text()))
+        pipe = maker(**dict.fromkeys(parts), unet=unet, requires_safety_checker=False)
+
+    source = open_folder(folder, variant=None)
+    ours = ModelSizes.of(source.unet_config, source.vae_config, static=None)
+
+    assert ours.sample_size == (pipe.unet.config.sample_size * 2,) * 2
+
+
+CONFIGS = (
+    "model_index.json",
+    "unet/config.json",
+    "vae/config.json",
+    "text_encoder/config.json",
+    "tokenizer/tokenizer_config.json",
+    "tokenizer/tokenizer.json",
+    "scheduler/scheduler_config.json",
+)
+NUMBERS = (0, -1, 3, 10**9, 10**30, 1.5, 1e308)
+ODD: tuple[object, ...] = (*NUMBERS, None, True, "", "x", [], [0], [4, 4], [["a"]], {}, {"a": 1})
+
+
+def assert_told(folder: Path, file: str, cases: Iterable[tuple[str, object]]) -> None:
+    """With each value of a key in ``file``, the source is fit, or there is one line of ours."""
+    whole = (folder / file).read_text()
+    for key, odd in cases:
+        change(folder / file, **{key: odd})
+        assert "\n" not in told(folder), (key, odd)
+        (folder / file).write_text(whole)
+
+
+def told(folder: Path) -> str:
+    """What the configs alone have to say against an export; any other error than ours is a bug."""
+    try:
+        source = open_folder(folder, variant=None)
+        check_fitness(source)
+        branch_count(unet_skeleton(source.unet_config))
+        check_schedulers(source.scheduler_config, None, steps=2)
+    except AccelError as error:
+        return str(error)
+    return ""
+
+
+def cases_of(folder: Path, file: str) -> list[tuple[str, object]]:
+    return [(key, odd) for key in sorted(json.loads((folder / file).read_text())) for odd in ODD]
+
+
+@pytest.mark.parametrize("file", CONFIGS)
+def test_an_odd_value_is_fit_or_told_in_one_line(folder: Path, file: str) -> None:
+    assert_told(folder, file, cases_of(folder, file)[3::29])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", CONFIGS)
+def test_so_is_any_odd_value_of_any_key(folder: Path, file: str) -> None:
+    assert_told(folder, file, cases_of(folder, file))

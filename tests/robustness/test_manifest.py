@@ -17,6 +17,7 @@ from tests.robustness.copies import (
     copy_bundle,
     edit_manifest,
     one_line,
+    replace_file,
     seeded,
     state_digest,
     write,
@@ -108,6 +109,7 @@ def test_a_digest_file_that_says_nothing_is_refused(bundle: Path, text: str) -> 
 def test_verify_says_what_nobody_vouches_for(bundle: Path, tmp_path: Path) -> None:
     (bundle / "unet" / "notes.txt").write_text("x")
     (bundle / "more" / "deep").mkdir(parents=True)
+    (bundle / "more" / "deep" / "x.onnx").touch()
     said = accel("verify", bundle, cwd=tmp_path)
     state_digest(bundle)
     later = accel("verify", bundle, cwd=tmp_path)
@@ -115,14 +117,14 @@ def test_verify_says_what_nobody_vouches_for(bundle: Path, tmp_path: Path) -> No
     assert said.returncode == later.returncode == 0
     assert f"no {DIGEST}" in said.stderr
     assert DIGEST not in later.stderr
-    assert "not listed in the manifest, and not checked: more/, unet/notes.txt" in later.stderr
+    assert "not listed in the manifest, and not checked: more/deep/x.onnx, unet/notes.txt" in later.stderr
 
 
 def test_what_accel_itself_writes_beside_the_manifest_is_not_strange(bundle: Path) -> None:
     state_digest(bundle)
     (bundle / ".accel.json.partial-0123abcd").touch()
 
-    assert unlisted_files(read_bundle(bundle, verification="sizes")) == ()
+    assert unlisted_files(bundle, read_bundle(bundle, verification="sizes").manifest.files) == ()
 
 
 def put(*keys: str | int, value: Any) -> Change:
@@ -207,6 +209,13 @@ def test_verify_says_a_contradiction_too(bundle: Path, tmp_path: Path) -> None:
     edit_manifest(bundle, CONTRADICTIONS["another input"][0])
 
     assert_refused(accel("verify", bundle, cwd=tmp_path), "expected the inputs z, got latent_sample", code=1)
+
+
+@pytest.mark.parametrize("file", ["tokenizer/tokenizer.json", "schedules/ddim.safetensors"])
+def test_verify_reads_what_is_otherwise_read_late(bundle: Path, tmp_path: Path, file: str) -> None:
+    replace_file(bundle, file, b"{}")
+
+    assert_refused(accel("verify", bundle, cwd=tmp_path), file, code=1)
 
 
 def test_a_file_that_is_a_link_out_of_the_bundle_is_refused_whatever_would_run_it(bundle: Path, tmp_path: Path) -> None:

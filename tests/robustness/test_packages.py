@@ -70,6 +70,10 @@ def encrypted() -> bytes:
     return bytes(raw)
 
 
+def sound_metadata() -> bytes:
+    return msgspec.json.encode({METADATA_KEY: msgspec.json.encode(TERMS).decode()})
+
+
 REFUSED: dict[str, Callable[[], bytes]] = {
     "broken deflate": broken_deflate,
     "a password": encrypted,
@@ -79,7 +83,7 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     "no terms": lambda: package(metadata={"other": 1}),
     "terms nested too deeply": lambda: package(metadata={METADATA_KEY: "[" * 100_000}),
     "metadata nested too deeply": lambda: package(metadata=b'{"a":' + b"[" * 100_000),
-    "a gigabyte of metadata": lambda: package(metadata=b" " * 2**25, compression=zipfile.ZIP_DEFLATED),
+    "metadata without end": lambda: package(metadata=sound_metadata() + b" " * 2**25, compression=zipfile.ZIP_DEFLATED),
     "weights elsewhere": lambda: package(msgspec.structs.replace(TERMS, weights="../../all.safetensors")),
 }
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from accel_bench.extras import export_extra
+from accel_runtime.errors import InputError
+from accel_runtime.schedule_file import OWN_SCHEDULER
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,14 @@ def scheduler_class(name: str) -> SchedulerClass:
     """The class that a short name stands for.
 
     Raises:
-        InputError: There is no such scheduler.
+        InputError: There is no such scheduler, or it is a pipeline's own, which no name describes.
         MissingExtraError: The `export` extra is not installed.
     """
     with export_extra():
         # It brings torch, so it is imported only where it is used.
         from accel_exporter.schedules import SCHEDULERS, short_name  # noqa: PLC0415
+    if name == OWN_SCHEDULER:
+        raise InputError(f"scheduler {name!r}: the pipeline's own has no name in diffusers: write it for the runtime")
     chosen = SCHEDULERS[short_name(name)]
     return SchedulerClass(
         name=chosen.class_name,

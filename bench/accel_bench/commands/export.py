@@ -56,7 +56,7 @@ def export(
     batch: Annotated[int | None, typer.Option(help="With --static: images at a time.")] = None,
     height: Annotated[int | None, typer.Option(help="With --static: pixels.")] = None,
     width: Annotated[int | None, typer.Option(help="With --static: pixels.")] = None,
-    schedulers: Annotated[str | None, typer.Option(help="Schedulers to compile, by commas.")] = None,
+    schedulers: Annotated[str | None, typer.Option(help="These only, by commas; pipeline is the source's own.")] = None,
     max_steps: Annotated[int, typer.Option(help="Compile schedules of 1 to this many steps.")] = 100,
     tolerance: Annotated[
         float | None,
@@ -85,6 +85,7 @@ def export(
             parse_formats,
             parse_forms,
         )
+        from accel_exporter.schedules import own_name  # noqa: PLC0415
         from accel_exporter.staging import check_target  # noqa: PLC0415
     fixed = {"--batch": batch, "--height": height, "--width": width}
     _refuse_without_static(fixed, is_static=static)
@@ -111,7 +112,7 @@ def export(
         )
         for stage in export_bundle(pipeline, target, options=options, force=force):
             progress.update(task, description=stage.name, completed=stage.done, total=stage.total)
-    _report(target, seconds=perf_counter() - started, as_json=as_json)
+    _report(target, own_name(pipeline.scheduler_config), seconds=perf_counter() - started, as_json=as_json)
 
 
 def _usual_jobs(source: str, weights: Weights) -> int:
@@ -125,12 +126,15 @@ def _refuse_without_static(fixed: Mapping[str, int | None], *, is_static: bool) 
         raise InputError(f"{given[0]} fixes a size: add --static, or leave it out and choose it in `accel generate`")
 
 
-def _report(output: Path, *, seconds: float, as_json: bool) -> None:
+def _report(output: Path, own_scheduler: str, *, seconds: float, as_json: bool) -> None:
     bundle = read_bundle(output, verification="sizes")
     manifest = bundle.manifest
     size = sum(file.size for file in manifest.files.values())
     if manifest.provenance.weights == "random":
         note("random weights: timings are real, images and scores mean nothing")
+    default = manifest.schedules.default
+    if default != own_scheduler:
+        note(f"the pipeline's own scheduler, {own_scheduler}, was not asked for: {default} draws where none is named")
     if as_json:
         print_json(
             {

@@ -51,7 +51,7 @@ def generate(
         "image.png"
     ),
     steps: Annotated[int, typer.Option(help="Denoising steps.")] = 20,
-    scheduler: Annotated[str | None, typer.Option(help="One of the bundle's; see `accel inspect`.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="One of the bundle's; by default the pipeline's own.")] = None,
     guidance: Annotated[float, typer.Option(help="Classifier-free guidance; 1 or less skips it.")] = 7.5,
     guided_calls: Annotated[str | None, typer.Option(help="Guide only these calls, such as 0-14.")] = None,
     guidance_rescale: Annotated[float, typer.Option(help="Bring guided contrast back, 0 to 1.")] = 0.0,

@@ -60,7 +60,7 @@ def schedulers(
 @schedules.command()
 def add(
     bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
-    scheduler: Annotated[str, typer.Argument(help="A name of `accel schedulers`, or a diffusers class.")],
+    scheduler: Annotated[str, typer.Argument(help="A name of `accel schedulers`, a diffusers class, or pipeline.")],
     *,
     steps: Annotated[str, typer.Option(help="Step counts: 20, 20,30 or 1-100.")] = "1-100",
     strength: Annotated[float | None, typer.Option(help="Of img2img; by default, from noise.")] = None,

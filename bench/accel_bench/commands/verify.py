@@ -10,10 +10,10 @@ from accel_bench.backends import Provider, ProviderOptions, choose_backend
 from accel_bench.bundle_options import Digest
 from accel_bench.console import note, print_json, print_line, progress_bar
 from accel_runtime.bundle import Bundle, read_bundle, unlisted_files, verify_files
-from accel_runtime.components import Components
 from accel_runtime.forms import choose_form
 from accel_runtime.manifest import MANIFEST_DIGEST_NAME
 from accel_runtime.manifest_digest import stated_digests
+from accel_runtime.pipeline import Pipeline
 
 # Names of unlisted files in a note.
 _SHOWN: Final = 5
@@ -36,9 +36,13 @@ def verify(
         task = progress.add_task("hash files", total=len(opened.manifest.files) + len(graphs))
         for _ in verify_files(opened):
             progress.advance(task)
-        for name in Components(opened, backend, form=form, stay="in use").open_all():
+        pipeline = Pipeline(opened, backend, low_memory=True, form=form)
+        pipeline.tokenize("")
+        for name in opened.manifest.schedules.files:
+            pipeline.schedule_file(name)
+        for name in pipeline.components.open_all():
             progress.update(task, description=f"open {name}", advance=1)
-    files, unlisted = opened.manifest.files, unlisted_files(opened)
+    files, unlisted = opened.manifest.files, unlisted_files(bundle, opened.manifest.files)
     _note_doubts(opened, unlisted)
     size = sum(file.size for file in files.values())
     if as_json:

@@ -8,6 +8,7 @@ import numpy as np
 from accel_bench.quality.colour import COLOURS
 from accel_bench.quality.files import CAPTIONS, data_file
 from accel_runtime.errors import InputError
+from accel_runtime.reading import decode_json, read_document
 
 
 class Caption(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -59,9 +60,4 @@ def read_captions(path: Path) -> tuple[Caption, ...]:
     Raises:
         InputError: It cannot be read or is malformed; names the file and the key.
     """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=tuple[Caption, ...])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {error}") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    return decode_json(read_document(path, error=InputError), tuple[Caption, ...], path=path, error=InputError)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _PEAK = 255.0  # the largest value of a pixel
+_LEAST = 1e-12  # less than one pixel of a picture can differ by
 
 
 def squared_errors(images: NDArray[np.uint8], references: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -33,7 +34,7 @@ def psnr(squared_errors: Sequence[float]) -> float | None:
     30.0
     """
     middle = mean(squared_errors)
-    return _decibels(middle) if middle > 0 else None
+    return _decibels(middle) if middle > _LEAST else None
 
 
 def psnr_interval(squared_errors: Sequence[float], *, errors: float) -> tuple[float, float, float]:
@@ -49,4 +50,4 @@ def psnr_interval(squared_errors: Sequence[float], *, errors: float) -> tuple[fl
 
 
 def _decibels(squared_error: float) -> float:
-    return 10 * log10(_PEAK**2 / squared_error) if squared_error > 0 else inf
+    return 10 * log10(_PEAK**2 / squared_error) if squared_error > _LEAST else inf

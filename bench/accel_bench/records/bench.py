@@ -7,13 +7,17 @@ Format history:
     2  spans with their starts; peers, profile, doubts, pictures; `id`
 """
 
-from typing import Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from accel_bench.environment import Environment
+from accel_bench.records.bounds import Calls, Count, Elapsed, Energy, Many, Rate, Seconds, SquaredError, check
 from accel_bench.records.parts import BundleFacts, Doubt, PlanFacts, Span, Workload
 from accel_runtime.backends import BackendDescription
+
+# Ticks between two readings of a clock.
+_CLOCK: Final = 1.0001
 
 
 class ImageRun(msgspec.Struct, frozen=True):
@@ -26,10 +30,10 @@ class ImageRun(msgspec.Struct, frozen=True):
         device_bytes: Memory in use on the device afterwards; None where it cannot be read.
     """
 
-    seconds: float
+    seconds: Seconds
     spans: tuple[Span, ...]
-    joules: float | None = None
-    device_bytes: int | None = None
+    joules: Energy | None = None
+    device_bytes: Count | None = None
 
 
 class PlanRun(msgspec.Struct, frozen=True):
@@ -43,10 +47,15 @@ class PlanRun(msgspec.Struct, frozen=True):
     """
 
     facts: PlanFacts
-    warm_up_s: float
-    images: tuple[ImageRun, ...]
+    warm_up_s: Elapsed
+    images: Annotated[tuple[ImageRun, ...], Many]
     picture: bytes | None
-    squared_errors: tuple[float, ...] = ()
+    squared_errors: tuple[SquaredError, ...] = ()
+
+    def __post_init__(self) -> None:
+        for image in self.images:
+            calls = sum(span.seconds for span in image.spans if span.name.startswith("unet_"))
+            check(calls > 0, "the spans of UNet calls in each image")
 
 
 class PeerRun(msgspec.Struct, frozen=True):
@@ -68,13 +77,18 @@ class PeerRun(msgspec.Struct, frozen=True):
     name: str
     versions: dict[str, str]
     settings: dict[str, str | int | float | bool]
-    calls: int
+    calls: Calls
     unequal: tuple[str, ...]
-    load_s: float
-    warm_up_s: float
-    images: tuple[ImageRun, ...]
-    peak_rss_bytes: int
+    load_s: Elapsed
+    warm_up_s: Elapsed
+    images: Annotated[tuple[ImageRun, ...], Many]
+    peak_rss_bytes: Count
     picture: bytes | None
+
+    def __post_init__(self) -> None:
+        for image in self.images:
+            calls = sum(span.seconds for span in image.spans if span.name == "unet")
+            check(calls <= _CLOCK * image.seconds, "UNet calls that take no longer than their image")
 
 
 class ProfileUse(msgspec.Struct, frozen=True):
@@ -104,8 +118,8 @@ class Peaks(msgspec.Struct, frozen=True):
         source: Where the figures come from.
     """
 
-    flops_per_s: dict[str, float]
-    bytes_per_s: float | None
+    flops_per_s: dict[str, Rate]
+    bytes_per_s: Rate | None
     source: str
 
 
@@ -133,9 +147,24 @@ class BenchRecord(msgspec.Struct, frozen=True):
     prompt: str
     profile: ProfileUse | None
     peaks: Peaks | None
-    load_s: dict[str, float]
-    plans: tuple[PlanRun, ...]
+    load_s: dict[str, Elapsed]
+    plans: Annotated[tuple[PlanRun, ...], Many]
     peers: tuple[PeerRun, ...]
-    yardstick_s: tuple[float, ...]
-    peak_rss_bytes: int
+    yardstick_s: tuple[Seconds, ...]
+    peak_rss_bytes: Count
     doubts: tuple[Doubt, ...]
+
+    def __post_init__(self) -> None:
+        baseline, rounds = self.plans[0].facts, len(self.plans[0].images)
+        cuts = {run.facts.branch for run in self.plans} - {None}
+        unet = {"unet_deep", *(f"unet_shallow_{branch}" for branch in cuts)}
+        names = [run.facts.name for run in self.plans] + [peer.name for peer in self.peers]
+        check(len(set(names)) == len(names), "plans and peers of distinct names")
+        check(len(baseline.deep_calls) == baseline.calls and not baseline.guided_calls, "a first plan of deep calls")
+        images = [run.images for run in self.plans] + [peer.images for peer in self.peers]
+        check(all(len(each) == rounds for each in images), f"{rounds} images of each plan and peer")
+        deep = [span for image in images[0] for span in image.spans if span.name == "unet_deep" and span.seconds]
+        check(deep, "spans of deep calls in the first plan's images")
+        check(len(self.yardstick_s) <= rounds, f"at most a yardstick for each of {rounds} rounds")
+        check({*unet, "text_encoder", "vae_decoder"} <= self.bundle.graphs.keys(), "the facts of every graph")
+        check(all(self.bundle.graphs[name].flops for name in unet), "FLOPs of the UNet's graphs")

@@ -7,12 +7,23 @@ Format history:
     2  `id`; `workload` and `facts` as in records of benchmarks; later `clip`, which older records lack
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from accel_bench.environment import Environment
 from accel_bench.quality.captions import Caption
+from accel_bench.records.bounds import (
+    Cosine100,
+    Count,
+    Distance,
+    Elapsed,
+    Many,
+    Seconds,
+    Similarity,
+    SquaredError,
+    check,
+)
 from accel_bench.records.parts import BundleFacts, PlanFacts, Workload
 from accel_runtime.backends import BackendDescription
 
@@ -29,12 +40,18 @@ class Scores(msgspec.Struct, frozen=True):
         clip: 100 × the cosine with its caption by a CLIP checkpoint; empty where none was asked for.
     """
 
-    squared_error: tuple[float, ...]
-    ssim: tuple[float, ...]
-    feature_distance: tuple[float, ...]
-    emoji_clip: tuple[float, ...]
+    squared_error: Annotated[tuple[SquaredError, ...], Many]
+    ssim: tuple[Similarity, ...]
+    feature_distance: tuple[Distance, ...]
+    emoji_clip: tuple[Cosine100, ...]
     colour_right: tuple[bool, ...]
-    clip: tuple[float, ...] = ()
+    clip: tuple[Cosine100, ...] = ()
+
+    def __post_init__(self) -> None:
+        pictures = len(self.squared_error)
+        always = (self.ssim, self.feature_distance, self.emoji_clip)
+        check(all(len(values) == pictures for values in always), f"scores of {pictures} pictures")
+        check({len(self.colour_right), len(self.clip)} <= {0, pictures}, f"scores of {pictures} pictures, or of none")
 
 
 class TrialRun(msgspec.Struct, frozen=True):
@@ -46,7 +63,7 @@ class TrialRun(msgspec.Struct, frozen=True):
     """
 
     facts: PlanFacts
-    batch_s: tuple[float, ...]
+    batch_s: Annotated[tuple[Seconds, ...], Many]
     scores: Scores
 
 
@@ -71,7 +88,14 @@ class EvaluationRecord(msgspec.Struct, frozen=True):
     workload: Workload
     scorers: dict[str, str]
     captions: tuple[Caption, ...]
-    cut_captions: int
-    warm_up_s: dict[str, float]
-    trials: tuple[TrialRun, ...]
-    peak_rss_bytes: int
+    cut_captions: Count
+    warm_up_s: dict[str, Elapsed]
+    trials: Annotated[tuple[TrialRun, ...], Many]
+    peak_rss_bytes: Count
+
+    def __post_init__(self) -> None:
+        batches, pictures = len(self.trials[0].batch_s), len(self.captions)
+        for trial in self.trials:
+            check(len(trial.batch_s) == batches, f"{batches} batches of each trial")
+            scored = {len(trial.scores.squared_error), len(trial.scores.colour_right)}
+            check(scored == {pictures}, f"scores of {pictures} pictures, one for each caption")

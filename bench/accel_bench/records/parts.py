@@ -1,6 +1,23 @@
 """What records of every kind are made of."""
 
+from typing import Annotated, Literal
+
 import msgspec
+
+from accel_bench.records.bounds import (
+    Batch,
+    Branch,
+    CallNumber,
+    Calls,
+    Count,
+    Elapsed,
+    Guidance,
+    Many,
+    Side,
+    Steps,
+    Weight,
+    check,
+)
 
 
 class Workload(msgspec.Struct, frozen=True):
@@ -12,11 +29,11 @@ class Workload(msgspec.Struct, frozen=True):
     """
 
     scheduler: str
-    steps: int
-    guidance: float
-    height: int
-    width: int
-    batch: int
+    steps: Steps
+    guidance: Guidance
+    height: Side
+    width: Side
+    batch: Batch
     seed: int
 
 
@@ -37,14 +54,22 @@ class PlanFacts(msgspec.Struct, frozen=True):
 
     name: str
     plan: str
-    branch: int | None
-    forecast: str | None
-    calls: int
-    deep_calls: tuple[int, ...]
-    weights: dict[int, tuple[float, ...]] = {}
-    steps: int | None = None
+    branch: Branch | None
+    forecast: Literal["hold", "linear", "quadratic"] | None
+    calls: Calls
+    deep_calls: Annotated[tuple[CallNumber, ...], Many]
+    weights: dict[CallNumber, Annotated[tuple[Weight, ...], Many]] = {}
+    steps: Steps | None = None
     scheduler: str | None = None
-    guided_calls: tuple[int, int] | None = None
+    guided_calls: tuple[CallNumber, CallNumber] | None = None
+
+    def __post_init__(self) -> None:
+        deep, (first, last) = set(self.deep_calls), self.guided_calls or (0, self.calls - 1)
+        check(len(deep) == len(self.deep_calls) and max(deep) < self.calls, "deep calls among the calls, each once")
+        check(all(call < self.calls and call not in deep for call in self.weights), "weights of shallow calls")
+        check(first <= last < self.calls, "a first and a last guided call among the calls")
+        check((self.branch is None) == (self.forecast is None), "a branch and a forecast, or neither")
+        check(self.branch is not None or len(deep) == self.calls, "a branch where some calls are shallow")
 
     def guides(self, call: int) -> bool:
         """Whether ``call`` is guided, if the workload's guidance guides at all."""
@@ -62,9 +87,9 @@ class GraphFacts(msgspec.Struct, frozen=True):
         dtype: What most of it computes in.
     """
 
-    flops: int
-    weight_bytes: int
-    tensor_bytes: int
+    flops: Count
+    weight_bytes: Count
+    tensor_bytes: Count
     dtype: str
 
 
@@ -82,7 +107,7 @@ class BundleFacts(msgspec.Struct, frozen=True):
     digest: str
     source: str
     weights: str
-    sample_size: tuple[int, int]
+    sample_size: tuple[Side, Side]
     graphs: dict[str, GraphFacts]
 
 
@@ -96,8 +121,8 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
     """
 
     name: str
-    start_s: float
-    seconds: float
+    start_s: Elapsed
+    seconds: Elapsed
 
 
 class Doubt(msgspec.Struct, frozen=True):

@@ -5,11 +5,12 @@ Format history:
 """
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from accel_bench.environment import Environment
+from accel_bench.records.bounds import Batch, Count, Elapsed, Many, Rate, Seconds, Share, check
 from accel_bench.records.parts import BundleFacts, Doubt, PlanFacts, Workload
 from accel_runtime.backends import BackendDescription
 
@@ -20,6 +21,21 @@ class Scenario(StrEnum):
     SINGLE_STREAM = "single-stream"
     OFFLINE = "offline"
     SERVER = "server"
+
+
+PERCENTILES: Final = (50, 90, 99)
+# By scenario, the load generator's key of images a second.
+RATES: Final = {
+    Scenario.SINGLE_STREAM: "result_qps_without_loadgen_overhead",
+    Scenario.OFFLINE: "result_samples_per_second",
+    Scenario.SERVER: "result_completed_samples_per_sec",
+}
+_MOST: Final = 1e18
+
+
+def latency_key(share: int) -> str:
+    """The load generator's key of the latency, in nanoseconds, that this percentage of queries keeps."""
+    return f"result_{share}.00_percentile_latency_ns"
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -35,12 +51,16 @@ class Load(msgspec.Struct, frozen=True):
     """
 
     scenario: Scenario
-    queries: int
-    duration_s: float
-    batch: int
-    qps: float | None
-    latency_bound_s: float | None
-    percentile: float | None
+    queries: Count
+    duration_s: Elapsed
+    batch: Batch
+    qps: Rate | None
+    latency_bound_s: Seconds | None
+    percentile: Share | None
+
+    def __post_init__(self) -> None:
+        bound = (self.latency_bound_s is not None, self.percentile is not None)
+        check(set(bound) == {self.scenario is Scenario.SERVER}, "a latency bound and a percentile of servers alone")
 
 
 class Query(msgspec.Struct, frozen=True, array_like=True):
@@ -54,11 +74,11 @@ class Query(msgspec.Struct, frozen=True, array_like=True):
         batch: Counts the batches.
     """
 
-    sample: int
-    asked_s: float
-    begun_s: float
-    ended_s: float
-    batch: int
+    sample: Count
+    asked_s: Elapsed
+    begun_s: Elapsed
+    ended_s: Elapsed
+    batch: Count
 
 
 class ScenarioRun(msgspec.Struct, frozen=True):
@@ -74,12 +94,17 @@ class ScenarioRun(msgspec.Struct, frozen=True):
 
     facts: PlanFacts
     load: Load
-    warm_up_s: dict[str, float]
-    alone_s: tuple[float, ...]
-    queries: tuple[Query, ...]
+    warm_up_s: dict[str, Elapsed]
+    alone_s: tuple[Seconds, ...]
+    queries: Annotated[tuple[Query, ...], Many]
     results: dict[str, str | int | float | bool]
     summary: str
-    peak_rss_bytes: int
+    peak_rss_bytes: Count
+
+    def __post_init__(self) -> None:
+        for key in (RATES[self.load.scenario], *map(latency_key, PERCENTILES)):
+            value = self.results.get(key)
+            check(isinstance(value, (int, float)) and 0 < value < _MOST, f"a number above 0 as the result {key}")
 
 
 class ScenarioRecord(msgspec.Struct, frozen=True):
@@ -104,5 +129,5 @@ class ScenarioRecord(msgspec.Struct, frozen=True):
     loadgen: str
     workload: Workload
     prompts: tuple[str, ...]
-    runs: tuple[ScenarioRun, ...]
+    runs: Annotated[tuple[ScenarioRun, ...], Many]
     doubts: tuple[Doubt, ...]

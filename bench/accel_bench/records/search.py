@@ -6,14 +6,16 @@ Format history:
     1  first version
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from accel_bench.environment import Environment
+from accel_bench.records.bounds import Branch, Count, Many, Seconds, check
 from accel_bench.records.evaluation import Scores
 from accel_bench.records.parts import BundleFacts, Doubt, PlanFacts, Workload
 from accel_bench.search.goal import Goal
+from accel_bench.search.quality import Score
 from accel_bench.search.times import StageTimes
 from accel_runtime.backends import BackendDescription
 
@@ -32,8 +34,8 @@ class Tried(msgspec.Struct, frozen=True):
     id: str
     family: str
     facts: PlanFacts
-    composed_s: float
-    image_s: tuple[float, ...]
+    composed_s: Seconds
+    image_s: tuple[Seconds, ...]
     scores: Scores
 
 
@@ -51,11 +53,11 @@ class Asked(msgspec.Struct, frozen=True):
 
     strategy: str
     targets: tuple[str, ...]
-    branches: tuple[int, ...]
-    calibration: int
-    trials: int | None
+    branches: tuple[Branch, ...]
+    calibration: Count
+    trials: Count | None
     prompts: str
-    moves: int = 0
+    moves: Count = 0
 
 
 class SearchRecord(msgspec.Struct, frozen=True):
@@ -87,10 +89,24 @@ class SearchRecord(msgspec.Struct, frozen=True):
     prompts: tuple[str, ...]
     scorers: dict[str, str]
     stages: StageTimes
-    calls: dict[str, int]
-    grid_calls: dict[str, int]
-    tried: tuple[Tried, ...]
+    calls: dict[str, Count]
+    grid_calls: dict[str, Count]
+    tried: Annotated[tuple[Tried, ...], Many]
     chosen: str | None
     finalists: str
-    peak_rss_bytes: int
+    peak_rss_bytes: Count
     doubts: tuple[Doubt, ...]
+
+    def __post_init__(self) -> None:
+        baseline, pictures = self.tried[0], len(self.prompts)
+        ids = {each.id for each in self.tried}
+        check(len(ids) == len(self.tried), "candidates of distinct ids")
+        check(self.chosen is None or self.chosen in ids, "a chosen candidate among the tried ones")
+        check({"deep", "shallow"} <= self.calls.keys(), "deep and shallow calls")
+        check({"trials", "deep", "shallow"} <= self.grid_calls.keys(), "the grid's trials, deep and shallow calls")
+        check(len(baseline.scores.squared_error) == pictures, f"scores of all {pictures} prompts for the baseline")
+        for each in self.tried:
+            scores = each.scores
+            check(len(each.image_s) in (0, len(baseline.image_s)), "as many seconds of each finalist")
+            check(len(scores.squared_error) <= pictures, f"scores of at most {pictures} prompts")
+            check(self.goal.score is not Score.CLIP or scores.clip, "scores by CLIP, which the goal is of")

@@ -10,7 +10,8 @@ from accel_bench.records.bench import BenchRecord
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.scenario import ScenarioRecord
 from accel_bench.records.search import SearchRecord
-from accel_runtime.errors import InputError
+from accel_runtime.errors import InputError, first_line
+from accel_runtime.reading import decode_json, read_document
 
 # Records of pictures, which a report can draw.
 PictureRecord: TypeAlias = BenchRecord | EvaluationRecord | SearchRecord
@@ -44,8 +45,9 @@ def read_record(path: Path) -> Record:
         raise InputError(f"{path}: expected a record of {known}, got {kind} {number}: measure again with this version")
     try:
         record = msgspec.convert(document, type=_TYPES[kind, number], str_keys=True)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{path}: {error}") from error
+    # A search's goal has errors of its own, for those that its options set.
+    except (msgspec.ValidationError, InputError) as error:
+        raise InputError(f"{path}: {first_line(error)}") from error
     if record.id != _id_of(document):
         raise InputError(f"{path}: changed since it was measured: expected id {_id_of(document)}, got {record.id}")
     return record
@@ -64,12 +66,7 @@ def read_bench(path: Path) -> BenchRecord:
 
 
 def _read(path: Path) -> Any:
-    try:
-        return msgspec.json.decode(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except msgspec.DecodeError as error:
-        raise InputError(f"{path}: not a record: {error}") from error
+    return decode_json(read_document(path, error=InputError), Any, path=path, error=InputError)
 
 
 def _id_of(document: dict[str, Any]) -> str:
@@ -81,4 +78,6 @@ def _kind(document: Any) -> tuple[str, int]:
     """Kind and format; a record of format 1 of `accel bench` had no kind."""
     if not isinstance(document, dict):
         return "something else", 0
-    return str(document.get("kind", "bench")), document.get("format", 0)
+    kind, number = document.get("kind", "bench"), document.get("format", 0)
+    is_named = isinstance(kind, str) and kind.isidentifier() and isinstance(number, int)
+    return (kind, number) if is_named else ("something else", 0)

@@ -1,19 +1,12 @@
 """What a run of a scenario comes to, from its raw queries and the load generator's own results."""
 
+from collections import Counter
 from collections.abc import Sequence
 from statistics import mean
-from typing import Final
 
 import msgspec
 
-from accel_bench.records.scenario import Scenario, ScenarioRecord, ScenarioRun
-
-PERCENTILES: Final = (50, 90, 99)
-_RATES: Final = {
-    Scenario.SINGLE_STREAM: "result_qps_without_loadgen_overhead",
-    Scenario.OFFLINE: "result_samples_per_second",
-    Scenario.SERVER: "result_completed_samples_per_sec",
-}
+from accel_bench.records.scenario import PERCENTILES, RATES, Scenario, ScenarioRecord, ScenarioRun, latency_key
 
 
 class ScenarioSummary(msgspec.Struct, frozen=True):
@@ -59,7 +52,7 @@ def _summary(run: ScenarioRun, full: ScenarioRun | None) -> ScenarioSummary:
         qps=run.load.qps,
         per_second=_rate(run),
         of_full=_rate(run) / _rate(full) if compared and full is not None else None,
-        latency_s={share: _number(run, f"result_{share}.00_percentile_latency_ns") / 1e9 for share in PERCENTILES},
+        latency_s={share: _number(run, latency_key(share)) / 1e9 for share in PERCENTILES},
         mean_batch=mean(_batch_sizes(run)),
         valid=run.results.get("result_validity") == "VALID",
         reason=_reason(run),
@@ -67,12 +60,11 @@ def _summary(run: ScenarioRun, full: ScenarioRun | None) -> ScenarioSummary:
 
 
 def _batch_sizes(run: ScenarioRun) -> Sequence[int]:
-    numbers = [query.batch for query in run.queries]
-    return [numbers.count(number) for number in sorted(set(numbers))]
+    return list(Counter(query.batch for query in run.queries).values())
 
 
 def _rate(run: ScenarioRun) -> float:
-    return _number(run, _RATES[run.load.scenario])
+    return _number(run, RATES[run.load.scenario])
 
 
 def _number(run: ScenarioRun, key: str) -> float:

@@ -1,7 +1,7 @@
 """Scenarios as a reader sees them in a terminal."""
 
-from accel_bench.records.scenario import ScenarioRecord
-from accel_bench.scenarios.summary import PERCENTILES, ScenarioSummary
+from accel_bench.records.scenario import PERCENTILES, ScenarioRecord
+from accel_bench.scenarios.summary import ScenarioSummary
 from accel_bench.table import Table, numbers, prose, words
 
 

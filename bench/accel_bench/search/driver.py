@@ -139,7 +139,8 @@ class Driver:
 
     def _reference(self, batch: int) -> NDArray[np.uint8]:
         if batch not in self._references:
-            known = self.store.reference(batch)
+            request, own = self.prompts.judged[batch], self.pipeline.bundle.manifest.model.sample_size
+            known = self.store.reference(batch, (request.images, *own, 3))
             if known is None:
                 known = self.pipeline.generate(self.prompts.judged[batch], self.plan(FULL.trial)).images
                 self.store.keep_reference(batch, known)
@@ -149,7 +150,7 @@ class Driver:
     def _calibrate(
         self, calibration: Calibration, name: str, *, request: Request, plan: Plan, branch: int
     ) -> Iterator[str]:
-        known = self.store.calibration(name)
+        known = self.store.calibration(name, calls=len(plan.calls))
         if known is None:
             tally = Tally()
             walker = Walker.open(self.pipeline, request, plan=plan, branch=branch, tally=tally)

@@ -179,7 +179,7 @@ def _extended(path: Path, configs: Mapping[str, Config]) -> bytes:
     """The file with these configs in it, comments and all."""
     try:
         document = tomlkit.parse(path.read_text(encoding="utf-8"))
-    except (OSError, TOMLKitError) as error:
+    except (OSError, ValueError, TOMLKitError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     table = document.setdefault("configs", tomlkit.table(is_super_table=True))
     for name, config in configs.items():

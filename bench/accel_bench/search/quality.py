@@ -8,6 +8,7 @@ from statistics import mean, stdev
 import msgspec
 
 from accel_bench.quality.psnr import psnr
+from accel_bench.records.bounds import LEAST_SCORE
 from accel_bench.records.evaluation import Scores
 from accel_runtime.errors import InputError
 
@@ -59,7 +60,7 @@ def judge(scores: Scores, baseline: Scores, score: Score) -> Quality:
         InputError: The baseline's pictures have nothing of the score to lose.
     """
     lost, base = _lost(scores, baseline, score)
-    if base <= 0:
+    if base < LEAST_SCORE:
         raise InputError(
             f"--score {score}: the baseline's mean is {base:.3g}, no share of which can be lost: take psnr"
         )

@@ -1,12 +1,11 @@
 """The folder of a search: what was measured so far, one file each, so that nothing is measured twice."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, TypeVar
-from zipfile import BadZipFile
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
@@ -17,9 +16,14 @@ from accel_bench.records.evaluation import Scores
 from accel_bench.search.candidate import Candidate
 from accel_bench.search.times import StageTimes
 from accel_runtime.durable import lock, make_folder, sweep, write_bytes, write_file
-from accel_runtime.errors import InputError
+from accel_runtime.errors import InputError, first_line
+from accel_runtime.reading import decode_json, read_document
 
 Stored = TypeVar("Stored")
+# None stands for any length.
+Shape: TypeAlias = tuple[int | None, ...]
+# By an array's name: its dtype's kind, as numpy calls it, and its shape.
+Kinds: TypeAlias = Mapping[str, tuple[str, Shape]]
 
 _SEARCH, _TIMES = "search.json", "times.json"
 _PARTS: Final = ("trials", "references", "calibration")
@@ -105,18 +109,30 @@ class Store:
             if len(self.entry(entry.candidate).batches) < len(entry.batches):
                 self._write(self._trial(entry.candidate), msgspec.json.encode(entry))
 
-    def reference(self, batch: int) -> NDArray[np.uint8] | None:
-        """The baseline's pictures of a batch, [B, H, W, 3]; None where they were not drawn yet."""
-        found = self._arrays(f"references/{batch}.npz")
+    def reference(self, batch: int, shape: Shape = (None, None, None, 3)) -> NDArray[np.uint8] | None:
+        """The baseline's pictures of a batch, [B, H, W, 3]; None where they were not drawn yet.
+
+        Raises:
+            InputError: The file is another's, or of pictures that have not this ``shape``.
+        """
+        found = self._arrays(f"references/{batch}.npz", {"pictures": ("u", shape)})
         return None if found is None else found["pictures"]
 
     def keep_reference(self, batch: int, pictures: NDArray[np.uint8]) -> None:
         """Write the baseline's pictures of a batch."""
         self._write_arrays(f"references/{batch}.npz", pictures=pictures)
 
-    def calibration(self, name: str) -> dict[str, NDArray[Any]] | None:
-        """The arrays of a part of a calibration; None where it was not run yet."""
-        return self._arrays(f"calibration/{name}.npz")
+    def calibration(self, name: str, *, calls: int) -> dict[str, NDArray[Any]] | None:
+        """The arrays of a part of a calibration; None where it was not run yet.
+
+        Raises:
+            InputError: The file is another's, or of another number of UNet ``calls``.
+        """
+        kinds: Kinds = {"errors": ("f", (calls, calls, None)), "gains": ("f", (None, 2))}
+        found = self._arrays(f"calibration/{name}.npz", kinds)
+        if found is not None and not set(found["gains"][:, 0]) <= set(range(calls)):
+            raise self._foreign(f"calibration/{name}.npz", f"expected gains of {calls} calls")
+        return found
 
     def keep_calibration(self, name: str, **arrays: NDArray[Any]) -> None:
         """Write a part of a calibration."""
@@ -124,10 +140,9 @@ class Store:
 
     def calibration_calls(self) -> dict[str, int]:
         """UNet calls of one picture each that all parts of calibrations took."""
-        counts = np.zeros(2, np.int64)
-        for path in (self.folder / "calibration").glob("*.npz"):
-            counts += (self._arrays(f"calibration/{path.name}") or {"calls": counts * 0})["calls"]
-        return {"deep": int(counts[0]), "shallow": int(counts[1])}
+        names = [f"calibration/{path.name}" for path in (self.folder / "calibration").glob("*.npz")]
+        parts = [found["calls"] for name in names if (found := self._arrays(name, {"calls": ("i", (2,))})) is not None]
+        return {"deep": sum(int(part[0]) for part in parts), "shallow": sum(int(part[1]) for part in parts)}
 
     def times(self) -> StageTimes | None:
         """The times of all graphs; None where they were not measured yet."""
@@ -151,32 +166,45 @@ class Store:
 
     def _read(self, name: str, kind: type[Stored]) -> Stored | None:
         path = self.folder / name
-        try:
-            return msgspec.json.decode(path.read_bytes(), type=kind)
-        except FileNotFoundError:
+        if not path.exists():
             return None
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-        except msgspec.MsgspecError as error:
-            raise InputError(f"{path}: not a file of this version's search: {error}: delete it") from error
+        raw = read_document(path, error=InputError)
+        try:
+            return decode_json(raw, kind, path=path, error=InputError)
+        except InputError as error:
+            raise InputError(f"{error}: not a file of this version's search: delete it") from error
 
     def _write(self, name: str, raw: bytes) -> None:
         write_bytes(self.folder / name, raw)
 
-    def _arrays(self, name: str) -> dict[str, NDArray[Any]] | None:
-        path = self.folder / name
+    def _arrays(self, name: str, kinds: Kinds) -> dict[str, NDArray[Any]] | None:
+        """The arrays of these kinds of a file; None where it is not there."""
         try:
-            with np.load(path) as arrays:
-                return dict(arrays)
+            with (self.folder / name).open("rb") as file, np.load(file) as arrays:
+                found = {key: arrays[key] for key in kinds}
         except FileNotFoundError:
             return None
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-        except (ValueError, EOFError, KeyError, BadZipFile) as error:
-            raise InputError(f"{path}: not a file of this version's search: {error}: delete it") from error
+        except MemoryError:
+            raise
+        # numpy and zipfile raise whatever goes wrong in them.
+        except Exception as error:
+            raise self._foreign(name, first_line(error)) from error
+        for key, (kind, shape) in kinds.items():
+            if not _is_of(found[key], kind, shape=shape):
+                raise self._foreign(name, f"{key}: got {found[key].dtype} {list(found[key].shape)}")
+        return found
+
+    def _foreign(self, name: str, reason: str) -> InputError:
+        return InputError(f"{self.folder / name}: {reason}: not a file of this version's search: delete it")
 
     def _write_arrays(self, name: str, **arrays: NDArray[Any]) -> None:
         write_file(self.folder / name, lambda file: np.savez(file, allow_pickle=False, **arrays))
+
+
+def _is_of(array: NDArray[Any], kind: str, *, shape: Shape) -> bool:
+    sides = zip(array.shape, shape, strict=False)
+    fits = array.ndim == len(shape) and all(wanted in (None, side) for side, wanted in sides)
+    return fits and array.dtype.kind == kind and bool(np.isfinite(array).all())
 
 
 def hash_prompts(prompts: tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ from statistics import median
 import msgspec
 
 from accel_bench.records.bench import ImageRun
+from accel_bench.records.bounds import Elapsed
 from accel_bench.timing.plans import TimedPipeline
 from accel_bench.trials import Prepared, Trial
 from accel_runtime.errors import InputError
@@ -32,10 +33,10 @@ class StageTimes(msgspec.Struct, frozen=True):
         loop: What of the loop is in no graph of the UNet, per call.
     """
 
-    calls: dict[str, tuple[float, ...]]
-    prepare: tuple[float, ...]
-    decode: tuple[float, ...]
-    loop: tuple[float, ...]
+    calls: dict[str, tuple[Elapsed, ...]]
+    prepare: tuple[Elapsed, ...]
+    decode: tuple[Elapsed, ...]
+    loop: tuple[Elapsed, ...]
 
     def seconds(self, plan: Plan) -> float:
         """Of one image, by the medians."""

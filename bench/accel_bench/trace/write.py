@@ -67,7 +67,8 @@ def _rounds(record: BenchRecord) -> Iterator[Event]:
 
 
 def _profiles(record: BenchRecord, profiled: Sequence[ProfiledImage]) -> Iterator[Event]:
-    clock = max(start + contender.images[round_].seconds for start, round_, contender in timeline(record))
+    ends = (start + contender.images[round_].seconds for start, round_, contender in timeline(record))
+    clock = max(ends, default=0.0)
     for process, image in enumerate(profiled, len(contenders(record)) + 2):
         name = f"{image.name}, profiled and slower for it"
         yield from name_events(process, name, threads={1: "images", 2: "operators"})

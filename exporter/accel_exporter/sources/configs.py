@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig
@@ -11,7 +12,18 @@ from transformers import CLIPTextConfig
 from accel_exporter.jsonfile import read_object
 from accel_exporter.oneline import one_line
 from accel_exporter.quiet import quiet
-from accel_runtime.errors import SourceError
+from accel_runtime.errors import SourceError, first_line
+
+Depth = Annotated[int, msgspec.Meta(ge=0, le=256)]
+
+
+class _Depths(msgspec.Struct, frozen=True):
+    """How often a part repeats something: who builds it does so once for each, before anything else can be wrong."""
+
+    layers_per_block: Depth | list[Depth] = 0
+    num_hidden_layers: Depth = 0
+    reverse_transformer_layers_per_block: Depth | list[Depth | list[Depth]] | None = None
+    transformer_layers_per_block: Depth | list[Depth | list[Depth]] = 0
 
 
 def read_unet_config(folder: Path) -> Mapping[str, Any]:
@@ -30,7 +42,7 @@ def read_text_config(folder: Path) -> Mapping[str, Any]:
     Raises:
         SourceError: It cannot be read, or describes no such model.
     """
-    read_object(folder, "text_encoder/config.json")
+    _check_depths("text_encoder", read_object(folder, "text_encoder/config.json"))
     try:
         with quiet():
             config: Mapping[str, Any] = CLIPTextConfig.from_pretrained(folder / "text_encoder").to_dict()
@@ -62,12 +74,20 @@ def _read_config(folder: Path, part: str, model: Any) -> Mapping[str, Any]:
 
 def _skeleton(part: str, model: Any, config: Mapping[str, Any]) -> Any:
     """The model on the meta device, which costs no memory."""
+    _check_depths(part, config)
     try:
         with torch.device("meta"), quiet():
             return model.from_config(dict(config))
     # Whatever a constructor makes of a wrong config.
     except Exception as error:
         raise _describes_none(part, model, error) from error
+
+
+def _check_depths(part: str, config: Mapping[str, Any]) -> None:
+    try:
+        msgspec.convert(dict(config), _Depths)
+    except msgspec.ValidationError as error:
+        raise SourceError(f"{part}/config.json: {first_line(error)}") from error
 
 
 def _describes_none(part: str, model: type, error: Exception) -> SourceError:

@@ -1,7 +1,7 @@
 """Small records of both kinds, with times that are easy to reckon with."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -26,7 +26,7 @@ TEXT_S, DEEP_S, SHALLOW_S, UPDATE_S, VAE_S, OTHER_S = 0.01, 0.2, 0.02, 0.005, 0.
 
 def facts(plan: str, deep_calls: Sequence[int]) -> PlanFacts:
     reuses = len(deep_calls) < 4
-    forecast = "linear" if reuses else None
+    forecast: Literal["linear"] | None = "linear" if reuses else None
     return PlanFacts(plan, plan, 0 if reuses else None, forecast, calls=4, deep_calls=tuple(deep_calls))
 
 

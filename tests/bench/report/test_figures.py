@@ -105,7 +105,7 @@ def test_the_timeline_is_of_the_image_of_median_time() -> None:
 
 
 def test_a_contender_that_tells_no_spans_has_no_timeline() -> None:
-    silent = msgspec.structs.replace(peer_run("silent"), images=(ImageRun(1.0, ()),))
+    silent = msgspec.structs.replace(peer_run("silent"), images=(ImageRun(1.0, ()),) * 6)
 
     found = tracks(bench_record(peers=(peer_run("diffusers"), silent)))
 

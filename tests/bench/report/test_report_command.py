@@ -69,7 +69,7 @@ def test_a_page_is_replaced_only_by_force(record_file: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("no json", "not a record"), ('{"kind": "poem", "format": 1}', "got poem 1"), (None, "cannot be read")],
+    [("no json", "JSON is malformed"), ('{"kind": "poem", "format": 1}', "got poem 1"), (None, "cannot be read")],
 )
 def test_what_is_no_record_is_refused_and_nothing_is_written(tmp_path: Path, content: str | None, message: str) -> None:
     record = tmp_path / "record.json"

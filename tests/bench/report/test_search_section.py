@@ -33,6 +33,11 @@ from accel_bench.search.quality import Score
 from accel_bench.search.summary import summarise_search
 from accel_bench.search.words import plan_words
 
+BY_CLIP = tuple(
+    msgspec.structs.replace(each, scores=msgspec.structs.replace(each.scores, clip=each.scores.emoji_clip))
+    for each in (BASE, CHOSEN)
+)
+
 
 def view(record: SearchRecord) -> SearchView:
     found: SearchView = search_section(record, benches=[]).view
@@ -160,7 +165,7 @@ def test_every_candidate_is_in_a_table_with_its_deep_calls() -> None:
 
 
 def test_names_of_rows_leave_the_list_of_deep_calls_out() -> None:
-    names = [plan_words(each) for each in summarise_search(search_record(tried=(BASE, FEWER_STEPS, FAST)))]
+    names = [plan_words(each) for each in summarise_search(search_record(tried=(BASE, FEWER_STEPS, FAST), chosen=None))]
 
     assert names == ["full", "full 25 steps", "5 calls k=0 hold guided 0-24"]
 
@@ -217,7 +222,10 @@ def test_pictures_are_pointed_to_only_where_the_finalists_record_is_on_the_page(
             {"goal": Goal(Score.SSIM, seconds=0.5, max_feature_distance=0.1)},
             "--req-time 0.5 --max-feature-distance 0.1",
         ),
-        ({"goal": Goal(Score.CLIP, max_loss=0.07)}, "--score clip --clip-model CLIP --req-score-loss 7% "),
+        (
+            {"goal": Goal(Score.CLIP, max_loss=0.07), "tried": BY_CLIP},
+            "--score clip --clip-model CLIP --req-score-loss 7% ",
+        ),
         ({"asked": asked(prompts="mine.txt")}, "--strategy solved --prompts mine.txt --num-samples 8"),
         ({"asked": asked(branches=(0, 2))}, "--branches 0,2 --strategy solved"),
         ({"asked": asked(strategy="optuna", trials=40)}, "--strategy optuna --trials 40"),
