@@ -2,10 +2,12 @@
 
 import contextlib
 import io
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 from accel_bench.cli import main
 
@@ -15,7 +17,12 @@ def accel(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]
     words, output, errors = [*map(str, arguments)], io.StringIO(), io.StringIO()
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        with contextlib.chdir(cwd), contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        with (
+            patch.dict(os.environ),
+            contextlib.chdir(cwd),
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(errors),
+        ):
             main(words)
     except SystemExit as left:
         code = left.code if isinstance(left.code, int) else 1

@@ -14,8 +14,8 @@ from accel_runtime.errors import InputError
 from accel_runtime.forecast import MAX_HISTORY, Forecast, forecast_weights
 from accel_runtime.schedule import ScheduleTable
 
-# Far more than anyone guides with, and little enough for float32 to weigh with.
-_MOST_GUIDANCE: Final = 1e6
+# What float32 holds.
+_MOST_GUIDANCE: Final = 3.4e38
 
 
 class Deep(msgspec.Struct, frozen=True, tag="deep", tag_field="pass"):

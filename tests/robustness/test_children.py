@@ -38,10 +38,11 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def trap(tmp_path: Path) -> Iterator[Path]:
+def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The file that appears if a module of the current folder is imported; that folder is a trap."""
     sprung, folder = tmp_path / "sprung", tmp_path / "here"
     folder.mkdir()
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
     for name in NAMES:
         (folder / f"{name}.py").write_text(f"open({str(sprung)!r}, 'w').close(); raise SystemExit('trapped')\n")
     with contextlib.chdir(folder):

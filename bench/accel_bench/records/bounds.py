@@ -26,7 +26,7 @@ Branch = Annotated[int, Meta(ge=0, le=1000)]
 Batch = Annotated[int, Meta(ge=1, le=MOST_IMAGES)]
 Side = Annotated[int, Meta(ge=1, le=LONGEST_SIDE)]
 Weight = Annotated[float, Meta(ge=-1e6, le=1e6)]
-Guidance = Annotated[float, Meta(ge=-1e6, le=1e6)]
+Guidance = Annotated[float, Meta(ge=-3.4e38, le=3.4e38)]
 # Of eight bits a channel.
 SquaredError = Annotated[float, Meta(ge=0, le=255.0**2)]
 Similarity = Annotated[float, Meta(ge=-1.001, le=1.001)]
