@@ -24,7 +24,7 @@ from rich.text import Text
 
 from accel_bench.streams import results, write_stderr
 from accel_bench.table import Table
-from accel_runtime.printable import printable
+from accel_runtime.printable import printable, shortened
 
 _PIPED_WIDTH = 200
 
@@ -55,12 +55,12 @@ def print_line(text: str) -> None:
 
 def note(text: str) -> None:
     """Write one line of advice or doubt to stderr."""
-    write_stderr(f"note: {printable(text)}\n")
+    write_stderr(f"note: {shortened(printable(text))}\n")
 
 
 def print_error(text: str) -> None:
     """Write the one line on stderr that an error is."""
-    write_stderr(f"accel: {printable(text)}\n")
+    write_stderr(f"accel: {shortened(printable(text))}\n")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Final
 from accel_runtime.errors import InputError
 from accel_runtime.forms import parse_form
 from accel_runtime.manifest import Device, DType, Form
+from accel_runtime.request import check_count, check_side
 
 FORMATS = ("onnx", "inductor")
 
@@ -16,6 +17,8 @@ MIN_OPSET, MAX_OPSET = 18, 23
 NATIVE_OPSET = 23
 # Later ones have operators of their own for what is fused.
 _MAX_FUSED_OPSET = 20
+# As many as models are trained on.
+_MOST_STEPS = 1000
 # The first operator set for a precision. Conv takes bfloat16 from 22 on; 23's Attention keeps its scores to itself,
 # which would else be rounded to eight bits before the softmax.
 _LEAST_OPSET: Final[Mapping[DType, int]] = {"bfloat16": NATIVE_OPSET}
@@ -31,6 +34,12 @@ class StaticSize:
     batch: int = 1
     height: int | None = None
     width: int | None = None
+
+    def __post_init__(self) -> None:
+        check_count(self.batch)
+        for name, side in (("height", self.height), ("width", self.width)):
+            if side is not None:
+                check_side(name, side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +83,8 @@ class ExportOptions:
         self._check_forms()
         if self.jobs not in (1, 2):
             raise InputError(f"jobs: expected 1 or 2, got {self.jobs}")
-        if self.max_steps < 1:
-            raise InputError(f"max steps: expected 1 or more, got {self.max_steps}")
-        if self.static and self.static.batch < 1:
-            raise InputError(f"batch: expected 1 or more, got {self.static.batch}")
+        if not 1 <= self.max_steps <= _MOST_STEPS:
+            raise InputError(f"max steps: expected 1 to {_MOST_STEPS}, got {self.max_steps}")
 
     @property
     def operator_set(self) -> int:

@@ -1,14 +1,13 @@
 """Files of a bundle's folder that its manifest does not list: whose are they?"""
 
 import hashlib
-import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from accel_runtime.durable import is_hidden_sibling
+from accel_runtime.bundle import unlisted_files
 from accel_runtime.errors import BundleError, InputError
-from accel_runtime.manifest import MANIFEST_DIGEST_NAME, MANIFEST_NAME
+from accel_runtime.manifest import MANIFEST_NAME
 from accel_runtime.reading import decode_json, read_document
 from accel_runtime.schedule_file import SCHEDULE_SUFFIX, ScheduleFile
 
@@ -43,24 +42,12 @@ def check_only_listed(folder: Path) -> None:
         raise InputError(f"{folder}: exists and is not a bundle, so --force does not replace it")
     document = decode_json(read_document(path, error=InputError), dict[str, Any], path=path, error=InputError)
     files = document.get("files")
-    listed = {MANIFEST_NAME, MANIFEST_DIGEST_NAME, *(files if isinstance(files, dict) else ())}
-    listed |= set(abandoned_tables(folder, listed))
-    foreign = next((file for file in _files(folder) if file not in listed and not _is_hidden(file)), None)
-    if foreign is not None:
+    listed = set(files if isinstance(files, dict) else ())
+    if foreign := unlisted_files(folder, listed | set(abandoned_tables(folder, listed))):
+        strange = folder / foreign[0]
         raise InputError(
-            f"{folder / foreign}: not a file of the bundle, so --force does not replace the folder: move it elsewhere"
+            f"{strange}: not a file of the bundle, so --force does not replace the folder: move it elsewhere"
         )
-
-
-def _files(folder: Path) -> Iterator[str]:
-    """All that is in the folder but folders; a link to one is no folder."""
-    for parent, folders, files in os.walk(folder):
-        for name in sorted((*files, *(name for name in folders if Path(parent, name).is_symlink()))):
-            yield Path(parent, name).relative_to(folder).as_posix()
-
-
-def _is_hidden(file: str) -> bool:
-    return is_hidden_sibling(file.rpartition("/")[2])
 
 
 def _is_tables(path: Path, file: str) -> bool:

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from accel_runtime.contract import check_contract
-from accel_runtime.durable import write_bytes
-from accel_runtime.durable.siblings import is_hidden_sibling
+from accel_runtime.durable import is_hidden_sibling, write_bytes
 from accel_runtime.errors import BundleError
 from accel_runtime.graph_files import check_graphs
 from accel_runtime.manifest import (
@@ -147,20 +146,22 @@ def verify_files(bundle: Bundle, *, verification: Verification = "hashes") -> It
             yield path
 
 
-def unlisted_files(bundle: Bundle) -> tuple[str, ...]:
-    """Paths of what lies in the bundle's folder and is neither listed in its manifest nor written by accel itself.
+def unlisted_files(folder: Path, listed: Iterable[str]) -> tuple[str, ...]:
+    """What lies in a bundle's folder and is neither listed in its manifest nor written by accel itself.
 
-    Folders that hold nothing listed end in a slash.
+    Args:
+        folder: The bundle's.
+        listed: Paths of the manifest.
+
+    Returns:
+        Paths of files, and of links to folders.
     """
-    known = {MANIFEST_NAME, MANIFEST_DIGEST_NAME, *bundle.manifest.files}
-    folders = {str(parent) for path in known for parent in Path(path).parents}
+    known = {MANIFEST_NAME, MANIFEST_DIGEST_NAME, *listed}
     found = []
-    for parent, names, files in os.walk(bundle.folder):
-        here = Path(parent).relative_to(bundle.folder)
-        strange = [name for name in names if str(here / name) not in folders]
-        names[:] = sorted({*names} - {*strange})
-        found += [f"{here / name}/" for name in strange]
-        found += [str(here / name) for name in files if str(here / name) not in known and not is_hidden_sibling(name)]
+    for parent, folders, files in os.walk(folder):
+        links = (name for name in folders if Path(parent, name).is_symlink())
+        paths = (Path(parent, name).relative_to(folder) for name in (*files, *links))
+        found += [str(path) for path in paths if path.as_posix() not in known and not is_hidden_sibling(path.name)]
     return tuple(sorted(found))
 
 

@@ -13,6 +13,8 @@
 A message is one line: what, expected, got, what to do.
 """
 
+from accel_runtime.printable import shortened
+
 
 class AccelError(Exception):
     """The base of all errors raised on purpose; anything else is a bug of ours."""
@@ -20,8 +22,8 @@ class AccelError(Exception):
     exit_code = 1
 
     def __str__(self) -> str:
-        """The message in one line, whatever line breaks are in the names and texts of others that it quotes."""
-        return " ".join(super().__str__().splitlines())
+        """The message in one line that can be read, whatever names and texts of others it quotes."""
+        return shortened(" ".join(super().__str__().splitlines()))
 
 
 class InputError(AccelError):

@@ -6,13 +6,16 @@ See docs/design/0002-plan.md.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import isfinite
+from typing import Final
 
 import msgspec
 
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import MAX_HISTORY, Forecast, forecast_weights
 from accel_runtime.schedule import ScheduleTable
+
+# Far more than anyone guides with, and little enough for float32 to weigh with.
+_MOST_GUIDANCE: Final = 1e6
 
 
 class Deep(msgspec.Struct, frozen=True, tag="deep", tag_field="pass"):
@@ -72,8 +75,11 @@ class Plan(msgspec.Struct, frozen=True):
             raise InputError(f"plan: {len(self.schedule.rows)} calls in the schedule, but {len(self.calls)} planned")
         past: list[Deep] = []
         for index, call in enumerate(self.calls):
-            if not isfinite(call.guidance):
-                raise InputError(f"plan: call {index}: guidance must be a finite number, got {call.guidance}")
+            if not abs(call.guidance) <= _MOST_GUIDANCE:
+                raise InputError(
+                    f"plan: call {index}: guidance must be a finite number, at most {_MOST_GUIDANCE:g} to either side, "
+                    f"got {call.guidance}"
+                )
             if isinstance(call, Deep):
                 past.append(call)
             else:

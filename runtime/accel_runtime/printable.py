@@ -15,6 +15,11 @@ _SHOWN: Final = {
 }
 
 
+# Characters of a message, and of its end, where the advice is.
+_LONGEST: Final = 2000
+_END: Final = 500
+
+
 def printable(text: str) -> str:
     r"""``text`` on one line, with what a terminal would obey or hide shown by its number.
 
@@ -25,3 +30,8 @@ def printable(text: str) -> str:
     a\u001b]52;c;\u0007b\nc
     """
     return text.translate(_SHOWN)
+
+
+def shortened(line: str) -> str:
+    """The begin and the end of a ``line`` too long to be read: an error may quote all of a file."""
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - _END]} … {line[-_END:]}"

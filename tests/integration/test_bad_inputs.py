@@ -172,7 +172,7 @@ GENERATIONS: dict[str, tuple[tuple[str, ...], str]] = {
         "height: expected a positive multiple of 4 pixels, got 18",
     ),
     "negative width": (("--width", "-16"), "width: expected"),
-    "no steps": (("--steps", "0"), "steps: expected 1 or more, got 0"),
+    "no steps": (("--steps", "0"), "steps: expected 1 to 1000, got 0"),
     "more steps than timesteps": (("--steps", "1001", "--scheduler", "ddim"), "DDIMScheduler"),
     "steps that are no number": (("--steps", "many"), "--steps"),
     "unknown scheduler": (("--scheduler", "magic"), "unknown scheduler 'magic'"),

@@ -86,6 +86,24 @@ def test_the_same_seed_and_image_are_the_same_picture(
     assert relative_error(result.latents, expected) <= 1e-5
 
 
+@pytest.mark.parametrize("scheduler", ["ddim", "euler_a", "dpmpp_2m"])
+def test_a_strength_that_leaves_no_call_is_one_line_where_diffusers_fails(
+    pipeline: Pipeline, diffusers_pipeline: Any, scheduler: str
+) -> None:
+    image = np.zeros((16, 24, 3), np.uint8)
+    img2img: Any = diffusers.StableDiffusionImg2ImgPipeline(
+        **diffusers_pipeline.components, requires_safety_checker=False
+    )
+    img2img.set_progress_bar_config(disable=True)
+
+    with pytest.raises(RuntimeError, match="tensor of 0 elements"):
+        diffusers_run(img2img, scheduler, prompt="a cat", image=Image.fromarray(image), strength=0.01)
+    with pytest.raises(InputError, match=r"strength 0\.01 of \d+ steps leaves none to run, .*: expected a strength of"):
+        pipeline.plan(STEPS, scheduler=scheduler, strength=0.01)
+    with pytest.raises(InputError, match="strength: expected more than 0"):
+        pipeline.plan(STEPS, scheduler=scheduler, strength=0.0)
+
+
 @pytest.mark.parametrize("rescale", [0.3, 1.0])
 def test_guidance_rescale_is_that_of_diffusers(pipeline: Pipeline, diffusers_pipeline: Any, rescale: float) -> None:
     expected = final_latents(

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from threading import Barrier
 
 import msgspec
 import pytest
 from tests.command import accel, assert_refused
 
 from accel_exporter.schedules import add_tables, compile_for
+from accel_exporter.schedules.add import Compiled
 from accel_runtime import open_bundle
 from accel_runtime.bundle import read_bundle, write_manifest
 from accel_runtime.errors import BundleError
@@ -34,8 +36,15 @@ def add(bundle: Path, steps: int, *, scheduler: str = "ddim") -> None:
 def test_what_several_add_at_once_is_all_there(bundle: Path) -> None:
     opened = read_bundle(bundle)
     compiled = [compile_for(opened, name, steps=[steps]) for name in ("ddim", "euler") for steps in ADDED]
+    assert all(each.metadata for each in compiled)  # found out now, so that all come to the bundle at one time
+    begin = Barrier(len(compiled))
+
+    def add_it(each: Compiled) -> None:
+        begin.wait()
+        add_tables(opened, each)
+
     with ThreadPoolExecutor(len(compiled)) as pool:
-        list(pool.map(lambda each: add_tables(opened, each), compiled))
+        list(pool.map(add_it, compiled))
 
     pipeline = open_bundle(bundle)
     for name in ("ddim", "euler"):

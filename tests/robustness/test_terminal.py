@@ -150,3 +150,13 @@ def prints(node: ast.AST) -> bool:
         return False
     called = ast.unparse(node.func)
     return called in ("print", "typer.echo", "typer.secho") or called.startswith(("sys.stdout.", "sys.stderr."))
+
+
+def test_an_error_that_quotes_a_whole_file_shows_its_begin_and_end() -> None:
+    said = io.StringIO()
+    with redirect_stderr(said):
+        print_error(f"accel.json: got {'x' * 100_000}: export it again")
+
+    assert len(said.getvalue()) < 2100
+    assert said.getvalue().startswith("accel: accel.json: got xxx")
+    assert said.getvalue().endswith("xxx: export it again\n")

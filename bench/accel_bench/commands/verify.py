@@ -42,7 +42,7 @@ def verify(
             pipeline.schedule_file(name)
         for name in pipeline.components.open_all():
             progress.update(task, description=f"open {name}", advance=1)
-    files, unlisted = opened.manifest.files, unlisted_files(opened)
+    files, unlisted = opened.manifest.files, unlisted_files(bundle, opened.manifest.files)
     _note_doubts(opened, unlisted)
     size = sum(file.size for file in files.values())
     if as_json:

@@ -17,8 +17,9 @@ from accel_runtime.backends.onnxruntime.providers import PROVIDERS
 from accel_runtime.backends.probe import run_probe
 from accel_runtime.bundle import read_bundle
 from accel_runtime.components import Components
-from accel_runtime.errors import AccelError
+from accel_runtime.errors import AccelError, BackendError
 from accel_runtime.forms import choose_form
+from accel_runtime.reading import decode_json
 
 CANDIDATES: Final = (*PROVIDERS, "openvino")
 _SECONDS: Final = 120
@@ -65,7 +66,10 @@ def probe_apart(provider: str, bundle: Path | None = None) -> Finding:
     except subprocess.TimeoutExpired:
         return Finding(provider, usable=False, reason=f"it did not answer within {seconds} s: its driver hangs")
     if done.returncode == 0:
-        return msgspec.json.decode(done.stdout, type=Finding)
+        try:
+            return decode_json(done.stdout, Finding, path="its process's answer", error=BackendError)
+        except BackendError as error:
+            return Finding(provider, usable=False, reason=str(error))
     ended = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
     last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
     reason = f"it took its process down with {ended}: {' '.join(last) or 'it said nothing'}"

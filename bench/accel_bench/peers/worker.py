@@ -12,6 +12,7 @@ from accel_bench.errors import PeerError
 from accel_bench.peers.environments import environ
 from accel_bench.peers.failure import failure
 from accel_bench.records.parts import Span
+from accel_runtime.reading import decode_json
 
 ADAPTERS: Final = Path(__file__).parent / "adapters"
 Reply = TypeVar("Reply", bound=msgspec.Struct)
@@ -32,6 +33,12 @@ class Drew(msgspec.Struct, frozen=True):
     seconds: float
     spans: tuple[Span, ...]
     peak_rss_bytes: int
+
+
+class _Failed(msgspec.Struct, frozen=True):
+    """What every reply may be instead."""
+
+    error: str | None = None
 
 
 class Worker:
@@ -65,10 +72,11 @@ class Worker:
             PeerError: The peer failed, ended, or took too long.
         """
         line = self._exchange(msgspec.json.encode(request) + b"\n")
-        answer = msgspec.json.decode(line)
-        if "error" in answer:
-            raise PeerError(f"peer {self.name}: {answer['error']}")
-        return msgspec.convert(answer, reply)
+        who = f"peer {self.name}"
+        said = decode_json(line, _Failed, path=who, error=PeerError)
+        if said.error is not None:
+            raise PeerError(f"{who}: {said.error}")
+        return decode_json(line, reply, path=who, error=PeerError)
 
     def close(self) -> None:
         """End the process; what it holds is given back when this returns."""

@@ -11,7 +11,7 @@ import msgspec
 from accel_bench.children import run_module
 from accel_bench.scenarios.job import Failed, Finished, Job, Message, Progress
 from accel_runtime.durable import write_folder
-from accel_runtime.errors import BackendError, InputError
+from accel_runtime.errors import BackendError, InputError, first_line
 
 # What the names of the load generator's files begin with.
 _LOGS: Final = "mlperf_log_"
@@ -32,13 +32,21 @@ def run_job(job: Job, folder: Path) -> Iterator[Progress | Finished]:
         ask.write(msgspec.json.encode(job) + b"\n")
         ask.flush()
         for line in answers:
-            message: Message = msgspec.json.decode(line, type=Message)
+            message = _message(line)
             if isinstance(message, Failed):
                 raise (InputError if message.exit_code == InputError.exit_code else BackendError)(message.reason)
             yield message
             if isinstance(message, Finished):
                 return
         raise BackendError(f"the process under load ended with {process.wait()} and without a result")
+
+
+def _message(line: bytes) -> Message:
+    try:
+        message: Message = msgspec.json.decode(line, type=Message)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BackendError(f"the process under load printed something else: {first_line(error)}") from error
+    return message
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from accel_bench.quality.prompts import read_prompts
 from accel_bench.search.driver import Prompts
 from accel_bench.trials import Settings, split
 from accel_runtime.errors import InputError
-from accel_runtime.request import Request
+from accel_runtime.request import MOST_IMAGES, Request
 
 # Of the built-in captions, as `accel evaluate` has it by default.
 _ORDER = 0
@@ -48,8 +48,9 @@ def choose_prompts(
 def _calibration(texts: Sequence[str], count: int, settings: Settings) -> tuple[Request, ...]:
     if count == 0:
         return ()
-    if count % settings.batch or count < settings.batch:
-        raise InputError(f"--calibration: expected a multiple of the batch, {settings.batch}, got {count}")
+    if count % settings.batch or not settings.batch <= count <= MOST_IMAGES:
+        expected = f"a multiple of the batch, {settings.batch}, of at most {MOST_IMAGES}"
+        raise InputError(f"--calibration: expected {expected}, got {count}")
     repeated = [texts[index % len(texts)] for index in range(-count, 0)]
     return tuple(
         Request(tuple(repeated[at : at + settings.batch]), seed=_CALIBRATION_SEED + settings.seed + at)

@@ -180,7 +180,7 @@ class Store:
     def _arrays(self, name: str, kinds: Kinds) -> dict[str, NDArray[Any]] | None:
         """The arrays of these kinds of a file; None where it is not there."""
         try:
-            with np.load(self.folder / name) as arrays:
+            with (self.folder / name).open("rb") as file, np.load(file) as arrays:
                 found = {key: arrays[key] for key in kinds}
         except FileNotFoundError:
             return None

@@ -15,6 +15,7 @@ from accel_runtime.errors import AccelError, BackendError, InputError
 from accel_runtime.manifest import Device
 
 _AUTO = "auto"
+_MOST_THREADS = 1024
 _OPENVINO = "openvino"
 # Short name → the device that the bundle's AOTInductor packages were compiled for.
 INDUCTOR_DEVICES: Mapping[str, Device] = {"inductor": "cpu", "inductor-cuda": "cuda"}
@@ -49,10 +50,12 @@ def make_backend(provider: str, *, threads: int | None = None, options: Mapping[
         options: Of a provider of ONNX Runtime.
 
     Raises:
-        InputError: The name is unknown.
+        InputError: The name is unknown, or no machine has so many threads.
         BackendError: The library does not have the provider or device.
         MissingExtraError: The library is not installed.
     """
+    if threads is not None and not 1 <= threads <= _MOST_THREADS:
+        raise InputError(f"threads: expected 1 to {_MOST_THREADS}, got {threads}")
     provider = short_name(provider)
     if provider in (*PROVIDERS, SOFTWARE_GPU):
         return OnnxRuntimeBackend(provider, threads=threads, options=options)
