@@ -4,6 +4,9 @@ import copy
 import json
 import os
 import shutil
+import subprocess
+import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -172,6 +175,31 @@ def test_a_second_process_that_is_killed_is_an_error_that_says_what_to_do() -> N
     with helper_process(wanted=True) as helper, pytest.raises(ExportError, match="--jobs 1"):
         assert helper is not None
         Task(helper, partial(os._exit, 9)).result()
+
+
+ENDLESS = """
+import os, time
+from accel_exporter.helper import helper_process
+if __name__ == "__main__":
+    with helper_process(wanted=True) as helper:
+        print(helper.submit(os.getpid).result(), flush=True)
+        helper.submit(time.sleep, 600).result()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+def test_a_killed_export_takes_its_second_process_with_it(tmp_path: Path) -> None:
+    (tmp_path / "endless.py").write_text(ENDLESS)
+    with subprocess.Popen([sys.executable, tmp_path / "endless.py"], stdout=subprocess.PIPE, text=True) as export:
+        assert export.stdout is not None
+        helper = int(export.stdout.readline())
+        export.kill()
+    program, until = Path(f"/proc/{helper}/exe"), time.monotonic() + 10
+    while program.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+
+    assert not program.exists()
 
 
 def test_a_scheduler_that_clips_under_the_source_s_config_is_left_out_unless_asked_for(

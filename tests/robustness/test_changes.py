@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tests.robustness.copies import copy_bundle, write
+from tests.robustness.copies import copy_bundle, seeded, state_digest, write
 
 from accel_runtime import Pipeline, Request, open_bundle
+from accel_runtime.bundle import read_bundle
 from accel_runtime.errors import BundleError
 
 
@@ -20,6 +21,20 @@ def drawing(bundle: Path) -> Pipeline:
     for file in ("unet/deep.onnx", "unet/weights.data"):
         write(bundle / file, (bundle / file).read_bytes())
     return open_bundle(bundle)
+
+
+def test_no_changed_file_of_a_bundle_stays_unseen(bundle: Path) -> None:
+    state_digest(bundle)
+    rng = seeded(0)
+    for path in sorted(path for path in bundle.rglob("*") if path.is_file()):
+        raw = path.read_bytes()
+        changed = bytearray(raw)
+        changed[rng.randrange(len(raw))] ^= 1 << rng.randrange(8)
+        write(path, bytes(changed))
+        with pytest.raises(BundleError, match="accel.json" if path.name.startswith("accel") else path.name):
+            read_bundle(bundle)
+        write(path, raw)
+    assert read_bundle(bundle)
 
 
 def overwrite(path: Path) -> None:

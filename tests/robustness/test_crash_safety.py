@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -160,11 +160,12 @@ def test_a_bundle_that_gets_schedules_has_the_old_or_the_new_ones(
 ) -> None:
     bundle = Path(shutil.copytree(bundle_folder, scratch / "old" / "bundle"))
     write_manifest(bundle, read_manifest(bundle))
-    compiled = compile_for(read_bundle(bundle), "ddim", steps=[23])
+    opened = read_bundle(bundle)
+    compiled = compile_for(opened, "ddim", steps=[23])
     assert compiled.metadata  # found out here once, instead of in every copy of the process
 
     def add(folder: Path) -> None:
-        add_tables(read_bundle(folder / "bundle", verification="sizes"), compiled)
+        add_tables(replace(opened, folder=folder / "bundle"), compiled)
 
     assert_sound(Operation(step_counts, (add,)), bundle.parent, fault)
 

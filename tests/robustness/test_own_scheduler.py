@@ -12,10 +12,11 @@ from tests.command import accel
 from tests.exporter.pipelines import write_tiny_pipeline
 from tests.kept import kept
 
+from accel_bench.codegen.diffusers_names import scheduler_class
 from accel_bench.schedules import find_schedule
 from accel_exporter import ExportOptions
 from accel_exporter.check import relative_error
-from accel_runtime import Pipeline, Request, make_plan, open_bundle
+from accel_runtime import InputError, Pipeline, Request, make_plan, open_bundle
 from accel_runtime.manifest import read_manifest
 from accel_runtime.schedule_file import OWN_SCHEDULER
 
@@ -90,6 +91,18 @@ def test_steps_that_the_bundle_lacks_are_compiled_of_the_pipelines_own_scheduler
     result = ours.generate(Request((PROMPT,), seed=5), plan)
 
     assert relative_error(result.latents, drawn(theirs, STEPS + 2)) <= 1e-5
+
+
+def test_the_word_for_it_means_it_also_where_it_goes_by_a_short_name(pipeline: Pipeline) -> None:
+    asked = find_schedule(pipeline, STEPS, scheduler=OWN_SCHEDULER, strength=None)
+
+    assert asked.scheduler == pipeline.bundle.manifest.schedules.default == "pndm"
+    assert asked.rows == pipeline.schedule(STEPS).rows
+
+
+def test_a_script_for_diffusers_cannot_name_it_and_says_so() -> None:
+    with pytest.raises(InputError, match="has no name in diffusers: write it for the runtime"):
+        scheduler_class(OWN_SCHEDULER)
 
 
 def test_a_long_prompt_is_cut_where_diffusers_cuts_it(ours: Pipeline, theirs: Any) -> None:
