@@ -45,7 +45,7 @@ def manifest(pipeline: Pipeline) -> Manifest:
 def test_every_file_of_the_folder_is_in_the_manifest_and_nothing_else(bundle_folder: Path, manifest: Manifest) -> None:
     found = {path.relative_to(bundle_folder).as_posix() for path in bundle_folder.rglob("*") if path.is_file()}
 
-    assert found == {*manifest.files, "accel.json"}
+    assert found == {*manifest.files, "accel.json", "accel.json.sha256"}
     assert all(describe_file(bundle_folder / path) == spec for path, spec in manifest.files.items())
 
 

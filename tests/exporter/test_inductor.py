@@ -63,7 +63,9 @@ def test_a_shallow_pass_with_fresh_features_makes_the_full_noise(k: int, deep: P
     assert not torch.allclose(other, noise)
 
 
-@pytest.mark.parametrize(("dtype", "crosses"), [("float16", "float16"), ("bfloat16", "float32")])
+@pytest.mark.parametrize(
+    ("dtype", "crosses"), [("float16", "float16"), pytest.param("bfloat16", "float32", marks=pytest.mark.slow)]
+)
 def test_the_shallow_pass_of_a_half_precision_unet_takes_the_feature_as_it_crosses(dtype: DType, crosses: str) -> None:
     torch.manual_seed(0)
     traceable = in_precision(unet_deep(tiny_unet(), (0,), sizes=SIZES, text_length=TOKENS), dtype)

@@ -65,7 +65,9 @@ def written_out(model: ir.Model) -> list[object]:
     return [*nodes, [number(value) for value in model.graph.outputs], model.opset_imports[""]]
 
 
-@pytest.mark.parametrize(("part", "opset"), [*((part, 18) for part in PARTS), ("unet", 23)])
+@pytest.mark.parametrize(
+    ("part", "opset"), [*((part, 18) for part in PARTS), pytest.param("unet", 23, marks=pytest.mark.slow)]
+)
 def test_a_graph_translated_without_a_second_trace_is_the_one_that_torch_exports(part: str, opset: int) -> None:
     program = program_of(part)
     expected = by_torch(program, opset=opset)

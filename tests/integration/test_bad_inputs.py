@@ -271,7 +271,7 @@ AT_ONCE, HALF_DONE = ".out.partial-*", ".out.partial-*/text_encoder/model.onnx"
     ("number", "written"),
     [
         (signal.SIGINT, HALF_DONE),
-        (signal.SIGTERM, AT_ONCE),
+        pytest.param(signal.SIGTERM, AT_ONCE, marks=pytest.mark.slow),
         pytest.param(signal.SIGINT, AT_ONCE, marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, HALF_DONE, marks=pytest.mark.slow),
     ],
