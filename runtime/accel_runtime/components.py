@@ -88,6 +88,7 @@ class Components:
         sample = pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255) * 2 - 1
         return self._run_one("vae_encoder", sample)
 
+    @np.errstate(over="ignore", invalid="ignore")  # the pixels tell what is no number
     def decode(self, latents: Array) -> NDArray[np.uint8]:
         """The VAE's decoder: scaled latents [B, C, h, w] → pixels [B, H, W, 3]."""
         scaled = (latents / np.float32(self.bundle.manifest.model.scaling_factor)).astype(np.float32)

@@ -56,9 +56,11 @@ def denoise(unet: UNet, plan: Plan, *, latents: Array, generators: Sequence[Torc
     state = Recurrence.start(latents)
     total = len(plan.calls)
     for index, (row, call) in enumerate(zip(plan.schedule.rows, plan.calls, strict=True)):
-        noise = unet.run(call, state.model_input(row), timestep=row.timestep)
-        draw = stacked_normal(generators, latents.shape[1:]) if row.draws else None
-        state = state.advance(row, guide(noise, call, rescale=plan.guidance_rescale), draw=draw)
+        # What overflows is told below, as an error; numpy would warn of it first.
+        with np.errstate(over="ignore", invalid="ignore"):
+            noise = unet.run(call, state.model_input(row), timestep=row.timestep)
+            draw = stacked_normal(generators, latents.shape[1:]) if row.draws else None
+            state = state.advance(row, guide(noise, call, rescale=plan.guidance_rescale), draw=draw)
         if not np.isfinite(state.latents).all():
             raise not_finite(plan, index)
         yield Step(index=index, total=total, timestep=row.timestep, call=call, read=partial(_latents, state))

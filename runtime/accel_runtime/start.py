@@ -14,6 +14,7 @@ from accel_runtime.request import Request
 from accel_runtime.schedule import ScheduleTable
 
 
+@np.errstate(over="ignore", invalid="ignore")  # the loop tells what is no number
 def start(
     components: Components, request: Request, *, schedule: ScheduleTable, generators: Sequence[TorchGenerator]
 ) -> Array:

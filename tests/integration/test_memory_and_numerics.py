@@ -58,10 +58,7 @@ def test_latents_that_are_no_numbers_stop_at_the_call_that_made_them(pipeline: P
     steps = pipeline.denoise(Request(("a cat",)), plan)
 
     assert [next(steps).index for _ in range(3)] == [0, 1, 2]
-    with (
-        np.errstate(over="ignore"),
-        pytest.raises(NumericsError, match=r"call 3 \(shallow, timestep \d+\) made NaN or infinite latents"),
-    ):
+    with pytest.raises(NumericsError, match=r"call 3 \(shallow, timestep \d+\) made NaN or infinite latents"):
         next(steps)
     with pytest.raises(NumericsError, match="VAE decoder made NaN"):
         pipeline.decode(np.full((1, 4, 8, 8), np.nan, np.float32))
