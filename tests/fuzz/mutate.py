@@ -62,7 +62,7 @@ def change_document(document: Any, rng: Random) -> Any:
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         places = list(_places(changed))
         if not places:
-            return rng.choice(OTHERS)
+            return copy.deepcopy(rng.choice(OTHERS))
         _change_at(*rng.choice(places), rng)
     return changed
 
@@ -130,7 +130,7 @@ def _change_at(container: Any, key: Any, rng: Random) -> None:
     elif kind == 1:
         container[rng.choice(TEXTS)] = container.pop(key)
     elif kind == 2:
-        container[key] = rng.choice(OTHERS)
+        container[key] = copy.deepcopy(rng.choice(OTHERS))  # its own, or it could come to hold itself
     elif kind == 3:
         other = rng.choice(list(container) if isinstance(container, dict) else range(len(container)))
         container[key], container[other] = container[other], old

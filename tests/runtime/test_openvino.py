@@ -151,10 +151,19 @@ def test_a_graph_is_compiled_once_for_each_set_of_shapes(multiplying: Path) -> N
     compiled = []
     for rows in (2, 1, 2, 1):
         session.bind({"x": backend.allocate((rows, 64))}, {})
-        compiled.append([id(each) for each in session._compiled.values()])
+        compiled.append([id(each) for each in session._compiled])
 
     assert [len(each) for each in compiled] == [1, 2, 2, 2]
     assert compiled[1] == compiled[3]
+
+
+def test_a_graph_stays_compiled_for_the_shapes_used_last_alone(multiplying: Path) -> None:
+    backend = OpenVinoBackend(threads=1)
+    session = backend.load(multiplying)
+    for rows in range(1, 9):
+        session.bind({"x": backend.allocate((rows, 64))}, {})
+
+    assert [compiled.input(0).shape[0] for compiled in session._compiled] == [5, 6, 7, 8]
 
 
 def test_the_description_is_what_the_compiled_graph_says() -> None:
@@ -178,7 +187,7 @@ def test_a_compiled_graph_comes_from_the_cache_folder_the_second_time(multiplyin
         backend = OpenVinoBackend(cache_dir=tmp_path / "cache")
         session = backend.load(multiplying)
         session.bind({"x": backend.allocate((1, 64))}, {})
-        came_from_cache += [each.get_property("LOADED_FROM_CACHE") for each in session._compiled.values()]
+        came_from_cache += [each.get_property("LOADED_FROM_CACHE") for each in session._compiled]
 
     assert came_from_cache == [False, True]
     assert len(list((tmp_path / "cache").iterdir())) == 1

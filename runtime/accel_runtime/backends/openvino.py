@@ -11,6 +11,7 @@ from accel_runtime.backends.base import Artifact, BackendDescription, Buffer
 from accel_runtime.backends.host import HostBuffer
 from accel_runtime.backends.openvino_device import Execution, Wish, explained, read_execution
 from accel_runtime.errors import BackendError, MissingExtraError
+from accel_runtime.idle import SIZES_KEPT, UsedLast
 from accel_runtime.manifest import TensorSpec
 
 
@@ -99,7 +100,7 @@ class OpenVinoBackend:
 
 
 class OpenVinoSession:
-    """One graph, compiled once for each distinct set of shapes that is bound.
+    """One graph, compiled for each set of shapes that is bound; those used last stay.
 
     Args:
         path: Its file, for messages.
@@ -111,7 +112,7 @@ class OpenVinoSession:
         self._path = path
         self._model = model
         self._compile_model = compile_model
-        self._compiled: dict[frozenset[tuple[str, tuple[int, ...]]], Any] = {}
+        self._compiled = UsedLast[Any](keep=SIZES_KEPT)
 
     def bind(self, inputs: Mapping[str, Buffer], outputs: Mapping[str, Buffer]) -> "OpenVinoCall":
         """Hand the buffers' memory to a request of its own; see `Session.bind`.
@@ -133,12 +134,12 @@ class OpenVinoSession:
         return OpenVinoCall(request, self._path, (*inputs.values(), *outputs.values()))
 
     def _compile(self, shapes: Mapping[str, tuple[int, ...]]) -> Any:
-        key = frozenset(shapes.items())
-        if key not in self._compiled:
+        def compile_model() -> Any:
             model = self._model.clone()  # shares the weights
             model.reshape({name: list(shape) for name, shape in shapes.items()})
-            self._compiled[key] = self._compile_model(model)
-        return self._compiled[key]
+            return self._compile_model(model)
+
+        return self._compiled.get(frozenset(shapes.items()), compile_model)
 
     def _check(self, buffers: Mapping[str, Buffer], ports: Any, *, kind: str) -> None:
         expected = {name: port for port in ports for name in port.names}

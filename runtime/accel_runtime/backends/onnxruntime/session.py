@@ -3,20 +3,17 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from accel_runtime.backends.base import Buffer
 from accel_runtime.backends.onnxruntime.library import explained
 from accel_runtime.backends.onnxruntime.memory import CopiedRows, bind_input, bind_output, in_host
 from accel_runtime.errors import BackendError
+from accel_runtime.idle import SIZES_KEPT, UsedLast
 from accel_runtime.manifest import TensorSpec
 
 # Number of each open dimension, sorted by name.
 Sizes = tuple[tuple[str, int], ...]
-
-
-# A graph holds its weights once for each set of sizes that it is open for.
-_KEPT: Final = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +38,7 @@ class Opened:
 
 
 class OnnxRuntimeSession:
-    """A graph of a file; of its sessions the `_KEPT` that were used last stay.
+    """A graph of a file; of its sessions the `SIZES_KEPT` that were used last stay.
 
     Args:
         ort: ONNX Runtime.
@@ -57,19 +54,12 @@ class OnnxRuntimeSession:
         self._path = path
         self._inputs = {spec.name: spec for spec in inputs}
         self._open_at = open_at
-        self._opened: dict[Sizes, Opened] = {}
+        self._opened = UsedLast[Opened](keep=SIZES_KEPT)
         self._bound = 0
 
     def open(self, sizes: Sizes = ()) -> Opened:
         """The session for these sizes, made if there is none."""
-        if sizes in self._opened:
-            self._opened[sizes] = self._opened.pop(sizes)
-        else:
-            # First, so that two sets of weights are not there at once where one must go.
-            while len(self._opened) >= _KEPT:
-                del self._opened[next(iter(self._opened))]
-            self._opened[sizes] = self._open_at(sizes)
-        return self._opened[sizes]
+        return self._opened.get(sizes, lambda: self._open_at(sizes))
 
     def bind(self, inputs: Mapping[str, Buffer], outputs: Mapping[str, Buffer]) -> "OnnxRuntimeCall":
         """Tie buffers to names; see `Session.bind`.
@@ -102,7 +92,7 @@ class OnnxRuntimeSession:
             For each set of sizes, ONNX Runtime's file of trace events, and the nanoseconds of the system's clock
             from which it counts.
         """
-        for opened in self._opened.values():
+        for opened in self._opened:
             started = opened.session.get_profiling_start_time_ns()
             yield Path(opened.session.end_profiling()), started
 
