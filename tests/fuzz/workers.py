@@ -94,9 +94,9 @@ def use_all(
         inputs: What to use, of these ``formats``.
         formats: By name.
         workers: Processes.
-        hang_s: Seconds after which an input hangs.
+        hang_s: Seconds after which an input hangs, if it does so twice.
     """
-    waiting = list(reversed(inputs))
+    waiting, hung = list(reversed(inputs)), set[Input]()
     running = [_Worker(formats, hang_s=hang_s) for _ in range(min(workers, len(inputs)))]
     for worker in running:
         worker.give(waiting.pop())
@@ -108,7 +108,12 @@ def use_all(
             used = _ended(worker)
             if used is None:
                 continue
-            yield used
+            if used.outcome.kind == "hang" and used.input not in hung:
+                # Once more: other work on the machine may have been in the way.
+                hung.add(used.input)
+                waiting.append(used.input)
+            else:
+                yield used
             running.remove(worker)
             if used.outcome.kind in ("hang", "crash"):
                 worker.stop()
