@@ -13,6 +13,9 @@
 A message is one line: what, expected, got, what to do.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from accel_runtime.printable import shortened
 
 
@@ -64,6 +67,25 @@ NUMERICS_ADVICE = (
 def first_line(error: BaseException) -> str:
     """What a library says went wrong, without the pages that follow; its type where it says nothing."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+@contextmanager
+def explained(what: str, *, reason: Callable[[BaseException], str] = first_line) -> Iterator[None]:
+    """Turn whatever a library raises within the block into one line that begins with ``what``.
+
+    Args:
+        what: Went wrong, and where.
+        reason: How the library's exceptions are read.
+
+    Raises:
+        BackendError: Instead of exceptions that have no common base but `Exception`.
+    """
+    try:
+        yield
+    except AccelError:
+        raise
+    except Exception as error:
+        raise BackendError(f"{what}: {reason(error)}") from error
 
 
 class MissingExtraError(AccelError):

@@ -5,8 +5,7 @@ weights: `load` checks every constant by name, dtype and shape, hands all of the
 only then makes the object that can be called. Graphs that name the same weights file share one copy.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 
 from accel_runtime.backends.base import Array, Artifact, BackendDescription, Buffer
 from accel_runtime.backends.inductor_package import Constant, Terms, read_terms
-from accel_runtime.errors import AccelError, BackendError, InputError, MissingExtraError, first_line
+from accel_runtime.errors import BackendError, InputError, MissingExtraError, explained
 from accel_runtime.manifest import Device, TensorSpec
 
 # torch's names for what a CPU can do, each able to run what the ones before it can.
@@ -66,7 +65,7 @@ class InductorBackend:
         terms = read_terms(path)
         self._check_machine(path, terms)
         constants = self._constants(path, terms)
-        with _explained(f"{path}: torch cannot load the package"):
+        with explained(f"{path}: torch cannot load the package"):
             package = self._torch._inductor.aoti_load_package(str(path))  # noqa: SLF001  # its documented place
             if unknown := set(package.get_constant_fqns()) - set(constants):
                 raise BackendError(f"{path}: the package wants {min(unknown)}, which its terms do not name")
@@ -77,7 +76,7 @@ class InductorBackend:
 
     def allocate(self, shape: tuple[int, ...], dtype: str = "float32") -> "TorchBuffer":
         """A zeroed tensor on the device; see `Backend.allocate`."""
-        with _explained(f"no memory for {dtype} {list(shape)}"):
+        with explained(f"no memory for {dtype} {list(shape)}"):
             zeros = self._torch.zeros(shape, dtype=getattr(self._torch, dtype), device=self._device)
         return TorchBuffer(zeros, self._torch)
 
@@ -127,7 +126,7 @@ class InductorBackend:
         from safetensors.torch import load_file  # noqa: PLC0415  # imports torch
 
         if file not in self._weights:
-            with _explained(f"{file}: cannot be read, export the bundle again"):
+            with explained(f"{file}: cannot be read, export the bundle again"):
                 self._weights[file] = load_file(file, device=self._device)
         return self._weights[file]
 
@@ -199,28 +198,13 @@ class InductorCall:
 
     def run(self) -> None:
         """Execute once; see `BoundCall.run`. The package allocates its outputs, so they are copied."""
-        with _explained(f"{self.session.path}: the package failed"):
+        with explained(f"{self.session.path}: the package failed"):
             # The call empties the list that it is given.
             made = self.session.loader.boxed_run(list(self.inputs))
             for index, target in self.outputs:
                 target.copy_(made[index])
             # A call that only was begun could not be timed, nor its failure be told.
             self.session.wait()
-
-
-@contextmanager
-def _explained(what: str) -> Iterator[None]:
-    """Turn whatever torch raises within the block into one line that begins with ``what``.
-
-    Raises:
-        BackendError: Instead of exceptions that have no common base but `Exception`.
-    """
-    try:
-        yield
-    except AccelError:
-        raise
-    except Exception as error:
-        raise BackendError(f"{what}: {first_line(error)}") from error
 
 
 def _nothing() -> None:

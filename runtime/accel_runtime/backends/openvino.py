@@ -9,8 +9,8 @@ import numpy as np
 
 from accel_runtime.backends.base import Artifact, BackendDescription, Buffer
 from accel_runtime.backends.host import HostBuffer
-from accel_runtime.backends.openvino_device import Execution, Wish, explained, read_execution
-from accel_runtime.errors import BackendError, MissingExtraError
+from accel_runtime.backends.openvino_device import Execution, Wish, last_line, read_execution
+from accel_runtime.errors import BackendError, MissingExtraError, explained
 from accel_runtime.idle import SIZES_KEPT, UsedLast
 from accel_runtime.manifest import TensorSpec
 
@@ -63,7 +63,7 @@ class OpenVinoBackend:
 
     def load(self, path: Path, *, inputs: Sequence[TensorSpec] = (), tolerant: bool = False) -> "OpenVinoSession":  # noqa: ARG002  # OpenVINO reads its own shapes
         """Read a graph; it is compiled when its shapes are bound. See `Backend.load`."""
-        with explained(f"{path}: OpenVINO cannot load the graph"):
+        with explained(f"{path}: OpenVINO cannot load the graph", reason=last_line):
             if not self._onnx.supported(str(path)):
                 raise ValueError("it is no ONNX file, or cut off")
             # `compile_model(path)` would be shorter, but its cache does not see changes in external data.
@@ -94,7 +94,7 @@ class OpenVinoBackend:
         x = opset.parameter([1], np.float32)
         model = self._openvino.Model([opset.relu(x)], [x], "probe")
         devices = ", ".join(self._core.available_devices)
-        with explained(f"OpenVINO cannot use {self._wish.device!r}: expected one of {devices}"):
+        with explained(f"OpenVINO cannot use {self._wish.device!r}: expected one of {devices}", reason=last_line):
             compiled = self._core.compile_model(model, self._wish.device, self._wish.options() | {"CACHE_DIR": ""})
         return read_execution(compiled, self._wish)
 
@@ -120,7 +120,7 @@ class OpenVinoSession:
         Raises:
             BackendError: Names, types or shapes are not the graph's.
         """
-        with explained(f"{self._path}: OpenVINO cannot compile the graph"):
+        with explained(f"{self._path}: OpenVINO cannot compile the graph", reason=last_line):
             self._check(inputs, self._model.inputs, kind="input")
             self._check(outputs, self._model.outputs, kind="output")
             if missing := sorted({port.any_name for port in self._model.inputs} - set(inputs)):
@@ -167,7 +167,7 @@ class OpenVinoCall:
 
     def run(self) -> None:
         """Execute once; see `BoundCall.run`."""
-        with explained(f"{self.path}: the graph failed"):
+        with explained(f"{self.path}: the graph failed", reason=last_line):
             # Sharing the outputs spares a copy of each into the result, which nobody reads.
             self.request.infer(share_outputs=True)
 

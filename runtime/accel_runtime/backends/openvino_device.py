@@ -1,12 +1,10 @@
 """A device of OpenVINO: what is asked of it, and what it says that it runs."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from accel_runtime.errors import AccelError, BackendError, InputError
+from accel_runtime.errors import BackendError, InputError
 
 PRECISIONS = ("bf16", "f16", "f32")
 
@@ -71,21 +69,6 @@ def read_execution(compiled: Any, wish: Wish) -> Execution:
     options: dict[str, str | int | bool] = {"performance_hint": "latency", "cache": wish.cache_dir is not None}
     options |= {} if actual is None else {"inference_precision": actual}
     return Execution(devices, options | {key: value for key, value in reported.items() if value is not None})
-
-
-@contextmanager
-def explained(what: str) -> Iterator[None]:
-    """Turn whatever OpenVINO raises within the block into one line that begins with ``what``.
-
-    Raises:
-        BackendError: Instead of exceptions that have no common base but `Exception`.
-    """
-    try:
-        yield
-    except AccelError:
-        raise
-    except Exception as error:
-        raise BackendError(f"{what}: {last_line(error)}") from error
 
 
 def last_line(error: BaseException) -> str:

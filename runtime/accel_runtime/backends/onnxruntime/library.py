@@ -2,8 +2,6 @@
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,7 +10,7 @@ from typing import Any, Final
 
 from accel_runtime.backends.onnxruntime.missing import missing_library
 from accel_runtime.backends.onnxruntime.providers import Provider
-from accel_runtime.errors import AccelError, BackendError, InputError, MissingExtraError, first_line
+from accel_runtime.errors import InputError, MissingExtraError, explained, first_line
 
 # What ONNX Runtime prints of its own accord; what a user must know reaches them as our error.
 LOG_VARIABLE: Final = "ACCEL_ORT_LOG"
@@ -59,21 +57,6 @@ def reason(error: BaseException) -> str:
     return _CHECK.sub("", text)
 
 
-@contextmanager
-def explained(what: str) -> Iterator[None]:
-    """Turn whatever ONNX Runtime raises within the block into one line that begins with ``what``.
-
-    Raises:
-        BackendError: Instead of a dozen unrelated types, among them bare `RuntimeError`.
-    """
-    try:
-        yield
-    except AccelError:
-        raise
-    except Exception as error:
-        raise BackendError(f"{what}: {reason(error)}") from error
-
-
 def missing(ort: Any, provider: Provider) -> str | None:
     """What the provider lacks here; see `missing_library`."""
     file = getattr(ort, "__file__", None)
@@ -94,11 +77,8 @@ def plugin_devices(ort: Any, provider: Provider) -> list[Any]:
     if provider.plugin is None or not hasattr(ort, "get_ep_devices") or not has_plugin(provider):
         return []
     plugin = import_module(provider.plugin)
-    try:
+    with explained(f"the plug-in {provider.plugin} cannot be registered", reason=reason):
         _register(ort, provider.plugin, library=str(plugin.get_library_path()))
-    # ONNX Runtime raises a dozen unrelated types, among them bare RuntimeError.
-    except Exception as error:
-        raise BackendError(f"the plug-in {provider.plugin} cannot be registered: {reason(error)}") from error
     found = [device for device in ort.get_ep_devices() if device.ep_name == plugin.get_ep_name()]
     # A virtual one compiles graphs and runs none.
     return [device for device in found if "is_virtual" not in device.device.metadata]

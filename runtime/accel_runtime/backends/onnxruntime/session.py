@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from accel_runtime.backends.base import Buffer
-from accel_runtime.backends.onnxruntime.library import explained
+from accel_runtime.backends.onnxruntime.library import reason
 from accel_runtime.backends.onnxruntime.memory import CopiedRows, bind_input, bind_output, in_host
-from accel_runtime.errors import BackendError
+from accel_runtime.errors import BackendError, explained
 from accel_runtime.idle import SIZES_KEPT, UsedLast
 from accel_runtime.manifest import TensorSpec
 
@@ -67,7 +67,7 @@ class OnnxRuntimeSession:
         Raises:
             BackendError: The session cannot be made for their sizes, or they do not fit the graph.
         """
-        with explained(f"{self._path}: the buffers do not fit the graph"):
+        with explained(f"{self._path}: the buffers do not fit the graph", reason=reason):
             opened = self.open(self._sizes(inputs))
             if opened.captures:
                 self._check_capture({**inputs, **outputs})
@@ -144,7 +144,7 @@ class OnnxRuntimeCall:
 
     def run(self) -> None:
         """Execute once; see `BoundCall.run`."""
-        with explained(f"{self.path}: the graph failed"):
+        with explained(f"{self.path}: the graph failed", reason=reason):
             for rows in self.before:
                 rows.fetch()
             for name, buffer in self.anew.items():
