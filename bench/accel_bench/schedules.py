@@ -1,15 +1,11 @@
 """The schedule for what a user asks: the bundle's own, or compiled on the spot where the exporter is installed."""
 
-from typing import Final
-
 from accel_bench.console import note
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
+from accel_runtime.request import MOST_STEPS
 from accel_runtime.schedule import ScheduleTable
 from accel_runtime.schedule_file import MissingTableError
-
-# As many as models are trained on.
-_MOST_STEPS: Final = 1000
 
 
 def find_schedule(pipeline: Pipeline, steps: int, *, scheduler: str | None, strength: float | None) -> ScheduleTable:
@@ -20,8 +16,8 @@ def find_schedule(pipeline: Pipeline, steps: int, *, scheduler: str | None, stre
         MissingTableError: The bundle lacks it and the `export` extra is not installed; names the command that adds it.
         ExportError: It cannot be compiled.
     """
-    if not 1 <= steps <= _MOST_STEPS:
-        raise InputError(f"steps: expected 1 to {_MOST_STEPS}, got {steps}")
+    if not 1 <= steps <= MOST_STEPS:
+        raise InputError(f"steps: expected 1 to {MOST_STEPS}, got {steps}")
     try:
         return pipeline.schedule(steps, scheduler, strength=strength)
     except MissingTableError as missing:

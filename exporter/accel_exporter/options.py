@@ -7,7 +7,7 @@ from typing import Final
 from accel_runtime.errors import InputError
 from accel_runtime.forms import parse_form
 from accel_runtime.manifest import Device, DType, Form
-from accel_runtime.request import check_count, check_side
+from accel_runtime.request import MOST_STEPS, check_count, check_side
 
 FORMATS = ("onnx", "inductor")
 
@@ -17,8 +17,6 @@ MIN_OPSET, MAX_OPSET = 18, 23
 NATIVE_OPSET = 23
 # Later ones have operators of their own for what is fused.
 _MAX_FUSED_OPSET = 20
-# As many as models are trained on.
-_MOST_STEPS = 1000
 # The first operator set for a precision. Conv takes bfloat16 from 22 on; 23's Attention keeps its scores to itself,
 # which would else be rounded to eight bits before the softmax.
 _LEAST_OPSET: Final[Mapping[DType, int]] = {"bfloat16": NATIVE_OPSET}
@@ -83,8 +81,8 @@ class ExportOptions:
         self._check_forms()
         if self.jobs not in (1, 2):
             raise InputError(f"jobs: expected 1 or 2, got {self.jobs}")
-        if not 1 <= self.max_steps <= _MOST_STEPS:
-            raise InputError(f"max steps: expected 1 to {_MOST_STEPS}, got {self.max_steps}")
+        if not 1 <= self.max_steps <= MOST_STEPS:
+            raise InputError(f"max steps: expected 1 to {MOST_STEPS}, got {self.max_steps}")
 
     @property
     def operator_set(self) -> int:

@@ -4,15 +4,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 from accel_exporter.unlisted import check_only_listed
-from accel_runtime.durable import lock, write_folder
+from accel_runtime.durable import PATIENCE_S, lock, write_folder
 from accel_runtime.errors import InputError
 from accel_runtime.manifest import MANIFEST_NAME
-
-# Adding tables to a bundle takes less than a second.
-_PATIENCE_S: Final = 30.0
 
 
 @contextmanager
@@ -53,6 +49,6 @@ def check_target(target: Path, *, force: bool) -> None:
 def _replaceable(bundle: Path) -> Iterator[None]:
     """Nothing is added to the bundle while it is replaced."""
     check_only_listed(bundle)
-    with lock(bundle / MANIFEST_NAME, patience_s=_PATIENCE_S):
+    with lock(bundle / MANIFEST_NAME, patience_s=PATIENCE_S):
         check_only_listed(bundle)
         yield

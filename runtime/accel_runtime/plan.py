@@ -15,7 +15,7 @@ from accel_runtime.forecast import MAX_HISTORY, Forecast, forecast_weights
 from accel_runtime.schedule import ScheduleTable
 
 # What float32 holds.
-_MOST_GUIDANCE: Final = 3.4e38
+MOST_GUIDANCE: Final = 3.4e38
 
 
 class Deep(msgspec.Struct, frozen=True, tag="deep", tag_field="pass"):
@@ -75,9 +75,9 @@ class Plan(msgspec.Struct, frozen=True):
             raise InputError(f"plan: {len(self.schedule.rows)} calls in the schedule, but {len(self.calls)} planned")
         past: list[Deep] = []
         for index, call in enumerate(self.calls):
-            if not abs(call.guidance) <= _MOST_GUIDANCE:
+            if not abs(call.guidance) <= MOST_GUIDANCE:
                 raise InputError(
-                    f"plan: call {index}: guidance must be a finite number, at most {_MOST_GUIDANCE:g} to either side, "
+                    f"plan: call {index}: guidance must be a finite number, at most {MOST_GUIDANCE:g} to either side, "
                     f"got {call.guidance}"
                 )
             if isinstance(call, Deep):

@@ -12,6 +12,7 @@ from accel_bench.extras import export_extra
 from accel_bench.table import Table, prose
 from accel_runtime.bundle import read_bundle
 from accel_runtime.errors import InputError
+from accel_runtime.request import MOST_STEPS
 from accel_runtime.schedule_file import ScheduleFile
 
 schedules = typer.Typer(help="The schedule tables of a bundle.", no_args_is_help=True)
@@ -94,8 +95,8 @@ def parse_steps(text: str) -> tuple[int, ...]:
     for part in text.split(","):
         match = re.fullmatch(r"\s*([0-9]{1,4})(?:-([0-9]{1,4}))?\s*", part)
         low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-        if not 1 <= low <= high <= 1000:
-            raise InputError(f"steps {text!r}: expected counts of 1 to 1000 such as 20, 20,30 or 1-100")
+        if not 1 <= low <= high <= MOST_STEPS:
+            raise InputError(f"steps {text!r}: expected counts of 1 to {MOST_STEPS} such as 20, 20,30 or 1-100")
         counts.update(range(low, high + 1))
     return tuple(sorted(counts))
 

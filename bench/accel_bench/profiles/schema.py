@@ -14,11 +14,11 @@ import msgspec
 from accel_bench.dtypes import DType
 from accel_runtime.forecast import Forecast
 from accel_runtime.manifest import LONGEST_SIDE
-from accel_runtime.request import MOST_IMAGES
+from accel_runtime.request import MOST_IMAGES, MOST_STEPS
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Batch = Annotated[int, msgspec.Meta(ge=1, le=MOST_IMAGES)]
-Steps = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+Steps = Annotated[int, msgspec.Meta(ge=1, le=MOST_STEPS)]
 Pixels = Annotated[int, msgspec.Meta(ge=8, le=LONGEST_SIDE, multiple_of=8)]
 _LONGEST_ID = 100
 Kind = Literal["cpu", "nvidia", "amd"]

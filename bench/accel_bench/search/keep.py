@@ -29,12 +29,11 @@ from accel_bench.records.bench import BenchRecord
 from accel_bench.records.search import SearchRecord, Tried
 from accel_bench.replay.verdict import machine_name
 from accel_bench.search.summary import quality_of
-from accel_runtime.durable import lock, write_bytes
+from accel_runtime.durable import PATIENCE_S, lock, write_bytes
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
 
 _SUFFIX: Final = ".toml"
-_PATIENCE_S: Final = 30.0
 
 
 def check_profile(path: Path, *, on_host: bool) -> None:
@@ -81,7 +80,7 @@ def write_profile(
         names[1]: _config(record, baseline, finalists, model=model, dtype=dtype, baseline=None),
         names[0]: _config(record, chosen, finalists, model=model, dtype=dtype, baseline=names[1]),
     }
-    with lock(path, patience_s=_PATIENCE_S):
+    with lock(path, patience_s=PATIENCE_S):
         if path.exists():
             raw = _extended(path, configs)
         else:

@@ -15,7 +15,7 @@ from accel_bench.outputs import write_record
 from accel_bench.records.evaluation import Scores
 from accel_bench.search.candidate import Candidate
 from accel_bench.search.times import StageTimes
-from accel_runtime.durable import lock, make_folder, sweep, write_bytes, write_file
+from accel_runtime.durable import PATIENCE_S, lock, make_folder, sweep, write_bytes, write_file
 from accel_runtime.errors import InputError, first_line
 from accel_runtime.reading import decode_json, read_document
 
@@ -27,7 +27,6 @@ Kinds: TypeAlias = Mapping[str, tuple[str, Shape]]
 
 _SEARCH, _TIMES = "search.json", "times.json"
 _PARTS: Final = ("trials", "references", "calibration")
-_PATIENCE_S: Final = 30.0
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -158,7 +157,7 @@ class Store:
 
     def _locked(self) -> AbstractContextManager[None]:
         """For what reads first and then writes; it takes milliseconds."""
-        return lock(self.folder / _SEARCH, patience_s=_PATIENCE_S)
+        return lock(self.folder / _SEARCH, patience_s=PATIENCE_S)
 
     @staticmethod
     def _trial(candidate: Candidate) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -15,14 +15,11 @@ from accel_exporter.schedules.names import resolved_name, scheduler_for, step_op
 from accel_exporter.schedules.tables import scheduler_metadata
 from accel_exporter.unlisted import TABLES, abandoned_tables, tables_name
 from accel_runtime.bundle import Bundle, describe_file, read_bundle, write_manifest
-from accel_runtime.durable import lock, remove_file, sweep, write_bytes
+from accel_runtime.durable import PATIENCE_S, lock, remove_file, sweep, write_bytes
 from accel_runtime.errors import BundleError
 from accel_runtime.manifest import MANIFEST_NAME, Manifest
 from accel_runtime.schedule import ScheduleTable
 from accel_runtime.schedule_file import ScheduleFile, encode_schedules, first_call
-
-# Another add takes less than a second.
-_PATIENCE_S: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ def add_tables(bundle: Bundle, compiled: Compiled) -> Manifest:
         WriteError: It cannot be written; it is as it was.
     """
     name, metadata = compiled.name, compiled.metadata
-    with lock(bundle.folder / MANIFEST_NAME, patience_s=_PATIENCE_S):
+    with lock(bundle.folder / MANIFEST_NAME, patience_s=PATIENCE_S):
         now = read_bundle(bundle.folder, verification="sizes")
         if now.manifest.files.get(SCHEDULER_CONFIG) != bundle.manifest.files.get(SCHEDULER_CONFIG):
             raise BundleError(f"{bundle.folder}: was exported anew meanwhile: add the schedule again")

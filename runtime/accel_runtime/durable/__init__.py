@@ -13,10 +13,11 @@ system.py    system calls that Python lacks
 from accel_runtime.durable.files import make_folder, remove_file, sweep, write_bytes, write_file
 from accel_runtime.durable.folders import Replacing, put_aside, write_folder
 from accel_runtime.durable.lines import append_lines, read_lines
-from accel_runtime.durable.locks import lock
+from accel_runtime.durable.locks import PATIENCE_S, lock
 from accel_runtime.durable.siblings import is_hidden_sibling
 
 __all__ = [
+    "PATIENCE_S",
     "Replacing",
     "append_lines",
     "is_hidden_sibling",

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from accel_runtime.durable.failure import explained
-from accel_runtime.durable.locks import lock
+from accel_runtime.durable.locks import PATIENCE_S, lock
 from accel_runtime.durable.system import sync_folder
 
-_PATIENCE_S: Final = 30.0
 _BLOCK: Final = 4096
 
 
@@ -25,7 +24,7 @@ def append_lines(path: Path, lines: bytes) -> None:
     Raises:
         WriteError: They cannot be written, or somebody else writes for too long.
     """
-    with lock(path, patience_s=_PATIENCE_S), explained(path):
+    with lock(path, patience_s=PATIENCE_S), explained(path):
         is_new = not path.exists()
         with path.open("ab+", buffering=0) as file:
             end = _end_of_lines(file)

@@ -13,6 +13,8 @@ from accel_runtime.durable.failure import explained
 from accel_runtime.durable.flock import lock_opened
 from accel_runtime.errors import WriteError
 
+# For a lock that others hold for milliseconds.
+PATIENCE_S: Final = 30.0
 _POLL_S: Final = 0.05
 _LONGEST_NAME: Final = 200
 
