@@ -1,10 +1,21 @@
 """Bundles that are made once for each content and kept: see `tests.kept`."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tests.kept import kept, tree_digest
+
+# What a pipeline's folder says of itself, its scheduler apart.
+SOURCE_CONFIGS = (
+    "model_index.json",
+    "unet/config.json",
+    "vae/config.json",
+    "text_encoder/config.json",
+    "tokenizer/tokenizer_config.json",
+    "tokenizer/tokenizer.json",
+)
 
 
 def kept_source() -> Path:
@@ -22,6 +33,14 @@ def kept_bundle(name: str, source: str | Path, options: Any) -> Path:
     """The bundle of ``source``, a folder or a name, under `ExportOptions`; read it, and copy it to change it."""
     content = tree_digest(source) if isinstance(source, Path) else source
     return kept(name, exporting(source, options), facts=(content, options))
+
+
+@cache
+def small_bundle() -> Path:
+    """The small pipeline with every branch and open dimensions."""
+    from accel_exporter import ExportOptions
+
+    return kept_bundle("small", kept_source(), ExportOptions(branches=None, max_steps=20))
 
 
 def exporting(source: str | Path, options: Any) -> Callable[[Path], None]:

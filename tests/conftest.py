@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.bundles import kept_bundle, kept_source
+from tests.bundles import kept_bundle, kept_source, small_bundle
 from tests.kept import forget_unused, is_whole
 from tests.summary import not_run
 
@@ -52,11 +52,9 @@ def source_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def bundle_folder(source_folder: Path) -> Iterator[Path]:
+def bundle_folder() -> Iterator[Path]:
     """That pipeline as a bundle with every branch and open dimensions."""
-    from accel_exporter import ExportOptions
-
-    yield from unchanged(kept_bundle("small", source_folder, ExportOptions(branches=None, max_steps=20)))
+    yield from unchanged(small_bundle())
 
 
 @pytest.fixture(scope="session")
@@ -78,12 +76,9 @@ def forms_folder(source_folder: Path) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def diffusers_pipeline(source_folder: Path) -> Any:
     """The same folder in diffusers itself."""
-    from diffusers import StableDiffusionPipeline
+    from tests.exporter.pipelines import load_in_diffusers
 
-    loader: Any = StableDiffusionPipeline
-    loaded = loader.from_pretrained(source_folder, safety_checker=None, requires_safety_checker=False)
-    loaded.set_progress_bar_config(disable=True)
-    return loaded
+    return load_in_diffusers(source_folder)
 
 
 @pytest.fixture(scope="session")

@@ -138,3 +138,13 @@ def _to_bin(folder: Path, model: torch.nn.Module) -> None:
     (folder / "model.safetensors").unlink()
     old_names = {f"text_model.{name}": tensor for name, tensor in model.state_dict().items()}
     torch.save(old_names, folder / "pytorch_model.bin")
+
+
+def load_in_diffusers(folder: Path) -> Any:
+    """A folder's pipeline in diffusers itself."""
+    from diffusers import StableDiffusionPipeline
+
+    loader: Any = StableDiffusionPipeline
+    loaded = loader.from_pretrained(folder, safety_checker=None, requires_safety_checker=False)
+    loaded.set_progress_bar_config(disable=True)
+    return loaded

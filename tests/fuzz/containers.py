@@ -10,8 +10,9 @@ from typing import Any, Final
 import msgspec
 from tests.fuzz.mutate import NUMBERS, TEXTS, change_bytes, change_document, encode
 
+from accel_runtime.protobuf import BYTES, VARINT, read_fields
+
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def change_png(raw: bytes, rng: Random) -> bytes:
@@ -98,11 +99,11 @@ def change_protobuf(raw: bytes, rng: Random, *, depth: int = 0) -> bytes:
         del fields[at]
     elif choice == 1:
         fields.insert(at, fields[at])
-    elif kind == _VARINT:
+    elif kind == VARINT:
         fields[at] = (number, kind, rng.choice((0, 1, 2, 7, 2**31, 2**63, 2**64 - 1, value ^ 1)))
-    elif kind == _BYTES and depth < 8 and _fields(value) is not None and rng.random() < 0.8:
+    elif kind == BYTES and depth < 8 and _fields(value) is not None and rng.random() < 0.8:
         fields[at] = (number, kind, change_protobuf(value, rng, depth=depth + 1))
-    elif kind == _BYTES:
+    elif kind == BYTES:
         other = rng.choice((rng.choice(TEXTS).encode(), change_bytes(value, rng)))
         fields[at] = (number, kind, other)
     else:
@@ -140,37 +141,14 @@ def _other_member(data: bytes, rng: Random) -> bytes:
 
 def _fields(raw: bytes) -> Any:
     """The fields of a message as (number, wire type, value); None where it is none."""
-    fields, at = [], 0
     try:
-        while at < len(raw):
-            tag, at = _varint(raw, at)
-            number, kind = tag >> 3, tag & 7
-            if number == 0 or kind not in (_VARINT, _FIXED64, _BYTES, _FIXED32):
-                return None
-            value: Any
-            if kind == _VARINT:
-                value, at = _varint(raw, at)
-            else:
-                size = {_FIXED64: 8, _FIXED32: 4}.get(kind)
-                if size is None:
-                    size, at = _varint(raw, at)
-                if at + size > len(raw):
-                    return None
-                value, at = raw[at : at + size], at + size
-            fields.append((number, kind, value))
-    except IndexError:
+        found = [*read_fields(raw, 0, len(raw))]
+    except ValueError:
         return None
-    return fields
-
-
-def _varint(raw: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = raw[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128 or shift > 63:
-            return value, at
+    if not all(field.number for field in found):
+        return None
+    values = (field.start if field.wire == VARINT else raw[field.start : field.stop] for field in found)
+    return [(field.number, field.wire, value) for field, value in zip(found, values, strict=True)]
 
 
 def _write_varint(value: int) -> bytes:
@@ -183,7 +161,7 @@ def _write_varint(value: int) -> bytes:
 
 def _field(number: int, kind: int, value: Any) -> bytes:
     tag = _write_varint(number << 3 | kind)
-    if kind == _VARINT:
+    if kind == VARINT:
         return tag + _write_varint(value)
     content: bytes = value
-    return tag + (_write_varint(len(content)) if kind == _BYTES else b"") + content
+    return tag + (_write_varint(len(content)) if kind == BYTES else b"") + content

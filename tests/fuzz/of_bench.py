@@ -10,11 +10,12 @@ from random import Random
 from typing import Any, Final
 
 import msgspec
+from tests.bench.codegen.shelf import RIGHT
 from tests.bench.records import bench_record
+from tests.bundles import small_bundle
 from tests.fuzz.containers import change_zip
 from tests.fuzz.formats import Format, Sample, place_alone
 from tests.fuzz.mutate import change_document, change_json, change_text, encode
-from tests.fuzz.of_bundle import small_bundle
 from tests.fuzz.outcome import digest, run_accel
 from tests.kept import kept
 
@@ -29,19 +30,6 @@ _SEARCH: Final = (
     *("--steps", "4", "--num-samples", "2", "--batch-size", "1", "--calibration", "1", "--rounds", "1"),
     *("--score", "psnr", "--req-score-loss", "0.9"),
 )
-_TASKS: Final = b"""\
-[[task]]
-id = "fast"
-pipe = "sd15"
-sched = "ddim"
-steps = 50
-speedup = 2.0
-
-[[task]]
-id = "soon"
-text = "take an SD1.5 pipeline (DDIM, 50 steps) as the baseline and draw an image within 1.5 s on MI250"
-max_score_loss = 0.02
-"""
 
 
 def _of(*words: str, result: str | None = None) -> Callable[[Path], str]:
@@ -163,7 +151,7 @@ BENCH: Final = (
     Format(
         "tasks",
         8,
-        lambda: (Sample("tasks.toml", _TASKS),),
+        lambda: (Sample("tasks.toml", RIGHT.encode()),),
         change_text,
         place_alone,
         (_of("codegen", "--tasks", "tasks.toml", "--json"),),

@@ -11,10 +11,10 @@ from typing import Final
 
 import numpy as np
 from PIL import Image
+from tests.bundles import small_bundle
 from tests.fuzz.containers import change_npy, change_png, change_zip
 from tests.fuzz.formats import Format, Sample, place_alone
 from tests.fuzz.mutate import NUMBERS, TEXTS, change_bytes
-from tests.fuzz.of_bundle import small_bundle
 from tests.fuzz.outcome import digest, run_accel
 
 from accel_runtime.backends.inductor_package import METADATA_KEY, read_terms

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, Final
 
 import msgspec
-from tests.bundles import kept_source
+from tests.bundles import SOURCE_CONFIGS, kept_source
 from tests.fuzz.formats import Format, Sample
 from tests.fuzz.mutate import change_bytes, change_json, change_text
 from tests.fuzz.outcome import digest
@@ -53,28 +53,17 @@ def _judge(folder: Path) -> str:
 
 def _compile(folder: Path) -> str:
     """Compile a table of the pipeline's own scheduler."""
-    from accel_exporter import open_source
-    from accel_exporter.schedules import compile_schedule, own_name, scheduler_for, step_options
+    from tests.robustness.judge_scheduler import own_table
 
-    config = open_source(str(folder / "source")).scheduler_config
-    name = own_name(config)
-    scheduler = scheduler_for(name, config)
-    table = compile_schedule(scheduler, name, spacing=3, step_options=step_options(name, scheduler))
-    return digest(repr(table.rows).encode())
+    from accel_exporter import open_source
+
+    return digest(repr(own_table(open_source(str(folder / "source")).scheduler_config, 3).rows).encode())
 
 
 def _change_part(raw: bytes, rng: Random) -> bytes:
     return change_json(raw, rng) if raw.lstrip().startswith(b"{") else change_text(raw, rng)
 
 
-_CONFIGS: Final = (
-    "model_index.json",
-    "unet/config.json",
-    "vae/config.json",
-    "text_encoder/config.json",
-    "tokenizer/tokenizer_config.json",
-    "tokenizer/tokenizer.json",
-)
 _WEIGHTS: Final = ("unet/diffusion_pytorch_model.safetensors",)
 
 
@@ -86,7 +75,7 @@ def _load_weights(folder: Path) -> str:
 
 
 SOURCES: Final = (
-    Format("configs", 6, lambda: _samples(*_CONFIGS), _change_part, _place_source, (_judge,)),
+    Format("configs", 6, lambda: _samples(*SOURCE_CONFIGS), _change_part, _place_source, (_judge,)),
     Format("scheduler config", 6, _schedulers, change_json, _place_source, (_compile,)),
     Format("checkpoint", 2, lambda: _samples(*_WEIGHTS), change_bytes, _place_source, (_load_weights,)),
 )

@@ -14,6 +14,19 @@ from accel_runtime.errors import AccelError
 
 MANIFEST, DIGEST = "accel.json", "accel.json.sha256"
 Document = dict[str, Any]
+Change = Callable[[Document], object]
+
+
+def put(*keys: str | int, value: Any) -> Change:
+    """Another value at a place of a document."""
+
+    def change(document: Document) -> None:
+        at: Any = document
+        for key in keys[:-1]:
+            at = at[key]
+        at[keys[-1]] = value
+
+    return change
 
 
 def seeded(seed: int) -> Random:
@@ -47,7 +60,7 @@ def read_document(folder: Path) -> Document:
     return document
 
 
-def edit_manifest(folder: Path, change: Callable[[Document], object]) -> None:
+def edit_manifest(folder: Path, change: Change) -> None:
     """Change the manifest, as somebody would who hands on the bundle."""
     document = read_document(folder)
     change(document)

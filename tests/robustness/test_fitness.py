@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+from tests.bundles import SOURCE_CONFIGS
 from tests.exporter.pipelines import TOKENS, write_tiny_pipeline
 
 from accel_exporter import ExportOptions, export_bundle
@@ -176,15 +177,7 @@ def test_the_size_of_its_own_is_the_one_that_diffusers_draws(folder: Path, versi
     assert ours.sample_size == (pipe.unet.config.sample_size * 2,) * 2
 
 
-CONFIGS = (
-    "model_index.json",
-    "unet/config.json",
-    "vae/config.json",
-    "text_encoder/config.json",
-    "tokenizer/tokenizer_config.json",
-    "tokenizer/tokenizer.json",
-    "scheduler/scheduler_config.json",
-)
+CONFIGS = (*SOURCE_CONFIGS, "scheduler/scheduler_config.json")
 NUMBERS = (0, -1, 3, 10**9, 10**30, 1.5, 1e308)
 ODD: tuple[object, ...] = (*NUMBERS, None, True, "", "x", [], [0], [4, 4], [["a"]], {}, {"a": 1})
 

@@ -3,9 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.command import accel, assert_refused
@@ -13,10 +11,11 @@ from tests.fuzz.mutate import change_json
 from tests.robustness.copies import (
     DIGEST,
     MANIFEST,
-    Document,
+    Change,
     copy_bundle,
     edit_manifest,
     one_line,
+    put,
     replace_file,
     seeded,
     state_digest,
@@ -26,8 +25,6 @@ from tests.robustness.copies import (
 from accel_runtime import open_bundle
 from accel_runtime.bundle import Bundle, read_bundle, unlisted_files
 from accel_runtime.errors import AccelError, BundleError
-
-Change = Callable[[Document], object]
 
 
 @pytest.fixture
@@ -125,18 +122,6 @@ def test_what_accel_itself_writes_beside_the_manifest_is_not_strange(bundle: Pat
     (bundle / ".accel.json.partial-0123abcd").touch()
 
     assert unlisted_files(bundle, read_bundle(bundle, verification="sizes").manifest.files) == ()
-
-
-def put(*keys: str | int, value: Any) -> Change:
-    """Another value at a place of the manifest."""
-
-    def change(document: Document) -> None:
-        at: Any = document
-        for key in keys[:-1]:
-            at = at[key]
-        at[keys[-1]] = value
-
-    return change
 
 
 OUT_OF_RANGE: dict[str, tuple[Change, str]] = {

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tests.bundles import kept_bundle
 from tests.command import accel
-from tests.exporter.pipelines import write_tiny_pipeline
+from tests.exporter.pipelines import load_in_diffusers, write_tiny_pipeline
 from tests.kept import kept
 
 from accel_bench.codegen.diffusers_names import scheduler_class
@@ -54,12 +54,7 @@ def ours(bundle: Path) -> Pipeline:
 
 @pytest.fixture(scope="module")
 def theirs(source: Path) -> Any:
-    from diffusers import StableDiffusionPipeline
-
-    loader: Any = StableDiffusionPipeline
-    pipe = loader.from_pretrained(source, safety_checker=None, requires_safety_checker=False)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
+    return load_in_diffusers(source)
 
 
 def drawn(pipe: Any, steps: int = STEPS, **options: Any) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fuzz.mutate import change_json
-from tests.robustness.copies import one_line, seeded
+from tests.robustness.copies import Change, Document, one_line, put, seeded
 from tokenizers import processors
 
 from accel_runtime import Pipeline
@@ -19,7 +19,6 @@ from accel_runtime.errors import AccelError, BundleError, InputError
 from accel_runtime.manifest import TextSpec
 from accel_runtime.tokens import LONGEST_PROMPT, PromptTokenizer
 
-Document = dict[str, Any]
 PATH = Path("b/tokenizer.json")
 SPEC = TextSpec(tokenizer="tokenizer.json", table=None, max_length=12, pad_id=3)
 PROMPTS = ("", "a red apple", "it's 3 CAFÉS\n\n<|endoftext|> é", "x" * 5000, "日本語 🍎" * 50)
@@ -64,17 +63,7 @@ def test_any_text_has_no_more_ids_than_bytes_and_marks(pipeline: Pipeline, promp
     assert 2 <= tokens.count <= 3 * len(prompt.encode()) + 2
 
 
-def put(*keys: str | int, value: Any) -> Callable[[Document], object]:
-    def change(document: Document) -> None:
-        at: Any = document
-        for key in keys[:-1]:
-            at = at[key]
-        at[keys[-1]] = value
-
-    return change
-
-
-HOSTILE: dict[str, Callable[[Document], object]] = {
+HOSTILE: dict[str, Change] = {
     "a normaliser that never ends": put("normalizer", "normalizers", 1, "pattern", "Regex", value="(a+)+$"),
     "a million characters for a blank": put("normalizer", "normalizers", 1, "content", value="x " * 10**6),
     "a normaliser of another model": put("normalizer", value={"type": "NFKC"}),

@@ -1,4 +1,4 @@
-"""A profile with configs of made-up figures."""
+"""A profile with configs of made-up figures, and a file of tasks."""
 
 from pathlib import Path
 
@@ -15,6 +15,21 @@ from accel_bench.profiles import (
     Target,
     encode_profile,
 )
+
+# Two sound tasks, by parts and as a sentence.
+RIGHT = """\
+[[task]]
+id = "fast"
+pipe = "sd15"
+sched = "ddim"
+steps = 50
+speedup = 2.0
+
+[[task]]
+id = "soon"
+text = "take an SD1.5 pipeline (DDIM, 50 steps) as the baseline and draw an image within 1.5 s on MI250"
+max_score_loss = 0.02
+"""
 
 
 def figure(value: float, kind: str) -> Figure:

@@ -3,26 +3,12 @@
 from pathlib import Path
 
 import pytest
-from tests.bench.codegen.shelf import config, write_profile
+from tests.bench.codegen.shelf import RIGHT, config, write_profile
 
 from accel_bench.codegen.tasks import Wish, candidates, find, read_tasks, search_command
 from accel_bench.codegen.tasks.sentences import parse_sentence
 from accel_bench.profiles.find import FOLDER_VARIABLE
 from accel_runtime.errors import InputError
-
-RIGHT = """\
-[[task]]
-id = "fast"
-pipe = "sd15"
-sched = "ddim"
-steps = 50
-speedup = 2.0
-
-[[task]]
-id = "soon"
-text = "take an SD1.5 pipeline (DDIM, 50 steps) as the baseline and draw an image within 1.5 s on MI250"
-max_score_loss = 0.02
-"""
 
 WRONG = [
     ('id = "fast"\n', "", "task.0.id: expected a string, got nothing"),
