@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_runtime.backends.base import Array
-from accel_runtime.errors import InputError, first_line
+from accel_runtime.errors import InputError
 from accel_runtime.manifest import LONGEST_SIDE, ModelSpec
 
 # In one request. More are drawn by asking again, and each costs a generator and a place in the batch from the start.
@@ -49,7 +49,10 @@ class Request:
     def __post_init__(self) -> None:
         check_count(self.images)
         for text in (*self.prompts, *self.negatives):
-            check_text(text)
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise InputError(f"prompt {text!r}: expected Unicode text, got half of a character") from error
 
     @property
     def images(self) -> int:
@@ -93,18 +96,6 @@ def check_side(name: str, size: int) -> None:
     """
     if not 1 <= size <= LONGEST_SIDE:
         raise InputError(f"{name}: expected 1 to {LONGEST_SIDE} pixels, got {size}")
-
-
-def check_text(prompt: str) -> None:
-    """Refuse a prompt with half of a character in it, as the shell of another locale gives it.
-
-    Raises:
-        InputError: There is one; says where.
-    """
-    try:
-        prompt.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(f"prompt: character {error.start} is no Unicode text: {first_line(error)}") from error
 
 
 def check_count(images: int) -> None:

@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from accel_runtime.clip_tokenizer import told_as
-from accel_runtime.errors import BundleError, InputError
+from accel_runtime.errors import BundleError, InputError, first_line
 from accel_runtime.manifest import TextSpec
-from accel_runtime.request import check_text
 
 # Text encoders read some 77 tokens; what does not fit is cut off, but is tokenised first.
 LONGEST_PROMPT: Final = 2**16
@@ -50,9 +49,7 @@ class PromptTokenizer:
             InputError: The prompt is far longer than any text encoder reads, or no Unicode text.
             BundleError: The tokenizer cannot do it.
         """
-        if len(prompt) > LONGEST_PROMPT:
-            raise InputError(f"prompt: expected at most {LONGEST_PROMPT} characters, got {len(prompt)}")
-        check_text(prompt)
+        _check_prompt(prompt)
         with told_as(BundleError, f"{self._spec.tokenizer}: cannot tokenise the prompt"):
             encoding = self._tokenizer.encode(prompt)
         ids, length = encoding.ids, self._spec.max_length
@@ -60,3 +57,12 @@ class PromptTokenizer:
         cut = prompt[encoding.offsets[length - 1][0] :] if len(ids) > length else ""
         padded = kept + [self._spec.pad_id] * (length - len(kept))
         return Tokens(ids=np.array(padded, np.int64), count=len(ids), cut=cut)
+
+
+def _check_prompt(prompt: str) -> None:
+    if len(prompt) > LONGEST_PROMPT:
+        raise InputError(f"prompt: expected at most {LONGEST_PROMPT} characters, got {len(prompt)}")
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"prompt: character {error.start} is no Unicode text: {first_line(error)}") from error
