@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from unittest.mock import patch
 
-from accel_bench.cli import main
+from accel_bench.cli.app import main
 
 
 def accel(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 from filelock import FileLock
 
-from accel_bench.environment import read_environment
+from accel_bench.records.environment import read_environment
 
 _VARIABLE: Final = "ACCEL_TEST_CACHE"
 _CODE_VARIABLE: Final = "ACCEL_TEST_CODE"

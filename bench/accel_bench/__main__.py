@@ -1,5 +1,5 @@
 """``python -m accel_bench`` is `accel`."""
 
-from accel_bench.cli import main
+from accel_bench.cli.app import main
 
 main()

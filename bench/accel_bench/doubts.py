@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 from typing import Final
 
-from accel_bench.environment import Environment
-from accel_bench.intervals import CONFIDENCE, Spread
+from accel_bench.base.stats import CONFIDENCE, Spread
+from accel_bench.benchmark.summary import image_seconds
+from accel_bench.quality.loss import Score
 from accel_bench.records.bench import BenchRecord
+from accel_bench.records.environment import Environment
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.parts import Doubt
 from accel_bench.records.scenario import Scenario, ScenarioRecord
 from accel_bench.records.search import SearchRecord
-from accel_bench.search.quality import Score
 from accel_bench.search.summary import summarise_search
-from accel_bench.summary import image_seconds
 
 # Of one processor's time that others may take before it shows.
 _IDLE_LOAD: Final = 0.5

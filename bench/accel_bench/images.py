@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from accel_bench.pictures import open_picture
+from accel_bench.base.pictures import open_picture
 from accel_runtime.durable import write_file
 from accel_runtime.errors import InputError
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from tests import command
 
-from accel_bench.outputs import write_record
+from accel_bench.base.files import write_record
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.store import read_bench, seal
 from accel_runtime import open_bundle

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tests.bench.records import ENVIRONMENT, WORKLOAD, bench_record, plan_run
 
-from accel_bench.compare import compare, comparison_lines, has_regressed, refuse_unlike
+from accel_bench.benchmark.compare import compare, comparison_lines, has_regressed, refuse_unlike
 from accel_bench.records.bench import BenchRecord
 from accel_runtime.errors import InputError
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from accel_bench.evaluate import Runs, run_batches
-from accel_bench.trials import BASELINE, Settings, Trial, parse_trials, prepare, split
+from accel_bench.evaluation.run import Runs, run_batches
+from accel_bench.plans.trial import BASELINE, Settings, Trial, parse_trials, prepare, split
 from accel_runtime import Pipeline, Plan, Request
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast

@@ -101,7 +101,7 @@ def test_without_its_extra_the_command_says_what_to_install(
 ) -> None:
     # A module of None in sys.modules is one that cannot be imported.
     code = "import sys; sys.modules['efficientnet_lite_pytorch'] = None\n"
-    code += "from accel_bench.cli import main; main(sys.argv[1:])"
+    code += "from accel_bench.cli.app import main; main(sys.argv[1:])"
     arguments = ["evaluate", str(bundle_folder), "--data", str(data_folder), *TINY]
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
@@ -112,7 +112,8 @@ def test_without_its_extra_the_command_says_what_to_install(
 
 
 def test_it_explains_itself_without_torch(tmp_path: Path) -> None:
-    code = "import sys\nfrom accel_bench.cli import app\nimport accel_bench.evaluate, accel_bench.evaluation_summary\n"
+    modules = "accel_bench.cli.app, accel_bench.evaluation.run, accel_bench.evaluation.summary"
+    code = f"import sys, {modules}\n"
     code += "print(sorted({'torch', 'skimage', 'onnxruntime'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from accel_bench.grid import draw_grid, grid_paths, write_grid
+from accel_bench.evaluation.grid import draw_grid, grid_paths, write_grid
 from accel_runtime.errors import InputError
 
 ROWS = {

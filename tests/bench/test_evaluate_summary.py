@@ -4,8 +4,8 @@ import msgspec
 import pytest
 from tests.bench.records import evaluation_record, trial_run
 
-from accel_bench.evaluation_summary import summarise_evaluation
-from accel_bench.evaluation_table import markdown_table, terminal_table
+from accel_bench.evaluation.summary import summarise_evaluation
+from accel_bench.evaluation.table import markdown_table, terminal_table
 from accel_bench.records.evaluation import EvaluationRecord, Scores
 
 SAME = Scores((0.0, 0.0), (1.0, 1.0), (0.0, 0.0), (30.0, 50.0), (True, True))

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from accel_bench.base.files import check_outputs
+from accel_bench.base.latents import read_latents
 from accel_bench.images import image_paths
-from accel_bench.latents import read_latents
-from accel_bench.outputs import check_outputs
 from accel_runtime.errors import InputError
 
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from tests.bench.records import bench_record, peer_run, plan_run
 
-from accel_bench.outputs import write_record
+from accel_bench.base.files import write_record
 from accel_bench.records.store import read_bench, read_record
 from accel_runtime.errors import InputError
 

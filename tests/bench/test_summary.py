@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.bench.records import bench_record, peer_run, plan_run
 
-from accel_bench.intervals import Spread, median_interval, quantile
-from accel_bench.limits import limit_s
+from accel_bench.base.stats import Spread, median_interval, quantile
+from accel_bench.benchmark.roofline import limit_s
+from accel_bench.benchmark.summary import summarise
 from accel_bench.records.bench import Peaks
-from accel_bench.summary import summarise
 
 TIMES = st.lists(st.floats(0.01, 100), min_size=1, max_size=40)
 

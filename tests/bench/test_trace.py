@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from accel_bench.commands.bench.trace import trace
-from accel_bench.environment import read_environment
-from accel_bench.make_record import make_record
-from accel_bench.outputs import write_record
+from accel_bench.base.files import write_record
+from accel_bench.benchmark.record import make_record
+from accel_bench.cli.bench.trace import trace
+from accel_bench.plans.trial import Prepared, Settings, Trial, plan_facts, prepare
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.bundle import graph_names
+from accel_bench.records.environment import read_environment
 from accel_bench.timing.contender import PlanContender
 from accel_bench.timing.measure import Measurement, Patience, measure
 from accel_bench.timing.meters import NoMeters
-from accel_bench.timing.plans import plan_contenders
+from accel_bench.timing.pipeline import plan_contenders
 from accel_bench.timing.spans import Spans, TimedBackend
 from accel_bench.trace import ProfiledImage, profile_image, write_trace
 from accel_bench.trace.events import Slice, nested
-from accel_bench.trials import Prepared, Settings, Trial, plan_facts, prepare
 from accel_runtime import Pipeline, Request
 from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.bundle import read_bundle

@@ -13,10 +13,10 @@ from tests.bench.codegen.lab import run_here, write_lab
 from tests.bundles import kept_bundle
 
 from accel_bench.codegen import Defaults, Target, generate_script
+from accel_bench.plans.trial import Settings, Trial, plan_of
 from accel_bench.quality.captions import Caption, evaluation_captions
 from accel_bench.quality.colour import colour_accuracy
 from accel_bench.quality.emoji_clip import EmojiClip
-from accel_bench.trials import Settings, Trial, plan_of
 from accel_exporter import ExportOptions
 from accel_exporter.sources.random_weights import ARCHITECTURES
 from accel_runtime import Pipeline, Request, open_bundle

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from accel_bench.backends import choose_backend
+from accel_bench.cli.backends import choose_backend
+from accel_bench.plans.trial import Settings, Trial, prepare
 from accel_bench.timing.contender import PlanContender
-from accel_bench.timing.plans import TimedPipeline
-from accel_bench.trials import Settings, Trial, prepare
+from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime import Request
 from accel_runtime.backends.base import Array
 from accel_runtime.bundle import read_bundle

@@ -11,7 +11,7 @@ import torch
 from tests.parity.compare import GUIDANCE, PROMPT, SEED, STRENGTH, TORCHSDE, Comparison, compare
 from tests.parity.configurations import CONFIGURATIONS
 
-from accel_bench.console import progress_bar
+from accel_bench.cli.console import progress_bar
 from accel_exporter import ExportOptions, export_bundle, open_source
 from accel_exporter.sources.random_weights import ARCHITECTURES
 from accel_runtime import Pipeline, open_bundle

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from tests.test_layering import LAYERS
 
-from accel_bench.children import run_module
+from accel_bench.base.errors import PeerError
+from accel_bench.base.process import run_module
 from accel_bench.codegen.tasks import run_search
 from accel_bench.doctor.probing import probe_apart
-from accel_bench.errors import PeerError
 from accel_bench.peers import PEERS
 from accel_bench.peers.environments import install
 from accel_bench.peers.worker import Opened, Worker, adapter_command
@@ -25,7 +25,7 @@ NAMES = ("accel_bench", "accel_runtime", "ensurepip", "msgspec", "multiprocessin
 TWO_PROCESSES = """
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from accel_bench.cli import app, main
+from accel_bench.cli.app import app, main
 
 @app.command()
 def work() -> None:
@@ -113,7 +113,7 @@ def test_no_other_place_starts_a_module() -> None:
     files = [file for layer in LAYERS.values() for file in layer.rglob("*.py")]
     texts = {file.name for file in files for node in ast.walk(ast.parse(file.read_text())) if is_module_option(node)}
 
-    assert texts == {"children.py"}
+    assert texts == {"process.py"}
 
 
 def is_module_option(node: ast.AST) -> bool:

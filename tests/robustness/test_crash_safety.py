@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tests.robustness.faults import Ended, Fault, needs_tracing, run, until_unstopped
 
-from accel_bench.outputs import write_record
+from accel_bench.base.files import write_record
 from accel_bench.records.evaluation import Scores
 from accel_bench.search.candidate import FULL
 from accel_bench.search.store import Entry, Identity, Store

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.fuzz.containers import change_npy
 from tests.robustness.copies import one_line, seeded, write
 
-from accel_bench.latents import read_latents
+from accel_bench.base.latents import read_latents
 from accel_runtime.errors import InputError
 
 

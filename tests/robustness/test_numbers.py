@@ -7,7 +7,7 @@ from time import perf_counter
 import pytest
 from tests.command import accel, assert_refused
 
-from accel_bench.cli import app
+from accel_bench.cli.app import app
 from accel_runtime.errors import InputError
 from accel_runtime.request import Request
 

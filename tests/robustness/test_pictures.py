@@ -14,8 +14,8 @@ from tests.bench.records import bench_record, plan_run
 from tests.command import accel, assert_refused
 from tests.test_layering import LAYERS
 
+from accel_bench.base.pictures import MOST_PIXELS, PHOTOS, open_picture
 from accel_bench.images import read_image
-from accel_bench.pictures import MOST_PIXELS, PHOTOS, open_picture
 from accel_bench.records.bench import PlanRun
 from accel_bench.report.pictures import pictures
 from accel_runtime.errors import InputError

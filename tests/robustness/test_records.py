@@ -14,11 +14,12 @@ from tests.bench.report import records as drawn
 from tests.bench.report import search_records
 from tests.test_layering import ROOT
 
-from accel_bench.bench_tables import footer, heading, tables
-from accel_bench.compare import compare, comparison_lines
-from accel_bench.console import print_table
+from accel_bench.benchmark.compare import compare, comparison_lines
+from accel_bench.benchmark.roofline import limit_s
+from accel_bench.benchmark.summary import summarise
+from accel_bench.benchmark.table import footer, heading, tables
+from accel_bench.cli.console import print_table
 from accel_bench.doubts import scenario_doubts
-from accel_bench.limits import limit_s
 from accel_bench.records.bench import BenchRecord, Peaks
 from accel_bench.records.scenario import ScenarioRecord
 from accel_bench.records.search import SearchRecord
@@ -29,7 +30,6 @@ from accel_bench.scenarios.table import scenario_table
 from accel_bench.search.summary import summarise_search
 from accel_bench.search.table import footer as search_footer
 from accel_bench.search.table import front_table
-from accel_bench.summary import summarise
 from accel_bench.trace.write import make_trace
 from accel_runtime.errors import AccelError, InputError
 

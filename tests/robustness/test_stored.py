@@ -11,8 +11,8 @@ import pytest
 
 from accel_bench.records.evaluation import Scores
 from accel_bench.search.candidate import FULL
+from accel_bench.search.cost import StageTimes
 from accel_bench.search.store import Entry, Identity, Store
-from accel_bench.search.times import StageTimes
 from accel_runtime.errors import InputError
 
 CALLS = 4

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from tests.command import assert_refused
 
-from accel_bench.console import print_json, print_line, print_table
-from accel_bench.table import Table, words
+from accel_bench.base.table import Table, words
+from accel_bench.cli.console import print_json, print_line, print_table
 
 EMPTY = Table("", words("a"), ())
 COMMANDS = {"a table": "profiles", "JSON": "profiles cpu --json", "help": "--help"}
@@ -67,7 +67,7 @@ def test_an_error_that_cannot_be_written_is_still_its_exit_code(redirection: str
 
 def test_a_file_that_is_written_never_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
     code = (
-        "from accel_bench.streams import prepare_streams; prepare_streams(); "
+        "from accel_bench.cli.streams import prepare_streams; prepare_streams(); "
         "file = open('picture', 'wb'); open('number', 'w').write(str(file.fileno()))"
     )
     line = f'exec {sys.executable} -c "{code}" 2>&- <&-'

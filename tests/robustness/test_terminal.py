@@ -15,8 +15,8 @@ from rich.console import Console
 from tests.command import accel, assert_refused
 from tests.test_layering import LAYERS
 
-from accel_bench.console import note, print_error, print_json, print_line, print_table, progress_bar
-from accel_bench.table import Table, numbers, prose, words
+from accel_bench.base.table import Table, numbers, prose, words
+from accel_bench.cli.console import note, print_error, print_json, print_line, print_table, progress_bar
 from accel_runtime.printable import printable
 
 # Sets the clipboard, colours, links, turns text around, ends a line, breaks a line, is a half of a character.

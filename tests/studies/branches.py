@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from tests.studies.plans import CALIBRATION_SEED, EVALUATED, Setting
 
-from accel_bench.backends import choose_backend
-from accel_bench.console import note
+from accel_bench.cli.backends import choose_backend
+from accel_bench.cli.console import note
 from accel_bench.quality.captions import evaluation_captions
-from accel_bench.search.calibrate import Calibration, calibrate
+from accel_bench.search.calibration import Calibration, calibrate
 from accel_bench.search.solve import solve
 from accel_bench.search.solved import DeepCalls, Solver
 from accel_bench.search.walk import Tally

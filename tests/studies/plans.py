@@ -15,17 +15,17 @@ import msgspec
 import numpy as np
 from tests.studies.outcomes import Outcomes, mean_error
 
-from accel_bench.backends import choose_backend
-from accel_bench.console import note
-from accel_bench.outputs import write_record
+from accel_bench.base.files import write_record
+from accel_bench.cli.backends import choose_backend
+from accel_bench.cli.console import note
+from accel_bench.plans.families import power_plans, uniform
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.quality.scorers import Scorers
 from accel_bench.records.evaluation import Scores
-from accel_bench.search.calibrate import Calibration, calibrate
+from accel_bench.search.calibration import Calibration, calibrate
 from accel_bench.search.driver import joined
-from accel_bench.search.plans import power_plans, uniform
-from accel_bench.search.price import forecast_of
 from accel_bench.search.solved import Solver, built_in, spec_of
+from accel_bench.search.solver import forecast_of
 from accel_bench.search.walk import Forecasts, Tally, Walker, walk
 from accel_runtime import Pipeline, Request, open_bundle
 from accel_runtime.backends import BackendDescription

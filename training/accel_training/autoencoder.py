@@ -14,7 +14,7 @@ from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from accel_bench.quality.features import Lite0Features, to_tensor
+from accel_bench.quality.reference import Lite0Features, to_tensor
 from accel_training.compose import Pool
 from accel_training.loop import Draws, Recipe, train
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from accel_bench.console import progress_bar
+from accel_bench.cli.console import progress_bar
 from accel_runtime.errors import AccelError
 from accel_training.stages import STAGES, Workshop
 

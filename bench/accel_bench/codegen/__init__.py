@@ -12,6 +12,6 @@ tasks/             requests for a speed-up or a latency, looked up in profiles
 """
 
 from accel_bench.codegen.choice import Choice, all_choices, choose
-from accel_bench.codegen.generate import DEFAULT_PROMPT, Defaults, Target, generate_script
+from accel_bench.codegen.script import DEFAULT_PROMPT, Defaults, Target, generate_script
 
 __all__ = ["DEFAULT_PROMPT", "Choice", "Defaults", "Target", "all_choices", "choose", "generate_script"]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from accel_bench.extras import export_extra
+from accel_bench.base.extras import export_extra
 from accel_runtime.errors import InputError
 from accel_runtime.schedule_file import OWN_SCHEDULER
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from accel_bench.codegen.choice import Choice
-from accel_bench.codegen.fill import COMMAND
 from accel_bench.codegen.settings import default_bundle
+from accel_bench.codegen.template import COMMAND
 from accel_bench.profiles import Figure, Measured, Published
 from accel_runtime.backends.choose import INDUCTOR_DEVICES
 

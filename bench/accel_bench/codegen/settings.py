@@ -6,8 +6,8 @@ from typing import Final
 
 from accel_bench.codegen.choice import Choice
 from accel_bench.codegen.diffusers_names import SchedulerClass
-from accel_bench.codegen.fill import Setting
-from accel_bench.guided_calls import parse_guided_calls
+from accel_bench.codegen.template import Setting
+from accel_bench.plans.guided_calls import parse_guided_calls
 from accel_bench.profiles import Config
 from accel_runtime.plan import parse_deep_calls
 

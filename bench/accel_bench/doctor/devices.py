@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from accel_bench.environment import read_environment
+from accel_bench.records.environment import read_environment
 
 _KFD: Final = Path("/sys/class/kfd/kfd/topology/nodes")
 _DRM: Final = Path("/sys/class/drm")

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from accel_bench.children import run_module
+from accel_bench.base.process import run_module
 from accel_runtime.backends import BackendDescription, make_backend
 from accel_runtime.backends.onnxruntime.providers import PROVIDERS
 from accel_runtime.backends.probe import run_probe

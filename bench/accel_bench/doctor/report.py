@@ -7,7 +7,7 @@ import msgspec
 
 from accel_bench.doctor.devices import Device, read_devices
 from accel_bench.doctor.probing import Finding, probe_apart
-from accel_bench.environment import Environment, read_environment
+from accel_bench.records.environment import Environment, read_environment
 
 
 class Report(msgspec.Struct, frozen=True):

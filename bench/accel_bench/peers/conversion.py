@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from accel_bench.children import run_module
-from accel_bench.errors import PeerError
+from accel_bench.base.errors import PeerError
+from accel_bench.base.failure import failure
+from accel_bench.base.process import run_module
 from accel_bench.peers.catalogue import PeerKind
 from accel_bench.peers.environments import environ, peers_folder, requirements
-from accel_bench.peers.failure import failure
 from accel_runtime.bundle import describe_file
 from accel_runtime.durable import write_folder
 

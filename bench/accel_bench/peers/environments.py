@@ -9,10 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from accel_bench.children import run_code, run_module
-from accel_bench.errors import PeerError
+from accel_bench.base.errors import PeerError
+from accel_bench.base.failure import failure
+from accel_bench.base.process import run_code, run_module
 from accel_bench.peers.catalogue import ENVIRONMENTS, PeerKind
-from accel_bench.peers.failure import failure
 from accel_runtime.durable import write_folder
 from accel_runtime.errors import InputError
 from accel_runtime.user_cache import user_cache

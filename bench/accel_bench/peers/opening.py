@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from accel_bench.console import note
+from accel_bench.cli.console import note
 from accel_bench.peers.catalogue import PeerChoice, parse_peer
 from accel_bench.peers.contender import PeerContender
 from accel_bench.peers.conversion import converted

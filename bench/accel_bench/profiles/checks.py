@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from accel_bench.guided_calls import GUIDED_CALLS, parse_guided_calls
+from accel_bench.plans.guided_calls import GUIDED_CALLS, parse_guided_calls
 from accel_bench.profiles.names import is_name
 from accel_bench.profiles.schema import Config, Fact, Figure, Peaks, Profile, Published, Target, is_id
-from accel_bench.profiles.strict import show, suggest
+from accel_bench.profiles.toml import show, suggest
 from accel_runtime.backends import PROVIDER_NAMES
 from accel_runtime.backends.onnxruntime.providers import PROVIDERS
 from accel_runtime.errors import InputError

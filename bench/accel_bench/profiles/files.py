@@ -8,7 +8,7 @@ import tomlkit
 from accel_bench.profiles.checks import find_problems
 from accel_bench.profiles.find import find_profile, find_profiles
 from accel_bench.profiles.schema import Profile
-from accel_bench.profiles.strict import parse_toml, read_toml, refuse, show
+from accel_bench.profiles.toml import parse_toml, read_toml, refuse, show
 
 
 def load_profile(name_or_path: str | Path) -> Profile:

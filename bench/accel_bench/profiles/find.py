@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from accel_bench.profiles.strict import suggest
+from accel_bench.profiles.toml import suggest
 from accel_runtime.errors import InputError
 
 _PACKAGE = Path(__file__).parents[1]

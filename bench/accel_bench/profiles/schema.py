@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from accel_bench.dtypes import DType
+from accel_bench.base.dtypes import DType
 from accel_runtime.forecast import Forecast
 from accel_runtime.manifest import LONGEST_SIDE
 from accel_runtime.request import MOST_IMAGES, MOST_STEPS

@@ -1,6 +1,6 @@
 """The record of one benchmark run: what was run, where, and every raw time.
 
-Only raw samples are stored; `accel_bench.summary` computes what is printed.
+Only raw samples are stored; `accel_bench.benchmark.summary` computes what is printed.
 
 Format history:
     1  first version, without `kind`
@@ -11,8 +11,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from accel_bench.environment import Environment
 from accel_bench.records.bounds import Calls, Count, Elapsed, Energy, Many, Rate, Seconds, SquaredError, check
+from accel_bench.records.environment import Environment
 from accel_bench.records.parts import BundleFacts, Doubt, PlanFacts, Span, Workload
 from accel_runtime.backends import BackendDescription
 

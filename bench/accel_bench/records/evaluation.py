@@ -1,6 +1,6 @@
 """The record of one evaluation: every batch's time and every picture's scores, raw.
 
-Only raw samples are stored; `accel_bench.evaluation_summary` computes what is printed.
+Only raw samples are stored; `accel_bench.evaluation.summary` computes what is printed.
 
 Format history:
     1  first version
@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from accel_bench.environment import Environment
 from accel_bench.quality.captions import Caption
 from accel_bench.records.bounds import (
     Cosine100,
@@ -24,6 +23,7 @@ from accel_bench.records.bounds import (
     SquaredError,
     check,
 )
+from accel_bench.records.environment import Environment
 from accel_bench.records.parts import BundleFacts, PlanFacts, Workload
 from accel_runtime.backends import BackendDescription
 

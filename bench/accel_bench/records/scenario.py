@@ -9,8 +9,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from accel_bench.environment import Environment
 from accel_bench.records.bounds import Batch, Count, Elapsed, Many, Rate, Seconds, Share, check
+from accel_bench.records.environment import Environment
 from accel_bench.records.parts import BundleFacts, Doubt, PlanFacts, Workload
 from accel_runtime.backends import BackendDescription
 

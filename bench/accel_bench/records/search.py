@@ -10,13 +10,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from accel_bench.environment import Environment
+from accel_bench.quality.loss import Score
 from accel_bench.records.bounds import Branch, Count, Many, Seconds, check
+from accel_bench.records.environment import Environment
 from accel_bench.records.evaluation import Scores
 from accel_bench.records.parts import BundleFacts, Doubt, PlanFacts, Workload
+from accel_bench.search.cost import StageTimes
 from accel_bench.search.goal import Goal
-from accel_bench.search.quality import Score
-from accel_bench.search.times import StageTimes
 from accel_runtime.backends import BackendDescription
 
 

@@ -6,10 +6,10 @@ from typing import Literal
 
 import msgspec
 
-from accel_bench.guided_calls import parse_guided_calls
+from accel_bench.bundle_cache import Wanted
+from accel_bench.plans.guided_calls import parse_guided_calls
+from accel_bench.plans.trial import BASELINE, Trial
 from accel_bench.profiles import Config, Profile
-from accel_bench.replay.bundles import Wanted
-from accel_bench.trials import BASELINE, Trial
 from accel_runtime.backends.choose import INDUCTOR_DEVICES
 from accel_runtime.errors import InputError
 

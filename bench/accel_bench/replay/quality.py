@@ -4,14 +4,14 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from accel_bench.evaluate import Runs, evaluate
-from accel_bench.evaluation_summary import TrialSummary, summarise_evaluation
-from accel_bench.intervals import Spread
+from accel_bench.base.stats import Spread
+from accel_bench.evaluation.run import Runs, evaluate
+from accel_bench.evaluation.summary import TrialSummary, summarise_evaluation
+from accel_bench.plans.trial import Prepared, Settings, split
 from accel_bench.profiles import Config, Figure, Published
 from accel_bench.quality.captions import Caption
 from accel_bench.quality.psnr import psnr_interval
 from accel_bench.records.evaluation import EvaluationRecord
-from accel_bench.trials import Prepared, Settings, split
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
 

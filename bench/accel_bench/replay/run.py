@@ -4,20 +4,20 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from accel_bench.dtypes import LONG_NAMES
-from accel_bench.environment import read_environment
-from accel_bench.limits import measured_peaks
-from accel_bench.make_record import make_record
+from accel_bench.base.dtypes import LONG_NAMES
+from accel_bench.benchmark.record import make_record
+from accel_bench.benchmark.roofline import measured_peaks
+from accel_bench.bundle_cache import find_or_export
+from accel_bench.plans.trial import Settings, prepare
 from accel_bench.profiles import Config
 from accel_bench.records.bench import BenchRecord, Peaks, ProfileUse
+from accel_bench.records.environment import read_environment
 from accel_bench.records.evaluation import EvaluationRecord
-from accel_bench.replay.bundles import find_or_export
 from accel_bench.replay.groups import Group, group, wanted_bundle
 from accel_bench.replay.place import Place, adapt, fit
 from accel_bench.replay.quality import Gallery
 from accel_bench.timing.measure import Measurement, Patience, measure
-from accel_bench.timing.plans import TimedPipeline
-from accel_bench.trials import Settings, prepare
+from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.backends import Backend
 from accel_runtime.bundle import Bundle, read_bundle
 from accel_runtime.request import Request

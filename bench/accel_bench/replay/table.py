@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from accel_bench.base.table import Table, numbers, words
 from accel_bench.replay.verdict import Verdict
-from accel_bench.table import Table, numbers, words
 
 _NOTHING = "–"
 _UNITS = {"latency_s": "s", "steps_per_s": "/s", "speedup": "×", "psnr_db": "dB", "score_loss": "%"}

@@ -6,14 +6,14 @@ from typing import Literal
 
 import msgspec
 
-from accel_bench.environment import Environment
-from accel_bench.intervals import Spread
+from accel_bench.base.stats import Spread
+from accel_bench.benchmark.summary import PlanSummary, summarise
 from accel_bench.profiles import Figure, Measured, Profile
 from accel_bench.records.bench import BenchRecord
+from accel_bench.records.environment import Environment
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.replay.groups import meets_baseline
 from accel_bench.replay.quality import judged
-from accel_bench.summary import PlanSummary, summarise
 
 Word = Literal[
     "holds",

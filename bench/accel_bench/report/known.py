@@ -6,7 +6,7 @@ from statistics import mean, stdev
 
 from accel_bench.quality.psnr import psnr
 from accel_bench.records.evaluation import Scores
-from accel_bench.report.plane import Known
+from accel_bench.report.charts.plane import Known
 
 
 def known_psnr(scores: Scores) -> Known | None:

@@ -11,10 +11,10 @@ from accel_bench.records.bench import BenchRecord
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.search import SearchRecord
 from accel_bench.records.store import PictureRecord
-from accel_bench.report.bench_section import Limit, bench_section
-from accel_bench.report.evaluation_section import evaluation_section
-from accel_bench.report.search_section import search_section
 from accel_bench.report.section import Section
+from accel_bench.report.sections.bench import Limit, bench_section
+from accel_bench.report.sections.evaluation import evaluation_section
+from accel_bench.report.sections.search import search_section
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 

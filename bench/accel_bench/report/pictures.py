@@ -7,8 +7,8 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_bench.make_record import to_png
-from accel_bench.pictures import open_picture
+from accel_bench.base.pictures import open_picture
+from accel_bench.benchmark.record import to_png
 from accel_bench.quality.psnr import psnr
 from accel_bench.records.bench import BenchRecord
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from accel_bench.evaluation_summary import TrialSummary, summarise_evaluation
+from accel_bench.evaluation.summary import TrialSummary, summarise_evaluation
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.parts import PlanFacts, Workload

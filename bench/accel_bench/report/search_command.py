@@ -1,8 +1,8 @@
 """The command line that searches again as a record's search did."""
 
+from accel_bench.quality.loss import Score
 from accel_bench.records.search import SearchRecord
 from accel_bench.search.goal import Goal
-from accel_bench.search.quality import Score
 
 
 def search_words(record: SearchRecord) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from accel_bench.intervals import times
+from accel_bench.base.stats import times
 from accel_bench.report.table import Column, Table, make_table
 from accel_bench.report.words import NOTHING, Unit, digits
 from accel_bench.search.summary import TriedSummary

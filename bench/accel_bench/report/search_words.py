@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from accel_bench.intervals import times
+from accel_bench.base.stats import times
 from accel_bench.records.parts import PlanFacts, Workload
 from accel_bench.records.search import SearchRecord
 from accel_bench.report.facts import Fact

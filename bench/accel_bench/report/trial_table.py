@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from accel_bench.evaluation_summary import TrialSummary
-from accel_bench.evaluation_table import loss_text, psnr_text
-from accel_bench.intervals import times
+from accel_bench.base.stats import times
+from accel_bench.evaluation.summary import TrialSummary
+from accel_bench.evaluation.table import loss_text, psnr_text
 from accel_bench.report.table import Column, Table, make_table
 from accel_bench.report.words import NOTHING, Unit, digits, share
 

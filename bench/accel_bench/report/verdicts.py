@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from accel_bench.intervals import CONFIDENCE, Spread
+from accel_bench.base.stats import CONFIDENCE, Spread
+from accel_bench.benchmark.summary import PeerSummary, PlanSummary, Summary
 from accel_bench.report.words import Unit, amount
-from accel_bench.summary import PeerSummary, PlanSummary, Summary
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import floor, log10, sqrt
 
-from accel_bench.intervals import CONFIDENCE, Spread
+from accel_bench.base.stats import CONFIDENCE, Spread
 
 NOTHING = "–"
 

@@ -8,8 +8,8 @@ from typing import IO, Final
 
 import msgspec
 
-from accel_bench.children import run_module
-from accel_bench.scenarios.job import Failed, Finished, Job, Message, Progress
+from accel_bench.base.process import run_module
+from accel_bench.scenarios.process import Failed, Finished, Job, Message, Progress
 from accel_runtime.durable import write_folder
 from accel_runtime.errors import BackendError, InputError, first_line
 

@@ -1,8 +1,8 @@
 """Scenarios as a reader sees them in a terminal."""
 
+from accel_bench.base.table import Table, numbers, prose, words
 from accel_bench.records.scenario import PERCENTILES, ScenarioRecord
 from accel_bench.scenarios.summary import ScenarioSummary
-from accel_bench.table import Table, numbers, prose, words
 
 
 def scenario_table(record: ScenarioRecord, summaries: tuple[ScenarioSummary, ...]) -> Table:

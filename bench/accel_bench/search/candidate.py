@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from accel_bench.search.quality import Quality
-from accel_bench.trials import BASELINE, Trial
+from accel_bench.plans.trial import BASELINE, Trial
+from accel_bench.quality.loss import Quality
 
 _ID_LENGTH = 16
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from accel_bench.plans.trial import Settings, Trial, plan_of
 from accel_bench.quality.captions import Caption
+from accel_bench.quality.loss import Score, judge
 from accel_bench.records.evaluation import Scores
-from accel_bench.search.calibrate import Calibration, calibrate
+from accel_bench.search.calibration import Calibration, calibrate
 from accel_bench.search.candidate import FULL, Answer, Ask, Candidate, Strategy
+from accel_bench.search.cost import StageTimes
 from accel_bench.search.drift import Drift
-from accel_bench.search.quality import Score, judge
 from accel_bench.search.solved import Solver
 from accel_bench.search.store import Entry, Store
-from accel_bench.search.times import StageTimes
 from accel_bench.search.walk import Tally, Walker
-from accel_bench.trials import Settings, Trial, plan_of
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.plan import Plan

@@ -5,9 +5,9 @@ from math import inf
 
 import msgspec
 
+from accel_bench.quality.loss import Quality, Score
 from accel_bench.quality.psnr import psnr
 from accel_bench.search.candidate import Answer
-from accel_bench.search.quality import Quality, Score
 from accel_runtime.errors import InputError
 
 

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from accel_bench.environment import Environment
+from accel_bench.plans.trial import Settings
+from accel_bench.quality.loss import Score
+from accel_bench.records.environment import Environment
 from accel_bench.replay.verdict import machine_name
+from accel_bench.search.cost import StageTimes, StageTiming, kind_of
 from accel_bench.search.driver import Driver, Prompts
-from accel_bench.search.quality import Score
 from accel_bench.search.space import Space, Target, make_space, step_ladder
 from accel_bench.search.store import Identity, Store, hash_prompts
-from accel_bench.search.times import StageTimes, StageTiming, kind_of
-from accel_bench.timing.plans import TimedPipeline
-from accel_bench.trials import Settings
+from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.errors import InputError
 from accel_runtime.plan import Call, Deep, Shallow
 from accel_runtime.request import Request

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from accel_bench.plans.trial import Settings, split
 from accel_bench.quality.captions import Caption, evaluation_captions
 from accel_bench.quality.prompts import read_prompts
 from accel_bench.search.driver import Prompts
-from accel_bench.trials import Settings, split
 from accel_runtime.errors import InputError
 from accel_runtime.request import MOST_IMAGES, Request
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from accel_bench.outputs import write_record
+from accel_bench.base.files import write_record
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.search import Asked, SearchRecord
-from accel_bench.search.choose import Way, choose_strategy
-from accel_bench.search.finish import Finish
+from accel_bench.search.finalists import Finish
 from accel_bench.search.goal import Goal
 from accel_bench.search.open import Opening
+from accel_bench.search.strategies.choose import Way, choose_strategy
 from accel_bench.timing.measure import Patience
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from accel_bench.search.calibrate import Calibration
-from accel_bench.search.price import Prices, scale, solve_strengths
+from accel_bench.search.calibration import Calibration
 from accel_bench.search.solve import solve
+from accel_bench.search.solver import Prices, scale, solve_strengths
 from accel_bench.search.walk import Forecasts
 from accel_runtime.forecast import Forecast, forecast_weights
 from accel_runtime.plan_spec import PlanSpec

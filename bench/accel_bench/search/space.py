@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from accel_bench.plans.families import power_plans
+from accel_bench.plans.trial import BASELINE, Trial, Weights
 from accel_bench.search.candidate import Candidate
-from accel_bench.search.plans import power_plans
-from accel_bench.trials import BASELINE, Trial, Weights
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
 

@@ -5,13 +5,13 @@ from statistics import median
 
 import msgspec
 
-from accel_bench.intervals import Spread, ratios
+from accel_bench.base.stats import Spread, ratios
+from accel_bench.plans.trial import trial_of
+from accel_bench.quality.loss import Quality, judge
 from accel_bench.records.parts import PlanFacts
 from accel_bench.records.search import SearchRecord, Tried
 from accel_bench.search.candidate import Answer, Candidate
 from accel_bench.search.goal import front
-from accel_bench.search.quality import Quality, judge
-from accel_bench.trials import trial_of
 
 
 class TriedSummary(msgspec.Struct, frozen=True):

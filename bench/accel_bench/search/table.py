@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from accel_bench.environment import machine
-from accel_bench.intervals import times
+from accel_bench.base.stats import times
+from accel_bench.base.table import Table, numbers, prose, words
+from accel_bench.records.environment import machine
 from accel_bench.records.search import SearchRecord
 from accel_bench.search.summary import TriedSummary
 from accel_bench.search.words import composed_words, loss_words, plan_words
-from accel_bench.table import Table, numbers, prose, words
 
 _NOTHING = "–"
 

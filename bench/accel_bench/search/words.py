@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from accel_bench.intervals import median_ratio
+from accel_bench.base.stats import median_ratio
+from accel_bench.plans.trial import trial_of
 from accel_bench.records.search import SearchRecord
 from accel_bench.search.summary import TriedSummary, answer_of, is_complete
-from accel_bench.trials import trial_of
 
 
 def plan_words(each: TriedSummary) -> str:

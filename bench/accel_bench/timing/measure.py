@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_bench.intervals import ratios, width
+from accel_bench.base.stats import ratios, width
 from accel_bench.records.bench import ImageRun
 from accel_bench.timing.contender import Contender
 from accel_bench.timing.yardstick import yardstick_s

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Any
 
+from accel_bench.benchmark.summary import DEEP, PEER_UNET
 from accel_bench.records.bench import BenchRecord, ImageRun, PeerRun, PlanRun
 from accel_bench.records.parts import Span
-from accel_bench.summary import DEEP, PEER_UNET
 from accel_bench.timing.measure import turns
 from accel_bench.trace.events import Slice, slice_of
 

@@ -7,8 +7,8 @@ import pytest
 from tests.bench.codegen.shelf import config, write_profile
 from tests.command import accel, accel_process, assert_refused
 
-import accel_bench.commands.codegen as command
-from accel_bench.cli import app
+import accel_bench.cli.codegen as command
+from accel_bench.cli.app import app
 from accel_bench.codegen import Defaults, Target
 from accel_bench.codegen.tasks import Wish
 from accel_bench.profiles.find import FOLDER_VARIABLE

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from accel_bench.errors import PeerError
+from accel_bench.base.errors import PeerError
 from accel_bench.peers import environments
 from accel_bench.peers.catalogue import PEERS, PeerEnvironment
 from accel_bench.peers.environments import install, python_of, where

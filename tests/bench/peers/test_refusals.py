@@ -12,7 +12,7 @@ import pytest
 from tests.bench.peers.drawing import small_work
 from tests.exporter.pipelines import write_tiny_pipeline
 
-from accel_bench.errors import PeerError
+from accel_bench.base.errors import PeerError
 from accel_bench.peers import PEERS, PeerContender, Residence, open_peers
 from accel_bench.peers.environments import install, python_of, where
 from accel_runtime import InputError, Pipeline

@@ -12,7 +12,7 @@ from tests.bench.profiles.minimal import TEXT, write
 
 from accel_bench.profiles import Profile, load_profile
 from accel_bench.profiles.checks import find_problems
-from accel_bench.profiles.strict import convert, dotted
+from accel_bench.profiles.toml import convert, dotted
 from accel_runtime.errors import InputError
 
 STEPS = "steps = 50\n"

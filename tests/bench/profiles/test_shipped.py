@@ -7,7 +7,8 @@ from textwrap import dedent
 
 import pytest
 
-from accel_bench.evaluation_summary import TrialSummary, summarise_evaluation
+from accel_bench.benchmark.summary import PlanSummary, summarise
+from accel_bench.evaluation.summary import TrialSummary, summarise_evaluation
 from accel_bench.profiles import (
     Config,
     Measured,
@@ -20,12 +21,11 @@ from accel_bench.profiles import (
 )
 from accel_bench.profiles.checks import find_problems
 from accel_bench.profiles.files import read_profile
-from accel_bench.profiles.strict import convert
+from accel_bench.profiles.toml import convert
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.store import Record, read_record
 from accel_bench.replay.verdict import machine_name
-from accel_bench.summary import PlanSummary, summarise
 from accel_runtime.plan import parse_deep_calls
 
 ROOT = Path(__file__).parents[3]

@@ -5,8 +5,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from accel_bench.quality import features
-from accel_bench.quality.features import Lite0Features, feature_distance, feature_distances
+from accel_bench.quality import reference as features
+from accel_bench.quality.reference import Lite0Features, feature_distance, feature_distances
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from accel_bench.doctor.devices import Device
+from accel_bench.plans.trial import Trial
 from accel_bench.profiles import Config, load_profile
 from accel_bench.profiles.schema import BackendChoice
 from accel_bench.replay.groups import choose_configs, group, meets_baseline, wanted_bundle
 from accel_bench.replay.place import adapt, choose_place, fit, open_backend
-from accel_bench.trials import Trial
 from accel_runtime.errors import BackendError, InputError
 from accel_runtime.forecast import Forecast
 

@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.bench.report.records import CACHED, FULL, ROUNDS, bench_record, image, peer_run, plan_run
 
-from accel_bench.intervals import Spread
+from accel_bench.base.stats import Spread
+from accel_bench.benchmark.summary import summarise
 from accel_bench.records.bench import ImageRun
-from accel_bench.report.axis import Axis
-from accel_bench.report.bars import Bar, peer_bar, plan_bar, stage_bars
-from accel_bench.report.plane import Known
-from accel_bench.report.scatter import Point, scatter
-from accel_bench.report.strips import strips
-from accel_bench.report.svg import Dot, Figure, Line, Rect, Shape, Text
-from accel_bench.report.timeline import Track, median_image, timeline, tracks
-from accel_bench.summary import summarise
+from accel_bench.report.charts.axis import Axis
+from accel_bench.report.charts.bars import Bar, peer_bar, plan_bar, stage_bars
+from accel_bench.report.charts.plane import Known
+from accel_bench.report.charts.scatter import Point, scatter
+from accel_bench.report.charts.strips import strips
+from accel_bench.report.charts.svg import Dot, Figure, Line, Rect, Shape, Text
+from accel_bench.report.charts.timeline import Track, median_image, timeline, tracks
 
 SECONDS = st.floats(1e-5, 1e4)
 STAGE_PARTS = st.fixed_dictionaries(dict.fromkeys(("text", "deep", "shallow", "vae"), SECONDS))

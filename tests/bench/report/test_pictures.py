@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tests.bench.report.records import CACHED, FULL, bench_record, picture, plan_run
 
-from accel_bench.make_record import to_png
+from accel_bench.benchmark.record import to_png
 from accel_bench.records.bench import PlanRun
 from accel_bench.report.pictures import pair_psnr, pictures
 from accel_runtime.errors import InputError

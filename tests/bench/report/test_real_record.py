@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from accel_bench.backends import choose_backend
-from accel_bench.environment import read_environment
-from accel_bench.make_record import make_record
+from accel_bench.benchmark.record import make_record
+from accel_bench.cli.backends import choose_backend
+from accel_bench.plans.trial import Settings, Trial, plan_facts, prepare
 from accel_bench.records.bundle import graph_names
+from accel_bench.records.environment import read_environment
+from accel_bench.report.charts.timeline import timeline, tracks
 from accel_bench.report.page import render_report
-from accel_bench.report.timeline import timeline, tracks
 from accel_bench.timing.contender import PlanContender
 from accel_bench.timing.measure import Measurement, Patience, measure
 from accel_bench.timing.meters import NoMeters
 from accel_bench.timing.spans import Spans, TimedBackend
-from accel_bench.trials import Settings, Trial, plan_facts, prepare
 from accel_runtime import Pipeline, open_bundle
 from accel_runtime.request import Request
 

@@ -10,8 +10,8 @@ from tests.bench.report.records import bench_record, evaluation_record
 from tests.bench.report.search_records import search_record
 from typer.testing import CliRunner
 
-from accel_bench.commands.bench.report import report
-from accel_bench.outputs import write_record
+from accel_bench.base.files import write_record
+from accel_bench.cli.bench.report import report
 from accel_runtime.errors import InputError
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -85,7 +85,7 @@ def test_without_the_extra_the_error_names_it(record_file: Path, tmp_path: Path)
     code = (
         "import sys; sys.modules['jinja2'] = None\n"
         "from pathlib import Path\n"
-        "from accel_bench.commands.bench.report import report\n"
+        "from accel_bench.cli.bench.report import report\n"
         "from accel_runtime.errors import MissingExtraError\n"
         "try: report([Path(sys.argv[1])], output=Path(sys.argv[2]))\n"
         "except MissingExtraError as error: print(error)\n"

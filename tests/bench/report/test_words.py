@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.bench.report.records import bench_record, peer_run
 
-from accel_bench.intervals import Spread
+from accel_bench.base.stats import Spread
+from accel_bench.benchmark.summary import summarise
 from accel_bench.report.verdicts import compare, verdicts
 from accel_bench.report.words import Unit, certainty, digits, duration, spread
-from accel_bench.summary import summarise
 
 
 @given(st.floats(1e-9, 1e9))

@@ -10,7 +10,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from accel_bench.commands.bench.scenario import scenario
+from accel_bench.cli.bench.scenario import scenario
 from accel_bench.records.scenario import Scenario, ScenarioRecord, ScenarioRun
 from accel_bench.records.store import read_record
 from accel_bench.scenarios.loads import make_loads

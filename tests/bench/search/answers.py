@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
+from accel_bench.plans.trial import Trial
+from accel_bench.quality.loss import Quality
 from accel_bench.search.candidate import Answer, Ask, Candidate, Strategy
-from accel_bench.search.quality import Quality
-from accel_bench.trials import Trial
 
 Guess = Callable[[Candidate, int], Answer]
 

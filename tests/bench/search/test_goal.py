@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.bench.search.answers import answer
 
+from accel_bench.quality.loss import Score
 from accel_bench.search.goal import Goal, front
-from accel_bench.search.quality import Score
 from accel_runtime.errors import InputError
 
 FULL_S = 10.0

@@ -10,7 +10,7 @@ from tests.bench.search.test_strategies import CALLS, guess
 
 from accel_bench.search.space import Target, make_space
 from accel_bench.search.strategies.journal import Journal
-from accel_bench.search.strategies.sample import Sampler, sample
+from accel_bench.search.strategies.tpe import Sampler, sample
 from accel_runtime.errors import InputError
 
 JOURNAL = "optuna.log"

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from accel_bench.search.plans import deep_first, deep_last, power, power_plans, uniform
+from accel_bench.plans.families import deep_first, deep_last, power, power_plans, uniform
 from accel_runtime.errors import InputError
 
 

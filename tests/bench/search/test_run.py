@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from tests.command import accel, assert_refused
 
-from accel_bench.cli import app
+from accel_bench.cli.app import app
 from accel_bench.profiles import Measured, load_profile
 from accel_bench.records.search import SearchRecord
 from accel_bench.records.store import read_bench, read_record

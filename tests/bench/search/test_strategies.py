@@ -7,20 +7,20 @@ import numpy as np
 import pytest
 from tests.bench.search.answers import follow, quality
 
+from accel_bench.plans.trial import Trial
+from accel_bench.quality.loss import Score
 from accel_bench.search.candidate import FULL, Answer, Ask, Candidate, Strategy
-from accel_bench.search.climb import climb
 from accel_bench.search.drift import Drift
 from accel_bench.search.goal import Goal
-from accel_bench.search.halving import halve
-from accel_bench.search.price import Prices, scale
-from accel_bench.search.proposals import Proposals
-from accel_bench.search.quality import Score
 from accel_bench.search.solved import Solver
+from accel_bench.search.solver import Prices, scale
 from accel_bench.search.space import Space, Target, make_space
+from accel_bench.search.strategies.climb import climb
 from accel_bench.search.strategies.grid import grid
-from accel_bench.search.strategies.sample import Sampler, sample
-from accel_bench.search.strategies.solve import solve
-from accel_bench.trials import Trial
+from accel_bench.search.strategies.halving import halve
+from accel_bench.search.strategies.proposals import Proposals
+from accel_bench.search.strategies.solved import solve
+from accel_bench.search.strategies.tpe import Sampler, sample
 from accel_runtime.forecast import Forecast
 
 CALLS = 12

@@ -1,6 +1,6 @@
 """Times of images, composed of samples that are made up."""
 
-from accel_bench.search.times import StageTimes
+from accel_bench.search.cost import StageTimes
 from accel_runtime import Pipeline
 from accel_runtime.plan import make_plan
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.studies.outcomes import Outcomes
 
-from accel_bench.search.calibrate import Calibration, calibrate
+from accel_bench.search.calibration import Calibration, calibrate
 from accel_bench.search.drift import record
 from accel_bench.search.impulse import impulse_response
 from accel_bench.search.response import weigh

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from accel_bench.children import run_module
+from accel_bench.base.process import run_module
 from accel_bench.codegen.tasks.wishes import Wish
 from accel_bench.doctor.devices import read_devices
 from accel_bench.profiles import load_profile, matching_devices

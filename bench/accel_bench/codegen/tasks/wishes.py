@@ -11,7 +11,7 @@ from accel_bench.codegen.tasks.schema import Task, TaskFile
 from accel_bench.codegen.tasks.sentences import FORMS, parse_sentence
 from accel_bench.profiles import find_profiles
 from accel_bench.profiles.schema import is_id
-from accel_bench.profiles.strict import read_toml, refuse, show, suggest
+from accel_bench.profiles.toml import read_toml, refuse, show, suggest
 
 _PARTS: Final = ("pipe", "sched", "steps", "speedup", "seconds")
 

@@ -1,0 +1,1 @@
+"""Usable by every floor above."""

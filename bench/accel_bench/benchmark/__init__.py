@@ -1,0 +1,1 @@
+"""`accel bench`: one record of timings, its summary, its table."""

@@ -1,0 +1,57 @@
+"""The least time that the hardware's peaks allow, from the work of each graph (Williams et al., 2009: the roofline)."""
+
+from collections.abc import Sequence
+
+from accel_bench.benchmark.summary import image_seconds, unet_runs
+from accel_bench.records.bench import BenchRecord, Peaks
+from accel_bench.records.parts import GraphFacts
+from accel_bench.timing.yardstick import FLOPS
+from accel_runtime.backends import Backend
+
+
+def limit_s(record: BenchRecord, plan: str) -> float | None:
+    """Seconds that a plan's batch of images takes if every graph runs at the device's peaks.
+
+    Args:
+        record: Of a run.
+        plan: Its name there.
+
+    Returns:
+        None where the peaks are not known, or the pictures are not of the size whose work is known, or were drawn in
+        less: then the peaks are not the device's.
+    """
+    peaks, work = record.peaks, record.workload
+    if peaks is None or (work.height, work.width) != record.bundle.sample_size:
+        return None
+    run = next(run for run in record.plans if run.facts.name == plan)
+    unet = unet_runs(run.facts, guidance=work.guidance)
+    calls = [(graph, count, work.batch * halves) for (graph, halves), count in unet.items()]
+    calls += [("text_encoder", max(halves for _, halves in unet), 1), ("vae_decoder", 1, work.batch)]
+    limits = [(count, graph_limit_s(record.bundle.graphs[name], batch, peaks=peaks)) for name, count, batch in calls]
+    if any(seconds is None for _, seconds in limits):
+        return None
+    limit = sum(count * seconds for count, seconds in limits if seconds is not None)
+    return limit if limit <= min(image_seconds(run)) else None
+
+
+def graph_limit_s(graph: GraphFacts, batch: int, *, peaks: Peaks) -> float | None:
+    """Seconds of one call at ``batch``: its arithmetic or its traffic, whichever takes longer.
+
+    Traffic is the least there can be: weights, inputs and outputs, each once.
+    """
+    if graph.dtype not in peaks.flops_per_s:
+        return None
+    arithmetic = batch * graph.flops / peaks.flops_per_s[graph.dtype]
+    traffic = (graph.weight_bytes + batch * graph.tensor_bytes) / peaks.bytes_per_s if peaks.bytes_per_s else 0.0
+    return max(arithmetic, traffic)
+
+
+def measured_peaks(backend: Backend, yardstick_s: Sequence[float]) -> Peaks | None:
+    """What a processor showed that it can do, where no profile knows its peaks; None for other devices."""
+    if not backend.on_host or not yardstick_s:
+        return None
+    return Peaks(
+        flops_per_s={"float32": FLOPS / min(yardstick_s)},
+        bytes_per_s=None,
+        source="the fastest 1024×1024 matrix product of this run",
+    )

@@ -1,0 +1,222 @@
+"""Statistics of a record, computed when asked: the record itself holds only raw samples."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import count
+from statistics import median
+
+import msgspec
+
+from accel_bench.base.stats import Spread, ratios
+from accel_bench.quality.psnr import psnr
+from accel_bench.records.bench import BenchRecord, ImageRun, PeerRun, PlanRun
+from accel_bench.records.parts import PlanFacts, Span
+
+DEEP = "unet_deep"
+# The call of a peer's UNet.
+PEER_UNET = "unet"
+
+
+class GraphSummary(msgspec.Struct, frozen=True):
+    """One graph over all plans and rounds.
+
+    Attributes:
+        seconds: Of one run; of the UNet's, a guided one.
+        of_deep: Median over the deep pass's median; None for graphs that are not the UNet's.
+    """
+
+    graph: str
+    seconds: Spread
+    of_deep: float | None
+
+
+class Stages(msgspec.Struct, frozen=True):
+    """Where an image's time goes, medians in seconds.
+
+    Attributes:
+        text: The prompt's encoding.
+        deep: All deep calls.
+        shallow: All shallow calls.
+        update: The denoising loop outside the UNet: guidance, schedule, forecasts.
+        vae: The decoder's graph.
+        other: The first noise, binding, and pixels from the decoder's output.
+    """
+
+    text: float
+    deep: float
+    shallow: float
+    update: float
+    vae: float
+    other: float
+
+
+class PlanSummary(msgspec.Struct, frozen=True):
+    """One plan against the baseline of the same rounds.
+
+    Attributes:
+        image_s: End to end, for a whole batch.
+        speedup: Baseline's seconds over this plan's, round by round.
+        unet_speedup: The same for the UNet's graphs alone.
+        unet_ceiling: What the FLOPs of its calls would allow the UNet.
+        update_us: Of the loop, per call, outside the UNet.
+        psnr: In dB, of the first round's pictures against the baseline's; None where no pixel differs.
+        joules: Of an image batch; None where the device does not tell.
+    """
+
+    name: str
+    calls: int
+    deep: int
+    image_s: Spread
+    stages: Stages
+    speedup: Spread
+    unet_speedup: Spread
+    unet_ceiling: float
+    update_us: float
+    psnr: float | None
+    joules: float | None
+
+
+class PeerSummary(msgspec.Struct, frozen=True):
+    """Other software against the baseline of the same rounds.
+
+    Attributes:
+        call_s: One UNet call; None where the peer does not tell.
+        speedup: Baseline's seconds over the peer's, round by round.
+        speedup_per_call: The same, as if the peer had made as many UNet calls as the baseline.
+        behind: By plan of ours, the peer's seconds over the plan's, round by round.
+    """
+
+    name: str
+    calls: int
+    image_s: Spread
+    call_s: Spread | None
+    speedup: Spread
+    speedup_per_call: Spread
+    behind: dict[str, Spread]
+    joules: float | None
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """All that `accel bench` prints of a record."""
+
+    graphs: tuple[GraphSummary, ...]
+    plans: tuple[PlanSummary, ...]
+    peers: tuple[PeerSummary, ...]
+
+
+def summarise(record: BenchRecord) -> Summary:
+    """Statistics of ``record``."""
+    graphs = _graph_times(record)
+    deep_s = median(graphs[DEEP])
+    return Summary(
+        graphs=tuple(
+            GraphSummary(
+                graph=graph,
+                seconds=Spread.of(times),
+                of_deep=median(times) / deep_s if graph.startswith("unet_") else None,
+            )
+            for graph, times in sorted(graphs.items(), key=lambda item: _order(item[0]))
+        ),
+        plans=tuple(_plan(run, record) for run in record.plans),
+        peers=tuple(_peer(run, record) for run in record.peers),
+    )
+
+
+def image_seconds(run: PlanRun | PeerRun) -> list[float]:
+    """Seconds of each image, in order."""
+    return [image.seconds for image in run.images]
+
+
+def unet_runs(facts: PlanFacts, *, guidance: float) -> Counter[tuple[str, int]]:
+    """How often a plan runs each graph of the UNet on how many halves: two where the call is guided."""
+    halves = 2 if guidance > 1 else 1
+    return Counter(
+        (DEEP if call in facts.deep_calls else f"unet_shallow_{facts.branch}", halves if facts.guides(call) else 1)
+        for call in range(facts.calls)
+    )
+
+
+def stages(image: ImageRun) -> Stages:
+    """Where one image's time went."""
+    deep, shallow = _sum(image, (DEEP,)), _sum(image, ("unet_shallow_",))
+    text, vae = _sum(image, ("text_encoder",)), _sum(image, ("vae_decoder",))
+    update = _sum(image, ("denoise",)) - deep - shallow
+    return Stages(text, deep, shallow, update, vae, other=image.seconds - text - deep - shallow - update - vae)
+
+
+def _plan(run: PlanRun, record: BenchRecord) -> PlanSummary:
+    baseline, facts = record.plans[0], run.facts
+    parts = [stages(image) for image in run.images]
+    middle = Stages(*(median(getattr(part, name) for part in parts) for name in Stages.__struct_fields__))
+    return PlanSummary(
+        name=facts.name,
+        calls=facts.calls,
+        deep=len(facts.deep_calls),
+        image_s=Spread.of(image_seconds(run)),
+        stages=middle,
+        speedup=Spread.of(ratios(image_seconds(baseline), image_seconds(run))),
+        unet_speedup=Spread.of(ratios(_unet_seconds(baseline), _unet_seconds(run))),
+        unet_ceiling=_unet_flops(baseline.facts, record) / _unet_flops(facts, record),
+        update_us=middle.update / facts.calls * 1e6,
+        psnr=psnr(run.squared_errors) if run.squared_errors else None,
+        joules=_joules(run.images),
+    )
+
+
+def _peer(run: PeerRun, record: BenchRecord) -> PeerSummary:
+    baseline, seconds = record.plans[0], image_seconds(run)
+    calls = [span.seconds for image in run.images for span in image.spans if span.name == PEER_UNET]
+    # Only the UNet's share of the time scales with the number of its calls.
+    spare = [(run.calls - baseline.facts.calls) / run.calls * _sum(image, (PEER_UNET,)) for image in run.images]
+    equal = [whole - extra for whole, extra in zip(seconds, spare, strict=True)]
+    return PeerSummary(
+        name=run.name,
+        calls=run.calls,
+        image_s=Spread.of(seconds),
+        call_s=Spread.of(calls) if calls else None,
+        speedup=Spread.of(ratios(image_seconds(baseline), seconds)),
+        speedup_per_call=Spread.of(ratios(image_seconds(baseline), equal)),
+        behind={plan.facts.name: Spread.of(ratios(seconds, image_seconds(plan))) for plan in record.plans},
+        joules=_joules(run.images),
+    )
+
+
+def _joules(images: Sequence[ImageRun]) -> float | None:
+    # A counter that started again in between shows as less than nothing.
+    read = [image.joules for image in images if image.joules is not None and image.joules > 0]
+    return median(read) if read else None
+
+
+def _sum(image: ImageRun, prefixes: tuple[str, ...]) -> float:
+    return sum(span.seconds for span in image.spans if span.name.startswith(prefixes))
+
+
+def _unet_seconds(run: PlanRun) -> list[float]:
+    return [_sum(image, ("unet_",)) for image in run.images]
+
+
+def _unet_flops(facts: PlanFacts, record: BenchRecord) -> float:
+    runs = unet_runs(facts, guidance=record.workload.guidance)
+    return sum(times * halves * record.bundle.graphs[graph].flops for (graph, halves), times in runs.items())
+
+
+def _graph_times(record: BenchRecord) -> dict[str, list[float]]:
+    times: dict[str, list[float]] = {}
+    for plan in record.plans:
+        for image in plan.images:
+            for span in _guided_spans(image, plan.facts):
+                if span.name in record.bundle.graphs:
+                    times.setdefault(span.name, []).append(span.seconds)
+    return times
+
+
+def _guided_spans(image: ImageRun, facts: PlanFacts) -> Iterator[Span]:
+    """All but the UNet's unguided calls, which do half the work of the others."""
+    calls = count()
+    return (span for span in image.spans if not span.name.startswith("unet_") or facts.guides(next(calls)))
+
+
+def _order(graph: str) -> tuple[int, str]:
+    stages = ("text_encoder", DEEP, "unet_shallow", "vae_")
+    places = (index for index, stage in enumerate(stages) if graph.startswith(stage))
+    return next(places, len(stages)), graph

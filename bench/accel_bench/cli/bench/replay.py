@@ -1,0 +1,122 @@
+"""`accel bench --profile NAME`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accel_bench.base.errors import PromiseError
+from accel_bench.base.extras import quality_extra
+from accel_bench.base.files import check_outputs, write_record
+from accel_bench.base.text import parse_share
+from accel_bench.benchmark.table import footer, heading
+from accel_bench.bundle_cache import cache_folder
+from accel_bench.cli.console import note, print_json, print_line, print_table, progress_bar
+from accel_bench.doctor.devices import read_devices
+from accel_bench.doubts import bench_doubts
+from accel_bench.profiles import BackendChoice, load_profile
+from accel_bench.profiles.find import find_profile
+from accel_bench.quality.captions import evaluation_captions
+from accel_bench.replay.groups import choose_configs, group
+from accel_bench.replay.place import choose_place, open_backend
+from accel_bench.replay.quality import Gallery
+from accel_bench.replay.run import Replay
+from accel_bench.replay.table import verdict_table
+from accel_bench.replay.verdict import Verdict, judge
+from accel_bench.timing.measure import Patience
+from accel_runtime.bundle import describe_file
+
+
+def replay(
+    bundle: Annotated[Path | None, typer.Argument(help="Run on this bundle; without it, one is exported.")] = None,
+    *,
+    profile: Annotated[str, typer.Option(help="A name that `accel profiles` lists, or a file.")],
+    configs: Annotated[list[str] | None, typer.Option("--config", help="One of its configs; repeat.")] = None,
+    device: Annotated[str | None, typer.Option(help="Run on the device of this profile instead.")] = None,
+    allow_other_device: Annotated[
+        bool, typer.Option("--allow-other-device", help="Run all the same; nothing is comparable then.")
+    ] = False,
+    model: Annotated[str | None, typer.Option(help="Run this model instead, such as tiny.")] = None,
+    prompt: Annotated[str, typer.Option(help="What to draw.")] = "red apple on a blue background",
+    provider: Annotated[str | None, typer.Option(help="Instead of the profile's own order.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads per operator.")] = None,
+    rounds: Annotated[int, typer.Option(help="Samples of each config, at least.")] = 6,
+    precision: Annotated[str, typer.Option(help="Go on until every speed-up is known to ± this share.")] = "3%",
+    budget: Annotated[float, typer.Option(help="But begin no more rounds after so many seconds.")] = 120.0,
+    tolerance: Annotated[str, typer.Option(help="How far a figure may be off what is expected.")] = "10%",
+    quality: Annotated[
+        int, typer.Option(help="Also draw and score so many held-out captions: PSNR and score loss.")
+    ] = 0,
+    gate: Annotated[bool, typer.Option("--gate", help="Fail if a measured figure is missed.")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the records.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing records.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print verdicts and records as JSON.")] = False,
+) -> None:
+    """Run the configs of a profile, and say which of its figures hold here."""
+    wanted, share = load_profile(profile), parse_share(tolerance, option="--tolerance")
+    chosen = choose_configs(wanted, configs or [])
+    place = choose_place(wanted, read_devices(), device=device, allow_other=allow_other_device)
+    if output is not None:
+        groups = group(chosen, wanted.configs)
+        check_outputs([path for at in range(len(groups)) for path in _paths(output / wanted.name, at)], force=force)
+    gallery = _gallery(quality) if quality else None
+    choices = place.profile.backends if provider is None else (BackendChoice(provider),)
+    ran, backend = open_backend(choices, threads=threads)
+    note(f"profile {wanted.name} on {place.profile.device.title} by {ran}")
+    run = Replay(
+        profile=wanted.name,
+        sha256=describe_file(find_profile(profile)).sha256,
+        place=place,
+        provider=ran,
+        backend=backend,
+        patience=Patience(rounds, parse_share(precision, option="--precision"), budget),
+        cache=cache_folder(),
+        prompt=prompt,
+        model=model,
+        bundle=bundle,
+        gallery=gallery,
+    )
+    with progress_bar() as progress:
+        task = progress.add_task("open", total=None)
+        for doing in run.run(chosen, wanted.configs):
+            progress.update(task, description=doing, advance=1)
+    if output is not None:
+        _write(run, output / wanted.name)
+    verdicts = judge(wanted, run.records, evaluations=run.evaluations, tolerance=share)
+    _print(run, verdicts, title=f"Profile {wanted.name}", as_json=as_json)
+    broken = [f"{each.config} {each.figure}" for each in verdicts if each.is_broken]
+    if gate and broken:
+        raise PromiseError(f"profile {wanted.name} does not hold here: {', '.join(broken)}")
+
+
+def _gallery(count: int) -> Gallery:
+    captions = evaluation_captions(count, 0)
+    with quality_extra():
+        # It brings torch, so it is imported only where it is used; and what is missing is said before any work.
+        from accel_bench.quality.scorers import Scorers  # noqa: PLC0415
+    return Gallery(captions, Scorers.open())
+
+
+def _paths(stem: Path, index: int) -> tuple[Path, Path]:
+    """Of a group's record, and of its pictures' evaluation."""
+    return Path(f"{stem}-{index}.json"), Path(f"{stem}-{index}-quality.json")
+
+
+def _write(run: Replay, stem: Path) -> None:
+    for index, record in enumerate(run.records):
+        times, quality = _paths(stem, index)
+        write_record(times, record)
+        if record.id in run.evaluations:
+            write_record(quality, run.evaluations[record.id])
+
+
+def _print(run: Replay, verdicts: tuple[Verdict, ...], *, title: str, as_json: bool) -> None:
+    doubts = {record.id: bench_doubts(record) for record in run.records}
+    if as_json:
+        print_json({"verdicts": verdicts, "records": run.records, "evaluations": run.evaluations, "doubts": doubts})
+    else:
+        print_table(verdict_table(verdicts, title))
+        for record in run.records:
+            print_line(f"{heading(record)}: {footer(record)}")
+    for told in dict.fromkeys(str(doubt) for found in doubts.values() for doubt in found):
+        note(told)

@@ -1,0 +1,173 @@
+"""`accel bench run`, which is also `accel bench`."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accel_bench.base.errors import RegressionError
+from accel_bench.base.files import check_outputs, write_record
+from accel_bench.base.text import parse_share
+from accel_bench.benchmark.compare import Comparison, compare, comparison_lines, has_regressed, refuse_unlike
+from accel_bench.benchmark.record import make_record, peer_run
+from accel_bench.benchmark.roofline import measured_peaks
+from accel_bench.benchmark.summary import summarise
+from accel_bench.benchmark.table import footer, heading, tables
+from accel_bench.cli.backends import Form, Provider, ProviderOptions, choose_backend
+from accel_bench.cli.console import note, print_json, print_line, print_table, progress_bar
+from accel_bench.doubts import bench_doubts
+from accel_bench.peers import PeerContender, open_peers, peer_work
+from accel_bench.plans.trial import Settings, Trial
+from accel_bench.records.bench import BenchRecord
+from accel_bench.records.environment import read_environment
+from accel_bench.records.store import read_bench
+from accel_bench.timing.contender import Contender, PlanContender
+from accel_bench.timing.measure import Measurement, Patience, measure
+from accel_bench.timing.pipeline import plan_contenders
+from accel_bench.trace import write_trace
+from accel_runtime.bundle import read_bundle
+from accel_runtime.forecast import Forecast
+from accel_runtime.request import Request
+
+_PROMPT = "a squirrel"
+
+
+def run(
+    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    *,
+    plans: Annotated[
+        list[str] | None,
+        typer.Option("--plan", help="Deep calls to compare with full, such as every:3; repeat."),
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Denoising steps.")] = 20,
+    scheduler: Annotated[str | None, typer.Option(help="One of the bundle's.")] = None,
+    guidance: Annotated[float, typer.Option(help="Classifier-free guidance.")] = 7.5,
+    branch: Annotated[int, typer.Option(help="Where shallow calls cut the UNet.")] = 0,
+    forecast: Annotated[Forecast, typer.Option(help="How a shallow call's feature is made.")] = Forecast.HOLD,
+    batch: Annotated[int, typer.Option(help="Images at a time.")] = 1,
+    height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    prompt: Annotated[str, typer.Option(help="What to draw.")] = _PROMPT,
+    seed: Annotated[int, typer.Option(help="Of the first image's noise.")] = 0,
+    rounds: Annotated[int, typer.Option(help="Samples of each plan, at least.")] = 3,
+    precision: Annotated[
+        str | None, typer.Option(help="Go on until every speed-up is known to ± this share, such as 2%.")
+    ] = None,
+    budget: Annotated[float, typer.Option(help="But begin no more rounds after so many seconds.")] = 600.0,
+    provider: Provider = "cpu",
+    provider_options: ProviderOptions = None,
+    form: Form = None,
+    threads: Annotated[int | None, typer.Option(help="Threads per operator.")] = None,
+    low_memory: Annotated[bool, typer.Option("--low-memory", help="Keep only the graphs in use.")] = False,
+    peers: Annotated[
+        list[str] | None,
+        typer.Option("--peer", help="Other software to time beside it, of `accel peers`; repeat."),
+    ] = None,
+    peer_weights: Annotated[
+        Path | None, typer.Option(help="The diffusers folder that the bundle is of; see `accel peers weights`.")
+    ] = None,
+    baseline: Annotated[Path | None, typer.Option(help="An earlier record to hold this run against.")] = None,
+    max_regression: Annotated[str, typer.Option(help="How much slower than --baseline a plan may be.")] = "5%",
+    trace: Annotated[Path | None, typer.Option(help="Write a trace for Perfetto here.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the record here.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing outputs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print record and summary as JSON.")] = False,
+) -> None:
+    """Time the full UNet against cached plans, end to end and graph by graph."""
+    check_outputs([path for path in (output, trace) if path is not None], force=force)
+    earlier = None if baseline is None else read_bench(baseline)
+    allowed = parse_share(max_regression, option="--max-regression")
+    patience = Patience(
+        rounds=rounds,
+        precision=None if precision is None else parse_share(precision, option="--precision"),
+        budget_s=budget,
+    )
+    names = dict.fromkeys(plans or ("every:3", "every:5"))
+    settings = Settings(steps=steps, scheduler=scheduler, guidance=guidance, batch=batch, seed=seed)
+    contenders = plan_contenders(
+        read_bundle(bundle),
+        choose_backend(provider, threads=threads, options=provider_options),
+        trials=[Trial(name, branch, forecast) for name in names],
+        settings=settings,
+        request=Request(prompts=(prompt,), images_per_prompt=batch, seed=seed, height=height, width=width),
+        low_memory=low_memory,
+        form=form,
+    )
+    with _open_peers(peers or (), contenders[0], settings=settings, weights=peer_weights, threads=threads) as opened:
+        record = _measure(contenders, opened, patience=patience, guidance=guidance)
+    if output is not None:
+        write_record(output, record)
+    if trace is not None:
+        write_trace(record, trace)
+    comparison = None if earlier is None else compare(earlier, record)
+    _print(record, comparison, as_json=as_json)
+    if comparison is not None:
+        _hold(comparison, allowed)
+
+
+def _open_peers(
+    names: Sequence[str], ours: PlanContender, *, settings: Settings, weights: Path | None, threads: int | None
+) -> AbstractContextManager[tuple[PeerContender, ...]]:
+    """Peers that draw what ``ours`` draws with every call deep."""
+    if not names:
+        return nullcontext(())
+    work = peer_work(
+        ours.pipeline,
+        ours.request,
+        weights=weights,
+        steps=settings.steps,
+        scheduler=settings.scheduler,
+        guidance=settings.guidance,
+        threads=threads,
+    )
+    return open_peers(names, work, meters=ours.meters)
+
+
+def _measure(
+    plans: Sequence[PlanContender], peers: Sequence[PeerContender], *, patience: Patience, guidance: float
+) -> BenchRecord:
+    environment = read_environment()
+    measurement = Measurement()
+    contenders: tuple[Contender, ...] = (*plans, *peers)
+    with progress_bar() as progress:
+        task = progress.add_task("warm-up", total=len(contenders) * (patience.rounds + 1))
+        for name in measure(contenders, patience, into=measurement):
+            progress.update(task, description=name, advance=1)
+    return make_record(
+        plans,
+        measurement,
+        environment=environment,
+        guidance=guidance,
+        peaks=measured_peaks(plans[0].pipeline.backend, measurement.yardstick_s),
+        peers=[peer_run(peer, measurement) for peer in peers],
+    )
+
+
+def _print(record: BenchRecord, comparison: Comparison | None, *, as_json: bool) -> None:
+    summary, doubts = summarise(record), bench_doubts(record)
+    if as_json:
+        print_json({"record": record, "summary": summary, "doubts": doubts, "comparison": comparison})
+    else:
+        print_line(heading(record))
+        for table in tables(record, summary):
+            print_table(table)
+        print_line(footer(record))
+    for doubt in doubts:
+        note(str(doubt))
+
+
+def _hold(comparison: Comparison, allowed: float) -> None:
+    """Say how each plan stands to the baseline's record.
+
+    Raises:
+        RegressionError: One is slower than allowed.
+    """
+    refuse_unlike(comparison)
+    slower = [plan for plan in comparison.plans if has_regressed(plan, allowed)]
+    for line in comparison_lines(comparison):
+        note(line)
+    if slower:
+        told = ", ".join(f"{plan.name} {plan.ratio - 1:.1%}" for plan in slower)
+        raise RegressionError(f"slower than record {comparison.before}: {told}, allowed {allowed:.1%}")

@@ -1,0 +1,78 @@
+"""`accel doctor`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accel_bench.base.table import Table, prose, words
+from accel_bench.cli.console import print_json, print_line, print_table, progress_bar
+from accel_bench.doctor import CANDIDATES, Finding, Report, examine, make_report
+from accel_runtime.backends import AUTO_ORDER
+from accel_runtime.bundle import read_bundle
+
+
+def doctor(
+    *,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Open this bundle's graphs too, and say where their nodes go.")
+    ] = None,
+    providers: Annotated[
+        list[str] | None, typer.Option("--provider", help="Try this provider only; repeat. Default: all.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Say what is installed, which providers really run a graph here, and what to do about the others."""
+    if bundle is not None:
+        read_bundle(bundle, verification="sizes")
+    candidates, findings = providers or CANDIDATES, []
+    with progress_bar() as progress:
+        task = progress.add_task("try providers", total=len(candidates))
+        for finding in examine(candidates, bundle):
+            findings.append(finding)
+            progress.update(task, description=finding.provider, advance=1)
+    report = make_report(findings)
+    if as_json:
+        print_json(report)
+    else:
+        _print(report)
+
+
+def _print(report: Report) -> None:
+    for device in report.devices:
+        memory = f", {device.memory_bytes / 1e9:.0f} GB" if device.memory_bytes else ""
+        details = ", ".join(f"{key} {value}" for key, value in device.details.items())
+        print_line(f"{device.kind}: {device.name}{memory}, {device.architecture}, {details}")
+    here = report.environment
+    packages = ", ".join(f"{name} {version}" for name, version in here.packages.items())
+    print_line(f"Python {here.python} on {here.system}; {packages}")
+    print_table(_table(report))
+    for line in _placements(report):
+        print_line(line)
+    usable = {finding.provider for finding in report.providers if finding.usable}
+    chosen = next((name for name in AUTO_ORDER if name in usable), None)
+    if {finding.provider for finding in report.providers} >= set(AUTO_ORDER):
+        print_line(f"--provider auto takes {chosen}" if chosen else "nothing here runs a graph")
+
+
+def _placements(report: Report) -> Iterator[str]:
+    """A line for each provider whose graphs are placed, and for each graph of which the CPU runs a part."""
+    for finding in report.providers:
+        placed = finding.ran.placement if finding.ran else {}
+        mixed = {graph: placement for graph, placement in placed.items() if placement.on_host}
+        if placed:
+            yield f"{finding.provider}: {len(placed) - len(mixed)} of {len(placed)} graphs wholly on the device"
+        for graph, placement in mixed.items():
+            yield f"  {graph}: {placement} on the CPU"
+
+
+def _table(report: Report) -> Table:
+    columns = (*words("provider", "runs"), *prose("what ran, or why not"))
+    return Table("Providers, each tried on a small graph", columns, tuple(map(_cells, report.providers)))
+
+
+def _cells(finding: Finding) -> tuple[str, ...]:
+    ran = finding.ran
+    text = f"{ran.backend} {ran.version}, {ran.provider}" if ran else finding.reason
+    return finding.provider, "yes" if finding.usable else "no", text

@@ -1,0 +1,121 @@
+"""`accel evaluate`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accel_bench.base.extras import quality_extra
+from accel_bench.base.files import check_outputs, write_record
+from accel_bench.cli.backends import Provider, ProviderOptions, choose_backend
+from accel_bench.cli.console import note, print_json, print_line, print_table, progress_bar, show
+from accel_bench.doubts import evaluation_doubts
+from accel_bench.evaluation.grid import grid_paths, write_grid
+from accel_bench.evaluation.run import Runs, evaluation_steps
+from accel_bench.evaluation.run import evaluate as run_evaluation
+from accel_bench.evaluation.summary import summarise_evaluation
+from accel_bench.evaluation.table import markdown_table, terminal_table
+from accel_bench.plans.trial import Prepared, Settings, parse_trials, prepare, split
+from accel_bench.quality.captions import Caption, evaluation_captions
+from accel_bench.records.environment import machine
+from accel_bench.records.evaluation import EvaluationRecord
+from accel_runtime.errors import InputError
+from accel_runtime.pipeline import Pipeline, open_bundle
+from accel_runtime.request import Request
+
+
+def evaluate(
+    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    *,
+    plans: Annotated[str, typer.Option(help="Deep calls, by commas.")] = "every:1,every:2,every:3,every:5,every:10",
+    branches: Annotated[str, typer.Option(help="Where shallow calls cut the UNet, by commas.")] = "0,1",
+    forecasts: Annotated[str, typer.Option(help="How a shallow call's feature is made, by commas.")] = "hold,linear",
+    steps: Annotated[int, typer.Option(help="Denoising steps.")] = 50,
+    scheduler: Annotated[str, typer.Option(help="One of the bundle's.")] = "ddim",
+    guidance: Annotated[float, typer.Option(help="Classifier-free guidance.")] = 4.0,
+    prompts: Annotated[int, typer.Option(help="Held-out captions to draw; a multiple of the batch.")] = 64,
+    batch: Annotated[int, typer.Option(help="Prompts at a time.")] = 8,
+    seed: Annotated[int, typer.Option(help="Chooses the captions; image i draws its noise from seed + i.")] = 0,
+    data: Annotated[Path | None, typer.Option(help="Folder of other captions and emoji-clip.")] = None,
+    provider: Provider = "cpu",
+    provider_options: ProviderOptions = None,
+    threads: Annotated[int | None, typer.Option(help="Threads per operator.")] = None,
+    grid: Annotated[Path | None, typer.Option(help="Folder for pictures of all plans side by side.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the record here.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing outputs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print record and summary as JSON.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table in GitHub's Markdown.")] = False,
+) -> None:
+    """Judge cached plans against the full UNet, same prompts and seeds: speed and quality in one table."""
+    if as_json and as_markdown:
+        raise InputError("--json and --markdown: choose one of them")
+    settings = Settings(steps=steps, scheduler=scheduler, guidance=guidance, batch=batch, seed=seed)
+    trials = parse_trials(plans, branches, forecasts)
+    captions = evaluation_captions(prompts, seed, folder=data)
+    batches = split([caption.caption for caption in captions], settings)
+    grids = [] if grid is None else grid_paths(grid, len(batches), force=force)
+    if output is not None:
+        check_outputs([output], force=force)
+    backend = choose_backend(provider, threads=threads, options=provider_options)
+    pipeline = open_bundle(bundle, backend)
+    prepared = prepare(pipeline, trials, settings=settings)
+    runs = Runs()
+    record = _run(pipeline, prepared, captions=captions, batches=batches, settings=settings, data=data, runs=runs)
+    for index, path in enumerate(grids):
+        rows = {each.trial.name: runs.batches[each.trial.name][index] for each in prepared}
+        write_grid(path, rows, captions=batches[index].prompts)
+    if output is not None:
+        write_record(output, record)
+    _print(record, as_json=as_json, as_markdown=as_markdown)
+
+
+def _run(
+    pipeline: Pipeline,
+    prepared: Sequence[Prepared],
+    *,
+    captions: Sequence[Caption],
+    batches: Sequence[Request],
+    settings: Settings,
+    data: Path | None,
+    runs: Runs,
+) -> EvaluationRecord:
+    with quality_extra():
+        # It brings torch, so it is imported only where it is used; and what is missing is said before any work.
+        from accel_bench.quality.scorers import Scorers  # noqa: PLC0415
+    work = run_evaluation(
+        pipeline,
+        prepared,
+        captions=captions,
+        batches=batches,
+        settings=settings,
+        scorers=Scorers.open(data),
+        runs=runs,
+    )
+    with progress_bar() as progress:
+        task = progress.add_task("warm-up", total=evaluation_steps(len(prepared), len(batches)))
+        return show(work, progress, task=task)
+
+
+def _print(record: EvaluationRecord, *, as_json: bool, as_markdown: bool) -> None:
+    summary = summarise_evaluation(record)
+    if as_json:
+        print_json({"record": record, "summary": summary})
+    elif as_markdown:
+        for line in markdown_table(summary, _heading(record)).splitlines():
+            print_line(line)
+    else:
+        print_table(terminal_table(summary, _heading(record)))
+    for doubt in evaluation_doubts(record):
+        note(str(doubt))
+
+
+def _heading(record: EvaluationRecord) -> str:
+    """What the numbers are of; stands with the table, also where the notes on stderr are cut off."""
+    work = record.workload
+    meaning = "RANDOM WEIGHTS, all scores are meaningless: " if record.bundle.weights == "random" else ""
+    return (
+        f"{meaning}{record.bundle.source} {work.width}×{work.height}, {len(record.captions)} prompts by "
+        f"{work.batch}, {work.scheduler} {work.steps} steps, guidance {work.guidance:g}, "
+        f"{machine(record.backend, record.environment)}"
+    )

@@ -1,0 +1,207 @@
+"""`accel generate`."""
+
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from accel_bench.base.files import check_outputs
+from accel_bench.base.latents import read_latents
+from accel_bench.cli.backends import Form, Provider, ProviderOptions, choose_backend
+from accel_bench.cli.bundle_options import Digest
+from accel_bench.cli.console import note, print_json, print_line, progress_bar
+from accel_bench.cli.schedules import find_schedule
+from accel_bench.images import ImageLabel, image_paths, read_image, write_latents, write_png
+from accel_bench.plans.guided_calls import parse_guided_calls
+from accel_bench.records.environment import peak_rss_bytes, runs
+from accel_runtime.backends import BackendDescription
+from accel_runtime.bundle import Verification
+from accel_runtime.errors import InputError
+from accel_runtime.forecast import Forecast
+from accel_runtime.pipeline import Pipeline, open_bundle
+from accel_runtime.plan import Plan, guidance_window, make_plan, parse_deep_calls
+from accel_runtime.request import Request, Result, check_count, check_side
+
+
+class Generated(msgspec.Struct, frozen=True):
+    """What `accel generate --json` prints."""
+
+    images: list[str]
+    seeds: list[int]
+    bundle: str
+    weights: str
+    scheduler: str
+    steps: int
+    calls: int
+    deep_calls: tuple[int, ...]
+    seconds: float
+    peak_rss_bytes: int
+    backend: BackendDescription
+
+
+def generate(
+    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    prompts: Annotated[list[str], typer.Argument(metavar="PROMPT", help="What to draw; several make a batch.")],
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", help="PNG to write; of several, image-0.png, …")] = Path(
+        "image.png"
+    ),
+    steps: Annotated[int, typer.Option(help="Denoising steps.")] = 20,
+    scheduler: Annotated[str | None, typer.Option(help="One of the bundle's; by default the pipeline's own.")] = None,
+    guidance: Annotated[float, typer.Option(help="Classifier-free guidance; 1 or less skips it.")] = 7.5,
+    guided_calls: Annotated[str | None, typer.Option(help="Guide only these calls, such as 0-14.")] = None,
+    guidance_rescale: Annotated[float, typer.Option(help="Bring guided contrast back, 0 to 1.")] = 0.0,
+    negative: Annotated[str, typer.Option(help="What not to draw.")] = "",
+    image: Annotated[Path | None, typer.Option(help="Start from this picture instead of from noise.")] = None,
+    strength: Annotated[float | None, typer.Option(help="With --image: how much to change, up to 1.")] = None,
+    seed: Annotated[int, typer.Option(help="Image i draws its noise from seed + i.")] = 0,
+    plan: Annotated[str, typer.Option(help="Deep calls: full, every:3 or calls:0,3,7.")] = "full",
+    branch: Annotated[int, typer.Option(help="Where shallow calls cut the UNet.")] = 0,
+    forecast: Annotated[Forecast, typer.Option(help="How a shallow call's feature is made.")] = Forecast.HOLD,
+    batch: Annotated[int, typer.Option(help="Images per prompt.")] = 1,
+    height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    latents_in: Annotated[Path | None, typer.Option(help="Initial noise, .npy [B, C, H/8, W/8].")] = None,
+    latents_out: Annotated[Path | None, typer.Option(help="Write the final latents, .npy.")] = None,
+    provider: Provider = "cpu",
+    provider_options: ProviderOptions = None,
+    form: Form = None,
+    low_memory: Annotated[
+        bool | None,
+        typer.Option(
+            "--low-memory/--keep-loaded",
+            help="Load each graph only while in use, and run image by image; default for large models on cpu.",
+        ),
+    ] = None,
+    trust_files: Annotated[bool, typer.Option("--trust-files", help="Skip hashing the bundle's weights.")] = False,
+    digest: Digest = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing outputs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+) -> None:
+    """Draw images from a bundle, without torch."""
+    if strength is not None and image is None:
+        raise InputError("--strength is for --image: add the picture to start from")
+    check_count(len(prompts) * batch)
+    paths = image_paths(output, count=len(prompts) * batch)
+    check_outputs([*paths, *([latents_out] if latents_out else [])], force=force)
+    backend = choose_backend(provider, options=provider_options)
+    verification: Verification = "sizes" if trust_files else "hashes"
+    pipeline = open_bundle(bundle, backend, verification=verification, digest=digest, low_memory=low_memory, form=form)
+    request = Request(
+        prompts=tuple(prompts),
+        negatives=(negative,),
+        images_per_prompt=batch,
+        seed=seed,
+        height=height,
+        width=width,
+        latents=None if latents_in is None else read_latents(latents_in),
+        image=None if image is None else _read_start(image, pipeline, height=height, width=width),
+    )
+    change = 0.8 if image is not None and strength is None else strength  # 0.8 is diffusers' default
+    schedule = find_schedule(pipeline, steps, scheduler=scheduler, strength=change)
+    chosen = make_plan(
+        schedule,
+        parse_deep_calls(plan, len(schedule.rows)),
+        branch=branch,
+        forecast=forecast,
+        guidance=_guidance(guidance, guided_calls, calls=len(schedule.rows)),
+        guidance_rescale=guidance_rescale,
+    )
+    _note_cut_prompts(pipeline, request)
+    started = perf_counter()
+    result = _run(pipeline, request, chosen)
+    seconds = perf_counter() - started
+    _write(pipeline, request, chosen, result=result, paths=paths, name=f"{plan} k={branch} {forecast}")
+    if latents_out is not None:
+        write_latents(latents_out, result.latents)
+    _report(pipeline, request, chosen, paths=paths, seconds=seconds, as_json=as_json)
+
+
+def _guidance(scale: float, guided_calls: str | None, *, calls: int) -> float | tuple[float, ...]:
+    if guided_calls is None:
+        return scale
+    first, last = parse_guided_calls(guided_calls)
+    return guidance_window(scale, first, last=last, calls=calls)
+
+
+def _read_start(path: Path, pipeline: Pipeline, *, height: int | None, width: int | None) -> NDArray[np.uint8]:
+    """The picture to start from, [H, W, 3], brought to a size that the model takes."""
+    for name, side in (("height", height), ("width", width)):
+        if side is not None:
+            check_side(name, side)
+    multiple = pipeline.bundle.manifest.model.size_multiple
+    return read_image(path, multiple=multiple, height=height, width=width)
+
+
+def _note_cut_prompts(pipeline: Pipeline, request: Request) -> None:
+    """Too long prompts lose their end, as in diffusers, but not in silence."""
+    for prompt in (*request.prompts, *request.negatives):
+        tokens = pipeline.tokenize(prompt)
+        if tokens.cut:
+            fits = f"the prompt has {tokens.count} tokens, {len(tokens.ids)} fit"
+            note(f"{fits}; this end of it is not used: {tokens.cut!r}")
+
+
+def _run(pipeline: Pipeline, request: Request, plan: Plan) -> Result:
+    latents = np.empty(0, np.float32)
+    with progress_bar() as progress:
+        task = progress.add_task("denoise", total=len(plan.calls))
+        for step in pipeline.denoise(request, plan):
+            progress.advance(task)
+            latents = step.latents
+        progress.update(task, description="decode")
+        return Result(images=pipeline.decode(latents), latents=latents)
+
+
+def _write(pipeline: Pipeline, request: Request, plan: Plan, *, result: Result, paths: list[Path], name: str) -> None:
+    for index, (path, pixels) in enumerate(zip(paths, result.images, strict=True)):
+        label = ImageLabel(
+            prompt=request.prompts[index // request.images_per_prompt],
+            negative=request.negatives[0],
+            seed=request.seed + index,
+            plan=name,
+            scheduler=plan.schedule.scheduler,
+            steps=plan.schedule.steps,
+            guidance=plan.calls[0].guidance,
+            bundle=pipeline.bundle.digest,
+            weights=pipeline.bundle.manifest.provenance.weights,
+        )
+        write_png(path, pixels, label=label)
+
+
+def _report(
+    pipeline: Pipeline, request: Request, plan: Plan, *, paths: list[Path], seconds: float, as_json: bool
+) -> None:
+    weights = pipeline.bundle.manifest.provenance.weights
+    if weights == "random":
+        note("random weights: the picture means nothing")
+    if as_json:
+        print_json(
+            Generated(
+                images=[str(path) for path in paths],
+                seeds=[request.seed + index for index in range(len(paths))],
+                bundle=pipeline.bundle.digest,
+                weights=weights,
+                scheduler=plan.schedule.scheduler,
+                steps=plan.schedule.steps,
+                calls=len(plan.calls),
+                deep_calls=plan.deep_calls,
+                seconds=seconds,
+                peak_rss_bytes=peak_rss_bytes(),
+                backend=pipeline.describe(),
+            )
+        )
+        return
+    for index, path in enumerate(paths):
+        print_line(f"{path}  seed {request.seed + index}")
+    deep = len(plan.deep_calls)
+    shallow = len(plan.calls) - deep
+    ran = pipeline.describe()
+    print_line(
+        f"{plan.schedule.scheduler} {plan.schedule.steps} steps, {deep} deep and {shallow} shallow calls, "
+        f"{seconds:.2f} s on {runs(ran)}"
+    )

@@ -1,0 +1,215 @@
+"""`accel search`."""
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Protocol, TypeVar
+
+import typer
+
+from accel_bench.base.dtypes import SHORT_NAMES
+from accel_bench.base.errors import InfeasibleError, StoppedError
+from accel_bench.base.extras import quality_extra
+from accel_bench.base.text import parse_share
+from accel_bench.bundle_cache import Wanted, cache_folder, find_or_export
+from accel_bench.cli.backends import Provider, ProviderOptions, choose_backend
+from accel_bench.cli.console import note, print_json, print_line, print_table, progress_bar, show
+from accel_bench.doubts import search_doubts
+from accel_bench.plans.trial import Settings
+from accel_bench.quality.loss import Score
+from accel_bench.records.environment import read_environment
+from accel_bench.records.search import SearchRecord
+from accel_bench.search.goal import Goal
+from accel_bench.search.open import Opening, parse_branches
+from accel_bench.search.profile import check_profile, write_profile
+from accel_bench.search.prompts import choose_prompts
+from accel_bench.search.run import Found, Search
+from accel_bench.search.space import parse_targets
+from accel_bench.search.strategies.choose import Way, check_way
+from accel_bench.search.summary import summarise_search
+from accel_bench.search.table import footer, front_table, heading
+from accel_bench.search.words import why_not
+from accel_bench.timing.measure import Patience
+from accel_bench.timing.pipeline import TimedPipeline
+from accel_runtime.backends.choose import INDUCTOR_DEVICES
+from accel_runtime.bundle import read_bundle
+from accel_runtime.errors import InputError
+
+Result = TypeVar("Result")
+
+
+def search(
+    bundle: Annotated[Path | None, typer.Argument(help="The bundle's folder; without it, --pipe is exported.")] = None,
+    *,
+    pipe: Annotated[str | None, typer.Option(help="The model, as for `accel export`; profiles call it so.")] = None,
+    dtype: Annotated[str, typer.Option(help="With --pipe: fp32, fp16 or bf16, as for `accel export`.")] = "fp32",
+    sched: Annotated[str, typer.Option(help="The baseline's scheduler.")] = "ddim",
+    steps: Annotated[int, typer.Option(help="The baseline's denoising steps.")] = 50,
+    guidance: Annotated[float, typer.Option(help="Classifier-free guidance.")] = 7.5,
+    search_targets: Annotated[
+        str, typer.Option(help="What may change, by commas: deepcache, steps, guidance.")
+    ] = "deepcache",
+    branches: Annotated[str, typer.Option(help="Where shallow calls may cut, by commas; solved on the first.")] = "0",
+    req_speedup: Annotated[float | None, typer.Option(help="T_base / T at least.")] = None,
+    req_time: Annotated[float | None, typer.Option(help="Seconds of one image at most.")] = None,
+    req_score_loss: Annotated[str, typer.Option(help="(S_base - S) / S_base at most.")] = "5%",
+    score: Annotated[Score, typer.Option(help="What the loss is of.")] = Score.EMOJI_CLIP,
+    clip_model: Annotated[Path | None, typer.Option(help="With --score clip: a CLIP checkpoint's folder.")] = None,
+    min_psnr: Annotated[float | None, typer.Option(help="In dB, against the baseline's pictures, at least.")] = None,
+    max_feature_distance: Annotated[float | None, typer.Option(help="From the baseline's pictures, at most.")] = None,
+    strategy: Annotated[Way, typer.Option(help="How candidates are looked for.")] = Way.SOLVED,
+    trials: Annotated[int, typer.Option(help="With --strategy optuna: of the study, earlier ones included.")] = 100,
+    moves: Annotated[
+        int, typer.Option(help="With --strategy solved: run so many more plans, each with one deep call moved.")
+    ] = 0,
+    prompts: Annotated[
+        Path | None, typer.Option(help="Text, JSON or COCO captions; by default the built-in model's held-out ones.")
+    ] = None,
+    num_samples: Annotated[int, typer.Option(help="Pictures that a candidate is judged on.")] = 32,
+    batch_size: Annotated[int, typer.Option(help="Prompts drawn at a time.")] = 8,
+    calibration: Annotated[int, typer.Option(help="Pictures that plans are solved with; never judged.")] = 8,
+    seed: Annotated[int, typer.Option(help="Of the first picture; picture i draws its noise from seed + i.")] = 0,
+    rounds: Annotated[int, typer.Option(help="How often each finalist is timed end to end.")] = 6,
+    provider: Provider = "cpu",
+    provider_options: ProviderOptions = None,
+    threads: Annotated[int | None, typer.Option(help="Threads per operator.")] = None,
+    write_to: Annotated[
+        Path | None, typer.Option("--write-profile", help="Add what is chosen to this profile, NAME.toml.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The search's folder; one that was interrupted goes on.")
+    ] = Path("search"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print record and summary as JSON.")] = False,
+) -> None:
+    """Find the cheapest plan that keeps its promises: a speed-up, a time, or what a picture may lose."""
+    goal = Goal(
+        score,
+        max_loss=parse_share(req_score_loss, option="--req-score-loss"),
+        speedup=req_speedup,
+        seconds=req_time,
+        min_psnr=min_psnr,
+        max_feature_distance=max_feature_distance,
+    )
+    if (score is Score.CLIP) != (clip_model is not None):
+        raise InputError("--score clip and --clip-model: expected both or neither")
+    if bundle is None and pipe is None:
+        raise InputError("expected a bundle's folder, or --pipe with what `accel export` takes")
+    _check_counts(trials, moves)
+    patience = Patience(rounds)
+    check_way(strategy)
+    settings = Settings(steps=steps, scheduler=sched, guidance=guidance, batch=batch_size, seed=seed)
+    if strategy is Way.SOLVED and calibration < 1:
+        raise InputError(f"--calibration: expected a multiple of the batch, {batch_size}, got {calibration}")
+    solved_with = calibration if strategy is Way.SOLVED else 0
+    chosen_prompts, sources = choose_prompts(prompts, samples=num_samples, calibration=solved_with, settings=settings)
+    targets, cuts = parse_targets(search_targets), parse_branches(branches)
+    backend = choose_backend(provider, threads=threads, options=provider_options)
+    if write_to is not None:
+        check_profile(write_to, on_host=backend.on_host)
+    with _bar(output) as tell:
+        folder = bundle or tell(_export(str(pipe), settings=settings, branches=cuts, dtype=dtype, provider=provider))
+        opening = Opening(
+            TimedPipeline.open(read_bundle(folder), backend),
+            settings=settings,
+            prompts=chosen_prompts,
+            sources=sources,
+            prompts_from="built-in" if prompts is None else prompts.name,
+            environment=read_environment(),
+            targets=targets,
+            branches=cuts,
+        )
+        opening.space()
+        with quality_extra():
+            # It brings torch, so it is imported only where it is used; and what is missing is said before any work.
+            from accel_bench.quality.scorers import Scorers  # noqa: PLC0415
+        scorers = Scorers.open(clip=clip_model)
+        found = tell(
+            Search(
+                opening,
+                goal,
+                output,
+                scorers=scorers,
+                way=strategy,
+                trials=trials,
+                moves=moves,
+                patience=patience,
+            ).run()
+        )
+    _print(found.record, as_json=as_json)
+    if found.record.chosen is None:
+        raise InfeasibleError(f"nothing that was tried meets the goal: {why_not(found.record)}")
+    if write_to is not None:
+        model = pipe or opening.timed.pipeline.bundle.manifest.provenance.source
+        _keep(write_to, found, opening, model=model, provider=provider)
+
+
+def _keep(path: Path, found: Found, opening: Opening, *, model: str, provider: str) -> None:
+    """Write what was chosen into a profile, and say what measures it again."""
+    pipeline = opening.timed.pipeline
+    config, _ = write_profile(
+        path,
+        found.record,
+        found.finalists,
+        model=model,
+        dtype=SHORT_NAMES[str(pipeline.bundle.manifest.provenance.options.get("dtype") or "float32")],
+        provider=provider,
+        on_host=pipeline.backend.on_host,
+    )
+    note(f"accel bench --profile {path} --config {config} measures it again")
+
+
+def _check_counts(trials: int, moves: int) -> None:
+    for option, count, least in (("--trials", trials, 1), ("--moves", moves, 0)):
+        if count < least:
+            raise InputError(f"{option}: expected {least} or more, got {count}")
+
+
+class _Tell(Protocol):
+    """Runs a generator to its end, showing what it yields; returns what it returns."""
+
+    def __call__(self, work: Generator[str, None, Result]) -> Result: ...
+
+
+@contextmanager
+def _bar(folder: Path) -> Iterator[_Tell]:
+    """A progress bar around work that an interruption may end."""
+    with progress_bar() as progress:
+        task = progress.add_task("open", total=None)
+
+        def tell(work: Generator[str, None, Result]) -> Result:
+            return show(work, progress, task=task)
+
+        try:
+            yield tell
+        except KeyboardInterrupt:
+            raise StoppedError(f"interrupted; what was measured is in {folder}: the same command goes on") from None
+
+
+def _export(
+    pipe: str, *, settings: Settings, branches: tuple[int, ...], dtype: str, provider: str
+) -> Generator[str, None, Path]:
+    """The bundle of a model, found in the cache or exported into it."""
+    wanted = Wanted(
+        model=pipe,
+        weights="trained",
+        dtype=dtype,
+        branches=branches,
+        schedulers=(str(settings.scheduler),),
+        # The image that times all graphs has so many calls.
+        max_steps=max(settings.steps, 6 * (1 + len(branches))),
+        inductor=INDUCTOR_DEVICES.get(provider),
+    )
+    return (yield from find_or_export(wanted, into=cache_folder()))
+
+
+def _print(record: SearchRecord, *, as_json: bool) -> None:
+    summaries = summarise_search(record)
+    if as_json:
+        print_json({"record": record, "summary": summaries})
+        return
+    print_line(heading(record))
+    print_table(front_table(summaries, record))
+    for line in footer(summaries, record):
+        print_line(line)
+    for doubt in search_doubts(record):
+        note(str(doubt))

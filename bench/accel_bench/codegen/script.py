@@ -1,0 +1,90 @@
+"""A config as a script of its own."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from accel_bench.codegen.choice import Choice
+from accel_bench.codegen.diffusers_names import hub_id, scheduler_class
+from accel_bench.codegen.header import describe_choice, export_command, script_command
+from accel_bench.codegen.settings import diffusers_settings, runtime_settings
+from accel_bench.codegen.template import fill
+
+DEFAULT_PROMPT: Final = "a photo of a squirrel on a mossy log"
+
+# Where our own package keeps the model that no hub has, and the files that it has of it.
+_OWN_FOLDER: Final = "the folder sources/architectures/{model} of the installed package accel_exporter"
+_OWN_VARIANT: Final = "fp16"
+
+
+class Target(StrEnum):
+    """What a script runs on."""
+
+    RUNTIME = "runtime"
+    DIFFUSERS = "diffusers"
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a script takes where its own command line says nothing.
+
+    Attributes:
+        prompt: What to draw.
+        bundle: Of `runtime` scripts; None for what `accel export` writes.
+        model: Of `diffusers` scripts, a folder or hub id; None for the config's.
+    """
+
+    prompt: str = DEFAULT_PROMPT
+    bundle: str | None = None
+    model: str | None = None
+
+
+def generate_script(choice: Choice, target: Target, *, defaults: Defaults, name: str) -> str:
+    """The source of a script that runs the config.
+
+    Args:
+        choice: The config.
+        target: What it runs on.
+        defaults: Of the script's own command line.
+        name: The script's file, for the line that says how to run it.
+
+    Raises:
+        InputError: The config names no scheduler of diffusers.
+        MissingExtraError: For diffusers, where the `export` extra is not installed: it knows the names.
+    """
+    if target is Target.RUNTIME:
+        return _for_runtime(choice, defaults, name=name)
+    return _for_diffusers(choice, defaults, name=name)
+
+
+def _for_runtime(choice: Choice, defaults: Defaults, *, name: str) -> str:
+    own = "Needs accel-sd and the bundle that BUNDLE names."
+    needs = [own] if defaults.bundle else ["Needs accel-sd and a bundle:", export_command(choice)]
+    header = [*describe_choice(choice), needs, ["Run it with", script_command(name)]]
+    return fill(
+        "run_runtime", header=header, settings=runtime_settings(choice, prompt=defaults.prompt, bundle=defaults.bundle)
+    )
+
+
+def _for_diffusers(choice: Choice, defaults: Defaults, *, name: str) -> str:
+    scheduler = scheduler_class(choice.config.scheduler)
+    model = defaults.model or hub_id(choice.config.model)
+    header = [*describe_choice(choice), tuple(_needs(choice, model))]
+    if not scheduler.keeps_seeds:
+        header.append((f"{scheduler.name} draws its noise by itself: a seed gives another picture than accel's.",))
+    header.append(("Run it with", script_command(name, *(["--model", "FOLDER"] if model is None else []))))
+    settings = diffusers_settings(
+        choice,
+        prompt=defaults.prompt,
+        model=model,
+        variant=_OWN_VARIANT if model is None else None,
+        scheduler=scheduler,
+    )
+    return fill("run_diffusers", header=header, settings=settings)
+
+
+def _needs(choice: Choice, model: str | None) -> Iterator[str]:
+    yield "Needs torch, diffusers (written for 0.42) and transformers."
+    if model is None:
+        yield f"The model is {_OWN_FOLDER.format(model=choice.config.model)}: give its path as --model."

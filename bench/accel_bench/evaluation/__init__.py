@@ -1,0 +1,1 @@
+"""`accel evaluate`: the quality of plans against the run that caches nothing."""

@@ -1,0 +1,88 @@
+"""What an evaluation says of each trial, computed from its raw samples when asked."""
+
+from collections.abc import Sequence
+from math import sqrt
+from statistics import mean, stdev
+
+import msgspec
+
+from accel_bench.base.stats import Spread, ratios
+from accel_bench.plans.trial import trial_of
+from accel_bench.quality.psnr import psnr
+from accel_bench.records.bounds import LEAST_SCORE
+from accel_bench.records.evaluation import EvaluationRecord, TrialRun
+
+
+class TrialSummary(msgspec.Struct, frozen=True):
+    """One trial against the baseline of the same batches and seeds.
+
+    Attributes:
+        plan: The deep calls, and where it leaves what all trials have in common.
+        forecast: How features are made, `weights` where it is by weights of its own; None where all calls are deep.
+        batch_s: Seconds of a batch.
+        speedup: Baseline's seconds over this trial's, batch by batch.
+        psnr: In dB, of the mean squared error; None where no pixel differs.
+        ssim: Mean over pictures, as all that follow.
+        feature_distance: From the uncached pictures.
+        emoji_clip: Against the captions.
+        score_loss: (S_base - S_trial) / S_base of `emoji_clip`; None where S_base is not positive.
+        score_loss_error: Standard error of that over pictures, paired by seed; None for a single picture.
+        colour_accuracy: Share of backgrounds that have the caption's colour.
+    """
+
+    name: str
+    plan: str
+    branch: int | None
+    forecast: str | None
+    calls: int
+    deep: int
+    batch_s: Spread
+    speedup: Spread
+    psnr: float | None
+    ssim: float
+    feature_distance: float
+    emoji_clip: float
+    score_loss: float | None
+    score_loss_error: float | None
+    colour_accuracy: float
+
+
+def summarise_evaluation(record: EvaluationRecord) -> tuple[TrialSummary, ...]:
+    """Statistics of ``record``, the baseline first."""
+    return tuple(_summarise(trial, record.trials[0]) for trial in record.trials)
+
+
+def _summarise(trial: TrialRun, baseline: TrialRun) -> TrialSummary:
+    scores, facts = trial.scores, trial.facts
+    loss, loss_error = _loss(scores.emoji_clip, baseline.scores.emoji_clip)
+    return TrialSummary(
+        name=facts.name,
+        plan=" ".join([facts.plan, *trial_of(facts).changes]),
+        branch=facts.branch,
+        forecast="weights" if facts.weights else facts.forecast,
+        calls=facts.calls,
+        deep=len(facts.deep_calls),
+        batch_s=Spread.of(trial.batch_s),
+        speedup=Spread.of(ratios(baseline.batch_s, trial.batch_s)),
+        psnr=psnr(scores.squared_error),
+        ssim=mean(scores.ssim),
+        feature_distance=mean(scores.feature_distance),
+        emoji_clip=mean(scores.emoji_clip),
+        score_loss=loss,
+        score_loss_error=loss_error,
+        colour_accuracy=mean(scores.colour_right),
+    )
+
+
+def _loss(scores: Sequence[float], baseline: Sequence[float]) -> tuple[float | None, float | None]:
+    """Return the relative loss of the mean, and its standard error.
+
+    The pictures of one seed are alike, so the error is of their differences and far smaller than that of either
+    mean. The error of the denominator is left out: it scales the loss and does not shift it.
+    """
+    base = mean(baseline)
+    if base < LEAST_SCORE:
+        return None, None
+    lost = [before - after for before, after in zip(baseline, scores, strict=True)]
+    error = stdev(lost) / sqrt(len(lost)) / base if len(lost) > 1 else None
+    return mean(lost) / base, error

@@ -1,0 +1,125 @@
+"""A record of `accel bench` as a section of the page."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from accel_bench.benchmark.summary import PeerSummary, PlanSummary, Summary, image_seconds, summarise
+from accel_bench.doubts import bench_doubts
+from accel_bench.records.bench import BenchRecord
+from accel_bench.records.evaluation import EvaluationRecord
+from accel_bench.records.parts import Doubt
+from accel_bench.report.charts.bars import Bar, peer_bar, plan_bar, stage_bars
+from accel_bench.report.charts.strips import strips
+from accel_bench.report.charts.svg import Figure
+from accel_bench.report.charts.timeline import timeline, tracks
+from accel_bench.report.facts import Fact, banners, facts, what, when, where
+from accel_bench.report.pictures import GAIN, Picture, pictures
+from accel_bench.report.quality import scores_of
+from accel_bench.report.reproduce import command
+from accel_bench.report.section import Section
+from accel_bench.report.table import Table
+from accel_bench.report.tables import contender_table, graph_table, sample_table, stage_table
+from accel_bench.report.verdicts import Verdict, verdicts
+from accel_bench.report.words import certainty
+
+_YARDSTICK: Final = "yardstick"
+
+# Of a record and a plan's name there, the least seconds that the hardware allows; None where that is not known.
+Limit = Callable[[BenchRecord, str], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class BenchView:
+    """What the template draws.
+
+    Attributes:
+        gain: By how much differences of pictures are enlarged.
+        speedups: Contender → its speed-up as text, for the pictures' captions.
+        scored: Whether the table of contenders holds scores of an evaluation.
+        certainty: What the brackets in tables mean.
+        peers: Whether there are any.
+        timeline: None where no contender tells when its graphs ran.
+        command: What measures it again; None where no single line does.
+    """
+
+    what: str
+    where: str
+    when: str
+    id: str
+    banners: Sequence[str]
+    verdicts: Sequence[Verdict]
+    prompt: str
+    pictures: Sequence[Picture]
+    gain: int
+    speedups: dict[str, str]
+    contenders: Table
+    scored: bool
+    certainty: str
+    bars: Figure
+    stages: Table
+    peers: bool
+    timeline: Figure | None
+    graphs: Table
+    strips: Figure
+    samples: Table
+    facts: Sequence[Fact]
+    doubts: Sequence[Doubt]
+    command: str | None
+
+
+def bench_section(record: BenchRecord, *, evaluations: Sequence[EvaluationRecord], limit: Limit) -> Section:
+    """All that a benchmark says.
+
+    Args:
+        record: Of a run.
+        evaluations: Their scores stand beside the plans where they are of the same bundle and settings.
+        limit: See `Limit`.
+    """
+    names = [plan.facts.name for plan in record.plans] + [peer.name for peer in record.peers]
+    view = _view(record, evaluations=evaluations, limit=limit)
+    return Section(f"record-{record.id}", " · ".join(names), "bench.html.j2", view)
+
+
+def _view(record: BenchRecord, *, evaluations: Sequence[EvaluationRecord], limit: Limit) -> BenchView:
+    summary, prefix = summarise(record), f"r{record.id}"
+    both: Sequence[PlanSummary | PeerSummary] = (*summary.plans, *summary.peers)
+    limits = {plan.facts.name: limit(record, plan.facts.name) for plan in record.plans}
+    scores, rows, samples = scores_of(record, evaluations), tracks(record), _samples(record)
+    return BenchView(
+        what=what(record),
+        where=where(record),
+        when=when(record),
+        id=record.id,
+        banners=banners(record),
+        verdicts=verdicts(summary),
+        prompt=record.prompt,
+        pictures=pictures(record),
+        gain=GAIN,
+        speedups={each.name: f"{each.speedup.median:.2f}×" for each in both},
+        contenders=contender_table(f"{prefix}-contenders", summary, limits=limits, scores=scores),
+        scored=bool(scores),
+        certainty=certainty(summary.plans[0].image_s),
+        bars=stage_bars(f"{prefix}-bars", _bars(record, summary, limits=limits)),
+        stages=stage_table(f"{prefix}-stages", summary),
+        peers=bool(record.peers),
+        timeline=timeline(f"{prefix}-timeline", rows) if rows else None,
+        graphs=graph_table(f"{prefix}-graphs", record, summary.graphs),
+        strips=strips(f"{prefix}-strips", samples, yardstick=_YARDSTICK),
+        samples=sample_table(f"{prefix}-samples", samples),
+        facts=facts(record),
+        doubts=bench_doubts(record),
+        command=command(record),
+    )
+
+
+def _bars(record: BenchRecord, summary: Summary, *, limits: dict[str, float | None]) -> list[Bar]:
+    bars = [plan_bar(plan, limits[plan.name]) for plan in summary.plans]
+    return bars + [peer_bar(peer, run) for peer, run in zip(summary.peers, record.peers, strict=True)]
+
+
+def _samples(record: BenchRecord) -> dict[str, Sequence[float]]:
+    """By contender the seconds of its images, and those of the yardstick."""
+    found: dict[str, Sequence[float]] = {plan.facts.name: image_seconds(plan) for plan in record.plans}
+    found |= {peer.name: image_seconds(peer) for peer in record.peers}
+    return found | ({_YARDSTICK: record.yardstick_s} if record.yardstick_s else {})

@@ -1,0 +1,128 @@
+"""The time of one image, composed from the times of its graphs."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from statistics import median
+
+import msgspec
+
+from accel_bench.plans.trial import Prepared, Trial
+from accel_bench.records.bench import ImageRun
+from accel_bench.records.bounds import Elapsed
+from accel_bench.timing.pipeline import TimedPipeline
+from accel_runtime.errors import InputError
+from accel_runtime.plan import Call, Deep, Plan, Shallow
+from accel_runtime.request import Request
+from accel_runtime.schedule import ScheduleTable
+from accel_runtime.schedule_file import MissingTableError
+
+# How often an image runs each graph, and how many such images are drawn.
+_REPEATS, _IMAGES = 3, 2
+_MOST_STEPS = 100
+
+
+class StageTimes(msgspec.Struct, frozen=True):
+    """Seconds, sample by sample, of all that an image is made of.
+
+    Attributes:
+        calls: By kind of UNet call; see `kind_of`.
+        prepare: Text encoder and first noise, once an image.
+        decode: Once an image.
+        loop: What of the loop is in no graph of the UNet, per call.
+    """
+
+    calls: dict[str, tuple[Elapsed, ...]]
+    prepare: tuple[Elapsed, ...]
+    decode: tuple[Elapsed, ...]
+    loop: tuple[Elapsed, ...]
+
+    def seconds(self, plan: Plan) -> float:
+        """Of one image, by the medians."""
+        counts = Counter(kind_of(call) for call in plan.calls)
+        # Sorted, so that plans of the same calls in another order take the same time to the last bit.
+        unet = sum(count * median(self.calls[kind]) for kind, count in sorted(counts.items()))
+        return median(self.prepare) + unet + len(plan.calls) * median(self.loop) + median(self.decode)
+
+
+def kind_of(call: Call) -> str:
+    """What a call's time depends on.
+
+    >>> kind_of(Shallow(guidance=1.0, branch=2, forecast=(1.0,)))
+    'shallow 2 unguided'
+    """
+    which = "deep" if isinstance(call, Deep) else f"shallow {call.branch}"
+    return which if call.guided else f"{which} unguided"
+
+
+@dataclass(eq=False)
+class StageTiming:
+    """Times every graph of a bundle, one image at a time.
+
+    Attributes:
+        branches: Of the shallow graphs.
+        guidances: Scales to run each graph with; those that guide come first.
+        scheduler: Any that the bundle has.
+    """
+
+    timed: TimedPipeline
+    branches: Sequence[int]
+    guidances: Sequence[float]
+    scheduler: str | None
+    _images: list[tuple[Plan, ImageRun]] = field(default_factory=list)
+
+    def run(self, request: Request) -> Iterator[str]:
+        """Draw images that run every graph, yielding what was just done; the first one is not counted."""
+        plan = self._plan()
+        contender = self.timed.contender(Prepared(Trial("stages"), plan, plan), request=request)
+        contender.warm_up()
+        yield "warm-up"
+        for image in range(_IMAGES):
+            self._images.append((plan, contender.draw().run))
+            yield f"image {image + 1} of {_IMAGES}"
+
+    @property
+    def times(self) -> StageTimes:
+        """Of all images that `run` has drawn."""
+        calls: dict[str, list[float]] = {}
+        for plan, run in self._images:
+            graphs = [span.seconds for span in run.spans if span.name.startswith("unet")]
+            for call, seconds in zip(plan.calls, graphs, strict=True):
+                calls.setdefault(kind_of(call), []).append(seconds)
+        return StageTimes(
+            {kind: tuple(samples) for kind, samples in calls.items()},
+            prepare=self._stage("prepare"),
+            decode=self._stage("decode"),
+            loop=tuple(_loop_s(run, calls=len(plan.calls)) for plan, run in self._images),
+        )
+
+    def _stage(self, name: str) -> tuple[float, ...]:
+        return tuple(_spent(run, name) for _, run in self._images)
+
+    def _plan(self) -> Plan:
+        calls = [call for guidance in self.guidances for call in _REPEATS * self._each(guidance)]
+        schedule = self._schedule(len(calls))
+        # A scheduler whose steps take several calls may have some left.
+        calls += [calls[-1]] * (len(schedule.rows) - len(calls))
+        return Plan(schedule=schedule, calls=tuple(calls))
+
+    def _each(self, guidance: float) -> list[Call]:
+        shallow = [Shallow(guidance=guidance, branch=branch, forecast=(1.0,)) for branch in self.branches]
+        return [Deep(guidance=guidance), *shallow]
+
+    def _schedule(self, calls: int) -> ScheduleTable:
+        for steps in range(1, _MOST_STEPS + 1):
+            with suppress(MissingTableError):
+                schedule = self.timed.pipeline.schedule(steps, self.scheduler)
+                if len(schedule.rows) >= calls:
+                    return schedule
+        raise InputError(f"search: no schedule of the bundle has the {calls} calls that time each graph")
+
+
+def _loop_s(run: ImageRun, *, calls: int) -> float:
+    return max(0.0, _spent(run, "denoise") - _spent(run, "unet")) / calls
+
+
+def _spent(run: ImageRun, prefix: str) -> float:
+    return sum(span.seconds for span in run.spans if span.name.startswith(prefix))

@@ -1,0 +1,194 @@
+"""What the default strategy proposes: at each number of deep calls, the few plans worth a model call."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from accel_bench.plans.families import power_plans, uniform
+from accel_bench.plans.trial import BASELINE
+from accel_bench.search.candidate import Answer, Candidate, distinct
+from accel_bench.search.goal import Goal
+from accel_bench.search.solved import DeepCalls, Solver
+from accel_bench.search.solver import forecast_of
+from accel_bench.search.space import Space
+from accel_bench.search.strategies.climb import moved
+from accel_runtime.forecast import Forecast
+
+_FIRST_BUDGETS = 6
+# Strengths are known no better than that.
+_DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Proposals:
+    """Plans that a calibration prices, without another model call.
+
+    Attributes:
+        solvers: By number of steps; empty where calls may not be shallow.
+        predict: Seconds of one image of a candidate.
+        baseline_s: Of the baseline's.
+    """
+
+    space: Space
+    solvers: Mapping[int, Solver]
+    predict: Callable[[Candidate], float]
+    baseline_s: float
+
+    def first(self, goal: Goal) -> tuple[Candidate, ...]:
+        """Every uncached run, and plans of a few numbers of deep calls, spread evenly over the speed-ups.
+
+        Where the goal bounds speed, the most deep calls that are fast enough are among them, and one less in case a
+        timing disappoints.
+        """
+        found = list(self.space.uncached())
+        for steps in self.solvers:
+            for branch in self.space.branches:
+                found += (each for deep in self._budgets(steps, branch, goal) for each in self.at(steps, deep, branch))
+        return distinct(found)
+
+    def cost(self, candidate: Candidate) -> tuple[object, ...]:
+        """What the candidates that compete have in common."""
+        trial = candidate.trial
+        return trial.steps, self._deep(candidate), trial.branch, trial.guided_calls
+
+    def at(self, steps: int, deep: int, branch: int) -> Iterator[Candidate]:
+        """Plans of one number of deep calls: solved ones, and the uniform or power plan with the least price.
+
+        What was calibrated is the first branch; plans of others reuse its placements, and are judged like all.
+        """
+        placed = self.solvers[steps].placements
+        yield self._made("solved", steps, placed(Forecast.HOLD)[deep], branch, way=Forecast.HOLD)
+        yield self._made("solved", steps, placed(None)[deep], branch, way=None)
+        yield self._rival(steps, deep, branch)
+
+    def between(self, goal: Goal, answers: Sequence[Answer]) -> tuple[Candidate, ...]:
+        """Plans halfway between the best that meets the goal and the next that does not; none between neighbours.
+
+        With a bound on speed there is nothing between: the most deep calls that are fast enough were proposed at first.
+        """
+        edge = self._edge(goal, answers)
+        if edge is None:
+            return ()
+        halfway = (edge.enough + edge.short) // 2
+        return () if halfway in (edge.enough, edge.short) else self._in_chain(edge.chain, halfway)
+
+    def promising(self, goal: Goal, answers: Sequence[Answer]) -> Candidate | None:
+        """What is worth moving deep calls of; None where nothing is.
+
+        With a bound on speed it is the best that meets the goal. Without one it is the best of one deep call less than
+        meet it: made good enough, it is the faster choice.
+        """
+        if goal.bounds_speed:
+            met = (answer.candidate for answer in goal.rank(answers, self.baseline_s))
+            return next((each for each in met if each.trial.plan != BASELINE.plan), None)
+        edge = self._edge(goal, answers)
+        if edge is None or edge.short == edge.enough:
+            return None
+        below = [each for each in answers if _Chain.of(each.candidate) == edge.chain]
+        short = [each for each in below if self._deep(each.candidate) == edge.short]
+        return min(short, key=lambda each: each.quality.distance).candidate if short else None
+
+    def near(self, candidate: Candidate) -> Iterator[Candidate]:
+        """The same with one deep call moved; solved strengths are solved anew."""
+        trial = candidate.trial
+        steps = trial.steps or self.space.steps
+        way = None if trial.weights else trial.forecast
+        for deep in moved(trial.deep_calls(self.space.calls[steps]), self.space.calls[steps]):
+            made = self._made("moved", steps, deep, trial.branch, way=way)
+            yield replace(made, trial=replace(made.trial, guided_calls=trial.guided_calls))
+
+    def _edge(self, goal: Goal, answers: Sequence[Answer]) -> "_Edge | None":
+        """Where the goal stops being met; None where speed is bounded or calls may not be shallow."""
+        if goal.bounds_speed or not self.solvers:
+            return None
+        chain = self._chain_of_best(goal, answers)
+        steps = chain.steps or self.space.steps
+        if steps not in self.solvers:
+            return None
+        same = [each for each in answers if _Chain.of(each.candidate) == chain]
+        tried = [(self._deep(each.candidate), goal.allows(each.quality)) for each in same]
+        enough = min((deep for deep, allowed in tried if allowed), default=self.space.calls[steps])
+        short = max((deep for deep, _ in tried if deep < enough), default=1)
+        return _Edge(chain, enough, short)
+
+    def _deep(self, candidate: Candidate) -> int:
+        trial = candidate.trial
+        return len(trial.deep_calls(self.space.calls[trial.steps or self.space.steps]))
+
+    def _chain_of_best(self, goal: Goal, answers: Sequence[Answer]) -> "_Chain":
+        """Of the best that meets the goal; where nothing cached does, all below the baseline is open."""
+        met = goal.rank(answers, self.baseline_s)
+        if met and met[0].candidate.trial.plan != BASELINE.plan:
+            return _Chain.of(met[0].candidate)
+        return _Chain(None, self.space.branches[0], None)
+
+    def _in_chain(self, chain: "_Chain", deep: int) -> tuple[Candidate, ...]:
+        plain = self.at(chain.steps or self.space.steps, deep, chain.branch)
+        if chain.guided_calls is None:
+            return distinct(list(plain))
+        guided = [each for candidate in plain for each in self.space.guided(candidate)]
+        return distinct([each for each in guided if each.trial.guided_calls == chain.guided_calls])
+
+    def _budgets(self, steps: int, branch: int, goal: Goal) -> list[int]:
+        calls = self.solvers[steps].calls
+        spread = np.geomspace(max(2, calls / 10), max(2, calls / 2), _FIRST_BUDGETS)
+        budgets = {min(calls - 1, round(float(deep))) for deep in spread}
+        if goal.bounds_speed:
+            limit = goal.slowest(self.baseline_s)
+            fast = [deep for deep in range(1, calls) if self._seconds(steps, deep, branch) <= limit]
+            budgets = {deep for deep in budgets if not fast or deep <= max(fast)} | set(fast[-2:])
+        return sorted(budgets - {0, calls})
+
+    def _seconds(self, steps: int, deep: int, branch: int) -> float:
+        plan = uniform(self.solvers[steps].calls, deep)
+        return self.predict(self._made("uniform", steps, plan, branch, way=Forecast.HOLD))
+
+    def _rival(self, steps: int, deep: int, branch: int) -> Candidate:
+        """The best of what is known without solving where calls run deep, by its price."""
+        solver = self.solvers[steps]
+        families = {"uniform": [uniform(solver.calls, deep)], "power": list(power_plans(solver.calls, deep))}
+        rivals = [(family, plan, way) for family, plans in families.items() for plan in plans for way in solver.prices]
+        family, plan, way = min(rivals, key=lambda rival: solver.price(rival[1], rival[2]))
+        return self._made(family, steps, plan, branch, way=way)
+
+    def _made(self, family: str, steps: int, deep: DeepCalls, branch: int, *, way: Forecast | None) -> Candidate:
+        """A plan with a built-in forecast, or with solved strengths where that is None."""
+        if way is not None:
+            return self.space.candidate(family, steps, deep=deep, branch=branch, forecast=way)
+        solver = self.solvers[steps]
+        weights = forecast_of(deep, solver.calls, strengths=solver.strengths(deep))
+        rounded = {call: _rounded(row) for call, row in weights.items()}
+        return self.space.candidate(family, steps, deep=deep, branch=branch, weights=rounded)
+
+
+def _rounded(weights: tuple[float, ...]) -> tuple[float, ...]:
+    """Weights that still sum to 1."""
+    if len(weights) == 1:
+        return weights
+    older = tuple(round(weight, _DIGITS) for weight in weights[1:])
+    return (round(1 - sum(older), _DIGITS), *older)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """Candidates that differ in their deep calls alone."""
+
+    steps: int | None
+    branch: int
+    guided_calls: tuple[int, int] | None
+
+    @classmethod
+    def of(cls, candidate: Candidate) -> Self:
+        trial = candidate.trial
+        return cls(trial.steps, trial.branch, trial.guided_calls)
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """Numbers of deep calls in a chain: the fewest that keep the goal, and the most that were tried below."""
+
+    chain: _Chain
+    enough: int
+    short: int

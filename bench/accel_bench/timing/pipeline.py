@@ -1,0 +1,74 @@
+"""From a bundle and the plans that a user names to contenders."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from accel_bench.plans.trial import Prepared, Settings, Trial, plan_facts, prepare
+from accel_bench.records.bundle import graph_names
+from accel_bench.timing.contender import PlanContender
+from accel_bench.timing.meters import Meters, meters_for
+from accel_bench.timing.spans import Spans, TimedBackend
+from accel_runtime.backends import Backend
+from accel_runtime.bundle import Bundle
+from accel_runtime.forms import choose_form
+from accel_runtime.pipeline import Pipeline
+from accel_runtime.request import Request
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TimedPipeline:
+    """A pipeline whose graphs note how long they run.
+
+    Attributes:
+        spans: Where they note it.
+        meters: Of the device.
+    """
+
+    pipeline: Pipeline
+    spans: Spans
+    meters: Meters
+
+    @classmethod
+    def open(cls, bundle: Bundle, backend: Backend, *, low_memory: bool = False, form: str | None = None) -> Self:
+        """A bundle on a backend.
+
+        Raises:
+            AccelError: The bundle lacks the form, or the backend cannot run it.
+        """
+        spans = Spans()
+        timed = TimedBackend(backend, spans, graph_names(bundle.manifest))
+        pipeline = Pipeline(bundle, timed, low_memory=low_memory, form=choose_form(bundle, backend.name, form))
+        return cls(pipeline, spans, meters_for(backend.describe()))
+
+    def contender(self, prepared: Prepared, *, request: Request) -> PlanContender:
+        """A trial that draws ``request``."""
+        return PlanContender(
+            facts=plan_facts(prepared.trial, prepared.plan),
+            pipeline=self.pipeline,
+            spans=self.spans,
+            request=request,
+            plan=prepared.plan,
+            rehearsal=prepared.warm_up,
+            meters=self.meters,
+        )
+
+
+def plan_contenders(
+    bundle: Bundle,
+    backend: Backend,
+    *,
+    trials: Sequence[Trial],
+    settings: Settings,
+    request: Request,
+    low_memory: bool = False,
+    form: str | None = None,
+) -> list[PlanContender]:
+    """Contenders that share one pipeline, the baseline first.
+
+    Raises:
+        InputError: The bundle lacks a branch, or a plan, setting or form cannot be run.
+    """
+    timed = TimedPipeline.open(bundle, backend, low_memory=low_memory, form=form)
+    prepared = prepare(timed.pipeline, trials, settings=settings)
+    return [timed.contender(each, request=request) for each in prepared]
