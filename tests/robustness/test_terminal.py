@@ -131,7 +131,7 @@ def test_an_error_that_repeats_such_things_is_one_inert_line(tmp_path: Path) -> 
 
 def test_nothing_else_prints() -> None:
     """Beside the programs that we start, whose output is ours to read, and scripts that are a user's own."""
-    ours = {LAYERS["bench"] / name for name in ("console.py", "streams.py", "cli.py")}
+    ours = {LAYERS["bench"] / name for name in ("cli/console.py", "cli/streams.py", "cli/app.py")}
     programs = {LAYERS["bench"] / name for name in ("doctor/probing.py", "scenarios/child.py")}
     folders = [LAYERS["bench"] / name for name in ("codegen/scripts", "peers/adapters")]
     others = [
