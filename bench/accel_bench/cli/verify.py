@@ -12,7 +12,7 @@ from accel_bench.cli.console import note, print_json, print_line, progress_bar
 from accel_runtime.bundle import Bundle, read_bundle, unlisted_files, verify_files
 from accel_runtime.forms import choose_form
 from accel_runtime.manifest import MANIFEST_DIGEST_NAME
-from accel_runtime.manifest_digest import stated_digests
+from accel_runtime.manifest.digest import stated_digests
 from accel_runtime.pipeline import Pipeline
 
 # Names of unlisted files in a note.
