@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.bench.records import ENVIRONMENT, bench_record, evaluation_record, plan_run, trial_run
+from tests.bench.records.made import ENVIRONMENT, bench_record, evaluation_record, plan_run, trial_run
 
 from accel_bench.profiles import Config, Expected, Figure, Measured, Predicted, Profile, Published, Target
 from accel_bench.profiles.schema import BackendChoice
