@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from accel_bench.plans.trial import Settings
 from accel_bench.quality.loss import Score
-from accel_bench.records.environment import Environment
-from accel_bench.replay.verdict import machine_name
+from accel_bench.records.environment import Environment, machine_name
 from accel_bench.search.cost import StageTimes, StageTiming, kind_of
 from accel_bench.search.driver import Driver, Prompts
 from accel_bench.search.space import Space, Target, make_space, step_ladder
