@@ -1,7 +1,6 @@
 """How good the pictures of a trial are, against those of the baseline with the same prompts and seeds."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 from math import sqrt
 from statistics import mean
 
@@ -11,19 +10,10 @@ from accel_bench.base.stats import standard_error
 from accel_bench.quality.psnr import psnr
 from accel_bench.records.bounds import LEAST_SCORE
 from accel_bench.records.evaluation import Scores
+from accel_bench.records.search import Score
 from accel_runtime.errors import InputError
 
 _WHITE = 255.0
-
-
-class Score(StrEnum):
-    """What a loss is of. The first two score a picture against its prompt, the others against the baseline's."""
-
-    EMOJI_CLIP = "emoji-clip"
-    CLIP = "clip"
-    PSNR = "psnr"
-    SSIM = "ssim"
-    FEATURE = "feature"
 
 
 class Quality(msgspec.Struct, frozen=True):

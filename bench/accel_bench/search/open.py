@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accel_bench.plans.trial import Settings
-from accel_bench.quality.loss import Score
 from accel_bench.records.environment import Environment, machine_name
-from accel_bench.search.cost import StageTimes, StageTiming, kind_of
+from accel_bench.records.search import Score, StageTimes
+from accel_bench.search.cost import StageTiming, kind_of
 from accel_bench.search.driver import Driver, Prompts
 from accel_bench.search.space import Space, Target, make_space, step_ladder
 from accel_bench.search.store import Identity, Store, hash_prompts

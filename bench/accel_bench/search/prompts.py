@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from accel_bench.plans.trial import Settings, split
-from accel_bench.quality.captions import Caption, evaluation_captions
+from accel_bench.quality.captions import evaluation_captions
 from accel_bench.quality.prompts import read_prompts
+from accel_bench.records.captions import Caption
 from accel_bench.search.driver import Prompts
 from accel_runtime.errors import InputError
 from accel_runtime.request import MOST_IMAGES, Request

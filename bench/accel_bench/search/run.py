@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from accel_bench.base.files import write_record
 from accel_bench.records.bench import BenchRecord
-from accel_bench.records.search import Asked, SearchRecord
+from accel_bench.records.search import Asked, Goal, SearchRecord
 from accel_bench.search.finalists import Finish
-from accel_bench.search.goal import Goal
 from accel_bench.search.open import Opening
 from accel_bench.search.strategies.choose import Way, choose_strategy
 from accel_bench.timing.measure import Patience

@@ -8,10 +8,9 @@ import pytest
 from tests.bench.search.answers import follow, quality
 
 from accel_bench.plans.trial import Trial
-from accel_bench.quality.loss import Score
+from accel_bench.records.search import Goal, Score
 from accel_bench.search.candidate import FULL, Answer, Ask, Candidate, Strategy
 from accel_bench.search.drift import Drift
-from accel_bench.search.goal import Goal
 from accel_bench.search.solved import Solver
 from accel_bench.search.solver import Prices, scale
 from accel_bench.search.space import Space, Target, make_space

@@ -1,7 +1,7 @@
 """The default: judge what a calibration proposes, then go on where the goal is met."""
 
+from accel_bench.records.search import Goal
 from accel_bench.search.candidate import FULL, Answer, Round, Strategy, distinct
-from accel_bench.search.goal import Goal
 from accel_bench.search.strategies.climb import climb
 from accel_bench.search.strategies.halving import halve
 from accel_bench.search.strategies.proposals import Proposals
