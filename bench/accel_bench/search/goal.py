@@ -7,7 +7,7 @@ import msgspec
 
 from accel_bench.quality.loss import Quality, Score
 from accel_bench.quality.psnr import psnr
-from accel_bench.search.candidate import Answer
+from accel_bench.search.space import Answer
 from accel_runtime.errors import InputError
 
 
