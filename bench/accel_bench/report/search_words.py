@@ -9,7 +9,7 @@ from accel_bench.report.facts import Fact
 from accel_bench.report.verdicts import Verdict, compare
 from accel_bench.report.words import amount, digits, duration
 from accel_bench.search.summary import TriedSummary
-from accel_bench.search.words import loss_words, why_not
+from accel_bench.search.table import loss_words, why_not
 
 
 def goal_words(goal: Goal) -> str:

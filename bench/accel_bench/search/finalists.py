@@ -16,12 +16,11 @@ from accel_bench.records.environment import Environment, peak_rss_bytes
 from accel_bench.records.parts import Doubt, Workload
 from accel_bench.records.search import Asked, Goal, SearchRecord, Tried
 from accel_bench.records.store import seal
-from accel_bench.search.candidate import FULL, Answer, Candidate
 from accel_bench.search.cost import compose_s
 from accel_bench.search.driver import Driver, joined
 from accel_bench.search.goal import front, rank
-from accel_bench.search.space import Space
-from accel_bench.timing.measure import Measurement, Patience, measure
+from accel_bench.search.space import FULL, Answer, Candidate, Space
+from accel_bench.timing.measure import Measurement, StopRule, measure
 from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.request import Request
 
@@ -68,7 +67,7 @@ class Finish:
         safe = [each for each in ranked if each.seconds <= limit][:1] if self.goal.bounds_speed else []
         return tuple({each.candidate.id: each.candidate for each in (*ranked[:_RANKED], *safe, *spread)}.values())
 
-    def measure(self, candidates: Sequence[Candidate], patience: Patience) -> Generator[str, None, BenchRecord]:
+    def measure(self, candidates: Sequence[Candidate], stop: StopRule) -> Generator[str, None, BenchRecord]:
         """Time candidates against the baseline in the same rounds, yielding their names; returns the record."""
         driver = self.driver
         prompt = driver.prompts.judged[0].prompts[0]
@@ -77,7 +76,7 @@ class Finish:
         prepared = prepare(self.timed.pipeline, trials, settings=driver.settings)
         contenders = [self.timed.contender(each, request=request) for each in prepared]
         measurement = Measurement()
-        yield from measure(contenders, patience, into=measurement)
+        yield from measure(contenders, stop, into=measurement)
         by_name = {each.trial.name: each.id for each in (FULL, *candidates)}
         for name, runs in measurement.runs.items():
             self.image_s[by_name[name]] = tuple(run.seconds for run in runs)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from accel_bench.quality.loss import Quality
 from accel_bench.quality.psnr import psnr
 from accel_bench.records.search import Goal
-from accel_bench.search.candidate import Answer
+from accel_bench.search.space import Answer
 
 
 def allows(goal: Goal, quality: Quality) -> bool:

@@ -10,8 +10,8 @@ from accel_bench.plans.trial import trial_of
 from accel_bench.quality.loss import Quality, judge
 from accel_bench.records.parts import PlanFacts
 from accel_bench.records.search import SearchRecord, Tried
-from accel_bench.search.candidate import Answer, Candidate
 from accel_bench.search.goal import front, meets
+from accel_bench.search.space import Answer, Candidate
 
 
 class TriedSummary(msgspec.Struct, frozen=True):

@@ -13,8 +13,7 @@ from accel_bench.records.evaluation import Scores
 from accel_bench.records.parts import BundleFacts, GraphFacts, PlanFacts, Workload
 from accel_bench.records.search import Asked, Goal, Score, SearchRecord, StageTimes, Tried
 from accel_bench.records.store import seal
-from accel_bench.search.candidate import FULL, Candidate
-from accel_bench.search.space import plan_text
+from accel_bench.search.space import FULL, Candidate, plan_text
 from accel_runtime.forecast import Forecast
 
 CALLS, PICTURES = 50, 8

@@ -29,7 +29,7 @@ from accel_bench.report.search_words import forecast_words, goal_words
 from accel_bench.report.sections.search import SearchView, search_section
 from accel_bench.report.table import Table
 from accel_bench.search.summary import summarise_search
-from accel_bench.search.words import plan_words
+from accel_bench.search.table import plan_words
 
 BY_CLIP = tuple(
     msgspec.structs.replace(each, scores=msgspec.structs.replace(each.scores, clip=each.scores.emoji_clip))

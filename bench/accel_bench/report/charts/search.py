@@ -12,7 +12,7 @@ from accel_bench.report.charts.svg import Figure
 from accel_bench.report.known import known_feature_distance, known_loss, known_psnr
 from accel_bench.report.words import amount
 from accel_bench.search.summary import TriedSummary
-from accel_bench.search.words import loss_words, plan_words
+from accel_bench.search.table import loss_words, plan_words
 
 _Quality: TypeAlias = Callable[[Tried, TriedSummary], Known | None]
 # The first chart is as wide as the page.

@@ -6,15 +6,12 @@ from typing import Self
 
 import numpy as np
 
-from accel_bench.plans.families import power_plans, uniform
+from accel_bench.plans.families import moved, power_plans, uniform
 from accel_bench.plans.trial import BASELINE
 from accel_bench.records.search import Goal
-from accel_bench.search.candidate import Answer, Candidate, distinct
 from accel_bench.search.goal import allows, rank
-from accel_bench.search.solved import DeepCalls, Solver
-from accel_bench.search.solver import forecast_of
-from accel_bench.search.space import Space
-from accel_bench.search.strategies.climb import moved
+from accel_bench.search.solver import DeepCalls, Solver, forecast_of
+from accel_bench.search.space import Answer, Candidate, Space, distinct
 from accel_runtime.forecast import Forecast
 
 _FIRST_BUDGETS = 6
