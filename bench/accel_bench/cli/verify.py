@@ -29,7 +29,7 @@ def verify(
 ) -> None:
     """Check that a bundle is what it says and that every graph opens, for one image of the model's own size."""
     opened = read_bundle(bundle, verification="sizes", digest=digest)
-    graphs = opened.manifest.graphs.items()
+    graphs = opened.manifest.graphs
     backend = choose_backend(provider, options=provider_options)
     form = choose_form(opened, backend.name)
     with progress_bar() as progress:

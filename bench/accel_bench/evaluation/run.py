@@ -167,7 +167,7 @@ def make_evaluation(
         ),
         scorers=versions,
         captions=tuple(captions),
-        cut_captions=sum(bool(pipeline.tokenize(caption.caption).cut) for caption in captions),
+        cut_captions=sum(any(each.cut for each in pipeline.tokenize(caption.caption)) for caption in captions),
         warm_up_s=runs.warm_up_s,
         trials=tuple(_trial_run(each, runs) for each in trials),
         peak_rss_bytes=peak_rss_bytes(),

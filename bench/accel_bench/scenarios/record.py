@@ -23,7 +23,7 @@ def make_scenario_record(
     environment: Environment,
 ) -> ScenarioRecord:
     """The record of runs of one bundle, those of the full UNet first."""
-    height, width = bundle.manifest.model.sample_size
+    height, width = bundle.manifest.state.sample_size
     record = ScenarioRecord(
         kind="scenario",
         format=1,

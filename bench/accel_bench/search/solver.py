@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_bench.search.calibration import Calibration, Drift, Vectors
-from accel_bench.search.walk import Forecasts
 from accel_runtime.forecast import Forecast, forecast_weights
 from accel_runtime.plan_spec import PlanSpec
 
@@ -23,6 +22,7 @@ STRENGTHS = (-0.5, 1.25)
 
 Nodes = tuple[int, ...]
 DeepCalls = tuple[int, ...]
+Forecasts = Mapping[int, tuple[float, ...]]  # weights by shallow call; all other calls are deep
 # Costs of the shallow calls between a deep call and the next: the last deep calls, newest first, and the next deep call
 # or the number of calls.
 SegmentCost = Callable[[tuple[int, ...], int], float]
