@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from tests.studies.outcomes import Outcomes, mean_error
+from tests.studies.outcomes import Forecasts, Outcomes, mean_error
 
 from accel_bench.base.files import write_record
 from accel_bench.cli.backends import choose_backend
@@ -25,7 +25,7 @@ from accel_bench.records.evaluation import Scores
 from accel_bench.search.calibration import Calibration, calibrate
 from accel_bench.search.driver import joined
 from accel_bench.search.solver import Solver, built_in, forecast_of, spec_of
-from accel_bench.search.walk import Forecasts, Tally, Walker, walk
+from accel_bench.search.walk import Tally, Walker, walk
 from accel_runtime import Pipeline, Request, open_bundle
 from accel_runtime.backends import BackendDescription
 from accel_runtime.backends.base import Array
@@ -121,7 +121,7 @@ def forecasts_of(spec: PlanSpec, calls: int) -> Forecasts:
 
 def uncached(walker: Walker) -> Array:
     """Final latents of every call deep. Shape: [B, C, h, w]."""
-    return walk(walker, walker.start(), forecast={}).latents
+    return walk(walker, walker.start(), walker.plan.calls).latents
 
 
 def run(setting: Setting, trials: Sequence[Trial], *, prompts: int) -> Iterator[tuple[Scores, tuple[Scores, ...]]]:

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args, get_type_hints
 
 import msgspec
 
@@ -57,7 +57,7 @@ def parse_manifest(raw: bytes, path: Path) -> Manifest:
         _check_version(msgspec.json.decode(raw, type=_Versioned).schema_version, path)
         return msgspec.json.decode(raw, type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BundleError(f"{path}: {_as_key(str(error))}") from error
+        raise BundleError(f"{path}: {_as_key(str(error), raw)}") from error
     except RecursionError:
         raise BundleError(f"{path}: nested too deeply") from None
 
@@ -76,8 +76,22 @@ def _check_version(version: object, path: Path) -> None:
         )
 
 
-def _as_key(message: str) -> str:
+def _as_key(message: str, raw: bytes) -> str:
     """Turn msgspec's "… - at `$.a.b`" into "a.b: …"."""
-    text, _, location = message.partition(" - at `$")
-    key = location.rstrip("`").lstrip(".")
+    text, _, location = message.partition(" - at `")
+    key = location.rpartition("$")[2].rstrip("`").lstrip(".")
+    field, entries, rest = key.partition("[...]")
+    if entries and (entry := _wrong_entry(field, raw)) is not None:
+        key = f"{field}.{entry}{rest}"
     return f"{key}: {text}" if key else text
+
+
+def _wrong_entry(field: str, raw: bytes) -> str | None:
+    """The first entry of a mapping that is not of the mapping's type: msgspec does not say which one it is."""
+    _, entry_type = get_args(get_type_hints(Manifest).get(field, dict[str, object]))
+    for name, entry in msgspec.json.decode(raw)[field].items() if field in Manifest.__struct_fields__ else ():
+        try:
+            msgspec.convert(entry, entry_type)
+        except msgspec.ValidationError:
+            return str(name)
+    return None
