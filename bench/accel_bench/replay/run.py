@@ -9,6 +9,7 @@ from accel_bench.benchmark.record import make_record
 from accel_bench.benchmark.roofline import measured_peaks
 from accel_bench.bundle_cache import find_or_export
 from accel_bench.plans.trial import Settings, prepare
+from accel_bench.plans.workload import request_of
 from accel_bench.profiles import Config
 from accel_bench.records.bench import BenchRecord, Peaks, ProfileUse
 from accel_bench.records.environment import read_environment
@@ -20,7 +21,6 @@ from accel_bench.timing.measure import Measurement, StopRule, measure
 from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.backends import Backend
 from accel_runtime.bundle import Bundle, read_bundle
-from accel_runtime.request import Request
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +93,7 @@ class Replay:
         )
         timed = TimedPipeline.open(bundle, self.backend)
         trials = prepare(timed.pipeline, tuple(chosen.trials.values()), settings=settings)
-        request = Request((self.prompt,), images_per_prompt=work.batch, height=work.height, width=work.width)
+        request = request_of(self.prompt, settings, size=(work.height, work.width))
         contenders = [timed.contender(each, request=request) for each in trials]
         environment, measurement = read_environment(), Measurement()
         for name in measure(contenders, self.stop, into=measurement):
@@ -103,7 +103,7 @@ class Replay:
             contenders,
             measurement,
             environment=environment,
-            guidance=work.guidance,
+            settings=settings,
             profile=ProfileUse(self.profile, self.sha256, chosen.names, comparable=not instead, instead=instead),
             peaks=self._peaks() or measured_peaks(self.backend, measurement.yardstick_s),
         )

@@ -30,7 +30,7 @@ def test_the_calls_of_a_measured_image_are_drawn_as_its_plan_made_them(bundle_fo
     measurement = Measurement()
     for _ in measure(contenders, StopRule(1), into=measurement):
         pass
-    record = make_record(contenders, measurement, environment=read_environment(), guidance=4.0)
+    record = make_record(contenders, measurement, environment=read_environment(), settings=settings)
 
     page = render_report([record])
 

@@ -45,6 +45,7 @@ from accel_bench.cli.options import (
 from accel_bench.doubts import bench_doubts
 from accel_bench.peers import PeerContender, open_peers, peer_work
 from accel_bench.plans.trial import Settings, Trial
+from accel_bench.plans.workload import request_of
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import read_environment
 from accel_bench.records.store import read_bench
@@ -54,7 +55,6 @@ from accel_bench.timing.pipeline import plan_contenders
 from accel_bench.trace import write_trace
 from accel_runtime.bundle import read_bundle
 from accel_runtime.forecast import Forecast
-from accel_runtime.request import Request
 
 _PROMPT = "a squirrel"
 
@@ -131,12 +131,12 @@ def run(
         choose_backend(provider, threads=threads, options=provider_options),
         trials=[Trial(name, branch, forecast) for name in names],
         settings=settings,
-        request=Request(prompts=(prompt,), images_per_prompt=batch, seed=seed, height=height, width=width),
+        request=request_of(prompt, settings, size=(height, width)),
         low_memory=low_memory,
         form=form,
     )
     with _open_peers(peers or (), contenders[0], settings=settings, weights=peer_weights, threads=threads) as opened:
-        record = _measure(contenders, opened, stop=stop, guidance=guidance)
+        record = _measure(contenders, opened, stop=stop, settings=settings)
     if output is not None:
         write_record(output, record)
     if trace is not None:
@@ -166,7 +166,7 @@ def _open_peers(
 
 
 def _measure(
-    plans: Sequence[PlanContender], peers: Sequence[PeerContender], *, stop: StopRule, guidance: float
+    plans: Sequence[PlanContender], peers: Sequence[PeerContender], *, stop: StopRule, settings: Settings
 ) -> BenchRecord:
     environment = read_environment()
     measurement = Measurement()
@@ -179,7 +179,7 @@ def _measure(
         plans,
         measurement,
         environment=environment,
-        guidance=guidance,
+        settings=settings,
         peaks=measured_peaks(plans[0].pipeline.backend, measurement.yardstick_s),
         peers=[peer_run(peer, measurement) for peer in peers],
     )

@@ -128,6 +128,7 @@ def scenario(
         import mlperf_loadgen  # noqa: F401, PLC0415
     pipeline = open_bundle(bundle, choose_backend(provider, threads=threads, options=provider_options))
     trials = [Trial(plan, branch, forecast) for plan in plans or [] if plan != BASELINE.plan]
+    prepared = prepare(pipeline, trials, settings=settings)
     jobs = [
         Job(
             bundle=str(bundle),
@@ -139,12 +140,19 @@ def scenario(
             prompts=texts,
             load=load,
         )
-        for load, each in product(loads, prepare(pipeline, trials, settings=settings))
+        for load, each in product(loads, prepared)
     ]
     folders = _log_folders(jobs, logs, force=force)
     environment = read_environment()
     finished = _run(jobs, folders)
-    record = make_scenario_record(pipeline.bundle, finished, settings=settings, prompts=texts, environment=environment)
+    record = make_scenario_record(
+        pipeline.bundle,
+        finished,
+        schedule=prepared[0].plan.schedule,
+        settings=settings,
+        prompts=texts,
+        environment=environment,
+    )
     if output is not None:
         write_record(output, record)
     _print(record, as_json=as_json)

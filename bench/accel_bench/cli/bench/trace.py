@@ -9,7 +9,8 @@ import typer
 from accel_bench.base.files import check_outputs
 from accel_bench.cli.console import note, print_line, progress_bar
 from accel_bench.cli.options import MACHINE, RESULTS, Force, ProviderOptions, Threads, parse_options
-from accel_bench.plans.trial import Settings, plan_facts, prepare, trial_of
+from accel_bench.plans.trial import plan_facts, prepare, trial_of
+from accel_bench.plans.workload import request_of, settings_of
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.store import read_bench
 from accel_bench.trace import ProfiledImage, profile_image, write_trace
@@ -18,7 +19,6 @@ from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.bundle import Bundle, read_bundle
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.request import Request
 
 
 def trace(
@@ -77,14 +77,8 @@ def _profile(
     bundle: Bundle, record: BenchRecord, *, provider: str, options: dict[str, str], form: str, threads: int | None
 ) -> Iterator[ProfiledImage]:
     work = record.workload
-    settings = Settings(work.steps, work.scheduler, guidance=work.guidance, batch=work.batch, seed=work.seed)
-    request = Request(
-        prompts=(record.prompt,),
-        images_per_prompt=work.batch,
-        seed=work.seed,
-        height=work.height,
-        width=work.width,
-    )
+    settings = settings_of(work)
+    request = request_of(record.prompt, settings, size=(work.height, work.width))
     trials = [trial_of(each.facts) for each in record.plans]
     # Plans are compiled from the bundle's schedules; nothing is loaded for that.
     planner = Pipeline(bundle, OnnxRuntimeBackend(provider, options=options))
