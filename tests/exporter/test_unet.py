@@ -98,7 +98,7 @@ def test_every_skip_makes_a_branch_and_each_feature_is_what_its_up_unit_joins(st
 
 def test_the_deep_pass_leaves_no_hooks_behind() -> None:
     unet = make_unet("sd15")
-    inputs, _ = make_inputs(unet)
+    inputs = make_inputs(unet)
     with inference(unet):
         DeepPass(unet, (0, 1))(*inputs)
 
