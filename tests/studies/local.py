@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.studies.forecasts import built_in
 from tests.studies.outcomes import Outcomes, mean_error
 from tests.studies.plans import CALIBRATION_SEED, Setting, uncached
 
@@ -19,7 +20,7 @@ from accel_bench.cli.backends import choose_backend
 from accel_bench.cli.console import note
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.search.calibration import Calibration, calibrate
-from accel_bench.search.solved import DeepCalls, Solver, built_in
+from accel_bench.search.solved import DeepCalls, Solver
 from accel_bench.search.solver import forecast_of
 from accel_bench.search.strategies.climb import moved
 from accel_bench.search.walk import Forecasts, Tally
