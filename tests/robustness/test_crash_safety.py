@@ -15,7 +15,7 @@ from tests.robustness.faults import Ended, Fault, needs_tracing, run, until_unst
 
 from accel_bench.base.files import write_record
 from accel_bench.records.evaluation import Scores
-from accel_bench.search.candidate import FULL
+from accel_bench.search.space import FULL
 from accel_bench.search.store import Entry, Identity, Store
 from accel_bench.search.strategies.journal import Journal
 from accel_exporter.schedules import add_tables, compile_for

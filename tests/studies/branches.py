@@ -20,8 +20,7 @@ from accel_bench.cli.backends import choose_backend
 from accel_bench.cli.console import note
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.search.calibration import Calibration, calibrate
-from accel_bench.search.solve import solve
-from accel_bench.search.solved import DeepCalls, Solver
+from accel_bench.search.solver import DeepCalls, Solver, solve
 from accel_bench.search.walk import Tally
 from accel_runtime import open_bundle
 

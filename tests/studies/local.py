@@ -18,11 +18,10 @@ from tests.studies.plans import CALIBRATION_SEED, Setting, uncached
 
 from accel_bench.cli.backends import choose_backend
 from accel_bench.cli.console import note
+from accel_bench.plans.families import moved
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.search.calibration import Calibration, calibrate
-from accel_bench.search.solved import DeepCalls, Solver
-from accel_bench.search.solver import forecast_of
-from accel_bench.search.strategies.climb import moved
+from accel_bench.search.solver import DeepCalls, Solver, forecast_of
 from accel_bench.search.walk import Forecasts, Tally
 from accel_runtime import open_bundle
 from accel_runtime.forecast import Forecast

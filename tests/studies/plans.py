@@ -25,8 +25,7 @@ from accel_bench.quality.scorers import Scorers
 from accel_bench.records.evaluation import Scores
 from accel_bench.search.calibration import Calibration, calibrate
 from accel_bench.search.driver import joined
-from accel_bench.search.solved import Solver
-from accel_bench.search.solver import forecast_of
+from accel_bench.search.solver import Solver, forecast_of
 from accel_bench.search.walk import Tally, Walker, walk
 from accel_runtime import Pipeline, Request, open_bundle
 from accel_runtime.backends import BackendDescription

@@ -16,20 +16,16 @@ from accel_bench.cli.backends import Provider, ProviderOptions, choose_backend
 from accel_bench.cli.console import note, print_json, print_line, print_table, progress_bar, show
 from accel_bench.doubts import search_doubts
 from accel_bench.plans.trial import Settings
-from accel_bench.quality.loss import Score
 from accel_bench.records.environment import read_environment
-from accel_bench.records.search import SearchRecord
-from accel_bench.search.goal import Goal
-from accel_bench.search.open import Opening, parse_branches
+from accel_bench.records.search import Goal, Score, SearchRecord
+from accel_bench.search.driver import choose_prompts
 from accel_bench.search.profile import check_profile, write_profile
-from accel_bench.search.prompts import choose_prompts
-from accel_bench.search.run import Found, Search
+from accel_bench.search.run import Found, Opening, Search, parse_branches
 from accel_bench.search.space import parse_targets
-from accel_bench.search.strategies.choose import Way, check_way
+from accel_bench.search.strategies import Strategy, check_strategy
 from accel_bench.search.summary import summarise_search
-from accel_bench.search.table import footer, front_table, heading
-from accel_bench.search.words import why_not
-from accel_bench.timing.measure import Patience
+from accel_bench.search.table import footer, front_table, heading, why_not
+from accel_bench.timing.measure import StopRule
 from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.backends.choose import INDUCTOR_DEVICES
 from accel_runtime.bundle import read_bundle
@@ -57,7 +53,7 @@ def search(
     clip_model: Annotated[Path | None, typer.Option(help="With --score clip: a CLIP checkpoint's folder.")] = None,
     min_psnr: Annotated[float | None, typer.Option(help="In dB, against the baseline's pictures, at least.")] = None,
     max_feature_distance: Annotated[float | None, typer.Option(help="From the baseline's pictures, at most.")] = None,
-    strategy: Annotated[Way, typer.Option(help="How candidates are looked for.")] = Way.SOLVED,
+    strategy: Annotated[Strategy, typer.Option(help="How candidates are looked for.")] = Strategy.SOLVED,
     trials: Annotated[int, typer.Option(help="With --strategy optuna: of the study, earlier ones included.")] = 100,
     moves: Annotated[
         int, typer.Option(help="With --strategy solved: run so many more plans, each with one deep call moved.")
@@ -95,12 +91,12 @@ def search(
     if bundle is None and pipe is None:
         raise InputError("expected a bundle's folder, or --pipe with what `accel export` takes")
     _check_counts(trials, moves)
-    patience = Patience(rounds)
-    check_way(strategy)
+    stop = StopRule(rounds)
+    check_strategy(strategy)
     settings = Settings(steps=steps, scheduler=sched, guidance=guidance, batch=batch_size, seed=seed)
-    if strategy is Way.SOLVED and calibration < 1:
+    if strategy is Strategy.SOLVED and calibration < 1:
         raise InputError(f"--calibration: expected a multiple of the batch, {batch_size}, got {calibration}")
-    solved_with = calibration if strategy is Way.SOLVED else 0
+    solved_with = calibration if strategy is Strategy.SOLVED else 0
     chosen_prompts, sources = choose_prompts(prompts, samples=num_samples, calibration=solved_with, settings=settings)
     targets, cuts = parse_targets(search_targets), parse_branches(branches)
     backend = choose_backend(provider, threads=threads, options=provider_options)
@@ -129,10 +125,10 @@ def search(
                 goal,
                 output,
                 scorers=scorers,
-                way=strategy,
+                strategy=strategy,
                 trials=trials,
                 moves=moves,
-                patience=patience,
+                stop=stop,
             ).run()
         )
     _print(found.record, as_json=as_json)

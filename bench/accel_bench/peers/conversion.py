@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from accel_bench.base.errors import PeerError
-from accel_bench.base.failure import failure
-from accel_bench.base.process import run_module
+from accel_bench.base.process import failure, run_module
 from accel_bench.peers.catalogue import PeerKind
 from accel_bench.peers.environments import environ, peers_folder, requirements
 from accel_runtime.bundle import describe_file

@@ -11,6 +11,8 @@ from accel_runtime.errors import InputError
 POWER_CENTERS = (0, 5, 10, 15, 20, 25)
 POWER_EXPONENTS = (1.1, 1.2, 1.3, 1.4, 1.5, 1.6)
 _EXPONENT_STEP = 0.02
+# How far `moved` moves a deep call.
+_MOVES = (-1, 1, -2, 2)
 
 
 def uniform(calls: int, deep: int) -> tuple[int, ...]:
@@ -82,6 +84,19 @@ def deep_last(calls: int, deep: int) -> tuple[int, ...]:
     """The first call, which must be deep, and all others at the end."""
     _check(calls, deep)
     return (0, *range(calls - deep + 1, calls))
+
+
+def moved(deep: tuple[int, ...], calls: int) -> Iterator[tuple[int, ...]]:
+    """Plans with one deep call moved by one or two; the first stays.
+
+    >>> list(moved((0, 3), 5))
+    [(0, 2), (0, 4), (0, 1)]
+    """
+    for at in range(1, len(deep)):
+        for move in _MOVES:
+            place = deep[at] + move
+            if 0 < place < calls and place not in deep:
+                yield tuple(sorted({*deep[:at], place, *deep[at + 1 :]}))
 
 
 def _check(calls: int, deep: int) -> None:

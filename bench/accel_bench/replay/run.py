@@ -16,7 +16,7 @@ from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.replay.groups import Group, group, wanted_bundle
 from accel_bench.replay.place import Place, adapt, fit
 from accel_bench.replay.quality import Gallery
-from accel_bench.timing.measure import Measurement, Patience, measure
+from accel_bench.timing.measure import Measurement, StopRule, measure
 from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.backends import Backend
 from accel_runtime.bundle import Bundle, read_bundle
@@ -46,7 +46,7 @@ class Replay:
     place: Place
     provider: str
     backend: Backend
-    patience: Patience
+    stop: StopRule
     cache: Path
     prompt: str
     model: str | None = None
@@ -96,7 +96,7 @@ class Replay:
         request = Request((self.prompt,), images_per_prompt=work.batch, height=work.height, width=work.width)
         contenders = [timed.contender(each, request=request) for each in trials]
         environment, measurement = read_environment(), Measurement()
-        for name in measure(contenders, self.patience, into=measurement):
+        for name in measure(contenders, self.stop, into=measurement):
             yield f"{work.model}, batch {work.batch}: {name}"
         instead = (*self.place.instead, *told, *resized)
         record = make_record(

@@ -1,8 +1,6 @@
 """The command line that searches again as a record's search did."""
 
-from accel_bench.quality.loss import Score
-from accel_bench.records.search import SearchRecord
-from accel_bench.search.goal import Goal
+from accel_bench.records.search import Goal, Score, SearchRecord
 
 
 def search_words(record: SearchRecord) -> list[str]:

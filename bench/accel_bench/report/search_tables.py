@@ -6,7 +6,7 @@ from accel_bench.base.stats import times
 from accel_bench.report.table import Column, Table, make_table
 from accel_bench.report.words import NOTHING, Unit, digits
 from accel_bench.search.summary import TriedSummary
-from accel_bench.search.words import loss_words, plan_words
+from accel_bench.search.table import loss_words, plan_words
 
 _DEEP, _SHALLOW = "deep", "shallow"
 

@@ -4,13 +4,12 @@ from collections.abc import Iterator, Sequence
 
 from accel_bench.base.stats import times
 from accel_bench.records.parts import PlanFacts, Workload
-from accel_bench.records.search import SearchRecord
+from accel_bench.records.search import Goal, SearchRecord
 from accel_bench.report.facts import Fact
 from accel_bench.report.verdicts import Verdict, compare
 from accel_bench.report.words import amount, digits, duration
-from accel_bench.search.goal import Goal
 from accel_bench.search.summary import TriedSummary
-from accel_bench.search.words import loss_words, why_not
+from accel_bench.search.table import loss_words, why_not
 
 
 def goal_words(goal: Goal) -> str:

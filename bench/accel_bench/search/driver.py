@@ -1,30 +1,38 @@
-"""Answers what a strategy asks: from the folder, or by drawing and scoring pictures."""
+"""Chooses prompts, and answers what a strategy asks: from the folder, or by drawing and scoring pictures."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_bench.plans.trial import Settings, Trial, plan_of
-from accel_bench.quality.captions import Caption
-from accel_bench.quality.loss import Score, judge
+from accel_bench.plans.trial import Settings, Trial, plan_of, split
+from accel_bench.quality.captions import evaluation_captions
+from accel_bench.quality.loss import judge
+from accel_bench.quality.prompts import read_prompts
+from accel_bench.records.captions import Caption
 from accel_bench.records.evaluation import Scores
-from accel_bench.search.calibration import Calibration, calibrate
-from accel_bench.search.candidate import FULL, Answer, Ask, Candidate, Strategy
-from accel_bench.search.cost import StageTimes
-from accel_bench.search.drift import Drift
-from accel_bench.search.solved import Solver
+from accel_bench.records.search import Score, StageTimes
+from accel_bench.search.calibration import Calibration, Drift, calibrate
+from accel_bench.search.cost import compose_s
+from accel_bench.search.solver import Solver
+from accel_bench.search.space import FULL, Answer, Ask, Candidate, Proposer
 from accel_bench.search.store import Entry, Store
 from accel_bench.search.walk import Tally, Walker
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.plan import Plan
-from accel_runtime.request import Request
+from accel_runtime.request import MOST_IMAGES, Request
 
 if TYPE_CHECKING:
     from accel_bench.quality.scorers import Scorers  # brings torch, which only scoring needs
+
+# Of the built-in captions, as `accel evaluate` has it by default.
+_ORDER = 0
+# Far from the seeds of judged pictures.
+_CALIBRATION_SEED = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,48 @@ class Prompts:
     judged: tuple[Request, ...]
     captions: tuple[Sequence[Caption] | Sequence[str], ...]
     calibration: tuple[Request, ...]
+
+
+def choose_prompts(
+    path: Path | None, *, samples: int, calibration: int, settings: Settings
+) -> tuple[Prompts, tuple[str, ...]]:
+    """The first ones are judged, the last ones calibrate, so that more may be judged later.
+
+    Args:
+        path: A file that `read_prompts` reads; None takes the held-out captions of the built-in model's data.
+        samples: How many are judged.
+        calibration: How many calibrate; 0 for strategies that solve nothing.
+        settings: The batch, and the seed of the first judged picture.
+
+    Returns:
+        The prompts, and all that they are taken from.
+
+    Raises:
+        InputError: There are fewer than are to be judged, or they do not divide into batches.
+    """
+    source: Sequence[Caption] | Sequence[str]
+    source = evaluation_captions(None, _ORDER) if path is None else read_prompts(path)
+    texts = tuple(each if isinstance(each, str) else each.caption for each in source)
+    if not 1 <= samples <= len(texts):
+        where = "the built-in captions" if path is None else str(path)
+        raise InputError(f"--num-samples: expected 1 to {len(texts)}, the prompts of {where}, got {samples}")
+    judged = split(texts[:samples], settings)
+    size = settings.batch
+    captions = tuple(source[at : at + size] for at in range(0, samples, size))
+    return Prompts(judged, captions, _calibration(texts, calibration, settings)), texts
+
+
+def _calibration(texts: Sequence[str], count: int, settings: Settings) -> tuple[Request, ...]:
+    if count == 0:
+        return ()
+    if count % settings.batch or not settings.batch <= count <= MOST_IMAGES:
+        expected = f"a multiple of the batch, {settings.batch}, of at most {MOST_IMAGES}"
+        raise InputError(f"--calibration: expected {expected}, got {count}")
+    repeated = [texts[index % len(texts)] for index in range(-count, 0)]
+    return tuple(
+        Request(tuple(repeated[at : at + settings.batch]), seed=_CALIBRATION_SEED + settings.seed + at)
+        for at in range(0, count, settings.batch)
+    )
 
 
 @dataclass(eq=False)
@@ -61,14 +111,14 @@ class Driver:
     _plans: dict[Trial, Plan] = field(default_factory=dict)
     _references: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
 
-    def run(self, strategy: Strategy) -> Iterator[str]:
+    def run(self, proposer: Proposer) -> Iterator[str]:
         """Judge the baseline and answer until the strategy ends, yielding what was just done."""
         yield from self._judge(FULL, len(self.prompts.judged))
         try:
-            ask = next(strategy)
+            ask = next(proposer)
             while True:
                 answers = yield from self.answer(ask)
-                ask = strategy.send(answers)
+                ask = proposer.send(answers)
         except StopIteration:
             return
 
@@ -94,7 +144,7 @@ class Driver:
 
     def predict(self, candidate: Candidate) -> float:
         """Seconds of one image."""
-        return self.times.seconds(self.plan(candidate.trial))
+        return compose_s(self.times, self.plan(candidate.trial))
 
     def plan(self, trial: Trial) -> Plan:
         """What the loop runs for a trial."""

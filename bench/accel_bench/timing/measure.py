@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class StopRule:
     """When to stop.
 
     Attributes:
@@ -53,12 +53,12 @@ class Measurement:
     yardstick_s: list[float] = field(default_factory=list)
 
 
-def measure(contenders: Sequence[Contender], patience: Patience, *, into: Measurement) -> Iterator[str]:
+def measure(contenders: Sequence[Contender], stop: StopRule, *, into: Measurement) -> Iterator[str]:
     """Time every contender once a round, yielding the name of what was just timed.
 
     Args:
         contenders: Of distinct names, the baseline first.
-        patience: How long to go on.
+        stop: How long to go on.
         into: Filled as the iterator goes.
     """
     for contender in contenders:
@@ -67,7 +67,7 @@ def measure(contenders: Sequence[Contender], patience: Patience, *, into: Measur
     started = perf_counter()
     for round_, turn in enumerate(turns(contenders)):
         spent = perf_counter() - started
-        if round_ >= patience.rounds and (spent > patience.budget_s or _is_precise(contenders, patience, into=into)):
+        if round_ >= stop.rounds and (spent > stop.budget_s or _is_precise(contenders, stop, into=into)):
             return
         into.yardstick_s.append(yardstick_s())
         for contender in turn:
@@ -90,9 +90,9 @@ def turns(items: Sequence[Item]) -> Iterator[tuple[Item, ...]]:
         round_ += 1
 
 
-def _is_precise(contenders: Sequence[Contender], patience: Patience, *, into: Measurement) -> bool:
-    if patience.precision is None:
+def _is_precise(contenders: Sequence[Contender], stop: StopRule, *, into: Measurement) -> bool:
+    if stop.precision is None:
         return True
     baseline, *others = ([run.seconds for run in into.runs[each.name]] for each in contenders)
     measured = [ratios(baseline, other) for other in others] or [baseline]
-    return all(width(values) <= patience.precision for values in measured)
+    return all(width(values) <= stop.precision for values in measured)

@@ -10,7 +10,7 @@ from accel_bench.records.environment import read_environment
 from accel_bench.report.charts.timeline import timeline, tracks
 from accel_bench.report.page import render_report
 from accel_bench.timing.contender import PlanContender
-from accel_bench.timing.measure import Measurement, Patience, measure
+from accel_bench.timing.measure import Measurement, StopRule, measure
 from accel_bench.timing.meters import NoMeters
 from accel_bench.timing.spans import Spans, TimedBackend
 from accel_runtime import Pipeline, open_bundle
@@ -28,7 +28,7 @@ def test_the_calls_of_a_measured_image_are_drawn_as_its_plan_made_them(bundle_fo
         for each in prepare(timed, [Trial("every:2")], settings=settings)
     ]
     measurement = Measurement()
-    for _ in measure(contenders, Patience(1), into=measurement):
+    for _ in measure(contenders, StopRule(1), into=measurement):
         pass
     record = make_record(contenders, measurement, environment=read_environment(), guidance=4.0)
 

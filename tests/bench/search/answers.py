@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from accel_bench.plans.trial import Trial
 from accel_bench.quality.loss import Quality
-from accel_bench.search.candidate import Answer, Ask, Candidate, Strategy
+from accel_bench.search.space import Answer, Ask, Candidate, Proposer
 
 Guess = Callable[[Candidate, int], Answer]
 
@@ -17,7 +17,7 @@ def answer(name: str, seconds: float, distance: float, *, loss: float = 0.0) -> 
     return Answer(Candidate("made-up", Trial(name)), seconds, quality(distance, loss=loss))
 
 
-def follow(strategy: Strategy, guess: Guess) -> list[Ask]:
+def follow(strategy: Proposer, guess: Guess) -> list[Ask]:
     """Answer a strategy until it ends; returns what it asked."""
     asked = []
     try:

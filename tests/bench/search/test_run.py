@@ -15,7 +15,7 @@ from accel_bench.cli.app import app
 from accel_bench.profiles import Measured, load_profile
 from accel_bench.records.search import SearchRecord
 from accel_bench.records.store import read_bench, read_record
-from accel_bench.search.candidate import FULL
+from accel_bench.search.space import FULL
 from accel_bench.search.store import Entry
 from accel_bench.search.summary import front_of, summarise_search
 from accel_runtime.errors import AccelError

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accel_bench.plans.trial import Trial
-from accel_bench.search.candidate import Candidate, distinct
-from accel_bench.search.space import Space, parse_targets, plan_text
+from accel_bench.search.space import Candidate, Space, distinct, parse_targets, plan_text
 from accel_runtime.deep_calls import deep_numbers, parse_deep_calls
 from accel_runtime.errors import InputError
 

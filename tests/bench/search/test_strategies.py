@@ -8,18 +8,13 @@ import pytest
 from tests.bench.search.answers import follow, quality
 
 from accel_bench.plans.trial import Trial
-from accel_bench.quality.loss import Score
-from accel_bench.search.candidate import FULL, Answer, Ask, Candidate, Strategy
-from accel_bench.search.drift import Drift
-from accel_bench.search.goal import Goal
-from accel_bench.search.solved import Solver
-from accel_bench.search.solver import Prices, scale
-from accel_bench.search.space import Space, Target, make_space
-from accel_bench.search.strategies.climb import climb
+from accel_bench.records.search import Goal, Score
+from accel_bench.search.calibration import Drift
+from accel_bench.search.solver import Prices, Solver, scale
+from accel_bench.search.space import FULL, Answer, Ask, Candidate, Proposer, Space, Target, make_space
 from accel_bench.search.strategies.grid import grid
-from accel_bench.search.strategies.halving import halve
 from accel_bench.search.strategies.proposals import Proposals
-from accel_bench.search.strategies.solved import solve
+from accel_bench.search.strategies.solved import climb, halve, solve
 from accel_bench.search.strategies.tpe import Sampler, sample
 from accel_runtime.forecast import Forecast
 
@@ -71,7 +66,7 @@ def test_halving_keeps_the_better_half_of_each_cost_and_one_at_least() -> None:
     assert asked[-1].candidates == (rivals[0], alone)
 
 
-def _as_strategy(candidates: list[Candidate], *, batches: int) -> Strategy:
+def _as_strategy(candidates: list[Candidate], *, batches: int) -> Proposer:
     yield from halve(candidates, batches=batches, cost=seconds)
 
 
@@ -131,7 +126,7 @@ def test_no_more_moves_are_run_than_were_asked_for() -> None:
     assert asked[-1].candidates == (start,)
 
 
-def _climb(start: Candidate, *, moves: int) -> Strategy:
+def _climb(start: Candidate, *, moves: int) -> Proposer:
     yield from climb(start, near=proposals().near, moves=moves, batches=4)
 
 

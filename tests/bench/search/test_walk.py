@@ -5,11 +5,8 @@ import pytest
 from tests.studies.forecasts import built_in, spec_of
 from tests.studies.outcomes import Outcomes
 
-from accel_bench.search.calibration import Calibration, calibrate
-from accel_bench.search.drift import record
-from accel_bench.search.impulse import impulse_response
-from accel_bench.search.response import weigh
-from accel_bench.search.solved import Solver
+from accel_bench.search.calibration import Calibration, calibrate, impulse_response, record, weigh
+from accel_bench.search.solver import Solver
 from accel_bench.search.walk import Tally, Walker, combine, walk
 from accel_runtime import Pipeline, PlanSpec, Request, compile_plan
 from accel_runtime.backends.base import Array

@@ -23,7 +23,7 @@ from accel_bench.replay.quality import Gallery
 from accel_bench.replay.run import Replay
 from accel_bench.replay.table import verdict_table
 from accel_bench.replay.verdict import Verdict, judge
-from accel_bench.timing.measure import Patience
+from accel_bench.timing.measure import StopRule
 from accel_runtime.bundle import describe_file
 
 
@@ -69,7 +69,7 @@ def replay(
         place=place,
         provider=ran,
         backend=backend,
-        patience=Patience(rounds, parse_share(precision, option="--precision"), budget),
+        stop=StopRule(rounds, parse_share(precision, option="--precision"), budget),
         cache=cache_folder(),
         prompt=prompt,
         model=model,

@@ -24,7 +24,7 @@ from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import read_environment
 from accel_bench.records.store import read_bench
 from accel_bench.timing.contender import Contender, PlanContender
-from accel_bench.timing.measure import Measurement, Patience, measure
+from accel_bench.timing.measure import Measurement, StopRule, measure
 from accel_bench.timing.pipeline import plan_contenders
 from accel_bench.trace import write_trace
 from accel_runtime.bundle import read_bundle
@@ -79,7 +79,7 @@ def run(
     check_outputs([path for path in (output, trace) if path is not None], force=force)
     earlier = None if baseline is None else read_bench(baseline)
     allowed = parse_share(max_regression, option="--max-regression")
-    patience = Patience(
+    stop = StopRule(
         rounds=rounds,
         precision=None if precision is None else parse_share(precision, option="--precision"),
         budget_s=budget,
@@ -96,7 +96,7 @@ def run(
         form=form,
     )
     with _open_peers(peers or (), contenders[0], settings=settings, weights=peer_weights, threads=threads) as opened:
-        record = _measure(contenders, opened, patience=patience, guidance=guidance)
+        record = _measure(contenders, opened, stop=stop, guidance=guidance)
     if output is not None:
         write_record(output, record)
     if trace is not None:
@@ -126,14 +126,14 @@ def _open_peers(
 
 
 def _measure(
-    plans: Sequence[PlanContender], peers: Sequence[PeerContender], *, patience: Patience, guidance: float
+    plans: Sequence[PlanContender], peers: Sequence[PeerContender], *, stop: StopRule, guidance: float
 ) -> BenchRecord:
     environment = read_environment()
     measurement = Measurement()
     contenders: tuple[Contender, ...] = (*plans, *peers)
     with progress_bar() as progress:
-        task = progress.add_task("warm-up", total=len(contenders) * (patience.rounds + 1))
-        for name in measure(contenders, patience, into=measurement):
+        task = progress.add_task("warm-up", total=len(contenders) * (stop.rounds + 1))
+        for name in measure(contenders, stop, into=measurement):
             progress.update(task, description=name, advance=1)
     return make_record(
         plans,

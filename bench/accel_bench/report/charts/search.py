@@ -5,15 +5,14 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from accel_bench.base.stats import times
-from accel_bench.quality.loss import Score
-from accel_bench.records.search import SearchRecord, Tried
+from accel_bench.records.search import Score, SearchRecord, Tried
 from accel_bench.report.charts.pareto import Mark, Measure, pareto
 from accel_bench.report.charts.plane import Known
 from accel_bench.report.charts.svg import Figure
 from accel_bench.report.known import known_feature_distance, known_loss, known_psnr
 from accel_bench.report.words import amount
 from accel_bench.search.summary import TriedSummary
-from accel_bench.search.words import loss_words, plan_words
+from accel_bench.search.table import loss_words, plan_words
 
 _Quality: TypeAlias = Callable[[Tried, TriedSummary], Known | None]
 # The first chart is as wide as the page.

@@ -19,7 +19,7 @@ from accel_bench.report.table import Table
 from accel_bench.report.verdicts import Verdict
 from accel_bench.report.words import amount, certainty
 from accel_bench.search.summary import TriedSummary, summarise_search
-from accel_bench.search.words import composed_words
+from accel_bench.search.table import composed_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,68 @@
-"""Ways to look for candidates, all judged alike (docs/design/0012-search.md).
+"""Strategies look for candidates, and all are judged alike (docs/design/0012-search.md).
 
 grid.py      everything that short names can say
-solve.py     what a calibration proposes, then what lies between
-sample.py    what Optuna suggests
+solved.py    what a calibration proposes, then what lies between
+tpe.py       what Optuna suggests
 """
+
+from collections.abc import Generator
+from enum import StrEnum
+
+import msgspec
+
+from accel_bench.base.extras import search_extra
+from accel_bench.records.search import Goal
+from accel_bench.search.driver import Driver
+from accel_bench.search.space import FULL, Proposer, Space
+from accel_bench.search.strategies.grid import grid
+from accel_bench.search.strategies.proposals import Proposals
+from accel_bench.search.strategies.solved import solve
+
+# Fewer leave nothing to place.
+_LEAST_CALLS = 3
+
+
+class Strategy(StrEnum):
+    """How candidates are looked for."""
+
+    SOLVED = "solved"
+    GRID = "grid"
+    OPTUNA = "optuna"
+
+
+def check_strategy(strategy: Strategy) -> None:
+    """Say what is missing before any work.
+
+    Raises:
+        MissingExtraError: Optuna is wanted, and not installed.
+    """
+    if strategy is Strategy.OPTUNA:
+        with search_extra():
+            import optuna  # noqa: F401, PLC0415  # an extra brings it
+
+
+def choose_strategy(
+    strategy: Strategy, driver: Driver, *, space: Space, goal: Goal, batches: int, trials: int, moves: int
+) -> Generator[str, None, Proposer]:
+    """Make the strategy, with the calibration that it needs; yields what was just done.
+
+    Args:
+        strategy: Which.
+        driver: Runs the calibration.
+        space: What may be tried.
+        goal: What is looked for.
+        batches: That candidates are judged on.
+        trials: Of Optuna's study.
+        moves: Of the default's local search.
+    """
+    if strategy is Strategy.GRID:
+        return grid(space, batches=batches)
+    if strategy is Strategy.OPTUNA:
+        from accel_bench.search.strategies.tpe import Sampler, sample  # noqa: PLC0415  # an extra brings Optuna
+
+        name = f"{goal.score} of {batches * driver.settings.batch}, {msgspec.json.encode(space).decode()}"
+        return sample(Sampler(space, driver.store.folder, name, trials, seed=driver.settings.seed), batches=batches)
+    steps = tuple(steps for steps, calls in space.calls.items() if calls >= _LEAST_CALLS) if space.caches else ()
+    solvers = yield from driver.solvers(steps, branch=space.branches[0])
+    proposals = Proposals(space, solvers, predict=driver.predict, baseline_s=driver.predict(FULL))
+    return solve(proposals, goal, batches=batches, moves=moves)

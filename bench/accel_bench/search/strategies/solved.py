@@ -1,13 +1,25 @@
-"""The default: judge what a calibration proposes, then go on where the goal is met."""
+"""The default strategy: judge what a calibration proposes, then go on where the goal is met.
 
-from accel_bench.search.candidate import FULL, Answer, Round, Strategy, distinct
-from accel_bench.search.goal import Goal
-from accel_bench.search.strategies.climb import climb
-from accel_bench.search.strategies.halving import halve
+It judges by successive halving over batches of prompts (Jamieson and Talwalkar, arXiv:1502.07943), and ends with a
+local search on real pictures: one deep call is moved at a time, and stays where that helps.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+
+from accel_bench.records.search import Goal
+from accel_bench.search.space import FULL, Answer, Ask, Candidate, Proposer, Round, distinct
 from accel_bench.search.strategies.proposals import Proposals
 
+# Batches that a move is judged on; the end is judged on all.
+_JUDGED_ON = 2
 
-def solve(proposals: Proposals, goal: Goal, *, batches: int, moves: int = 0) -> Strategy:
+# What one image of a candidate costs; candidates of the same cost compete.
+Cost = Callable[[Candidate], Hashable]
+Near = Callable[[Candidate], Iterable[Candidate]]
+
+
+def solve(proposals: Proposals, goal: Goal, *, batches: int, moves: int = 0) -> Proposer:
     """Halve the first proposals, then their survivors with guidance on fewer calls, then what lies between.
 
     Args:
@@ -37,3 +49,63 @@ def solve(proposals: Proposals, goal: Goal, *, batches: int, moves: int = 0) -> 
         climbed |= {start.id, *(end.candidate.id for end in ends)}
         note(ends)
         answers = yield from between()
+
+
+def halve(candidates: Sequence[Candidate], *, batches: int, cost: Cost) -> Round:
+    """Judge all on one batch; of those of the same cost, the better half on two, and so on.
+
+    The last round is on all batches. It keeps at least one candidate of every cost.
+
+    Returns:
+        The answers of the last round.
+    """
+    judged_on, left = 1, tuple(candidates)
+    if not left:
+        return []
+    while True:
+        answers = list((yield Ask(left, judged_on)))
+        if judged_on >= batches:
+            return answers
+        left = _better_half(answers, cost=cost)
+        judged_on = min(2 * judged_on, batches)
+
+
+def _better_half(answers: Sequence[Answer], *, cost: Cost) -> tuple[Candidate, ...]:
+    """Half of each cost's, rounded down but at least one, in the order in which they came."""
+    rivals: dict[Hashable, list[Answer]] = defaultdict(list)
+    for answer in answers:
+        rivals[cost(answer.candidate)].append(answer)
+    kept = set()
+    for same in rivals.values():
+        same.sort(key=lambda answer: answer.quality.distance)
+        kept |= {answer.candidate.id for answer in same[: max(1, len(same) // 2)]}
+    return tuple(answer.candidate for answer in answers if answer.candidate.id in kept)
+
+
+def climb(start: Candidate, *, near: Near, moves: int, batches: int) -> Round:
+    """Go from a candidate to the first better one near it, and on, until none is or enough were run.
+
+    Args:
+        start: Where to begin.
+        near: What may be gone to.
+        moves: How many candidates are run besides.
+        batches: That the end is judged on.
+
+    Returns:
+        The answer of the end.
+    """
+    judged_on = min(_JUDGED_ON, batches)
+    (best,) = yield Ask((start,), judged_on)
+    seen = {start.id}
+    better: Answer | None = best
+    while better is not None:
+        best, better = better, None
+        for candidate in near(best.candidate):
+            if candidate.id in seen or len(seen) > moves:
+                continue
+            seen.add(candidate.id)
+            (answer,) = yield Ask((candidate,), judged_on)
+            if answer.quality.distance < best.quality.distance:
+                better = answer
+                break
+    return list((yield Ask((best.candidate,), batches)))

@@ -12,8 +12,7 @@ from optuna.trial import TrialState
 
 from accel_bench.plans.families import POWER_CENTERS, POWER_EXPONENTS, deep_first, deep_last, power, uniform
 from accel_bench.plans.trial import BASELINE, Trial
-from accel_bench.search.candidate import Ask, Candidate, Strategy
-from accel_bench.search.space import INTERVALS, Space
+from accel_bench.search.space import INTERVALS, Ask, Candidate, Proposer, Space
 from accel_bench.search.strategies.journal import Journal
 from accel_runtime.errors import InputError, first_line
 from accel_runtime.forecast import Forecast
@@ -91,7 +90,7 @@ class Sampler:
         return placed
 
 
-def sample(sampler: Sampler, *, batches: int) -> Strategy:
+def sample(sampler: Sampler, *, batches: int) -> Proposer:
     """Ask for one suggestion after the other, on all batches, until the study has enough.
 
     Args:

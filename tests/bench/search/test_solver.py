@@ -7,10 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accel_bench.search.drift import Drift
-from accel_bench.search.solve import SegmentCost, solve
-from accel_bench.search.solved import total_price
-from accel_bench.search.solver import STRENGTHS, Prices, forecast_of, solve_strengths
+from accel_bench.search.calibration import Drift
+from accel_bench.search.solver import STRENGTHS, Prices, SegmentCost, forecast_of, solve, solve_strengths, total_price
 from accel_runtime.forecast import Forecast
 
 

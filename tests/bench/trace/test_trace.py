@@ -18,7 +18,7 @@ from accel_bench.records.bench import BenchRecord
 from accel_bench.records.bundle import graph_names
 from accel_bench.records.environment import read_environment
 from accel_bench.timing.contender import PlanContender
-from accel_bench.timing.measure import Measurement, Patience, measure
+from accel_bench.timing.measure import Measurement, StopRule, measure
 from accel_bench.timing.meters import NoMeters
 from accel_bench.timing.pipeline import plan_contenders
 from accel_bench.timing.spans import Spans, TimedBackend
@@ -47,7 +47,7 @@ def record(pipeline: Pipeline, prepared: tuple[Prepared, ...]) -> BenchRecord:
         for each in prepared
     ]
     measurement = Measurement()
-    for _ in measure(plans, Patience(rounds=2), into=measurement):
+    for _ in measure(plans, StopRule(rounds=2), into=measurement):
         pass
     return make_record(plans, measurement, environment=read_environment(), guidance=4.0)
 
@@ -202,7 +202,7 @@ def test_operators_of_the_profiler_lie_within_the_call_that_ran_them(
 def test_operators_are_of_the_form_that_was_timed(forms_folder: Path, tmp_path: Path, form: str, made_of: str) -> None:
     bundle, backend, measurement = read_bundle(forms_folder), OnnxRuntimeBackend(threads=1), Measurement()
     plans = plan_contenders(bundle, backend, trials=[], settings=SETTINGS, request=REQUEST, form=form)
-    for _ in measure(plans, Patience(rounds=1), into=measurement):
+    for _ in measure(plans, StopRule(rounds=1), into=measurement):
         pass
     timed = make_record(plans, measurement, environment=read_environment(), guidance=4.0)
     write_record(tmp_path / "record.json", timed)
