@@ -6,13 +6,12 @@ from typing import Final
 
 from accel_bench.base.stats import CONFIDENCE, Spread
 from accel_bench.benchmark.summary import image_seconds
-from accel_bench.quality.loss import Score
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import Environment
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.parts import Doubt
 from accel_bench.records.scenario import Scenario, ScenarioRecord
-from accel_bench.records.search import SearchRecord
+from accel_bench.records.search import Score, SearchRecord
 from accel_bench.search.summary import summarise_search
 
 # Of one processor's time that others may take before it shows.

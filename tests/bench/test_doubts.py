@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 import pytest
-from tests.bench.records import BUNDLE, ENVIRONMENT, bench_record, plan_run
+from tests.bench.records.made import BUNDLE, ENVIRONMENT, bench_record, plan_run
 
 from accel_bench.doubts import bench_doubts
 from accel_bench.records.bench import BenchRecord, ProfileUse

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 from tests.bench.codegen.shelf import RIGHT
-from tests.bench.records import bench_record
+from tests.bench.records.made import bench_record
 from tests.bundles import small_bundle
 from tests.fuzz.containers import change_zip
 from tests.fuzz.formats import Format, Sample, place_alone

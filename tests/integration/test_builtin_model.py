@@ -14,9 +14,10 @@ from tests.bundles import kept_bundle
 
 from accel_bench.codegen import Defaults, Target, generate_script
 from accel_bench.plans.trial import Settings, Trial, plan_of
-from accel_bench.quality.captions import Caption, evaluation_captions
+from accel_bench.quality.captions import evaluation_captions
 from accel_bench.quality.colour import colour_accuracy
 from accel_bench.quality.emoji_clip import EmojiClip
+from accel_bench.records.captions import Caption
 from accel_exporter import ExportOptions
 from accel_exporter.sources.random_weights import ARCHITECTURES
 from accel_runtime import Pipeline, Request, open_bundle

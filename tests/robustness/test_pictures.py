@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from tests.bench.records import bench_record, plan_run
+from tests.bench.records.made import bench_record, plan_run
 from tests.command import accel, assert_refused
 from tests.test_layering import LAYERS
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from accel_bench.records.evaluation import Scores
-from accel_bench.search.cost import StageTimes
+from accel_bench.records.search import StageTimes
 from accel_bench.search.space import FULL
 from accel_bench.search.store import Entry, Identity, Store
 from accel_runtime.errors import InputError

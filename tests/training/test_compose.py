@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from tests.training.pictures import make_pictures
 
-from accel_bench.quality.colour import COLOURS, background_colour
+from accel_bench.quality.colour import background_colour
+from accel_bench.records.captions import COLOURS
 from accel_training.captions import COLOUR_NAMES, held_out
 from accel_training.compose import SIZE, Placement, compose, make_held_out_pool, make_pool
 

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_bench.quality.colour import COLOURS
+from accel_bench.records.captions import COLOURS
 from accel_training.pictures import Picture
 
 COLOUR_NAMES: Final = tuple(COLOURS)

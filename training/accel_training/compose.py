@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from accel_bench.quality.colour import COLOURS
+from accel_bench.records.captions import COLOURS
 from accel_training.captions import COLOUR_NAMES, held_out
 from accel_training.pictures import Picture
 

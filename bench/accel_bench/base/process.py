@@ -1,7 +1,7 @@
-"""How other Python processes are started: nothing is imported from the folder that the user happens to be in.
+"""How other Python processes are started, and how they ended in one line.
 
-`python -m` puts the current folder first among those that are searched for modules, and `python -c` does too: a
-`msgspec.py` that lies there would be run. `-P` leaves it out (Python 3.11); `PYTHONPATH` is the user's own and stays.
+Nothing is imported from the folder that the user happens to be in. `python -m` and `python -c` search it first for
+modules, so a `msgspec.py` that lies there would be run. `-P` leaves it out (Python 3.11); `PYTHONPATH` stays as it is.
 """
 
 import sys
@@ -16,3 +16,10 @@ def run_module(module: str, *arguments: str | Path, python: Path | None = None) 
 def run_code(code: str, *, python: Path) -> list[str]:
     """The words that run a line of ``code``."""
     return [str(python), "-P", "-c", code]
+
+
+def failure(code: int, stderr: str) -> str:
+    """How a process ended, and the last line that it wrote to stderr."""
+    ended = f"signal {-code}" if code < 0 else f"exit code {code}"
+    last = [line.strip() for line in stderr.splitlines() if line.strip()][-1:]
+    return f"it ended with {ended}: {' '.join(last) or 'it said nothing'}"

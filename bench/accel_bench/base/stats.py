@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from itertools import accumulate
-from math import comb
-from statistics import median
+from math import comb, sqrt
+from statistics import median, stdev
 
 import msgspec
 
@@ -65,6 +65,15 @@ def quantile(values: Sequence[float], share: float) -> float:
     """The smallest value that ``share`` of all are not above."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, max(0, -int(-len(ordered) * share // 1) - 1))]
+
+
+def standard_error(values: Sequence[float]) -> float | None:
+    """The standard error of the mean of ``values``; None where there are fewer than two.
+
+    >>> standard_error([1.0, 3.0]), standard_error([1.0])
+    (1.0, None)
+    """
+    return stdev(values) / sqrt(len(values)) if len(values) > 1 else None
 
 
 def ratios(baseline: Sequence[float], other: Sequence[float]) -> list[float]:

@@ -17,7 +17,8 @@ from accel_bench.evaluation.run import evaluate as run_evaluation
 from accel_bench.evaluation.summary import summarise_evaluation
 from accel_bench.evaluation.table import markdown_table, terminal_table
 from accel_bench.plans.trial import Prepared, Settings, parse_trials, prepare, split
-from accel_bench.quality.captions import Caption, evaluation_captions
+from accel_bench.quality.captions import evaluation_captions
+from accel_bench.records.captions import Caption
 from accel_bench.records.environment import machine
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_runtime.errors import InputError

@@ -16,11 +16,9 @@ from accel_bench.cli.backends import Provider, ProviderOptions, choose_backend
 from accel_bench.cli.console import note, print_json, print_line, print_table, progress_bar, show
 from accel_bench.doubts import search_doubts
 from accel_bench.plans.trial import Settings
-from accel_bench.quality.loss import Score
 from accel_bench.records.environment import read_environment
-from accel_bench.records.search import SearchRecord
+from accel_bench.records.search import Goal, Score, SearchRecord
 from accel_bench.search.driver import choose_prompts
-from accel_bench.search.goal import Goal
 from accel_bench.search.profile import check_profile, write_profile
 from accel_bench.search.run import Found, Opening, Search, parse_branches
 from accel_bench.search.space import parse_targets

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from accel_bench.base.process import run_module
+from accel_bench.base.process import failure, run_module
 from accel_runtime.backends import BackendDescription, make_backend
 from accel_runtime.backends.onnxruntime.providers import PROVIDERS
 from accel_runtime.backends.probe import run_probe
@@ -70,9 +70,7 @@ def probe_apart(provider: str, bundle: Path | None = None) -> Finding:
             return decode_json(done.stdout, Finding, path="its process's answer", error=BackendError)
         except BackendError as error:
             return Finding(provider, usable=False, reason=str(error))
-    ended = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
-    last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-    reason = f"it took its process down with {ended}: {' '.join(last) or 'it said nothing'}"
+    reason = f"its process failed: {failure(done.returncode, done.stderr.decode(errors='replace'))}"
     return Finding(provider, usable=False, reason=reason)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_bench.plans.trial import BASELINE, Prepared, Settings, plan_facts
-from accel_bench.quality.captions import Caption
 from accel_bench.records.bundle import bundle_facts
+from accel_bench.records.captions import Caption
 from accel_bench.records.environment import Environment, peak_rss_bytes, read_environment
 from accel_bench.records.evaluation import EvaluationRecord, Scores, TrialRun
 from accel_bench.records.parts import Workload

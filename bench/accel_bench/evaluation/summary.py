@@ -1,12 +1,11 @@
 """What an evaluation says of each trial, computed from its raw samples when asked."""
 
 from collections.abc import Sequence
-from math import sqrt
-from statistics import mean, stdev
+from statistics import mean
 
 import msgspec
 
-from accel_bench.base.stats import Spread, ratios
+from accel_bench.base.stats import Spread, ratios, standard_error
 from accel_bench.plans.trial import trial_of
 from accel_bench.quality.psnr import psnr
 from accel_bench.records.bounds import LEAST_SCORE
@@ -84,5 +83,5 @@ def _loss(scores: Sequence[float], baseline: Sequence[float]) -> tuple[float | N
     if base < LEAST_SCORE:
         return None, None
     lost = [before - after for before, after in zip(baseline, scores, strict=True)]
-    error = stdev(lost) / sqrt(len(lost)) / base if len(lost) > 1 else None
-    return mean(lost) / base, error
+    error = standard_error(lost)
+    return mean(lost) / base, None if error is None else error / base

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from accel_bench.base.errors import PeerError
-from accel_bench.base.failure import failure
-from accel_bench.base.process import run_code, run_module
+from accel_bench.base.process import failure, run_code, run_module
 from accel_bench.peers.catalogue import ENVIRONMENTS, PeerKind
 from accel_runtime.durable import write_folder
 from accel_runtime.errors import InputError

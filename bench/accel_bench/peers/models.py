@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from accel_bench.base.errors import PeerError
-from accel_bench.base.failure import failure
-from accel_bench.base.process import run_module
+from accel_bench.base.process import failure, run_module
 from accel_bench.peers.catalogue import PeerKind
 from accel_bench.peers.environments import environ, peers_folder, requirements
 from accel_runtime.bundle import describe_file, read_bundle

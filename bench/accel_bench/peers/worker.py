@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from accel_bench.base.errors import PeerError
-from accel_bench.base.failure import failure
+from accel_bench.base.process import failure
 from accel_bench.peers.environments import environ
 from accel_bench.records.parts import Span
 from accel_runtime.reading import decode_json

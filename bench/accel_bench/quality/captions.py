@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import numpy as np
 
-from accel_bench.quality.colour import COLOURS
+from accel_bench.records.captions import Caption
 from accel_runtime.errors import InputError
 from accel_runtime.reading import decode_json, read_document
 
@@ -14,26 +13,6 @@ DATA: Final = Path(__file__).parent / "data"
 CAPTIONS: Final = "captions.json"
 EMOJI_CLIP: Final = "emoji_clip.onnx"
 TOKENIZER: Final = "tokenizer.json"
-
-
-class Caption(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a picture should show.
-
-    Attributes:
-        caption: The whole prompt, such as `red apple on a blue background`.
-        label: The object's name.
-        colour: Of the background; a name of `COLOURS`.
-        held_out: Whether training never showed this object on this colour.
-    """
-
-    caption: str
-    label: str
-    colour: str
-    held_out: bool
-
-    def __post_init__(self) -> None:
-        if self.colour not in COLOURS:
-            raise ValueError(f"colour {self.colour!r}: expected one of {', '.join(COLOURS)}")
 
 
 def evaluation_captions(count: int | None, seed: int, *, folder: Path | None = None) -> tuple[Caption, ...]:

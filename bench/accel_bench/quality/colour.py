@@ -3,22 +3,13 @@
 The pictures it was trained on lie on one plain background each, and its captions name the colour.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-COLOURS: Final[Mapping[str, tuple[int, int, int]]] = {
-    "red": (222, 66, 72),
-    "yellow": (252, 211, 72),
-    "green": (86, 184, 118),
-    "blue": (74, 136, 226),
-    "purple": (146, 102, 214),
-    "pink": (248, 164, 200),
-    "white": (246, 246, 244),
-    "black": (36, 36, 42),
-}
+from accel_bench.records.captions import COLOURS
+
 _FRAME: Final = 2  # pixels; objects keep at least this distance from the edge
 
 

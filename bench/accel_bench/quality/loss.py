@@ -1,28 +1,19 @@
 """How good the pictures of a trial are, against those of the baseline with the same prompts and seeds."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 from math import sqrt
-from statistics import mean, stdev
+from statistics import mean
 
 import msgspec
 
+from accel_bench.base.stats import standard_error
 from accel_bench.quality.psnr import psnr
 from accel_bench.records.bounds import LEAST_SCORE
 from accel_bench.records.evaluation import Scores
+from accel_bench.records.search import Score
 from accel_runtime.errors import InputError
 
 _WHITE = 255.0
-
-
-class Score(StrEnum):
-    """What a loss is of. The first two score a picture against its prompt, the others against the baseline's."""
-
-    EMOJI_CLIP = "emoji-clip"
-    CLIP = "clip"
-    PSNR = "psnr"
-    SSIM = "ssim"
-    FEATURE = "feature"
 
 
 class Quality(msgspec.Struct, frozen=True):
@@ -64,11 +55,11 @@ def judge(scores: Scores, baseline: Scores, score: Score) -> Quality:
         raise InputError(
             f"--score {score}: the baseline's mean is {base:.3g}, no share of which can be lost: take psnr"
         )
-    squared_error = mean(scores.squared_error)
+    squared_error, error = mean(scores.squared_error), standard_error(lost)
     distances = {Score.SSIM: 1 - mean(scores.ssim), Score.FEATURE: mean(scores.feature_distance)}
     return Quality(
         loss=sqrt(squared_error) / _WHITE if score is Score.PSNR else mean(lost) / base,
-        loss_error=stdev(lost) / sqrt(len(lost)) / base if len(lost) > 1 else None,
+        loss_error=None if error is None else error / base,
         squared_error=squared_error,
         ssim=mean(scores.ssim),
         feature_distance=mean(scores.feature_distance),

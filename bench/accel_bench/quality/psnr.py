@@ -1,11 +1,13 @@
 """Squared errors and the peak signal-to-noise ratio, without an image library, so that any record can be made."""
 
 from collections.abc import Sequence
-from math import inf, log10, sqrt
-from statistics import mean, stdev
+from math import inf, log10
+from statistics import mean
 
 import numpy as np
 from numpy.typing import NDArray
+
+from accel_bench.base.stats import standard_error
 
 _PEAK = 255.0  # the largest value of a pixel
 _LEAST = 1e-12  # less than one pixel of a picture can differ by
@@ -44,7 +46,7 @@ def psnr_interval(squared_errors: Sequence[float], *, errors: float) -> tuple[fl
     [29.59, 30.35, 31.27]
     """
     middle = mean(squared_errors)
-    error = errors * stdev(squared_errors) / sqrt(len(squared_errors)) if len(squared_errors) > 1 else 0.0
+    error = errors * (standard_error(squared_errors) or 0.0)
     low, centre, high = (_decibels(each) for each in (middle + error, middle, middle - error))
     return low, centre, high
 

@@ -91,6 +91,12 @@ def machine(backend: BackendDescription, environment: Environment) -> str:
     return f"{runs(backend)}, version {backend.version}, {environment.cpu}, {environment.cores} cores"
 
 
+def machine_name(environment: Environment) -> str:
+    """The name by which a profile's measured figure tells its machine from others."""
+    instructions = f" ({environment.instructions})" if environment.instructions else ""
+    return f"{environment.cpu}{instructions}, {environment.cores} cores"
+
+
 def _cpu_model(cpuinfo: str) -> str:
     names = [line.partition(":")[2].strip() for line in cpuinfo.splitlines() if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()

@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from accel_bench.quality.captions import Caption
 from accel_bench.records.bounds import (
     Cosine100,
     Count,
@@ -23,6 +22,7 @@ from accel_bench.records.bounds import (
     SquaredError,
     check,
 )
+from accel_bench.records.captions import Caption
 from accel_bench.records.environment import Environment
 from accel_bench.records.parts import BundleFacts, PlanFacts, Workload
 from accel_runtime.backends import BackendDescription

@@ -6,18 +6,90 @@ Format history:
     1  first version
 """
 
+from enum import StrEnum
+from math import inf
 from typing import Annotated, Literal
 
 import msgspec
 
-from accel_bench.quality.loss import Score
-from accel_bench.records.bounds import Branch, Count, Many, Seconds, check
+from accel_bench.records.bounds import Branch, Count, Elapsed, Many, Seconds, check
 from accel_bench.records.environment import Environment
 from accel_bench.records.evaluation import Scores
 from accel_bench.records.parts import BundleFacts, Doubt, PlanFacts, Workload
-from accel_bench.search.cost import StageTimes
-from accel_bench.search.goal import Goal
 from accel_runtime.backends import BackendDescription
+from accel_runtime.errors import InputError
+
+
+class Score(StrEnum):
+    """What a loss is of. The first two score a picture against its prompt, the others against the baseline's."""
+
+    EMOJI_CLIP = "emoji-clip"
+    CLIP = "clip"
+    PSNR = "psnr"
+    SSIM = "ssim"
+    FEATURE = "feature"
+
+
+class Goal(msgspec.Struct, frozen=True):
+    """Bounds; those that are None do not bind.
+
+    Without a bound on speed, the fastest candidate within the others is wanted; with one, the candidate that changes
+    the pictures least.
+
+    Attributes:
+        score: What the loss is of.
+        max_loss: (S_base - S) / S_base at most.
+        speedup: T_base / T at least.
+        seconds: Of one image, at most.
+        min_psnr: In dB, against the baseline's pictures.
+        max_feature_distance: From them.
+    """
+
+    score: Score
+    max_loss: float | None = None
+    speedup: float | None = None
+    seconds: float | None = None
+    min_psnr: float | None = None
+    max_feature_distance: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.speedup is not None and self.seconds is not None:
+            raise InputError("--req-speedup and --req-time: expected one of them, got both")
+        bounds = (("--req-speedup", self.speedup), ("--req-time", self.seconds), ("--min-psnr", self.min_psnr))
+        for option, value in bounds:
+            if value is not None and not value > 0:
+                raise InputError(f"{option}: expected a number above 0, got {value:g}")
+        if self.max_loss is not None and not -1 <= self.max_loss <= 1:
+            raise InputError(f"--req-score-loss: expected a share such as 0.05, got {self.max_loss:g}")
+        if self.max_feature_distance is not None and not self.max_feature_distance >= 0:
+            raise InputError(f"--max-feature-distance: expected 0 or more, got {self.max_feature_distance:g}")
+
+    @property
+    def bounds_speed(self) -> bool:
+        """Whether some speed is required."""
+        return self.speedup is not None or self.seconds is not None
+
+    def slowest(self, baseline_s: float) -> float:
+        """The most seconds that an image may take; infinite where speed is not bounded."""
+        if self.seconds is not None:
+            return self.seconds
+        return inf if self.speedup is None else baseline_s / self.speedup
+
+
+class StageTimes(msgspec.Struct, frozen=True):
+    """Seconds, sample by sample, of all that an image is made of.
+
+    Attributes:
+        calls: By kind of UNet call, such as `deep` or `shallow 2 unguided`.
+        prepare: Text encoder and first noise, once an image.
+        decode: Once an image.
+        loop: What of the loop is in no graph of the UNet, per call.
+    """
+
+    calls: dict[str, tuple[Elapsed, ...]]
+    prepare: tuple[Elapsed, ...]
+    decode: tuple[Elapsed, ...]
+    loop: tuple[Elapsed, ...]
 
 
 class Tried(msgspec.Struct, frozen=True):

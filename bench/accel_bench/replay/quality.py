@@ -9,8 +9,8 @@ from accel_bench.evaluation.run import Runs, evaluate
 from accel_bench.evaluation.summary import TrialSummary, summarise_evaluation
 from accel_bench.plans.trial import Prepared, Settings, split
 from accel_bench.profiles import Config, Figure, Published
-from accel_bench.quality.captions import Caption
 from accel_bench.quality.psnr import psnr_interval
+from accel_bench.records.captions import Caption
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline

@@ -10,7 +10,7 @@ from accel_bench.base.stats import Spread
 from accel_bench.benchmark.summary import PlanSummary, summarise
 from accel_bench.profiles import Figure, Measured, Profile
 from accel_bench.records.bench import BenchRecord
-from accel_bench.records.environment import Environment
+from accel_bench.records.environment import Environment, machine_name
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.replay.groups import meets_baseline
 from accel_bench.replay.quality import judged
@@ -154,12 +154,6 @@ def _is_elsewhere(figure: str, expected: Figure, environment: Environment) -> bo
     if figure != "latency_s" or not isinstance(expected, Measured):
         return False
     return expected.machine != machine_name(environment)
-
-
-def machine_name(environment: Environment) -> str:
-    """What a measured figure calls its machine."""
-    instructions = f" ({environment.instructions})" if environment.instructions else ""
-    return f"{environment.cpu}{instructions}, {environment.cores} cores"
 
 
 def _timed(figure: str, plan: PlanSummary) -> Spread | None:

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from shlex import join
 
 from accel_bench.plans.trial import trial_of
-from accel_bench.quality.loss import Score
 from accel_bench.records.bench import BenchRecord, ProfileUse
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.parts import PlanFacts
-from accel_bench.records.search import SearchRecord
+from accel_bench.records.search import Goal, Score, SearchRecord
 from accel_bench.records.store import PictureRecord
-from accel_bench.search.goal import Goal
 from accel_runtime.backends import BackendDescription
 from accel_runtime.backends.onnxruntime.providers import PROVIDERS
 from accel_runtime.backends.openvino_device import PRECISIONS

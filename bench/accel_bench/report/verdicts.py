@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from accel_bench.base.stats import CONFIDENCE, Spread, times
 from accel_bench.benchmark.summary import PeerSummary, PlanSummary, Summary
 from accel_bench.records.parts import PlanFacts, Workload
-from accel_bench.records.search import SearchRecord
+from accel_bench.records.search import Goal, SearchRecord
 from accel_bench.report.facts import Fact
 from accel_bench.report.words import Unit, amount, digits, duration
-from accel_bench.search.goal import Goal
 from accel_bench.search.summary import TriedSummary
 from accel_bench.search.table import loss_words, why_not
 

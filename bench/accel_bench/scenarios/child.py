@@ -19,8 +19,7 @@ from accel_bench.records.environment import peak_rss_bytes
 from accel_bench.records.scenario import Load, Query, Scenario, ScenarioRun
 from accel_bench.scenarios import loadgen
 from accel_bench.scenarios.process import Failed, Finished, Job, Message, Progress
-from accel_bench.scenarios.samples import Samples
-from accel_bench.scenarios.system import WaitingRoom, serve
+from accel_bench.scenarios.system import Samples, WaitingRoom, serve
 from accel_runtime.backends import make_backend
 from accel_runtime.errors import AccelError
 from accel_runtime.pipeline import open_bundle

@@ -1,12 +1,25 @@
-"""What goes to the process that draws under load, and what it answers: one line of JSON each."""
+"""A job of the load generator's, run in a process of its own that ends with this one.
 
-from typing import TypeAlias
+One line of JSON goes to the process, a `Job`; lines of JSON come back, `Message`s.
+"""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final, TypeAlias
 
 import msgspec
 
+from accel_bench.base.process import run_module
 from accel_bench.plans.trial import Settings, Trial
 from accel_bench.records.scenario import Load, ScenarioRun
 from accel_runtime.backends import BackendDescription
+from accel_runtime.durable import write_folder
+from accel_runtime.errors import BackendError, InputError, first_line
+
+# What the names of the load generator's files begin with.
+_LOGS: Final = "mlperf_log_"
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -48,3 +61,75 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 Message: TypeAlias = Progress | Finished | Failed
+
+
+def run_job(job: Job, folder: Path) -> Iterator[Progress | Finished]:
+    """Do a job, yielding after every batch and at last what was found.
+
+    Args:
+        job: What to do.
+        folder: For the load generator's logs.
+
+    Raises:
+        InputError: The job asks for what the bundle cannot do.
+        BackendError: It failed.
+    """
+    with _child(folder) as (process, ask, answers):
+        ask.write(msgspec.json.encode(job) + b"\n")
+        ask.flush()
+        for line in answers:
+            message = _message(line)
+            if isinstance(message, Failed):
+                raise (InputError if message.exit_code == InputError.exit_code else BackendError)(message.reason)
+            yield message
+            if isinstance(message, Finished):
+                return
+        raise BackendError(f"the process under load ended with {process.wait()} and without a result")
+
+
+def _message(line: bytes) -> Message:
+    try:
+        message: Message = msgspec.json.decode(line, type=Message)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BackendError(f"the process under load printed something else: {first_line(error)}") from error
+    return message
+
+
+@contextmanager
+def _child(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes]]]:
+    # In a session of its own, so that an interrupt reaches only us, and we end it.
+    process = subprocess.Popen(  # noqa: S603  # our own module
+        run_module("accel_bench.scenarios.child", folder),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018  # both are pipes
+    try:
+        yield process, process.stdin, process.stdout
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+@contextmanager
+def log_folder(folder: Path) -> Iterator[Path]:
+    """A folder for logs, which is at ``folder`` if all goes well and vanishes if not.
+
+    Raises:
+        InputError: Something else than logs lies there.
+        WriteError: It cannot be written.
+    """
+    with write_folder(folder, replacing=_only_logs) as filled:
+        yield filled
+
+
+@contextmanager
+def _only_logs(folder: Path) -> Iterator[None]:
+    """A folder with nothing in it but what the load generator writes."""
+    foreign = next((path for path in folder.glob("*") if not path.name.startswith(_LOGS)), None)
+    if not folder.is_dir() or foreign is not None:
+        raise InputError(f"{foreign or folder}: no log of the load generator, so it is not replaced: move it elsewhere")
+    yield

@@ -6,11 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from statistics import median
 
-import msgspec
-
 from accel_bench.plans.trial import Prepared, Trial
 from accel_bench.records.bench import ImageRun
-from accel_bench.records.bounds import Elapsed
+from accel_bench.records.search import StageTimes
 from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.errors import InputError
 from accel_runtime.plan import Call, Deep, Plan, Shallow
@@ -23,27 +21,12 @@ _REPEATS, _IMAGES = 3, 2
 _MOST_STEPS = 100
 
 
-class StageTimes(msgspec.Struct, frozen=True):
-    """Seconds, sample by sample, of all that an image is made of.
-
-    Attributes:
-        calls: By kind of UNet call; see `kind_of`.
-        prepare: Text encoder and first noise, once an image.
-        decode: Once an image.
-        loop: What of the loop is in no graph of the UNet, per call.
-    """
-
-    calls: dict[str, tuple[Elapsed, ...]]
-    prepare: tuple[Elapsed, ...]
-    decode: tuple[Elapsed, ...]
-    loop: tuple[Elapsed, ...]
-
-    def seconds(self, plan: Plan) -> float:
-        """Of one image, by the medians."""
-        counts = Counter(kind_of(call) for call in plan.calls)
-        # Sorted, so that plans of the same calls in another order take the same time to the last bit.
-        unet = sum(count * median(self.calls[kind]) for kind, count in sorted(counts.items()))
-        return median(self.prepare) + unet + len(plan.calls) * median(self.loop) + median(self.decode)
+def compose_s(times: StageTimes, plan: Plan) -> float:
+    """Seconds of one image of a plan, composed from the medians of its stages."""
+    counts = Counter(kind_of(call) for call in plan.calls)
+    # Sorted, so that plans of the same calls in another order take the same time to the last bit.
+    unet = sum(count * median(times.calls[kind]) for kind, count in sorted(counts.items()))
+    return median(times.prepare) + unet + len(plan.calls) * median(times.loop) + median(times.decode)
 
 
 def kind_of(call: Call) -> str:

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_bench.plans.trial import Settings, Trial, plan_of, split
-from accel_bench.quality.captions import Caption, evaluation_captions
-from accel_bench.quality.loss import Score, judge
+from accel_bench.quality.captions import evaluation_captions
+from accel_bench.quality.loss import judge
 from accel_bench.quality.prompts import read_prompts
+from accel_bench.records.captions import Caption
 from accel_bench.records.evaluation import Scores
+from accel_bench.records.search import Score, StageTimes
 from accel_bench.search.calibration import Calibration, Drift, calibrate
-from accel_bench.search.cost import StageTimes
+from accel_bench.search.cost import compose_s
 from accel_bench.search.solver import Solver
 from accel_bench.search.space import FULL, Answer, Ask, Candidate, Proposer
 from accel_bench.search.store import Entry, Store
@@ -142,7 +144,7 @@ class Driver:
 
     def predict(self, candidate: Candidate) -> float:
         """Seconds of one image."""
-        return self.times.seconds(self.plan(candidate.trial))
+        return compose_s(self.times, self.plan(candidate.trial))
 
     def plan(self, trial: Trial) -> Plan:
         """What the loop runs for a trial."""

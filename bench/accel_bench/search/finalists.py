@@ -14,10 +14,11 @@ from accel_bench.records.bench import BenchRecord
 from accel_bench.records.bundle import bundle_facts
 from accel_bench.records.environment import Environment, peak_rss_bytes
 from accel_bench.records.parts import Doubt, Workload
-from accel_bench.records.search import Asked, SearchRecord, Tried
+from accel_bench.records.search import Asked, Goal, SearchRecord, Tried
 from accel_bench.records.store import seal
+from accel_bench.search.cost import compose_s
 from accel_bench.search.driver import Driver, joined
-from accel_bench.search.goal import Goal, front
+from accel_bench.search.goal import front, rank
 from accel_bench.search.space import FULL, Answer, Candidate, Space
 from accel_bench.timing.measure import Measurement, StopRule, measure
 from accel_bench.timing.pipeline import TimedPipeline
@@ -61,7 +62,7 @@ class Finish:
         answers = [answer for answer in self.complete() if answer.candidate != FULL]
         edge = front(answers)
         spread = [edge[index * (len(edge) - 1) // max(1, _SHOWN - 1)] for index in range(_SHOWN)] if edge else []
-        ranked = self.goal.rank(answers, self.baseline_s)
+        ranked = rank(self.goal, answers, baseline_s=self.baseline_s)
         limit = (1 - _RESERVE) * self.goal.slowest(self.baseline_s)
         safe = [each for each in ranked if each.seconds <= limit][:1] if self.goal.bounds_speed else []
         return tuple({each.candidate.id: each.candidate for each in (*ranked[:_RANKED], *safe, *spread)}.values())
@@ -89,7 +90,7 @@ class Finish:
             for answer in self.complete()
             if answer.candidate != FULL and answer.candidate.id in self.image_s
         ]
-        ranked = self.goal.rank(timed, median(full))
+        ranked = rank(self.goal, timed, baseline_s=median(full))
         return ranked[0].candidate if ranked else None
 
     def record(self, asked: Asked, *, space: Space, chosen: Candidate | None, finalists: BenchRecord) -> SearchRecord:
@@ -137,7 +138,7 @@ class Finish:
                 id=candidate.id,
                 family=candidate.family,
                 facts=plan_facts(candidate.trial, plan),
-                composed_s=driver.times.seconds(plan),
+                composed_s=compose_s(driver.times, plan),
                 image_s=self.image_s.get(candidate.id, ()),
                 scores=joined(entry.batches[: self.batches]),
             )

@@ -26,8 +26,8 @@ from accel_bench.profiles import (
 from accel_bench.profiles.files import parse_profile, read_profile
 from accel_bench.profiles.schema import is_id
 from accel_bench.records.bench import BenchRecord
+from accel_bench.records.environment import machine_name
 from accel_bench.records.search import SearchRecord, Tried
-from accel_bench.replay.verdict import machine_name
 from accel_bench.search.summary import quality_of
 from accel_runtime.durable import PATIENCE_S, lock, write_bytes
 from accel_runtime.errors import InputError

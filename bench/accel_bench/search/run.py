@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from accel_bench.base.files import write_record
 from accel_bench.plans.trial import Settings
-from accel_bench.quality.loss import Score
 from accel_bench.records.bench import BenchRecord
-from accel_bench.records.environment import Environment
-from accel_bench.records.search import Asked, SearchRecord
-from accel_bench.replay.verdict import machine_name
-from accel_bench.search.cost import StageTimes, StageTiming, kind_of
+from accel_bench.records.environment import Environment, machine_name
+from accel_bench.records.search import Asked, Goal, Score, SearchRecord, StageTimes
+from accel_bench.search.cost import StageTiming, kind_of
 from accel_bench.search.driver import Driver, Prompts
 from accel_bench.search.finalists import Finish
-from accel_bench.search.goal import Goal
 from accel_bench.search.space import Space, Target, make_space, step_ladder
 from accel_bench.search.store import Identity, Store, hash_prompts
 from accel_bench.search.strategies import Strategy, choose_strategy

@@ -10,7 +10,7 @@ from accel_bench.plans.trial import trial_of
 from accel_bench.quality.loss import Quality, judge
 from accel_bench.records.parts import PlanFacts
 from accel_bench.records.search import SearchRecord, Tried
-from accel_bench.search.goal import front
+from accel_bench.search.goal import front, meets
 from accel_bench.search.space import Answer, Candidate
 
 
@@ -63,7 +63,7 @@ def summarise_search(record: SearchRecord) -> tuple[TriedSummary, ...]:
             speedup_error=_speedup(tried, record) / measured[tried.id].median - 1 if tried.id in measured else None,
             quality=answers[tried.id].quality,
             in_front=tried.id in best,
-            meets=is_complete(tried, record) and record.goal.meets(answers[tried.id], baseline.composed_s),
+            meets=is_complete(tried, record) and meets(record.goal, answers[tried.id], baseline_s=baseline.composed_s),
             chosen=tried.id == record.chosen,
         )
         for tried in record.tried

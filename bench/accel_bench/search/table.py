@@ -8,6 +8,7 @@ from accel_bench.base.table import Table, numbers, prose, words
 from accel_bench.plans.trial import trial_of
 from accel_bench.records.environment import machine
 from accel_bench.records.search import SearchRecord
+from accel_bench.search.goal import meets, nearest
 from accel_bench.search.summary import TriedSummary, answer_of, is_complete
 
 _NOTHING = "–"
@@ -105,11 +106,11 @@ def why_not(record: SearchRecord) -> str:
     if not judged:
         return "no candidate was judged on all pictures"
     answers = [answer_of(each, record) for each in judged]
-    met = {answer.candidate.id for answer in answers if record.goal.meets(answer, baseline.composed_s)}
+    met = {answer.candidate.id for answer in answers if meets(record.goal, answer, baseline_s=baseline.composed_s)}
     timed = [each for each in judged if each.id in met and each.image_s]
     if timed:
         best = min(timed, key=lambda each: median(each.image_s))
         speedup = median_ratio(baseline.image_s, best.image_s)
         reached = f"{speedup:.2f}× ({median(best.image_s):.3g} s)"
         return f"composed times promised enough, but end to end the best has {reached}"
-    return record.goal.nearest(answers, baseline.composed_s)
+    return nearest(record.goal, answers, baseline_s=baseline.composed_s)

@@ -23,9 +23,9 @@ from accel_bench.profiles.checks import find_problems
 from accel_bench.profiles.files import read_profile
 from accel_bench.profiles.toml import convert
 from accel_bench.records.bench import BenchRecord
+from accel_bench.records.environment import machine_name
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.store import Record, read_record
-from accel_bench.replay.verdict import machine_name
 from accel_runtime.plan import parse_deep_calls
 
 ROOT = Path(__file__).parents[3]

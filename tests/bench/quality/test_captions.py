@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accel_bench.quality.captions import Caption, evaluation_captions, read_captions
+from accel_bench.quality.captions import evaluation_captions, read_captions
+from accel_bench.records.captions import Caption
 from accel_runtime.errors import InputError
 
 ENTRY = {"caption": "red apple on a blue background", "label": "red apple", "colour": "blue", "held_out": True}

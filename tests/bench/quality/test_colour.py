@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from accel_bench.quality.colour import COLOURS, background_colour, colour_accuracy
+from accel_bench.quality.colour import background_colour, colour_accuracy
+from accel_bench.records.captions import COLOURS
 
 
 @pytest.mark.parametrize("name", COLOURS)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from accel_bench.quality.loss import Score, judge
+from accel_bench.quality.loss import judge
 from accel_bench.records.evaluation import Scores
+from accel_bench.records.search import Score
 from accel_runtime.errors import InputError
 
 BASE = Scores((0.0, 0.0), (1.0, 1.0), (0.0, 0.0), (80.0, 120.0), (True, True), (30.0, 20.0))

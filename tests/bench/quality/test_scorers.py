@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from accel_bench.quality.captions import Caption
 from accel_bench.quality.clip import Clip
 from accel_bench.quality.scorers import Scorers
+from accel_bench.records.captions import Caption
 from accel_bench.records.evaluation import Scores
 from accel_runtime.errors import InputError, MissingExtraError
 

@@ -9,12 +9,11 @@ import pytest
 from tests.command import accel
 
 from accel_bench.benchmark.record import to_png
-from accel_bench.quality.captions import Caption
 from accel_bench.quality.psnr import psnr, squared_errors
-from accel_bench.records.environment import read_environment
+from accel_bench.records.captions import Caption
+from accel_bench.records.environment import machine_name, read_environment
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.store import read_bench, read_record
-from accel_bench.replay.verdict import machine_name
 from accel_runtime import Pipeline, Request, make_plan
 from accel_runtime.plan import guidance_window
 

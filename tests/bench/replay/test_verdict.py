@@ -4,14 +4,15 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.bench.records import ENVIRONMENT, bench_record, evaluation_record, plan_run, trial_run
+from tests.bench.records.made import ENVIRONMENT, bench_record, evaluation_record, plan_run, trial_run
 
 from accel_bench.profiles import Config, Expected, Figure, Measured, Predicted, Profile, Published, Target
 from accel_bench.profiles.schema import BackendChoice
 from accel_bench.records.bench import BenchRecord, ProfileUse
+from accel_bench.records.environment import machine_name
 from accel_bench.records.evaluation import EvaluationRecord, Scores
 from accel_bench.replay import verdict
-from accel_bench.replay.verdict import Verdict, machine_name
+from accel_bench.replay.verdict import Verdict
 
 HERE = machine_name(ENVIRONMENT)
 STEADY = (1.0, 1.01, 0.99, 1.0, 1.01, 0.99)

@@ -6,8 +6,8 @@ from typing import Any, Literal
 import numpy as np
 
 from accel_bench.benchmark.record import to_png
-from accel_bench.quality.captions import Caption
 from accel_bench.records.bench import BenchRecord, ImageRun, PeerRun, PlanRun
+from accel_bench.records.captions import Caption
 from accel_bench.records.environment import Environment
 from accel_bench.records.evaluation import EvaluationRecord, Scores, TrialRun
 from accel_bench.records.parts import BundleFacts, GraphFacts, PlanFacts, Span, Workload

@@ -9,13 +9,10 @@ from tests.bench.report.records import BACKEND, ENVIRONMENT
 from accel_bench.plans.families import power, uniform
 from accel_bench.plans.trial import BASELINE, Trial
 from accel_bench.quality.captions import evaluation_captions
-from accel_bench.quality.loss import Score
 from accel_bench.records.evaluation import Scores
 from accel_bench.records.parts import BundleFacts, GraphFacts, PlanFacts, Workload
-from accel_bench.records.search import Asked, SearchRecord, Tried
+from accel_bench.records.search import Asked, Goal, Score, SearchRecord, StageTimes, Tried
 from accel_bench.records.store import seal
-from accel_bench.search.cost import StageTimes
-from accel_bench.search.goal import Goal
 from accel_bench.search.space import FULL, Candidate, plan_text
 from accel_runtime.forecast import Forecast
 

@@ -16,12 +16,10 @@ from tests.bench.report.search_records import (
     search_record,
 )
 
-from accel_bench.quality.loss import Score
-from accel_bench.records.search import SearchRecord
+from accel_bench.records.search import Goal, Score, SearchRecord
 from accel_bench.report.charts.call_strip import call_strip
 from accel_bench.report.charts.search import search_charts
 from accel_bench.report.charts.svg import Dot, Figure, Line, Rect, Text
-from accel_bench.search.goal import Goal
 from accel_bench.search.summary import front_of, summarise_search
 
 # Of 80.5 it loses 8.

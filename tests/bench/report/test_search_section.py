@@ -21,15 +21,13 @@ from tests.bench.report.search_records import (
 
 from accel_bench.cli.search import search
 from accel_bench.plans.families import uniform
-from accel_bench.quality.loss import Score
 from accel_bench.records.parts import Doubt, PlanFacts
-from accel_bench.records.search import SearchRecord, Tried
+from accel_bench.records.search import Goal, Score, SearchRecord, Tried
 from accel_bench.report.page import render_report
 from accel_bench.report.reproduce import command
 from accel_bench.report.sections.search import SearchView, search_section
 from accel_bench.report.tables import Table
 from accel_bench.report.verdicts import forecast_words, goal_words
-from accel_bench.search.goal import Goal
 from accel_bench.search.summary import summarise_search
 from accel_bench.search.table import plan_words
 

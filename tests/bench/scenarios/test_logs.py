@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from accel_bench.scenarios.run import log_folder
+from accel_bench.scenarios.process import log_folder
 from accel_runtime.errors import InputError
 
 SUMMARY = "mlperf_log_summary.txt"

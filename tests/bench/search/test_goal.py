@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.bench.search.answers import answer
 
-from accel_bench.quality.loss import Score
-from accel_bench.search.goal import Goal, front
+from accel_bench.records.search import Goal, Score
+from accel_bench.search.goal import front, nearest, rank
 from accel_runtime.errors import InputError
 
 FULL_S = 10.0
@@ -18,17 +18,17 @@ FAST = answer("every:5", 4.0, 9.0, loss=0.07)
 def test_without_a_bound_on_speed_the_fastest_within_the_loss_is_wanted() -> None:
     goal = Goal(Score.EMOJI_CLIP, max_loss=0.05)
 
-    assert goal.rank([SLOW, FAST, MIDDLE], FULL_S) == [MIDDLE, SLOW]
+    assert rank(goal, [SLOW, FAST, MIDDLE], baseline_s=FULL_S) == [MIDDLE, SLOW]
 
 
 def test_with_one_the_least_changed_of_those_that_are_fast_enough_is_wanted() -> None:
     goal = Goal(Score.EMOJI_CLIP, max_loss=0.1, speedup=2.0)
 
-    assert goal.rank([SLOW, FAST, MIDDLE], FULL_S) == [MIDDLE, FAST]
+    assert rank(goal, [SLOW, FAST, MIDDLE], baseline_s=FULL_S) == [MIDDLE, FAST]
 
 
 def test_seconds_are_of_one_image() -> None:
-    assert Goal(Score.SSIM, seconds=4.5).rank([SLOW, FAST, MIDDLE], FULL_S) == [FAST]
+    assert rank(Goal(Score.SSIM, seconds=4.5), [SLOW, FAST, MIDDLE], baseline_s=FULL_S) == [FAST]
 
 
 def test_every_bound_on_quality_binds() -> None:
@@ -37,13 +37,13 @@ def test_every_bound_on_quality_binds() -> None:
         Goal(Score.SSIM, min_psnr=45.0),
         Goal(Score.SSIM, max_feature_distance=0.02),
     ):
-        assert goal.rank([SLOW, FAST, MIDDLE], FULL_S) == [SLOW]
+        assert rank(goal, [SLOW, FAST, MIDDLE], baseline_s=FULL_S) == [SLOW]
 
 
 def test_where_nothing_meets_it_the_nearest_on_both_sides_are_named() -> None:
     goal = Goal(Score.EMOJI_CLIP, max_loss=0.05, speedup=2.5)
 
-    told = goal.nearest([SLOW, FAST, MIDDLE], FULL_S)
+    told = nearest(goal, [SLOW, FAST, MIDDLE], baseline_s=FULL_S)
 
     assert told == "2.50× needs a loss of 7.00%; within 5.00% the best is 2.00× (5 s)"
 
@@ -51,13 +51,13 @@ def test_where_nothing_meets_it_the_nearest_on_both_sides_are_named() -> None:
 def test_a_speed_that_nothing_has_is_said_to_be_out_of_reach() -> None:
     goal = Goal(Score.EMOJI_CLIP, max_loss=0.05, seconds=1.0)
 
-    told = goal.nearest([SLOW, FAST], FULL_S)
+    told = nearest(goal, [SLOW, FAST], baseline_s=FULL_S)
 
     assert told == "the fastest reaches 2.50× (4 s) with a loss of 7.00%; within 5.00% the best is 1.67× (6 s)"
 
 
 def test_a_quality_that_nothing_has_is_said_to_be_out_of_reach() -> None:
-    told = Goal(Score.SSIM, min_psnr=90.0).nearest([SLOW, FAST], FULL_S)
+    told = nearest(Goal(Score.SSIM, min_psnr=90.0), [SLOW, FAST], baseline_s=FULL_S)
 
     assert told == "the best has 48.1 dB at 1.67× (6 s)"
 

@@ -8,9 +8,8 @@ import pytest
 from tests.bench.search.answers import follow, quality
 
 from accel_bench.plans.trial import Trial
-from accel_bench.quality.loss import Score
+from accel_bench.records.search import Goal, Score
 from accel_bench.search.calibration import Drift
-from accel_bench.search.goal import Goal
 from accel_bench.search.solver import Prices, Solver, scale
 from accel_bench.search.space import FULL, Answer, Ask, Candidate, Proposer, Space, Target, make_space
 from accel_bench.search.strategies.grid import grid

@@ -20,9 +20,8 @@ from accel_bench.quality.captions import evaluation_captions
 from accel_bench.records.environment import read_environment
 from accel_bench.records.scenario import Scenario, ScenarioRecord
 from accel_bench.scenarios.loads import make_loads
-from accel_bench.scenarios.process import Finished, Job
+from accel_bench.scenarios.process import Finished, Job, log_folder, run_job
 from accel_bench.scenarios.record import make_scenario_record
-from accel_bench.scenarios.run import log_folder, run_job
 from accel_bench.scenarios.summary import essentials, summarise_scenarios
 from accel_bench.scenarios.table import scenario_table
 from accel_runtime.errors import InputError

@@ -1,9 +1,9 @@
 """What a picture's distance from the baseline's is known to, over all pictures of a plan."""
 
 from collections.abc import Sequence
-from math import sqrt
-from statistics import mean, stdev
+from statistics import mean
 
+from accel_bench.base.stats import standard_error
 from accel_bench.quality.psnr import psnr
 from accel_bench.records.evaluation import Scores
 from accel_bench.report.charts.plane import Known
@@ -31,5 +31,5 @@ def known_loss(loss: float, error: float | None) -> Known:
 
 def _of_mean(values: Sequence[float]) -> Known:
     middle = mean(values)
-    error = stdev(values) / sqrt(len(values)) if len(values) > 1 else 0.0
+    error = standard_error(values) or 0.0
     return Known(middle, max(0.0, middle - error), middle + error)

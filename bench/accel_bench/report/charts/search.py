@@ -5,8 +5,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from accel_bench.base.stats import times
-from accel_bench.quality.loss import Score
-from accel_bench.records.search import SearchRecord, Tried
+from accel_bench.records.search import Score, SearchRecord, Tried
 from accel_bench.report.charts.known import known_feature_distance, known_loss, known_psnr
 from accel_bench.report.charts.pareto import Mark, Measure, pareto
 from accel_bench.report.charts.plane import Known

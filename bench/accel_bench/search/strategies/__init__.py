@@ -11,8 +11,8 @@ from enum import StrEnum
 import msgspec
 
 from accel_bench.base.extras import search_extra
+from accel_bench.records.search import Goal
 from accel_bench.search.driver import Driver
-from accel_bench.search.goal import Goal
 from accel_bench.search.space import FULL, Proposer, Space
 from accel_bench.search.strategies.grid import grid
 from accel_bench.search.strategies.proposals import Proposals

@@ -8,7 +8,8 @@ import numpy as np
 
 from accel_bench.plans.families import moved, power_plans, uniform
 from accel_bench.plans.trial import BASELINE
-from accel_bench.search.goal import Goal
+from accel_bench.records.search import Goal
+from accel_bench.search.goal import allows, rank
 from accel_bench.search.solver import DeepCalls, Solver, forecast_of
 from accel_bench.search.space import Answer, Candidate, Space, distinct
 from accel_runtime.forecast import Forecast
@@ -78,7 +79,7 @@ class Proposals:
         meet it: made good enough, it is the faster choice.
         """
         if goal.bounds_speed:
-            met = (answer.candidate for answer in goal.rank(answers, self.baseline_s))
+            met = (answer.candidate for answer in rank(goal, answers, baseline_s=self.baseline_s))
             return next((each for each in met if each.trial.plan != BASELINE.plan), None)
         edge = self._edge(goal, answers)
         if edge is None or edge.short == edge.enough:
@@ -105,7 +106,7 @@ class Proposals:
         if steps not in self.solvers:
             return None
         same = [each for each in answers if _Chain.of(each.candidate) == chain]
-        tried = [(self._deep(each.candidate), goal.allows(each.quality)) for each in same]
+        tried = [(self._deep(each.candidate), allows(goal, each.quality)) for each in same]
         enough = min((deep for deep, allowed in tried if allowed), default=self.space.calls[steps])
         short = max((deep for deep, _ in tried if deep < enough), default=1)
         return _Edge(chain, enough, short)
@@ -116,7 +117,7 @@ class Proposals:
 
     def _chain_of_best(self, goal: Goal, answers: Sequence[Answer]) -> "_Chain":
         """Of the best that meets the goal; where nothing cached does, all below the baseline is open."""
-        met = goal.rank(answers, self.baseline_s)
+        met = rank(goal, answers, baseline_s=self.baseline_s)
         if met and met[0].candidate.trial.plan != BASELINE.plan:
             return _Chain.of(met[0].candidate)
         return _Chain(None, self.space.branches[0], None)

@@ -7,7 +7,7 @@ local search on real pictures: one deep call is moved at a time, and stays where
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
-from accel_bench.search.goal import Goal
+from accel_bench.records.search import Goal
 from accel_bench.search.space import FULL, Answer, Ask, Candidate, Proposer, Round, distinct
 from accel_bench.search.strategies.proposals import Proposals
 

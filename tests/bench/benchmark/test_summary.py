@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.bench.records import bench_record, peer_run, plan_run
+from tests.bench.records.made import bench_record, peer_run, plan_run
 
 from accel_bench.base.stats import Spread, median_interval, quantile
 from accel_bench.benchmark.roofline import limit_s

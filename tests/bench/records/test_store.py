@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.bench.records import bench_record, peer_run, plan_run
+from tests.bench.records.made import bench_record, peer_run, plan_run
 
 from accel_bench.base.files import write_record
 from accel_bench.records.store import read_bench, read_record

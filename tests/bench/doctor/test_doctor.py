@@ -41,7 +41,7 @@ def test_a_provider_that_takes_its_process_down_is_a_finding(monkeypatch: pytest
     finding = probe_apart("cuda")
 
     assert not finding.usable
-    assert finding.reason == "it took its process down with signal 11: the driver gave up"
+    assert finding.reason == "its process failed: it ended with signal 11: the driver gave up"
 
 
 def test_the_probe_is_the_graph_that_it_is_said_to_be() -> None:

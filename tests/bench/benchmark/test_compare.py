@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 import pytest
-from tests.bench.records import ENVIRONMENT, WORKLOAD, bench_record, plan_run
+from tests.bench.records.made import ENVIRONMENT, WORKLOAD, bench_record, plan_run
 
 from accel_bench.benchmark.compare import compare, comparison_lines, has_regressed, refuse_unlike
 from accel_bench.records.bench import BenchRecord

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from tests.bench.records import evaluation_record, trial_run
+from tests.bench.records.made import evaluation_record, trial_run
 
 from accel_bench.evaluation.summary import summarise_evaluation
 from accel_bench.evaluation.table import markdown_table, terminal_table

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from accel_bench.quality.captions import Caption
 from accel_bench.records.bench import BenchRecord, ImageRun, PeerRun, PlanRun
+from accel_bench.records.captions import Caption
 from accel_bench.records.environment import Environment
 from accel_bench.records.evaluation import EvaluationRecord, Scores, TrialRun
 from accel_bench.records.parts import BundleFacts, GraphFacts, PlanFacts, Span, Workload

@@ -1,0 +1,38 @@
+"""The captions that pictures are judged on, as their file and the records hold them."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+# The backgrounds of the built-in model's training data, in RGB.
+COLOURS: Final[Mapping[str, tuple[int, int, int]]] = {
+    "red": (222, 66, 72),
+    "yellow": (252, 211, 72),
+    "green": (86, 184, 118),
+    "blue": (74, 136, 226),
+    "purple": (146, 102, 214),
+    "pink": (248, 164, 200),
+    "white": (246, 246, 244),
+    "black": (36, 36, 42),
+}
+
+
+class Caption(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a picture should show.
+
+    Attributes:
+        caption: The whole prompt, such as `red apple on a blue background`.
+        label: The object's name.
+        colour: Of the background; a name of `COLOURS`.
+        held_out: Whether training never showed this object on this colour.
+    """
+
+    caption: str
+    label: str
+    colour: str
+    held_out: bool
+
+    def __post_init__(self) -> None:
+        if self.colour not in COLOURS:
+            raise ValueError(f"colour {self.colour!r}: expected one of {', '.join(COLOURS)}")
