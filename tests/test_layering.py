@@ -59,7 +59,15 @@ def test_nothing_that_ships_knows_the_training(layer: str) -> None:
 def test_only_what_exports_or_asks_for_names_and_schedules_knows_the_exporter() -> None:
     files = {file for file, name in imported(LAYERS["bench"]) if name == "accel_exporter"}
 
-    assert files == {"bundle_cache.py", "export.py", "peers.py", "schedulers.py", "schedules.py", "settings.py"}
+    assert files == {
+        "bundle_cache.py",
+        "export.py",
+        "find_schedule.py",
+        "schedulers.py",
+        "schedules.py",
+        "settings.py",
+        "weights.py",
+    }
 
 
 @pytest.mark.parametrize("module", ["accel_runtime", "accel_bench.cli.app"])

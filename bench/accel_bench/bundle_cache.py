@@ -18,7 +18,7 @@ _PACKAGES: Final = ("accel-sd", "torch", "diffusers", "onnxscript")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BundleSpec:
     """A bundle that configs need.
 
     Attributes:
@@ -44,7 +44,7 @@ def cache_folder() -> Path:
     return user_cache("bundles", variable="ACCEL_CACHE")
 
 
-def find_or_export(wanted: Wanted, *, into: Path) -> Generator[str, None, Path]:
+def find_or_export(wanted: BundleSpec, *, into: Path) -> Generator[str, None, Path]:
     """Yield what is being done; returns the bundle's folder.
 
     Its name is the hash of the source's content, the options and the versions that export it.

@@ -26,7 +26,7 @@ from accel_bench.records.store import read_record
 
 _RECORDS: Final = Path(__file__).parents[2] / "docs" / "records"
 _SEARCH: Final = (
-    *("--steps", "4", "--num-samples", "2", "--batch-size", "1", "--calibration", "1", "--rounds", "1"),
+    *("--steps", "4", "--num-prompts", "2", "--batch", "1", "--calibration", "1", "--rounds", "1"),
     *("--score", "psnr", "--req-score-loss", "0.9"),
 )
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from accel_bench.benchmark.record import make_record
-from accel_bench.cli.backends import choose_backend
+from accel_bench.cli.options import choose_backend
 from accel_bench.plans.trial import Settings, Trial, plan_facts, prepare
 from accel_bench.records.bundle import graph_names
 from accel_bench.records.environment import read_environment
