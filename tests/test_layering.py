@@ -61,11 +61,11 @@ def test_only_what_exports_or_asks_for_names_and_schedules_knows_the_exporter() 
 
     assert files == {
         "bundle_cache.py",
-        "diffusers_names.py",
         "export.py",
         "find_schedule.py",
         "schedulers.py",
         "schedules.py",
+        "settings.py",
         "weights.py",
     }
 
