@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from accel_bench.base.extras import export_extra
+from accel_bench.base.extras import extra
 from accel_bench.codegen.choice import Choice
 from accel_bench.codegen.template import Setting
 from accel_bench.plans.guided_calls import parse_guided_calls
@@ -147,7 +147,7 @@ def scheduler_class(name: str) -> SchedulerClass:
         InputError: There is no such scheduler, or it is a pipeline's own, which no name describes.
         MissingExtraError: The `export` extra is not installed.
     """
-    with export_extra():
+    with extra("export"):
         # It brings torch, so it is imported only where it is used.
         from accel_exporter.schedules import SCHEDULERS, short_name  # noqa: PLC0415
     if name == OWN_SCHEDULER:
@@ -167,6 +167,6 @@ def hub_id(model: str) -> str | None:
     Raises:
         MissingExtraError: The `export` extra is not installed.
     """
-    with export_extra():
+    with extra("export"):
         from accel_exporter.sources.aliases import ALIASES  # noqa: PLC0415  # as above
     return ALIASES[model].hub_id if model in ALIASES else model
