@@ -17,13 +17,17 @@ from accel_runtime.bundle import Bundle, Verification, read_bundle
 from accel_runtime.clip_tokenizer import read_tokenizer
 from accel_runtime.components import IDLE_KEPT, Components, Loop
 from accel_runtime.conditioning import Conditioning, condition
-from accel_runtime.forecast import Forecast
+from accel_runtime.deep_calls import parse_deep_calls
+from accel_runtime.errors import InputError
+from accel_runtime.forecast import Forecast, parse_forecast
 from accel_runtime.forms import choose_form
 from accel_runtime.idle import Idle
 from accel_runtime.loop import Step
 from accel_runtime.manifest import Form
 from accel_runtime.noise import TorchGenerator
-from accel_runtime.plan import Plan, make_plan, parse_deep_calls
+from accel_runtime.plan import Plan
+from accel_runtime.plan_compile import compile_plan
+from accel_runtime.plan_spec import PlanSpec
 from accel_runtime.request import Request, Result
 from accel_runtime.room import check_request
 from accel_runtime.schedule import ScheduleTable
@@ -148,12 +152,38 @@ class Pipeline:
         strength: float | None = None,
         branch: int = 0,
         forecast: Forecast | str = Forecast.HOLD,
-        guidance: float | Sequence[float] = 7.5,
+        guided_calls: tuple[int, int] | None = None,
+        guidance: float = 7.5,
     ) -> Plan:
-        """A plan by short names; ``deep`` is ``full``, ``every:3`` or ``calls:0,3,7``."""
-        schedule = self.schedule(steps, scheduler, strength=strength)
-        deep_calls = parse_deep_calls(deep, len(schedule.rows))
-        return make_plan(schedule, deep_calls, branch=branch, forecast=Forecast(forecast), guidance=guidance)
+        """A plan by short names; ``deep`` is ``full``, ``every:3`` or ``calls:0,3,7``.
+
+        Raises:
+            InputError: There is no such plan or forecast, or the plan cannot be run.
+            MissingTableError: The bundle has no such schedule.
+        """
+        spec = PlanSpec(
+            deep=parse_deep_calls(deep),
+            branch=branch,
+            forecast=parse_forecast(forecast),
+            guided_calls=guided_calls,
+            scheduler=scheduler,
+            steps=steps,
+        )
+        return self.compile(spec, strength=strength, guidance=guidance)
+
+    def compile(
+        self, spec: PlanSpec, *, strength: float | None = None, guidance: float = 7.5, guidance_rescale: float = 0.0
+    ) -> Plan:
+        """Compile a plan on the bundle's schedule of its scheduler and steps.
+
+        Raises:
+            InputError: The plan names no steps, does not fit the schedule, or cannot be run.
+            MissingTableError: The bundle has no such schedule.
+        """
+        if spec.steps is None:
+            raise InputError("plan: expected a number of steps, got none: give one, as `spec.with_defaults` does")
+        schedule = self.schedule(spec.steps, spec.scheduler, strength=strength)
+        return compile_plan(spec, schedule, guidance=guidance, guidance_rescale=guidance_rescale)
 
     def generate(self, request: Request, plan: Plan) -> Result:
         """Draw the images of a request."""

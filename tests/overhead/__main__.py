@@ -22,7 +22,7 @@ from tests.runtime.test_schedule import latents
 
 from accel_exporter.loop_graphs import write_loop_graphs
 from accel_exporter.schedules import compile_schedule, scheduler_for
-from accel_runtime import make_plan
+from accel_runtime import PlanSpec, compile_plan
 from accel_runtime.backends import Backend, OnnxRuntimeBackend
 from accel_runtime.conditioning import Conditioning
 from accel_runtime.device_loop import DeviceLoop, LoopGraphs
@@ -103,11 +103,12 @@ def cases(folder: Path) -> Iterator[tuple[str, Callable[[], float]]]:
     for (where, backend), name in product(backends.items(), SCHEDULERS):
         schedule = compile_schedule(scheduler_for(name, config), name, spacing=STEPS)
         plans = {
-            "full": make_plan(schedule, range(STEPS)),
-            "every:2 hold": make_plan(schedule, range(0, STEPS, 2)),
-            "every:2 linear": make_plan(schedule, range(0, STEPS, 2), forecast=Forecast.LINEAR),
+            "full": PlanSpec(deep="full"),
+            "every:2 hold": PlanSpec(deep="every:2"),
+            "every:2 linear": PlanSpec(deep="every:2", forecast=Forecast.LINEAR),
         }
-        for label, plan in plans.items():
+        for label, spec in plans.items():
+            plan = compile_plan(spec, schedule, guidance=7.5)
             place = folder / f"{where}-{name}-{label}"
             place.mkdir()
             yield f"{where:6} {name:8} {label}", loop(place, backend, plan)

@@ -14,7 +14,7 @@ from tests.exporter.loops import diffusers_loop, independent_noise, table_loop
 from tests.parity.configurations import Configuration
 
 from accel_exporter.schedules import Spacing, compile_schedule
-from accel_runtime import AccelError, Pipeline, Request, ScheduleTable, make_plan
+from accel_runtime import AccelError, Pipeline, PlanSpec, Request, ScheduleTable, compile_plan
 from accel_runtime.schedule_file import first_call
 
 PROMPT: Final = "red apple on a blue background"
@@ -102,7 +102,7 @@ def _pictures(
     image = None if strength is None else _start(ours)
     expected = _theirs(configuration, theirs, spacing, image=image)
     request = Request((PROMPT,), seed=SEED, image=image)
-    found = ours.generate(request, make_plan(table, range(len(table.rows)), guidance=GUIDANCE))
+    found = ours.generate(request, compile_plan(PlanSpec(deep="full"), table, guidance=GUIDANCE))
     pixels = np.abs(found.images.astype(int) - _decode(theirs, expected).astype(int)).max()
     return Comparison(
         configuration,

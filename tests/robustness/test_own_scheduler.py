@@ -13,10 +13,10 @@ from tests.exporter.pipelines import load_in_diffusers, write_tiny_pipeline
 from tests.kept import kept
 
 from accel_bench.cli.find_schedule import find_schedule
-from accel_bench.codegen.diffusers_names import scheduler_class
+from accel_bench.codegen.settings import scheduler_class
 from accel_exporter import ExportOptions
 from accel_exporter.check import relative_error
-from accel_runtime import InputError, Pipeline, Request, make_plan, open_bundle
+from accel_runtime import InputError, Pipeline, PlanSpec, Request, compile_plan, open_bundle
 from accel_runtime.manifest import read_manifest
 from accel_runtime.schedule_file import OWN_SCHEDULER
 
@@ -81,7 +81,7 @@ def test_a_name_draws_what_the_name_means(ours: Pipeline, theirs: Any) -> None:
 
 def test_steps_that_the_bundle_lacks_are_compiled_of_the_pipelines_own_scheduler(ours: Pipeline, theirs: Any) -> None:
     schedule = find_schedule(ours, STEPS + 2, scheduler=None, strength=None)
-    plan = make_plan(schedule, range(len(schedule.rows)))
+    plan = compile_plan(PlanSpec(deep="full"), schedule, guidance=7.5)
 
     result = ours.generate(Request((PROMPT,), seed=5), plan)
 

@@ -1,15 +1,14 @@
 """Real outcomes of trial plans: how far their final latents are from those of the uncached run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from tests.studies.forecasts import Forecasts
 
 from accel_bench.search.walk import State, Walker
 from accel_runtime.backends.base import Array
 from accel_runtime.plan import Call, Deep, Shallow
-
-Forecasts = Mapping[int, tuple[float, ...]]  # weights by shallow call; all other calls are deep
 
 
 def calls_of(walker: Walker, forecast: Forecasts) -> tuple[Call, ...]:

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from accel_bench.base.extras import export_extra
+from accel_bench.base.extras import extra
 from accel_bench.cli.console import note, print_json, print_line, progress_bar
 from accel_bench.cli.options import RESULTS, AsJson, Force
 from accel_bench.records.environment import available_cores, peak_rss_bytes
@@ -142,7 +142,7 @@ def export(
 
     Without SOURCE it exports `tiny`, the built-in model, whose weights come with the package.
     """
-    with export_extra():
+    with extra("export"):
         # The exporter brings torch, so it is imported only where it is used.
         from accel_exporter import (  # noqa: PLC0415
             ExportOptions,

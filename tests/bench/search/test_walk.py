@@ -2,43 +2,45 @@
 
 import numpy as np
 import pytest
+from tests.studies.forecasts import built_in, spec_of
 from tests.studies.outcomes import Outcomes, calls_of
 
 from accel_bench.search.calibration import Calibration, calibrate, impulse_response, record, weigh
-from accel_bench.search.solver import Solver, built_in, spec_of
+from accel_bench.search.solver import Solver
 from accel_bench.search.walk import Tally, Walker, walk
-from accel_runtime import Pipeline, Request
+from accel_runtime import Pipeline, PlanSpec, Request, compile_plan
 from accel_runtime.backends.base import Array
 from accel_runtime.forecast import Forecast
-from accel_runtime.plan import guidance_window
 
 REQUEST = Request(("a red apple", "a dog"), seed=3)
 STEPS = 6
 
 
-def open_walker(pipeline: Pipeline, scheduler: str = "ddim", *, guidance: float | tuple[float, ...] = 4.0) -> Walker:
-    plan = pipeline.plan(STEPS, scheduler=scheduler, guidance=guidance)
+def open_walker(
+    pipeline: Pipeline,
+    scheduler: str = "ddim",
+    *,
+    guidance: float = 4.0,
+    guided_calls: tuple[int, int] | None = None,
+) -> Walker:
+    plan = pipeline.plan(STEPS, scheduler=scheduler, guidance=guidance, guided_calls=guided_calls)
     return Walker.open(pipeline, REQUEST, plan=plan, branch=0, tally=Tally())
 
 
-def final(
-    pipeline: Pipeline, deep: str, forecast: str, *, scheduler: str, guidance: float | tuple[float, ...]
-) -> Array:
-    plan = pipeline.plan(STEPS, deep, scheduler=scheduler, forecast=forecast, guidance=guidance)
-    return list(pipeline.denoise(REQUEST, plan))[-1].latents
-
-
 @pytest.mark.parametrize("scheduler", ["ddim", "dpmpp_2m", "euler_a"])
-@pytest.mark.parametrize("guidance", [1.0, 4.0, guidance_window(4.0, 0, last=3, calls=STEPS)])
+@pytest.mark.parametrize(("guidance", "guided_calls"), [(1.0, None), (4.0, None), (4.0, (0, 3))])
 def test_a_walk_ends_where_the_loop_does(
-    pipeline: Pipeline, scheduler: str, guidance: float | tuple[float, ...]
+    pipeline: Pipeline, scheduler: str, guidance: float, guided_calls: tuple[int, int] | None
 ) -> None:
-    walker = open_walker(pipeline, scheduler, guidance=guidance)
+    walker = open_walker(pipeline, scheduler, guidance=guidance, guided_calls=guided_calls)
     forecast = built_in((0, 2, 4), STEPS, forecast=Forecast.LINEAR)
 
     walked = walk(walker, walker.start(), calls_of(walker, forecast)).latents
 
-    looped = final(pipeline, "calls:0,2,4", "linear", scheduler=scheduler, guidance=guidance)
+    spec = PlanSpec(
+        deep=(0, 2, 4), forecast=Forecast.LINEAR, guided_calls=guided_calls, scheduler=scheduler, steps=STEPS
+    )
+    looped = list(pipeline.denoise(REQUEST, pipeline.compile(spec, guidance=guidance)))[-1].latents
     np.testing.assert_allclose(walked, looped, rtol=0, atol=1e-6)
     assert (walker.tally.deep, walker.tally.shallow) == (6, 6)  # three of each, two pictures
 
@@ -49,7 +51,7 @@ def test_a_plan_written_as_data_runs_as_it_was_walked(pipeline: Pipeline) -> Non
 
     walked = walk(walker, walker.start(), calls_of(walker, forecast)).latents
 
-    plan = spec_of(forecast, STEPS, branch=0).plan(pipeline.schedule(STEPS, "ddim"), guidance=4.0)
+    plan = compile_plan(spec_of(forecast, STEPS), pipeline.schedule(STEPS, "ddim"), guidance=4.0)
     looped = list(pipeline.denoise(REQUEST, plan))[-1].latents
     np.testing.assert_allclose(walked, looped, rtol=0, atol=1e-6)
 

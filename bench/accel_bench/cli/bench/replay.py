@@ -27,7 +27,7 @@ from accel_bench.cli.scorers import open_scorers
 from accel_bench.doctor.devices import read_devices
 from accel_bench.doubts import bench_doubts
 from accel_bench.profiles import BackendChoice, load_profile
-from accel_bench.profiles.find import find_profile
+from accel_bench.profiles.files import find_profile
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.replay.groups import choose_configs, group
 from accel_bench.replay.place import choose_place, open_backend

@@ -162,7 +162,7 @@ def _open_peers(
         guidance=settings.guidance,
         threads=threads,
     )
-    return open_peers(names, work, meters=ours.meters)
+    return open_peers(names, work, meters=ours.meters, tell=note)
 
 
 def _measure(

@@ -37,6 +37,7 @@ class BarePeer:
         }
         self.settings: dict[str, str | int | float | bool] = {
             "threads": work.threads or "ONNX Runtime's own choice",
+            # Graphs of every precision take and give float32, so their tensors do not tell what they compute in.
             "dtype": self._manifest["dtype"],
             "provider": "CPUExecutionProvider",
         }
@@ -72,7 +73,6 @@ class BarePeer:
         return guided
 
     def _unet(self, latents: Array, timestep: float, embeddings: Array) -> Array:
-        """Whatever the graph computes in, what it takes and gives is float32."""
         (text,) = self._denoiser["inputs"]
         given = {
             self._denoiser["sample"]: latents,
