@@ -245,13 +245,13 @@ def test_packages_for_a_gpu_are_refused_at_once_without_one(tmp_path: Path) -> N
         PackageWriter(tmp_path, "cuda")
 
 
-def test_onnx_is_always_among_the_formats() -> None:
+def test_onnx_is_always_among_the_artifacts() -> None:
     assert parse_artifacts(["inductor"]) == {"onnx", "inductor"}
     assert parse_artifacts(["onnx,inductor", "onnx"]) == {"onnx", "inductor"}
     assert not ExportOptions().with_inductor
 
 
-def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_artifact_is_refused(tmp_path: Path) -> None:
     assert_refused(accel("export", "--artifact", "tflite", cwd=tmp_path), "expected one of onnx, inductor", code=2)
 
 

@@ -1,8 +1,7 @@
 """A pipeline of a known architecture with random weights: timing does not depend on weights."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import torch
