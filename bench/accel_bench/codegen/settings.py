@@ -1,6 +1,6 @@
-"""The settings of each target's script, as a config has them.
+"""The settings of each target's script, taken from a config.
 
-What short names of ours are in diffusers only the exporter knows, so scripts for diffusers take the `export` extra.
+Only the exporter knows diffusers' names for our short names, so scripts for diffusers need the `export` extra.
 """
 
 from collections.abc import Mapping
@@ -17,19 +17,19 @@ from accel_runtime.errors import InputError
 from accel_runtime.plan import parse_deep_calls
 from accel_runtime.schedule_file import OWN_SCHEDULER
 
-# No scheduler makes more UNet calls of a step.
+# No scheduler makes more UNet calls per step.
 _CALLS_OF_STEP: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class SchedulerClass:
-    """A scheduler as a diffusers user makes it.
+    """A scheduler in diffusers.
 
     Attributes:
-        name: Of the class.
-        options: Of its config.
-        eta: Of every step; 0 where the class has none.
-        keeps_seeds: Whether a seed gives the same picture there as here.
+        name: Name of the class.
+        options: Options of its config.
+        eta: `eta` of every step; 0 where the class has none.
+        keeps_seeds: Whether a seed gives the same picture in diffusers as in accel.
     """
 
     name: str
@@ -39,7 +39,7 @@ class SchedulerClass:
 
 
 def runtime_settings(choice: Choice, *, prompt: str, bundle: str | None) -> dict[str, Setting]:
-    """Constants of `scripts/run_runtime.py`."""
+    """The constants of `scripts/run_runtime.py`."""
     config, backend = choice.config, choice.profile.backends[0]
     others = ", ".join(dict.fromkeys(each.provider for each in choice.profile.backends[1:]))
     return {
@@ -63,7 +63,7 @@ def runtime_settings(choice: Choice, *, prompt: str, bundle: str | None) -> dict
 def diffusers_settings(
     choice: Choice, *, prompt: str, model: str | None, variant: str | None, scheduler: SchedulerClass
 ) -> dict[str, Setting]:
-    """Constants of `scripts/run_diffusers.py`."""
+    """The constants of `scripts/run_diffusers.py`."""
     config = choice.config
     dtype = "What UNet and text encoder compute in on a GPU; a processor computes in fp32."
     return {
@@ -89,7 +89,7 @@ def diffusers_settings(
 
 
 def default_bundle(config: Config) -> str:
-    """The folder that `accel export` writes when it is told nothing else."""
+    """The folder that `accel export` writes by default."""
     return f"{Path(config.model).name}-bundle"
 
 
@@ -104,7 +104,7 @@ def _weights(config: Config) -> Setting:
 
 
 def _guided_calls(config: Config) -> Setting:
-    """As many as the steps can make where all are guided."""
+    """The guided calls; where all are guided, as many as the steps can make."""
     first, last = 0, _CALLS_OF_STEP * config.steps - 1
     told = "The calls that are guided: all."
     if config.guided_calls:
@@ -114,7 +114,7 @@ def _guided_calls(config: Config) -> Setting:
 
 
 def _deep_calls(config: Config) -> range | tuple[int, ...]:
-    """The deep calls of as many UNet calls as the steps can make; a range where they are one."""
+    """The deep calls among as many UNet calls as the steps can make; a range where it can express them."""
     calls = parse_deep_calls(config.plan, _CALLS_OF_STEP * config.steps)
     kind, _, value = config.plan.partition(":")
     if kind == "calls":
@@ -131,14 +131,14 @@ def _in_words(config: Config) -> str:
 
 
 def scheduler_class(name: str) -> SchedulerClass:
-    """The class that a short name stands for.
+    """The diffusers class of a short name.
 
     Raises:
-        InputError: There is no such scheduler, or it is a pipeline's own, which no name describes.
+        InputError: There is no such scheduler, or it is a pipeline's own one, which has no name.
         MissingExtraError: The `export` extra is not installed.
     """
     with export_extra():
-        # It brings torch, so it is imported only where it is used.
+        # It imports torch, so it is imported only where it is used.
         from accel_exporter.schedules import SCHEDULERS, short_name  # noqa: PLC0415
     if name == OWN_SCHEDULER:
         raise InputError(f"scheduler {name!r}: the pipeline's own has no name in diffusers: write it for the runtime")
@@ -152,7 +152,7 @@ def scheduler_class(name: str) -> SchedulerClass:
 
 
 def hub_id(model: str) -> str | None:
-    """What diffusers loads for a config's model; None where only our package brings the weights.
+    """The hub id or folder of a config's model; None where only our package has the weights.
 
     Raises:
         MissingExtraError: The `export` extra is not installed.
