@@ -37,10 +37,13 @@ from accel_bench.plans.guided_calls import parse_guided_calls
 from accel_bench.records.environment import peak_rss_bytes, runs
 from accel_runtime.backends import BackendDescription
 from accel_runtime.bundle import Verification
+from accel_runtime.deep_calls import parse_deep_calls
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
 from accel_runtime.pipeline import Pipeline, open_bundle
-from accel_runtime.plan import Plan, guidance_window, make_plan, parse_deep_calls
+from accel_runtime.plan import Plan
+from accel_runtime.plan_compile import compile_plan
+from accel_runtime.plan_spec import PlanSpec
 from accel_runtime.request import Request, Result, check_count, check_side
 
 
@@ -148,14 +151,13 @@ def generate(
     )
     change = 0.8 if image is not None and strength is None else strength  # 0.8 is diffusers' default
     schedule = find_schedule(pipeline, steps, scheduler=scheduler, strength=change)
-    chosen = make_plan(
-        schedule,
-        parse_deep_calls(plan, len(schedule.rows)),
+    spec = PlanSpec(
+        deep=parse_deep_calls(plan),
         branch=branch,
         forecast=forecast,
-        guidance=_guidance(guidance, guided_calls, calls=len(schedule.rows)),
-        guidance_rescale=guidance_rescale,
+        guided_calls=None if guided_calls is None else parse_guided_calls(guided_calls),
     )
+    chosen = compile_plan(spec, schedule, guidance=guidance, guidance_rescale=guidance_rescale)
     _note_cut_prompts(pipeline, request)
     started = perf_counter()
     result = _run(pipeline, request, chosen)
@@ -166,27 +168,21 @@ def generate(
     _report(pipeline, request, chosen, paths=paths, seconds=seconds, as_json=as_json)
 
 
-def _guidance(scale: float, guided_calls: str | None, *, calls: int) -> float | tuple[float, ...]:
-    if guided_calls is None:
-        return scale
-    first, last = parse_guided_calls(guided_calls)
-    return guidance_window(scale, first, last=last, calls=calls)
-
-
 def _read_start(path: Path, pipeline: Pipeline, *, height: int | None, width: int | None) -> NDArray[np.uint8]:
     """The picture to start from, [H, W, 3], brought to a size that the model takes."""
     for name, side in (("height", height), ("width", width)):
         if side is not None:
             check_side(name, side)
-    multiple = pipeline.bundle.manifest.model.size_multiple
+    multiple = pipeline.bundle.manifest.state.multiple
     return read_image(path, multiple=multiple, height=height, width=width)
 
 
 def _note_cut_prompts(pipeline: Pipeline, request: Request) -> None:
     """Too long prompts lose their end, as in diffusers, but not in silence."""
     for prompt in (*request.prompts, *request.negatives):
-        tokens = pipeline.tokenize(prompt)
-        if tokens.cut:
+        # Encoders of one model have like tokenizers: the one that cuts most says it for all.
+        tokens = max(pipeline.tokenize(prompt), key=lambda each: len(each.cut), default=None)
+        if tokens is not None and tokens.cut:
             fits = f"the prompt has {tokens.count} tokens, {len(tokens.ids)} fit"
             note(f"{fits}; this end of it is not used: {tokens.cut!r}")
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from accel_bench.base.table import Table, prose, words
+from accel_bench.base.table import Heading, Table, prose, words
 from accel_bench.cli.console import print_json, print_line, print_table
 from accel_bench.cli.options import AsJson
 from accel_bench.doctor.devices import Device, read_devices
@@ -24,9 +24,9 @@ from accel_bench.profiles import (
 _HEADINGS = {
     "latency_s": "seconds",
     "steps_per_s": "steps/s",
-    "speedup": "speed-up",
-    "psnr_db": "PSNR dB",
-    "score_loss": "score loss",
+    "speedup": Heading.SPEEDUP,
+    "psnr_db": Heading.PSNR.with_unit,
+    "score_loss": Heading.SCORE_LOSS,
 }
 
 

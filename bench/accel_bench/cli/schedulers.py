@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from accel_bench.base.extras import export_extra
+from accel_bench.base.extras import extra
 from accel_bench.base.table import Table, prose
 from accel_bench.cli.console import print_json, print_table
 from accel_bench.cli.options import AsJson
@@ -57,7 +57,7 @@ def schedulers(
 
 
 def _list_known(*, as_json: bool) -> None:
-    with export_extra():
+    with extra("export"):
         from accel_exporter.schedules import SCHEDULERS  # noqa: PLC0415  # brings torch
     if as_json:
         print_json({"schedulers": SCHEDULERS})

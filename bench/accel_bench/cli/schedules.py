@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from accel_bench.base.extras import export_extra
+from accel_bench.base.extras import extra
 from accel_bench.cli.aliases import Command
 from accel_bench.cli.console import print_json, print_line, progress_bar
 from accel_bench.cli.options import AsJson, BundleFolder
@@ -32,7 +32,7 @@ def add(
     """Compile schedule tables of a scheduler and add them to a bundle."""
     counts = parse_steps(steps)
     opened = read_bundle(bundle, verification="sizes")
-    with export_extra():
+    with extra("export"):
         from accel_exporter.schedules import add_tables, compile_for  # noqa: PLC0415  # brings torch
     with progress_bar() as progress:
         progress.add_task(f"compile {scheduler}", total=None)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from accel_bench.base.extras import quality_extra
+from accel_bench.base.extras import extra
 
 if TYPE_CHECKING:
     from accel_bench.quality.scorers import Scorers
@@ -20,6 +20,6 @@ def open_scorers(data: Path | None = None, *, clip: Path | None = None) -> "Scor
         MissingExtraError: The `quality` extra is not installed.
         InputError: A file is missing or malformed.
     """
-    with quality_extra():
+    with extra("quality"):
         from accel_bench.quality.scorers import Scorers  # noqa: PLC0415  # see above
     return Scorers.open(data, clip=clip)

@@ -7,12 +7,17 @@ as ruff formats them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from textwrap import wrap
 from typing import Final
 
+from accel_runtime.plan_spec import PlanSpec
+
 LINE_LENGTH: Final = 88
 _INDENT: Final = "    "
+# Parts of a plan that are written even where they have their defaults.
+_ALWAYS: Final = ("deep", "branch", "forecast")
 # The beginning of a line with a command, which is never wrapped, so that it can be copied.
 COMMAND: Final = "    "
 _FOLDER: Final = Path(__file__).parent / "scripts"
@@ -71,35 +76,56 @@ def assignment(name: str, value: object) -> str:
     >>> print(assignment("PLAN", "every:3"))
     PLAN = "every:3"
     """
-    line = f"{name} = {literal(value)}"
-    items = _items(value)
-    if len(line) <= LINE_LENGTH or not items:
-        return line
-    opening, closing = ("{", "}") if isinstance(value, dict) else ("(", ")")
-    return "\n".join([f"{name} = {opening}", *(f"{_INDENT}{item}," for item in items), closing])
+    return "\n".join(_laid_out(f"{name} = ", value, indent="", end=""))
 
 
 def literal(value: object) -> str:
-    """Write the expression of ``value``: a string, a number, None, a range, or a tuple or dict of them.
+    """Write the expression of ``value``: a string, number, None, range or plan, or a tuple or dict of them.
 
     >>> literal({"a": (1, 0.5)})
     '{"a": (1, 0.5)}'
+    >>> literal(PlanSpec(deep="every:3", steps=20))
+    'PlanSpec(deep="every:3", branch=0, forecast=Forecast.HOLD, steps=20)'
     """
+    if isinstance(value, Enum):
+        return str(f"{type(value).__name__}.{value.name}")
     if isinstance(value, str):
         return _string(value)
-    if isinstance(value, dict):
-        return f"{{{', '.join(_items(value))}}}"
-    if isinstance(value, tuple):
-        return f"({', '.join(_items(value))}{',' * (len(value) == 1)})"
     if isinstance(value, range) and (value.start, value.step) == (0, 1):
         return f"range({value.stop})"
-    return repr(value)
+    if not isinstance(value, (dict, tuple, PlanSpec)):
+        return repr(value)
+    opening, closing = _brackets(value)
+    inner = ", ".join(prefix + literal(item) for prefix, item in _items(value))
+    return f"{opening}{inner}{',' * (isinstance(value, tuple) and len(value) == 1)}{closing}"
 
 
-def _items(value: object) -> list[str]:
+def _laid_out(prefix: str, value: object, *, indent: str, end: str) -> list[str]:
+    """The lines of a value after ``prefix``."""
+    line = f"{indent}{prefix}{literal(value)}{end}"
+    items = _items(value)
+    if len(line) <= LINE_LENGTH or not items:
+        return [line]
+    opening, closing = _brackets(value)
+    inner = [row for before, item in items for row in _laid_out(before, item, indent=indent + _INDENT, end=",")]
+    return [f"{indent}{prefix}{opening}", *inner, f"{indent}{closing}{end}"]
+
+
+def _brackets(value: object) -> tuple[str, str]:
     if isinstance(value, dict):
-        return [f"{literal(key)}: {literal(item)}" for key, item in value.items()]
-    return [literal(item) for item in value] if isinstance(value, tuple) else []
+        return "{", "}"
+    return ("PlanSpec(", ")") if isinstance(value, PlanSpec) else ("(", ")")
+
+
+def _items(value: object) -> list[tuple[str, object]]:
+    """What a value holds, each with what stands before it."""
+    if isinstance(value, dict):
+        return [(f"{literal(key)}: ", item) for key, item in value.items()]
+    if isinstance(value, PlanSpec):
+        default = PlanSpec(deep=value.deep)
+        parts = {name: getattr(value, name) for name in value.__struct_fields__}
+        return [(f"{name}=", part) for name, part in parts.items() if name in _ALWAYS or part != getattr(default, name)]
+    return [("", item) for item in value] if isinstance(value, tuple) else []
 
 
 def _string(text: str) -> str:

@@ -66,7 +66,7 @@ def _evaluate(record: EvaluationRecord) -> list[str] | None:
     if len(trials) != len(plans) * len(branches) * len(forecasts) or not all(map(_has_options, trials)):
         return None
     chosen = ["--plans", ",".join(plans), "--branches", ",".join(branches), "--forecasts", ",".join(forecasts)]
-    return ["evaluate", "BUNDLE", *_work(record), *chosen, "--prompts", str(len(record.captions))]
+    return ["evaluate", "BUNDLE", *_work(record), *chosen, "--num-prompts", str(len(record.captions))]
 
 
 def _has_options(facts: PlanFacts) -> bool:
@@ -100,13 +100,13 @@ def _provider(backend: BackendDescription) -> str | None:
 def _search(record: SearchRecord) -> list[str]:
     """Words of `accel search`, without the provider."""
     work, asked = record.workload, record.asked
-    words = ["search", "BUNDLE", "--sched", work.scheduler, "--steps", str(work.steps)]
+    words = ["search", "BUNDLE", "--scheduler", work.scheduler, "--steps", str(work.steps)]
     words += ["--guidance", f"{work.guidance:g}", "--search-targets", ",".join(asked.targets)]
     words += ["--branches", ",".join(map(str, asked.branches)), "--strategy", asked.strategy]
     words += [] if asked.trials is None else ["--trials", str(asked.trials)]
     words += ["--moves", str(asked.moves)] if asked.moves else []
     words += [] if asked.prompts == "built-in" else ["--prompts", asked.prompts]
-    words += ["--num-samples", str(len(record.prompts)), "--batch-size", str(work.batch)]
+    words += ["--num-prompts", str(len(record.prompts)), "--batch", str(work.batch)]
     words += ["--calibration", str(asked.calibration), "--seed", str(work.seed), *_goal(record.goal)]
     rounds = len(record.tried[0].image_s)
     return [*words, *(["--rounds", str(rounds)] if rounds else [])]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from accel_bench.base.stats import times
+from accel_bench.base.table import Heading
 from accel_bench.benchmark.summary import DEEP, GraphSummary, PeerSummary, PlanSummary, Summary
 from accel_bench.evaluation.summary import TrialSummary
 from accel_bench.evaluation.table import loss_text, psnr_text
@@ -80,10 +81,10 @@ def contender_table(
     least = [limits.get(each.name) for each in both]
     columns = [
         Column("", [each.name for each in both], numeric=False),
-        Column("deep calls", [_deep(each) for each in both]),
+        Column(Heading.DEEP_CALLS, [_deep(each) for each in both]),
         Column("image", [unit.spread(each.image_s) for each in both], unit.name),
-        Column("90% within", [unit.number(each.image_s.p90) for each in both], unit.name),
-        Column("speed-up", [times(each.speedup) for each in both]),
+        Column(Heading.P90, [unit.number(each.image_s.p90) for each in both], unit.name),
+        Column(Heading.SPEEDUP, [times(each.speedup) for each in both]),
         Column("limit", [NOTHING if seconds is None else unit.number(seconds) for seconds in least], unit.name),
         Column("energy", [NOTHING if each.joules is None else digits(each.joules) for each in both], "J"),
         *_peer_columns(summary),
@@ -151,9 +152,11 @@ def _score_columns(scores: Sequence[TrialSummary | None]) -> list[Column]:
 
     known = {index: score for index, score in enumerate(scores) if score is not None}
     return [
-        Column("PSNR", cells({index: psnr_text(score) for index, score in known.items()}), "dB"),
-        Column("feature distance", cells({index: digits(score.feature_distance) for index, score in known.items()})),
-        Column("score loss", cells({index: loss_text(score) for index, score in known.items()})),
+        Column(Heading.PSNR, cells({index: psnr_text(score) for index, score in known.items()}), Heading.PSNR.unit),
+        Column(
+            Heading.FEATURE_DISTANCE, cells({index: digits(score.feature_distance) for index, score in known.items()})
+        ),
+        Column(Heading.SCORE_LOSS, cells({index: loss_text(score) for index, score in known.items()})),
     ]
 
 
@@ -173,15 +176,15 @@ def trial_table(name: str, trials: Sequence[TrialSummary]) -> Table:
         Column("", [trial.plan for trial in trials], numeric=False),
         Column("branch", [NOTHING if trial.branch is None else str(trial.branch) for trial in trials]),
         Column("forecast", [trial.forecast or NOTHING for trial in trials], numeric=False),
-        Column("deep calls", [f"{trial.deep} / {trial.calls}" for trial in trials]),
+        Column(Heading.DEEP_CALLS, [f"{trial.deep} / {trial.calls}" for trial in trials]),
         Column("batch", [unit.spread(trial.batch_s) for trial in trials], unit.name),
-        Column("speed-up", [times(trial.speedup) for trial in trials]),
-        Column("PSNR", [psnr_text(trial) for trial in trials], "dB"),
-        Column("SSIM", [f"{trial.ssim:.4f}" for trial in trials]),
-        Column("feature distance", [digits(trial.feature_distance) for trial in trials]),
-        Column("emoji-clip", [f"{trial.emoji_clip:.2f}" for trial in trials]),
-        Column("score loss", [loss_text(trial) for trial in trials]),
-        Column("colour right", [share(trial.colour_accuracy) for trial in trials]),
+        Column(Heading.SPEEDUP, [times(trial.speedup) for trial in trials]),
+        Column(Heading.PSNR, [psnr_text(trial) for trial in trials], Heading.PSNR.unit),
+        Column(Heading.SSIM, [f"{trial.ssim:.4f}" for trial in trials]),
+        Column(Heading.FEATURE_DISTANCE, [digits(trial.feature_distance) for trial in trials]),
+        Column(Heading.EMOJI_CLIP, [f"{trial.emoji_clip:.2f}" for trial in trials]),
+        Column(Heading.SCORE_LOSS, [loss_text(trial) for trial in trials]),
+        Column(Heading.COLOUR, [share(trial.colour_accuracy) for trial in trials]),
     ]
     return make_table(name, "Speed and quality of each plan, against full on the same captions and seeds", columns)
 
@@ -215,7 +218,7 @@ def cost_table(name: str, calls: Mapping[str, int], grid: Mapping[str, int]) -> 
     rows[f"the grid's {grid['trials']} candidates"] = grid
     columns = [
         Column("", list(rows), numeric=False),
-        Column("deep calls", [f"{row[_DEEP]:,}" for row in rows.values()]),
+        Column(Heading.DEEP_CALLS, [f"{row[_DEEP]:,}" for row in rows.values()]),
         Column("shallow calls", [f"{row[_SHALLOW]:,}" for row in rows.values()]),
         Column("all", [f"{row[_DEEP] + row[_SHALLOW]:,}" for row in rows.values()]),
     ]
@@ -235,10 +238,10 @@ def _columns(names: Sequence[str], shown: Sequence[TriedSummary], *, score: str)
     return [
         Column("", names, numeric=False),
         Column("family", [each.family for each in shown], numeric=False),
-        Column("deep calls", [f"{len(each.facts.deep_calls)} / {each.facts.calls}" for each in shown]),
+        Column(Heading.DEEP_CALLS, [f"{len(each.facts.deep_calls)} / {each.facts.calls}" for each in shown]),
         Column("image", [unit.number(each.composed_s) for each in shown], unit.name),
-        Column("speed-up", [f"{each.speedup:.2f}×" for each in shown]),
-        Column("PSNR", psnr, "dB"),
-        Column("feature distance", [digits(each.quality.feature_distance) for each in shown]),
+        Column(Heading.SPEEDUP, [f"{each.speedup:.2f}×" for each in shown]),
+        Column(Heading.PSNR, psnr, Heading.PSNR.unit),
+        Column(Heading.FEATURE_DISTANCE, [digits(each.quality.feature_distance) for each in shown]),
         Column(f"loss of {score}", [loss_words(each) for each in shown]),
     ]

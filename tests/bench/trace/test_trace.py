@@ -167,7 +167,7 @@ def test_operators_of_the_profiler_lie_within_the_call_that_ran_them(
         REQUEST,
         facts=plan_facts(each.trial, each.plan),
         plan=each.plan,
-        rehearsal=each.warm_up,
+        warm_up=each.warm_up,
         threads=1,
     )
     document = document_of(record, image)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from accel_bench.base.extras import report_extra
+from accel_bench.base.extras import extra
 from accel_bench.base.files import check_outputs
 from accel_bench.benchmark.roofline import limit_s
 from accel_bench.cli.console import print_line
@@ -28,7 +28,7 @@ def report(
     """Draw records as one HTML page: pictures, charts, tables and doubts. The page needs no other file."""
     check_outputs([output], force=force)
     read = [_read(path) for path in records]
-    with report_extra():
+    with extra("report"):
         # An extra brings the templates' language, so it is imported only where it is used.
         from accel_bench.report.page import render_report  # noqa: PLC0415
     page = render_report(read, title=title, limit=limit_s).encode()

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from accel_bench.base.extras import loadgen_extra
+from accel_bench.base.extras import extra
 from accel_bench.base.files import check_outputs, write_record
 from accel_bench.cli.console import note, print_json, print_line, print_table, progress_bar
 from accel_bench.cli.options import (
@@ -123,7 +123,7 @@ def scenario(
     texts = _captions(seed) if prompts is None else read_prompts(prompts)
     if output is not None:
         check_outputs([output], force=force)
-    with loadgen_extra():
+    with extra("loadgen"):
         # Only the process under load runs it; that it is missing is said before any work.
         import mlperf_loadgen  # noqa: F401, PLC0415
     pipeline = open_bundle(bundle, choose_backend(provider, threads=threads, options=provider_options))

@@ -88,7 +88,7 @@ def _profile(
             request,
             facts=plan_facts(each.trial, each.plan),
             plan=each.plan,
-            rehearsal=each.warm_up,
+            warm_up=each.warm_up,
             provider=provider,
             threads=threads,
             options=options,

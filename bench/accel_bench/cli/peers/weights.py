@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from accel_bench.base.extras import export_extra
+from accel_bench.base.extras import extra
 from accel_bench.cli.console import note, print_line, progress_bar
 from accel_bench.cli.export import Weights
 
@@ -23,7 +23,7 @@ def weights(
     cache_dir: Annotated[Path | None, typer.Option(help="Where downloads are kept.")] = None,
 ) -> None:
     """Save the pipeline that `accel export` exports as a float32 diffusers folder, which all peers read."""
-    with export_extra():
+    with extra("export"):
         from accel_exporter.sources import open_source, save_pipeline  # noqa: PLC0415  # brings torch
         from accel_exporter.staging import staged_folder  # noqa: PLC0415
     with progress_bar() as progress, staged_folder(output, force=False) as folder:

@@ -18,7 +18,7 @@ from accel_bench.profiles import Figure, find_profiles, load_profile, matching_d
 
 # Kinds of figures, the most reliable first.
 _KINDS: Final = ("measured", "published", "predicted")
-_SPACE: Final = ("--search-targets", "deepcache,steps,guidance", "--num-samples", "32", "--batch-size", "8")
+_SPACE: Final = ("--search-targets", "deepcache,steps,guidance", "--num-prompts", "32", "--batch", "8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def _notes(task: Task, found: Found) -> Iterator[str]:
 def search_command(task: Task, *, profile: Path) -> tuple[str, ...]:
     """The command that searches for a config and writes it into ``profile``."""
     target = ("--req-speedup", f"{task.speedup:g}") if task.speedup is not None else ("--req-time", f"{task.seconds:g}")
-    baseline = ("--pipe", task.pipe, "--sched", task.sched, "--steps", str(task.steps))
+    baseline = ("--model", task.pipe, "--scheduler", task.sched, "--steps", str(task.steps))
     quality = ("--req-score-loss", f"{task.max_score_loss:g}", "--score", "emoji-clip")
     provider = () if task.device is None else ("--provider", load_profile(task.device).backends[0].provider)
     outputs = ("--output", f"{profile.with_suffix('')}-search", "--write-profile", str(profile))
