@@ -13,7 +13,7 @@ _NOTHING = "–"
 
 
 def heading(record: BenchRecord) -> str:
-    """What the numbers are of."""
+    """One line about the machine and the work that the figures are of."""
     work = record.workload
     return (
         f"{record.bundle.source} {work.width}×{work.height}, batch {work.batch}, {work.scheduler} "
@@ -22,7 +22,7 @@ def heading(record: BenchRecord) -> str:
 
 
 def tables(record: BenchRecord, summary: Summary) -> Iterator[Table]:
-    """Graph by graph, plan by plan, where the time goes, and peers if there are any."""
+    """Tables of graphs, plans, stages, and peers if there are any."""
     yield _graphs(record, summary)
     yield _plans(record, summary)
     yield _stages(summary)
@@ -31,7 +31,7 @@ def tables(record: BenchRecord, summary: Summary) -> Iterator[Table]:
 
 
 def footer(record: BenchRecord) -> str:
-    """What is left to say."""
+    """One line about loading, memory and the record's id."""
     load = sum(record.load_s.values())
     return f"loading {load:.1f} s, peak memory {record.peak_rss_bytes / 1e9:.2f} GB, record {record.id}"
 

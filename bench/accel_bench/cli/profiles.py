@@ -107,7 +107,7 @@ def _backend_table(profile: Profile) -> Table:
 
 
 def _config_tables(profile: Profile) -> Iterator[Table]:
-    """One table for all configs that draw the same way but for batch and plan."""
+    """A table for each group of configs that differ only in batch and plan."""
     groups: dict[str, dict[str, Config]] = {}
     for name, config in profile.configs.items():
         groups.setdefault(_setting(config), {})[name] = config
@@ -136,7 +136,7 @@ def _config_cells(name: str, config: Config, shown: Sequence[str]) -> tuple[str,
 
 
 def _origins(config: Config) -> str:
-    """How the config's figures came about: most of them first, then which did otherwise."""
+    """Where the config's figures come from: the most common origin, then the figures of another one."""
     kinds = {_HEADINGS[key]: figure.kind for key, figure in config.expected.items()}
     most = max(kinds.values(), key=list(kinds.values()).count, default="not known")
     return ", ".join([most, *(f"{heading} {kind}" for heading, kind in kinds.items() if kind != most)])

@@ -1,4 +1,4 @@
-"""The command line that measures or searches again what a record holds."""
+"""The command line that repeats the run of a record."""
 
 from collections.abc import Sequence
 from shlex import join
@@ -17,7 +17,7 @@ _INDUCTOR = {"AOTInductor-cpu": "inductor", "AOTInductor-cuda": "inductor-cuda"}
 
 
 def command(record: PictureRecord) -> str | None:
-    """A line for a shell, with BUNDLE for the folder; None where no single line does it."""
+    """A line for a shell, with BUNDLE for the folder; None where no single command repeats the run."""
     words = _words(record)
     provider = _provider(record.backend)
     if words is None or provider is None:
@@ -70,7 +70,7 @@ def _evaluate(record: EvaluationRecord) -> list[str] | None:
 
 
 def _has_options(facts: PlanFacts) -> bool:
-    """Whether the command line's words can say all of a plan."""
+    """Whether options of the command line can express the plan."""
     trial = trial_of(facts)
     return not trial.weights and not trial.changes
 
@@ -86,9 +86,9 @@ def _distinct(trials: Sequence[PlanFacts], field: str) -> list[str]:
 
 
 def _provider(backend: BackendDescription) -> str | None:
-    """The short name that asks for what ran."""
+    """The short name of the provider that ran."""
     if backend.backend == "openvino":
-        # Left out, the processor would choose it; devices behind AUTO do not tell it.
+        # Without it, OpenVINO would choose the precision by the processor. Devices behind AUTO do not report it.
         precision = backend.options.get("inference_precision")
         return f"openvino:{backend.provider}" + (f":{precision}" if precision in PRECISIONS else "")
     names = {provider.name: name for name, provider in PROVIDERS.items()} | _INDUCTOR
@@ -98,7 +98,7 @@ def _provider(backend: BackendDescription) -> str | None:
 
 
 def _search(record: SearchRecord) -> list[str]:
-    """The words after `accel`, without the provider."""
+    """Words of `accel search`, without the provider."""
     work, asked = record.workload, record.asked
     words = ["search", "BUNDLE", "--scheduler", work.scheduler, "--steps", str(work.steps)]
     words += ["--guidance", f"{work.guidance:g}", "--search-targets", ",".join(asked.targets)]
