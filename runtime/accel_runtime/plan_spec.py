@@ -78,6 +78,11 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """
         return deep_numbers(self.deep, calls)
 
+    @property
+    def named_branches(self) -> tuple[int, ...]:
+        """Every branch that the plan names, ascending: a bundle must have them all."""
+        return tuple(sorted({self.branch, *self.branches.values()}))
+
     def branch_of(self, call: int) -> int:
         """The branch of a shallow call."""
         return self.branches.get(call, self.branch)

@@ -34,7 +34,7 @@ def make_record(
     first = plans[0]
     record = BenchRecord(
         kind="bench",
-        format=2,
+        format=3,
         id="",
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         environment=environment,

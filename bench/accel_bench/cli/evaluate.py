@@ -64,7 +64,7 @@ def evaluate(
     runs = Runs()
     record = _run(pipeline, prepared, captions=captions, batches=batches, settings=settings, data=data, runs=runs)
     for index, path in enumerate(grids):
-        rows = {each.trial.name: runs.batches[each.trial.name][index] for each in prepared}
+        rows = {each.name: runs.batches[each.name][index] for each in prepared}
         write_grid(path, rows, captions=batches[index].prompts)
     if output is not None:
         write_record(output, record)

@@ -15,7 +15,7 @@ from accel_bench.bundle_cache import Wanted, cache_folder, find_or_export
 from accel_bench.cli.backends import Provider, ProviderOptions, choose_backend
 from accel_bench.cli.console import note, print_json, print_line, print_table, progress_bar, show
 from accel_bench.doubts import search_doubts
-from accel_bench.plans.trial import Settings
+from accel_bench.plans.prepare import Settings
 from accel_bench.records.environment import read_environment
 from accel_bench.records.search import Goal, Score, SearchRecord
 from accel_bench.search.driver import choose_prompts

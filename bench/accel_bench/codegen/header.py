@@ -41,7 +41,8 @@ def script_command(script: str, *options: str) -> str:
 def export_command(choice: Choice) -> str:
     """The line that makes the bundle, indented as a command."""
     config = choice.config
-    words = ["accel", "export", config.model, "--branches", str(config.branch), "--schedulers", config.scheduler]
+    branches = ",".join(map(str, config.plan.named_branches))
+    words = ["accel", "export", config.model, "--branches", branches, "--schedulers", config.scheduler]
     words += ["--weights", "random"] if config.weights == "random" else []
     words += ["--dtype", config.dtype] if config.dtype != "fp32" else []
     words += ["--max-steps", str(config.steps)]

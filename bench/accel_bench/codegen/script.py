@@ -10,6 +10,7 @@ from accel_bench.codegen.diffusers_names import hub_id, scheduler_class
 from accel_bench.codegen.header import describe_choice, export_command, script_command
 from accel_bench.codegen.settings import diffusers_settings, runtime_settings
 from accel_bench.codegen.template import fill
+from accel_runtime.errors import InputError
 
 DEFAULT_PROMPT: Final = "a photo of a squirrel on a mossy log"
 
@@ -50,7 +51,7 @@ def generate_script(choice: Choice, target: Target, *, defaults: Defaults, name:
         name: The script's file, for the line that says how to run it.
 
     Raises:
-        InputError: The config names no scheduler of diffusers.
+        InputError: The config names no scheduler of diffusers, or has several branches, which the script has not.
         MissingExtraError: For diffusers, where the `export` extra is not installed: it knows the names.
     """
     if target is Target.RUNTIME:
@@ -68,6 +69,8 @@ def _for_runtime(choice: Choice, defaults: Defaults, *, name: str) -> str:
 
 
 def _for_diffusers(choice: Choice, defaults: Defaults, *, name: str) -> str:
+    if choice.config.plan.branches:
+        raise InputError(f"config {choice.name}: a script for diffusers has one branch: write one for runtime")
     scheduler = scheduler_class(choice.config.scheduler)
     model = defaults.model or hub_id(choice.config.model)
     header = [*describe_choice(choice), tuple(_needs(choice, model))]

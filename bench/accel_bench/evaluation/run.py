@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_bench.plans.trial import BASELINE, Prepared, Settings, plan_facts
+from accel_bench.plans.prepare import BASELINE, Prepared, Settings
 from accel_bench.records.bundle import bundle_facts
 from accel_bench.records.captions import Caption
 from accel_bench.records.environment import Environment, peak_rss_bytes, read_environment
@@ -103,14 +103,14 @@ def run_batches(
         runs: Filled as the iterator goes.
     """
     for each in trials:
-        runs.warm_up_s[each.trial.name], _ = _timed(pipeline, batches[0], plan=each.warm_up)
-        yield f"warm-up {each.trial.name}"
+        runs.warm_up_s[each.name], _ = _timed(pipeline, batches[0], plan=each.warm_up)
+        yield f"warm-up {each.name}"
     for batch, turn in zip(batches, turns(trials), strict=False):
         for each in turn:
             seconds, images = _timed(pipeline, batch, plan=each.plan)
-            runs.batch_s[each.trial.name].append(seconds)
-            runs.batches[each.trial.name].append(images)
-            yield each.trial.name
+            runs.batch_s[each.name].append(seconds)
+            runs.batches[each.name].append(images)
+            yield each.name
 
 
 def _timed(pipeline: Pipeline, request: Request, *, plan: Plan) -> tuple[float, NDArray[np.uint8]]:
@@ -130,7 +130,7 @@ def score_trials(
     """
     references = runs.images(BASELINE.name)
     for each in trials:
-        name = each.trial.name
+        name = each.name
         runs.scores[name] = scorers.score(runs.images(name), references, captions=captions)
         yield name
 
@@ -150,7 +150,7 @@ def make_evaluation(
     height, width = runs.batches[BASELINE.name][0].shape[1:3]
     record = EvaluationRecord(
         kind="evaluation",
-        format=2,
+        format=3,
         id="",
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         environment=environment,
@@ -176,5 +176,4 @@ def make_evaluation(
 
 
 def _trial_run(each: Prepared, runs: Runs) -> TrialRun:
-    trial, plan = each.trial, each.plan
-    return TrialRun(plan_facts(trial, plan), tuple(runs.batch_s[trial.name]), runs.scores[trial.name])
+    return TrialRun(each.facts, tuple(runs.batch_s[each.name]), runs.scores[each.name])

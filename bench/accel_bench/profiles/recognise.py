@@ -9,7 +9,7 @@ from accel_runtime.errors import InputError
 
 
 def matches(target: Target, device: Device) -> bool:
-    """Whether ``device`` is the one that ``target`` describes; a mark that either side does not know is no hindrance.
+    """Whether ``device`` is the one that ``target`` describes; a mark that either side does not know is ignored.
 
     A card is recognised by its name or, where the driver has only a code name for it, by its PCI id. Compute units
     tell apart what shares both, as MI250 and MI250X do.

@@ -7,11 +7,11 @@ import json
 import re
 import tomllib
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import inspect
@@ -23,7 +23,7 @@ from accel_runtime.reading import read_document
 T = TypeVar("T")
 
 # The value in the message may hold anything, so the path is what stands last.
-_MESSAGE = re.compile(r"(?P<what>.*) - at `\$(?P<path>[^`]*)`", re.DOTALL)
+_MESSAGE = re.compile(r"(?P<what>.*) - at (?P<key>`key` in )?`\$(?P<path>[^`]*)`", re.DOTALL)
 _STEP = re.compile(r"\.(?P<field>[^.\[]+)|\[(?P<index>\d+)\]|(?P<entry>\[\.\.\.\])")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`")
@@ -32,21 +32,27 @@ _LARGEST = 2**19
 # A key of very many parts, whose square is what tomllib takes in time and memory.
 _CHAIN = re.compile(rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){40}""")
 _BITS = 63
-# Of a value in a message.
+# How the errors of `PlanSpec` begin.
+_PLAN = "plan: "
+# The most signs of a value that a message shows.
 _SHOWN = 200
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def read_toml(path: Path, as_type: type[T]) -> T:
+# Refuses a document before its types are looked at.
+Check: TypeAlias = Callable[[dict[str, Any]], None]
+
+
+def read_toml(path: Path, as_type: type[T], *, check: Check | None = None) -> T:
     """The TOML file at ``path`` as a value of ``as_type``.
 
     Raises:
         InputError: It cannot be read, or as `parse_toml`.
     """
-    return parse_toml(read_document(path, error=InputError, limit=_LARGEST), as_type, file=str(path))
+    return parse_toml(read_document(path, error=InputError, limit=_LARGEST), as_type, file=str(path), check=check)
 
 
-def parse_toml(raw: bytes, as_type: type[T], *, file: str) -> T:
+def parse_toml(raw: bytes, as_type: type[T], *, file: str, check: Check | None = None) -> T:
     """The TOML document ``raw`` as a value of ``as_type``.
 
     Raises:
@@ -55,12 +61,18 @@ def parse_toml(raw: bytes, as_type: type[T], *, file: str) -> T:
     if _CHAIN.search(raw):
         raise InputError(f"{file}: nested too deeply")
     try:
-        return convert(tomllib.loads(raw.decode()), as_type, file=file)
+        document = tomllib.loads(raw.decode())
     except RecursionError:
         raise InputError(f"{file}: nested too deeply") from None
     # Beside TOML's own errors: bytes that are no UTF-8, and numbers of more digits than Python reads.
     except ValueError as error:
         raise InputError(f"{file}: expected TOML, got: {first_line(error)}") from error
+    if check is not None:
+        check(document)
+    try:
+        return convert(document, as_type, file=file)
+    except RecursionError:
+        raise InputError(f"{file}: nested too deeply") from None
 
 
 def convert(raw: dict[str, Any], as_type: type[T], *, file: str) -> T:
@@ -75,7 +87,7 @@ def convert(raw: dict[str, Any], as_type: type[T], *, file: str) -> T:
         if not isfinite(number):
             refuse(file, keys, expected="a finite number", got=str(number))
     try:
-        return msgspec.convert(raw, as_type)
+        return msgspec.convert(raw, as_type, str_keys=True)
     except msgspec.ValidationError as error:
         _explain(str(error), raw, as_type, file=file)
 
@@ -112,8 +124,13 @@ def show(value: Any) -> str:
 
 def _explain(message: str, raw: dict[str, Any], as_type: type, *, file: str) -> NoReturn:
     match = _MESSAGE.fullmatch(message)
-    what, path = match.groups() if match else (message, "")
+    what, path = (match["what"], match["path"]) if match else (message, "")
     keys, value, wanted = _follow(path, message, raw, as_type=as_type)
+    # A plan says itself what is wrong with it.
+    if what.startswith(_PLAN):
+        raise InputError(f"{file}: {dotted(keys)}: {what.removeprefix(_PLAN)}")
+    if match and match["key"]:
+        refuse(file, keys, expected="numbers of calls as keys", got=", ".join(map(show, value)))
     if unknown := _UNKNOWN.fullmatch(what):
         known = [field.encode_name for field in _fields(resolve(wanted, value))]
         refuse(
@@ -165,7 +182,7 @@ def _narrowed(raw: Any, keys: tuple[str, ...], *, kept: Sequence[str]) -> Any:
 
 def _error(raw: Any, as_type: type) -> str:
     try:
-        msgspec.convert(raw, as_type)
+        msgspec.convert(raw, as_type, str_keys=True)
     except msgspec.ValidationError as error:
         return str(error)
     return ""

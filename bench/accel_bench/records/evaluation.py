@@ -5,6 +5,7 @@ Only raw samples are stored; `accel_bench.evaluation.summary` computes what is p
 Format history:
     1  first version
     2  `id`; `workload` and `facts` as in records of benchmarks; later `clip`, which older records lack
+    3  plans as in plan files; `accel_bench.records.older` reads format 2
 """
 
 from typing import Annotated, Literal
@@ -79,7 +80,7 @@ class EvaluationRecord(msgspec.Struct, frozen=True):
     """
 
     kind: Literal["evaluation"]
-    format: Literal[2]
+    format: Literal[3]
     id: str
     started: str
     environment: Environment

@@ -2,6 +2,7 @@
 
 Format history:
     1  first version
+    2  plans as in plan files; `accel_bench.records.older` reads format 1
 """
 
 from enum import StrEnum
@@ -120,7 +121,7 @@ class ScenarioRecord(msgspec.Struct, frozen=True):
     """
 
     kind: Literal["scenario"]
-    format: Literal[1]
+    format: Literal[2]
     id: str
     started: str
     environment: Environment

@@ -4,6 +4,7 @@
 
 Format history:
     1  first version
+    2  plans as in plan files; `accel_bench.records.older` reads format 1
 """
 
 from enum import StrEnum
@@ -149,7 +150,7 @@ class SearchRecord(msgspec.Struct, frozen=True):
     """
 
     kind: Literal["search"]
-    format: Literal[1]
+    format: Literal[2]
     id: str
     started: str
     environment: Environment

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from accel_bench.plans.trial import Settings
+from accel_bench.plans.prepare import Settings
 from accel_bench.records.bundle import bundle_facts
 from accel_bench.records.environment import Environment
 from accel_bench.records.parts import Workload
@@ -26,7 +26,7 @@ def make_scenario_record(
     height, width = bundle.manifest.model.sample_size
     record = ScenarioRecord(
         kind="scenario",
-        format=1,
+        format=2,
         id="",
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         environment=environment,

@@ -18,14 +18,14 @@ class Samples:
 
     Attributes:
         plan: What is drawn.
-        rehearsal: A short plan that runs each graph of ``plan``.
+        warm_up_plan: A short plan that runs each graph of ``plan``.
         prompts: By sample.
         seed: Sample i draws its noise from ``seed + i``, whatever it shares its batch with.
     """
 
     pipeline: Pipeline
     plan: Plan
-    rehearsal: Plan
+    warm_up_plan: Plan
     prompts: tuple[str, ...]
     seed: int
 
@@ -35,7 +35,7 @@ class Samples:
 
     def warm_up(self, batch: int) -> float:
         """Load and run each graph on so many samples; returns its seconds."""
-        return self._draw([index % len(self.prompts) for index in range(batch)], self.rehearsal)
+        return self._draw([index % len(self.prompts) for index in range(batch)], self.warm_up_plan)
 
     def _draw(self, samples: Sequence[int], plan: Plan) -> float:
         started = perf_counter()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from accel_bench.base.files import write_record
-from accel_bench.plans.trial import Settings
+from accel_bench.plans.prepare import Settings
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import Environment, machine_name
 from accel_bench.records.search import Asked, Goal, Score, SearchRecord, StageTimes

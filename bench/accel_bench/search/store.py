@@ -96,14 +96,14 @@ class Store:
         return known or Entry(candidate, ())
 
     def entries(self) -> Iterator[Entry]:
-        """Every trial."""
+        """Every candidate."""
         for path in sorted((self.folder / "trials").glob("*.json")):
             entry = self._read(f"trials/{path.name}", Entry)
             if entry is not None:
                 yield entry
 
     def keep(self, entry: Entry) -> None:
-        """Write a trial, unless more of it is known by now."""
+        """Write a candidate, unless more of it is known by now."""
         with self._locked():
             if len(self.entry(entry.candidate).batches) < len(entry.batches):
                 self._write(self._trial(entry.candidate), msgspec.json.encode(entry))

@@ -8,6 +8,7 @@ import msgspec
 
 from accel_bench.codegen.tasks.lookup import Found
 from accel_bench.codegen.tasks.wishes import Wish
+from accel_bench.plans.guided_calls import guided_calls_text
 from accel_bench.profiles import Figure
 
 
@@ -61,5 +62,5 @@ def _notes(wish: Wish, found: Found) -> Iterator[str]:
         yield "of random weights: only the timing means something"
     if (config.scheduler, config.steps) != (baseline.scheduler, baseline.steps):
         yield f"it uses {config.scheduler} with {config.steps} steps"
-    if config.guided_calls:
-        yield f"it guides calls {config.guided_calls} alone"
+    if config.plan.guided_calls is not None:
+        yield f"it guides calls {guided_calls_text(config.plan.guided_calls)} alone"
