@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tests.bundles import kept_bundle
 from tests.exporter.pipelines import TOKENS, tiny_text_encoder
 
-from accel_bench.peers.weights import _stored
+from accel_bench.peers.models import _stored
 from accel_exporter import ExportOptions, parse_forms
 from accel_exporter.check import relative_error
 from accel_exporter.graphs import Sizes, text_encoder

@@ -5,20 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.bundles import kept_bundle
 from tests.own_memory import OwnMemory
 
-from accel_exporter import ExportOptions
 from accel_exporter.check import relative_error
 from accel_exporter.options import parse_dtype
 from accel_runtime import InputError, Pipeline, Request, open_bundle
-
-
-@pytest.fixture(scope="module")
-def half_folder(source_folder: Path) -> Path:
-    """The small pipeline in half precision."""
-    options = ExportOptions(branches=(0, 1), dtype="float16", schedulers=("ddim",), max_steps=10)
-    return kept_bundle("float16", source_folder, options)
 
 
 @pytest.mark.parametrize(

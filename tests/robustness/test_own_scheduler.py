@@ -12,8 +12,8 @@ from tests.command import accel
 from tests.exporter.pipelines import load_in_diffusers, write_tiny_pipeline
 from tests.kept import kept
 
-from accel_bench.cli.schedules import find_schedule
-from accel_bench.codegen.diffusers_names import scheduler_class
+from accel_bench.cli.find_schedule import find_schedule
+from accel_bench.codegen.settings import scheduler_class
 from accel_exporter import ExportOptions
 from accel_exporter.check import relative_error
 from accel_runtime import InputError, Pipeline, PlanSpec, Request, compile_plan, open_bundle

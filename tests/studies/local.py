@@ -16,8 +16,8 @@ from tests.studies.forecasts import built_in
 from tests.studies.outcomes import Outcomes, mean_error
 from tests.studies.plans import CALIBRATION_SEED, Setting, uncached
 
-from accel_bench.cli.backends import choose_backend
 from accel_bench.cli.console import note
+from accel_bench.cli.options import choose_backend
 from accel_bench.plans.families import moved
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.search.calibration import Calibration, calibrate

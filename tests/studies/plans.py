@@ -17,8 +17,8 @@ from tests.studies.forecasts import built_in, forecasts_of, spec_of
 from tests.studies.outcomes import Outcomes, mean_error
 
 from accel_bench.base.files import write_record
-from accel_bench.cli.backends import choose_backend
 from accel_bench.cli.console import note
+from accel_bench.cli.options import choose_backend
 from accel_bench.plans.families import power_plans, uniform
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.quality.scorers import Scorers

@@ -11,22 +11,37 @@ from numpy.typing import NDArray
 
 from accel_bench.base.files import check_outputs
 from accel_bench.base.latents import read_latents
-from accel_bench.cli.backends import Form, Provider, ProviderOptions, choose_backend
-from accel_bench.cli.bundle_options import Digest
 from accel_bench.cli.console import note, print_json, print_line, progress_bar
-from accel_bench.cli.schedules import find_schedule
+from accel_bench.cli.find_schedule import find_schedule
+from accel_bench.cli.options import (
+    MACHINE,
+    PICTURES,
+    RESULTS,
+    AsJson,
+    BundleFolder,
+    Digest,
+    Force,
+    Form,
+    Guidance,
+    Height,
+    Provider,
+    ProviderOptions,
+    Scheduler,
+    Seed,
+    Steps,
+    Width,
+    choose_backend,
+)
+from accel_bench.cli.plan_options import GuidedCalls, OneBranch, OneForecast, OnePlan, plans_of
 from accel_bench.images import ImageLabel, image_paths, read_image, write_latents, write_png
-from accel_bench.plans.guided_calls import parse_guided_calls
+from accel_bench.plans.names import plan_name
 from accel_bench.records.environment import peak_rss_bytes, runs
 from accel_runtime.backends import BackendDescription
 from accel_runtime.bundle import Verification
-from accel_runtime.deep_calls import parse_deep_calls
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import Forecast
 from accel_runtime.pipeline import Pipeline, open_bundle
 from accel_runtime.plan import Plan
 from accel_runtime.plan_compile import compile_plan
-from accel_runtime.plan_spec import PlanSpec
 from accel_runtime.request import Request, Result, check_count, check_side
 
 
@@ -47,29 +62,38 @@ class Generated(msgspec.Struct, frozen=True):
 
 
 def generate(
-    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    context: typer.Context,
+    bundle: BundleFolder,
     prompts: Annotated[list[str], typer.Argument(metavar="PROMPT", help="What to draw; several make a batch.")],
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", help="PNG to write; of several, image-0.png, …")] = Path(
-        "image.png"
-    ),
-    steps: Annotated[int, typer.Option(help="Denoising steps.")] = 20,
-    scheduler: Annotated[str | None, typer.Option(help="One of the bundle's; by default the pipeline's own.")] = None,
-    guidance: Annotated[float, typer.Option(help="Classifier-free guidance; 1 or less skips it.")] = 7.5,
-    guided_calls: Annotated[str | None, typer.Option(help="Guide only these calls, such as 0-14.")] = None,
-    guidance_rescale: Annotated[float, typer.Option(help="Bring guided contrast back, 0 to 1.")] = 0.0,
-    negative: Annotated[str, typer.Option(help="What not to draw.")] = "",
-    image: Annotated[Path | None, typer.Option(help="Start from this picture instead of from noise.")] = None,
-    strength: Annotated[float | None, typer.Option(help="With --image: how much to change, up to 1.")] = None,
-    seed: Annotated[int, typer.Option(help="Image i draws its noise from seed + i.")] = 0,
-    plan: Annotated[str, typer.Option(help="Deep calls: full, every:3 or calls:0,3,7.")] = "full",
-    branch: Annotated[int, typer.Option(help="Where shallow calls cut the UNet.")] = 0,
-    forecast: Annotated[Forecast, typer.Option(help="How a shallow call's feature is made.")] = Forecast.HOLD,
-    batch: Annotated[int, typer.Option(help="Images per prompt.")] = 1,
-    height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
-    width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
-    latents_in: Annotated[Path | None, typer.Option(help="Initial noise, .npy [B, C, H/8, W/8].")] = None,
-    latents_out: Annotated[Path | None, typer.Option(help="Write the final latents, .npy.")] = None,
+    negative: Annotated[str, typer.Option(help="What not to draw.", rich_help_panel=PICTURES)] = "",
+    steps: Steps = 20,
+    scheduler: Scheduler = None,
+    guidance: Guidance = 7.5,
+    guidance_rescale: Annotated[
+        float,
+        typer.Option(help="How far to take back the contrast that guidance adds, 0 to 1.", rich_help_panel=PICTURES),
+    ] = 0.0,
+    batch: Annotated[int, typer.Option(help="Images of each prompt.", rich_help_panel=PICTURES)] = 1,
+    seed: Seed = 0,
+    height: Height = None,
+    width: Width = None,
+    image: Annotated[
+        Path | None, typer.Option(help="Start from this picture instead of from noise.", rich_help_panel=PICTURES)
+    ] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(
+            help="With --image: how much of it to change, up to 1.", show_default="0.8", rich_help_panel=PICTURES
+        ),
+    ] = None,
+    latents_in: Annotated[
+        Path | None, typer.Option(help="Initial noise: a .npy file of [B, C, h, w].", rich_help_panel=PICTURES)
+    ] = None,
+    plan: OnePlan = "full",
+    branch: OneBranch = "0",
+    forecast: OneForecast = "hold",
+    guided_calls: GuidedCalls = None,
     provider: Provider = "cpu",
     provider_options: ProviderOptions = None,
     form: Form = None,
@@ -77,17 +101,44 @@ def generate(
         bool | None,
         typer.Option(
             "--low-memory/--keep-loaded",
-            help="Load each graph only while in use, and run image by image; default for large models on cpu.",
+            help="Load each graph only while it is used, and draw image by image.",
+            show_default="low memory for large models on cpu",
+            rich_help_panel=MACHINE,
         ),
     ] = None,
-    trust_files: Annotated[bool, typer.Option("--trust-files", help="Skip hashing the bundle's weights.")] = False,
+    trust_files: Annotated[
+        bool,
+        typer.Option("--trust-files", help="Do not hash the bundle's weights on opening.", rich_help_panel=MACHINE),
+    ] = False,
     digest: Digest = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing outputs.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The PNG to write; several become image-0.png, image-1.png, …",
+            rich_help_panel=RESULTS,
+        ),
+    ] = Path("image.png"),
+    latents_out: Annotated[
+        Path | None, typer.Option(help="Also write the final latents, as .npy.", rich_help_panel=RESULTS)
+    ] = None,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Draw images from a bundle, without torch."""
+    """Draw images from a bundle."""
     if strength is not None and image is None:
         raise InputError("--strength is for --image: add the picture to start from")
+    asked = plans_of(
+        context,
+        [plan],
+        branches=[branch],
+        forecasts=[forecast],
+        guided_calls=guided_calls,
+        steps=steps,
+        scheduler=scheduler,
+    )
+    spec = asked.only
     check_count(len(prompts) * batch)
     paths = image_paths(output, count=len(prompts) * batch)
     check_outputs([*paths, *([latents_out] if latents_out else [])], force=force)
@@ -105,19 +156,13 @@ def generate(
         image=None if image is None else _read_start(image, pipeline, height=height, width=width),
     )
     change = 0.8 if image is not None and strength is None else strength  # 0.8 is diffusers' default
-    schedule = find_schedule(pipeline, steps, scheduler=scheduler, strength=change)
-    spec = PlanSpec(
-        deep=parse_deep_calls(plan),
-        branch=branch,
-        forecast=forecast,
-        guided_calls=None if guided_calls is None else parse_guided_calls(guided_calls),
-    )
+    schedule = find_schedule(pipeline, asked.steps, scheduler=asked.scheduler, strength=change)
     chosen = compile_plan(spec, schedule, guidance=guidance, guidance_rescale=guidance_rescale)
     _note_cut_prompts(pipeline, request)
     started = perf_counter()
     result = _run(pipeline, request, chosen)
     seconds = perf_counter() - started
-    _write(pipeline, request, chosen, result=result, paths=paths, name=f"{plan} k={branch} {forecast}")
+    _write(pipeline, request, chosen, result=result, paths=paths, name=plan_name(spec))
     if latents_out is not None:
         write_latents(latents_out, result.latents)
     _report(pipeline, request, chosen, paths=paths, seconds=seconds, as_json=as_json)

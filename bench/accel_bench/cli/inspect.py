@@ -1,23 +1,20 @@
 """`accel inspect`."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from accel_bench.base.table import Table, numbers, prose, words
 from accel_bench.cli.console import print_json, print_line, print_table
+from accel_bench.cli.options import AsJson, BundleFolder
 from accel_runtime.bundle import Bundle, read_bundle
 from accel_runtime.manifest import GraphSpec, InductorSpec, Manifest
 
 
 def inspect(
-    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    bundle: BundleFolder,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest and its digest as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Show what a bundle holds: graphs, parameters, FLOPs per pass, branches, sizes, where it comes from."""
+    """Show what a bundle holds: its graphs, their parameters and FLOPs, its sizes, and where it comes from."""
     opened = read_bundle(bundle, verification="sizes")
     if as_json:
         print_json({"digest": opened.digest, "manifest": opened.manifest})

@@ -8,6 +8,7 @@ import typer
 
 from accel_bench.base.table import Table, prose, words
 from accel_bench.cli.console import print_json, print_line, print_table
+from accel_bench.cli.options import AsJson
 from accel_bench.doctor.devices import Device, read_devices
 from accel_bench.plans.guided_calls import guided_calls_text
 from accel_bench.plans.names import branch_name
@@ -33,11 +34,11 @@ _HEADINGS = {
 
 
 def profiles(
-    name: Annotated[str | None, typer.Argument(help="A profile's name or file; without it, all names.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A profile's name or file; without it, all are listed.")] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """List the profiles of devices, or show one: its facts, its backends, its configs and what they should give."""
+    """List the profiles of devices, or show one: the device, its backends, its configs and their expected figures."""
     devices = read_devices()
     shown = list_profiles() if name is None else (load_profile(name),)
     if as_json:

@@ -1,14 +1,13 @@
 """What an evaluation says of each trial, computed from its raw samples when asked."""
 
-from collections.abc import Sequence
 from statistics import mean
 
 import msgspec
 
-from accel_bench.base.stats import Spread, ratios, standard_error
+from accel_bench.base.stats import Spread, ratios
 from accel_bench.plans.names import own_settings
+from accel_bench.quality.loss import score_loss
 from accel_bench.quality.psnr import psnr
-from accel_bench.records.bounds import LEAST_SCORE
 from accel_bench.records.evaluation import EvaluationRecord, TrialRun
 from accel_bench.records.parts import PlanFacts
 from accel_runtime.deep_calls import deep_calls_text
@@ -61,7 +60,7 @@ def _forecast(facts: PlanFacts) -> str | None:
 
 def _summarise(trial: TrialRun, baseline: TrialRun) -> TrialSummary:
     scores, facts = trial.scores, trial.facts
-    loss, loss_error = _loss(scores.emoji_clip, baseline.scores.emoji_clip)
+    loss, loss_error = score_loss(scores.emoji_clip, baseline.scores.emoji_clip)
     return TrialSummary(
         name=facts.name,
         plan=" ".join([deep_calls_text(facts.plan.deep), *own_settings(facts.plan)]),
@@ -79,17 +78,3 @@ def _summarise(trial: TrialRun, baseline: TrialRun) -> TrialSummary:
         score_loss_error=loss_error,
         colour_accuracy=mean(scores.colour_right),
     )
-
-
-def _loss(scores: Sequence[float], baseline: Sequence[float]) -> tuple[float | None, float | None]:
-    """Return the relative loss of the mean, and its standard error.
-
-    The pictures of one seed are alike, so the error is of their differences and far smaller than that of either
-    mean. The error of the denominator is left out: it scales the loss and does not shift it.
-    """
-    base = mean(baseline)
-    if base < LEAST_SCORE:
-        return None, None
-    lost = [before - after for before, after in zip(baseline, scores, strict=True)]
-    error = standard_error(lost)
-    return mean(lost) / base, None if error is None else error / base

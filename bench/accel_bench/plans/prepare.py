@@ -62,7 +62,7 @@ def prepare(pipeline: Pipeline, specs: Sequence[PlanSpec], *, settings: Settings
         InputError: The bundle lacks a branch, or a plan or setting cannot be run.
     """
     for spec in specs:
-        _check_branches(pipeline, spec)
+        check_branches(pipeline, spec)
     baseline = _prepare_one(pipeline, BASELINE, settings=settings)
     others = [_prepare_one(pipeline, spec, settings=settings) for spec in dict.fromkeys(specs)]
     return baseline, *(each for each in others if each.plan != baseline.plan)
@@ -78,7 +78,12 @@ def compile_for(pipeline: Pipeline, spec: PlanSpec, *, settings: Settings) -> Pl
     return pipeline.compile(filled, guidance=settings.guidance)
 
 
-def _check_branches(pipeline: Pipeline, spec: PlanSpec) -> None:
+def check_branches(pipeline: Pipeline, spec: PlanSpec) -> None:
+    """Refuse a plan that names a branch which the bundle does not have.
+
+    Raises:
+        InputError: It does.
+    """
     available = pipeline.bundle.manifest.branches
     for branch in spec.named_branches:
         if branch not in available:

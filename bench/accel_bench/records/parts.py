@@ -9,9 +9,8 @@ from accel_bench.records.bounds import (
     Elapsed,
     Guidance,
     Side,
-    Steps,
 )
-from accel_runtime.plan_spec import PlanSpec, check_calls
+from accel_runtime.plan_spec import PlanSpec, Steps, check_calls
 
 
 class Workload(msgspec.Struct, frozen=True):

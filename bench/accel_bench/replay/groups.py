@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from accel_bench.bundle_cache import Wanted
+from accel_bench.bundle_cache import BundleSpec
 from accel_bench.plans.names import plan_name
 from accel_bench.plans.prepare import BASELINE
 from accel_bench.profiles import Config, Profile
@@ -89,11 +89,11 @@ def _work(config: Config, known: Mapping[str, Config]) -> Config:
     return msgspec.structs.replace(config, plan=plan)
 
 
-def wanted_bundle(work: Config, groups: Iterable[Group], *, provider: str) -> Wanted:
+def wanted_bundle(work: Config, groups: Iterable[Group], *, provider: str) -> BundleSpec:
     """The one bundle that serves every config of the same model and precision as ``work``, and their baselines."""
     configs = [config for each in groups for config in (each.work, *each.configs.values())]
     alike = [each for each in configs if _model(each) == _model(work)]
-    return Wanted(
+    return BundleSpec(
         model=work.model,
         weights=work.weights,
         dtype=work.dtype,

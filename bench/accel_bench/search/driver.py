@@ -73,7 +73,7 @@ def choose_prompts(
     texts = tuple(each if isinstance(each, str) else each.caption for each in source)
     if not 1 <= samples <= len(texts):
         where = "the built-in captions" if path is None else str(path)
-        raise InputError(f"--num-samples: expected 1 to {len(texts)}, the prompts of {where}, got {samples}")
+        raise InputError(f"--num-prompts: expected 1 to {len(texts)}, the prompts of {where}, got {samples}")
     judged = split(texts[:samples], settings)
     size = settings.batch
     captions = tuple(source[at : at + size] for at in range(0, samples, size))

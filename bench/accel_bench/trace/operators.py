@@ -83,13 +83,13 @@ def profile_image(
     *,
     facts: PlanFacts,
     plan: Plan,
-    warm_up_plan: Plan,
+    warm_up: Plan,
     provider: str = "cpu",
     threads: int | None = None,
     options: dict[str, str] | None = None,
     form: str | None = None,
 ) -> ProfiledImage:
-    """Draw ``request`` once with a profile of every operator, after a short plan that loads and warms each graph.
+    """Draw ``request`` once with a profile of every operator, after ``warm_up``, which runs each graph once.
 
     Raises:
         AccelError: The provider cannot be had, or the plan or the ``form`` of graphs cannot be run.
@@ -99,7 +99,7 @@ def profile_image(
         keeping = KeepingBackend(provider, threads=threads, options=options, profile_folder=Path(folder))
         spans = Spans()
         pipeline = Pipeline(bundle, TimedBackend(keeping, spans, names), form=choose_form(bundle, provider, form))
-        contender = PlanContender(facts, pipeline, spans, request, plan, warm_up_plan, NoMeters())
+        contender = PlanContender(facts, pipeline, spans, request, plan, warm_up, NoMeters())
         contender.warm_up()
         run = contender.draw().run
         # ONNX Runtime counts from a reading of the system's clock, our spans from one of `perf_counter`.

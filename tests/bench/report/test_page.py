@@ -22,9 +22,9 @@ from accel_bench.records.bench import ProfileUse
 from accel_bench.records.parts import BundleFacts, Doubt
 from accel_bench.records.store import PictureRecord
 from accel_bench.report.page import render_page, render_report
-from accel_bench.report.quality import scores_of
 from accel_bench.report.reproduce import command
 from accel_bench.report.section import Section
+from accel_bench.report.sections.bench import scores_of
 from accel_runtime.backends import BackendDescription, make_backend
 
 RANDOM = BundleFacts("d" * 64, "small", "random", (8, 8), bench_record().bundle.graphs)

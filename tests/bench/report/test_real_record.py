@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from accel_bench.benchmark.record import make_record
-from accel_bench.cli.backends import choose_backend
 from accel_bench.plans.trial import Settings, Trial, plan_facts, prepare
+
+from accel_bench.benchmark.record import make_record
+from accel_bench.cli.options import choose_backend
 from accel_bench.records.bundle import graph_names
 from accel_bench.records.environment import read_environment
 from accel_bench.report.charts.timeline import timeline, tracks
@@ -30,7 +31,7 @@ def test_the_calls_of_a_measured_image_are_drawn_as_its_plan_made_them(bundle_fo
     measurement = Measurement()
     for _ in measure(contenders, StopRule(1), into=measurement):
         pass
-    record = make_record(contenders, measurement, environment=read_environment(), guidance=4.0)
+    record = make_record(contenders, measurement, environment=read_environment(), settings=settings)
 
     page = render_report([record])
 

@@ -25,9 +25,9 @@ from accel_bench.records.parts import Doubt, PlanFacts
 from accel_bench.records.search import Goal, Score, SearchRecord, Tried
 from accel_bench.report.page import render_report
 from accel_bench.report.reproduce import command
-from accel_bench.report.search_words import forecast_words, goal_words
 from accel_bench.report.sections.search import SearchView, search_section
-from accel_bench.report.table import Table
+from accel_bench.report.tables import Table
+from accel_bench.report.verdicts import forecast_words, goal_words
 from accel_bench.search.summary import summarise_search
 from accel_bench.search.table import plan_words
 

@@ -33,10 +33,10 @@ class BarePeer:
             )
             for name, graph in (("text_encoder",) * 2, ("unet", "unet_deep"), ("vae_decoder",) * 2)
         }
-        self._dtype = "float16" if graphs["unet_deep"]["inputs"][0]["dtype"] == "float16" else "float32"
         self.settings: dict[str, str | int | float | bool] = {
             "threads": work.threads or "ONNX Runtime's own choice",
-            "dtype": self._dtype,
+            # Graphs of every precision take and give float32, so their tensors do not tell what they compute in.
+            "dtype": self._manifest["provenance"]["options"].get("dtype", "float32"),
             "provider": "CPUExecutionProvider",
         }
 
@@ -72,13 +72,12 @@ class BarePeer:
 
     def _unet(self, latents: Array, timestep: float, embeddings: Array) -> Array:
         with self._clock.span("unet"):
-            output = self._run(
+            return self._run(
                 "unet",
-                sample=latents.astype(self._dtype),
-                timestep=np.array([timestep], self._dtype),
-                encoder_hidden_states=embeddings.astype(self._dtype),
+                sample=latents,
+                timestep=np.array([timestep], np.float32),
+                encoder_hidden_states=embeddings,
             )
-        return output.astype(np.float32, copy=False)
 
     def _embed(self, prompt: str) -> Array:
         text = self._manifest["text"]

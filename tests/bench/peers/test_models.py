@@ -10,7 +10,8 @@ from safetensors import safe_open
 from tests.command import accel, assert_refused
 from tests.exporter.pipelines import write_tiny_pipeline
 
-from accel_bench.peers.residence import Residence, choose_residence
+from accel_bench.peers.contender import Residence
+from accel_bench.peers.opening import choose_residence
 from accel_exporter import open_source
 
 

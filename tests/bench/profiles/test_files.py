@@ -6,7 +6,7 @@ import pytest
 from tests.bench.profiles.minimal import TEXT, write
 
 from accel_bench.profiles import find_profiles, list_profiles, load_profile, user_folder
-from accel_bench.profiles.find import FOLDER_VARIABLE, shipped_folder
+from accel_bench.profiles.files import FOLDER_VARIABLE, shipped_folder
 from accel_runtime.errors import InputError
 
 ROOT = Path(__file__).parents[3]
