@@ -35,14 +35,14 @@ def test_the_loop_on_the_device_sums_half_precision_features(half_folder: Path) 
 
 def test_only_features_cross_between_graphs_in_half_precision(half_folder: Path, bundle_folder: Path) -> None:
     graphs = open_bundle(half_folder).bundle.manifest.graphs
-    types = {t.name: t.dtype for _, graph in graphs.items() for t in (*graph.inputs, *graph.outputs)}
+    types = {t.name: t.dtype for graph in graphs.values() for t in (*graph.inputs, *graph.outputs)}
 
     halves = {name for name, dtype in types.items() if dtype == "float16"}
     assert halves == {"feature_0", "feature_1"}
     sizes = [(folder / "unet" / "weights.data").stat().st_size for folder in (half_folder, bundle_folder)]
     assert 0.45 <= sizes[0] / sizes[1] <= 0.55
-    assert graphs.unet_deep.relative_error > 1e-5
-    assert graphs.vae_decoder.relative_error < 1e-4
+    assert graphs["unet_deep"].relative_error > 1e-5
+    assert graphs["vae_decoder"].relative_error < 1e-4
 
 
 def test_an_unknown_precision_is_refused() -> None:

@@ -190,7 +190,7 @@ def test_a_too_long_prompt_is_cut_where_diffusers_cuts_it(pipeline: Pipeline, di
     tokenizer = diffusers_pipeline.tokenizer
     expected = tokenizer(prompt, padding="max_length", max_length=tokenizer.model_max_length, truncation=True)
 
-    tokens = pipeline.tokenize(prompt)
+    (tokens,) = pipeline.tokenize(prompt)
 
     assert tokens.ids.tolist() == expected.input_ids
     assert tokens.cut == "prompt that no text encoder of twelve tokens can take"[1:]
@@ -201,4 +201,5 @@ def test_prompts_become_the_ids_of_transformers(pipeline: Pipeline, diffusers_pi
     tokenizer = diffusers_pipeline.tokenizer
     expected = tokenizer(prompt, padding="max_length", max_length=tokenizer.model_max_length, truncation=True)
 
-    assert pipeline.tokenize(prompt).ids.tolist() == expected.input_ids
+    (tokens,) = pipeline.tokenize(prompt)
+    assert tokens.ids.tolist() == expected.input_ids

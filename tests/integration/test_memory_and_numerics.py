@@ -33,8 +33,8 @@ def test_low_memory_changes_when_graphs_are_loaded_and_nothing_else(pipeline: Pi
 
 def test_where_it_is_left_open_a_large_model_is_run_frugally(pipeline: Pipeline) -> None:
     manifest = pipeline.bundle.manifest
-    deep = msgspec.structs.replace(manifest.graphs.unet_deep, parameters=860_000_000)
-    graphs = msgspec.structs.replace(manifest.graphs, unet_deep=deep)
+    deep = msgspec.structs.replace(manifest.deep, parameters=860_000_000)
+    graphs = manifest.graphs | {"unet_deep": deep}
     large = replace(pipeline.bundle, manifest=msgspec.structs.replace(manifest, graphs=graphs))
     plan, request = pipeline.plan(4, "every:2", scheduler="ddim"), Request(("a cat",))
 

@@ -130,7 +130,7 @@ def _table(configuration: Configuration, scheduler: Any, spacing: Spacing, *, be
 
 def _start(ours: Pipeline) -> npt.NDArray[np.uint8]:
     """The picture to start from, of the model's own size."""
-    return np.random.default_rng(0).integers(0, 256, (*ours.bundle.manifest.model.sample_size, 3), dtype=np.uint8)
+    return np.random.default_rng(0).integers(0, 256, (*ours.bundle.manifest.state.sample_size, 3), dtype=np.uint8)
 
 
 def _theirs(

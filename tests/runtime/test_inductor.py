@@ -213,7 +213,7 @@ def test_a_bundle_without_packages_says_how_to_get_them(inductor_bundle: Path) -
     bundle = read_bundle(inductor_bundle, verification="sizes")
     plain = replace(bundle, manifest=msgspec.structs.replace(bundle.manifest, inductor=None))
 
-    with pytest.raises(BackendError, match="accel export --format inductor"):
+    with pytest.raises(BackendError, match="accel export --artifact inductor"):
         locate(plain, "unet_deep", artifact="inductor")
 
 

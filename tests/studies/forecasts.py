@@ -1,10 +1,11 @@
 """Forecasts of a walk, which are the weights of every shallow call, as plans and of plans."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from accel_bench.search.walk import Forecasts
 from accel_runtime.forecast import Forecast
 from accel_runtime.plan_spec import PlanSpec
+
+Forecasts = Mapping[int, tuple[float, ...]]  # weights by shallow call; all other calls are deep
 
 
 def forecasts_of(spec: PlanSpec, calls: int) -> Forecasts:

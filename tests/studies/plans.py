@@ -115,7 +115,7 @@ def trials_of(solver: Solver, deep: int) -> Iterator[Trial]:
 
 def uncached(walker: Walker) -> Array:
     """Final latents of every call deep. Shape: [B, C, h, w]."""
-    return walk(walker, walker.start(), forecast={}).latents
+    return walk(walker, walker.start(), walker.plan.calls).latents
 
 
 def run(setting: Setting, trials: Sequence[Trial], *, prompts: int) -> Iterator[tuple[Scores, tuple[Scores, ...]]]:

@@ -215,13 +215,13 @@ def _report(output: Path, own_scheduler: str, *, seconds: float, as_json: bool) 
                 "peak_rss_bytes": peak_rss_bytes(with_children=True),
                 "relative_error": {name: graph.relative_error for name, graph in manifest.graphs.items()},
                 "forms": {
-                    form: {name: graph.relative_error for name, graph in spec.graphs.items()}
-                    for form, spec in manifest.forms.items()
+                    form: {name: graph.relative_error for name, graph in graphs.items()}
+                    for form, graphs in manifest.forms.items()
                 },
             }
         )
         return
-    worst = max(graph.relative_error for _, graph in manifest.graphs.items())
+    worst = max(graph.relative_error for graph in manifest.graphs.values())
     print_line(
         f"{output}: branches {', '.join(map(str, manifest.branches))}, {size / 1e6:.1f} MB, "
         f"{seconds:.0f} s, peak memory {peak_rss_bytes(with_children=True) / 1e9:.1f} GB, "

@@ -173,15 +173,16 @@ def _read_start(path: Path, pipeline: Pipeline, *, height: int | None, width: in
     for name, side in (("height", height), ("width", width)):
         if side is not None:
             check_side(name, side)
-    multiple = pipeline.bundle.manifest.model.size_multiple
+    multiple = pipeline.bundle.manifest.state.multiple
     return read_image(path, multiple=multiple, height=height, width=width)
 
 
 def _note_cut_prompts(pipeline: Pipeline, request: Request) -> None:
     """Too long prompts lose their end, as in diffusers, but not in silence."""
     for prompt in (*request.prompts, *request.negatives):
-        tokens = pipeline.tokenize(prompt)
-        if tokens.cut:
+        # Encoders of one model have like tokenizers: the one that cuts most says it for all.
+        tokens = max(pipeline.tokenize(prompt), key=lambda each: len(each.cut), default=None)
+        if tokens is not None and tokens.cut:
             fits = f"the prompt has {tokens.count} tokens, {len(tokens.ids)} fit"
             note(f"{fits}; this end of it is not used: {tokens.cut!r}")
 

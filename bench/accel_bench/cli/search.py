@@ -219,7 +219,7 @@ def _keep(path: Path, found: Found, opening: Opening, *, model: str, provider: s
         found.record,
         found.finalists,
         model=model,
-        dtype=SHORT_NAMES[str(pipeline.bundle.manifest.provenance.options.get("dtype") or "float32")],
+        dtype=SHORT_NAMES[pipeline.bundle.manifest.dtype],
         provider=provider,
         on_host=pipeline.backend.on_host,
     )

@@ -8,7 +8,7 @@ from accel_bench.cli.options import AsJson, BundleFolder, Digest, Provider, Prov
 from accel_runtime.bundle import Bundle, read_bundle, unlisted_files, verify_files
 from accel_runtime.forms import choose_form
 from accel_runtime.manifest import MANIFEST_DIGEST_NAME
-from accel_runtime.manifest_digest import stated_digests
+from accel_runtime.manifest.digest import stated_digests
 from accel_runtime.pipeline import Pipeline
 
 # Names of unlisted files in a note.
@@ -25,7 +25,7 @@ def verify(
 ) -> None:
     """Check a bundle: every file has its hash, and every graph opens on a provider."""
     opened = read_bundle(bundle, verification="sizes", digest=digest)
-    graphs = opened.manifest.graphs.items()
+    graphs = opened.manifest.graphs
     backend = choose_backend(provider, options=provider_options)
     form = choose_form(opened, backend.name)
     with progress_bar() as progress:

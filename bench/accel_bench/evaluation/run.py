@@ -153,7 +153,7 @@ def make_evaluation(
         **make_head(pipeline.bundle, pipeline.describe(), workload=workload, environment=environment),
         scorers=versions,
         captions=tuple(captions),
-        cut_captions=sum(bool(pipeline.tokenize(caption.caption).cut) for caption in captions),
+        cut_captions=sum(any(each.cut for each in pipeline.tokenize(caption.caption)) for caption in captions),
         warm_up_s=runs.warm_up_s,
         trials=tuple(_trial_run(each, runs) for each in trials),
         peak_rss_bytes=peak_rss_bytes(),

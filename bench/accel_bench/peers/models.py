@@ -40,9 +40,9 @@ def check_weights(folder: Path, *, bundle: Path) -> None:
         raise InputError(f"{folder}: expected a diffusers folder, it has no model_index.json: {advice}")
     if not (folder / _UNET).is_file():
         raise InputError(f"{folder}: peers read plain safetensors, and it has no {_UNET}: {advice}")
-    options = read_bundle(bundle, verification="sizes").manifest.provenance.options
-    dtype = str(options.get("dtype", "float32"))
-    files = [path for path in (bundle / "unet").iterdir() if path.suffix in (".data", ".onnx")]
+    opened = read_bundle(bundle, verification="sizes")
+    dtype, deep = opened.manifest.dtype, opened.manifest.deep.file
+    files = [opened.path(file) for file in (deep, *opened.reads[deep])]
     for name, values in _tensors(folder / _UNET):
         if not any(_contains(path, _stored(values, dtype)) for path in files):
             raise InputError(

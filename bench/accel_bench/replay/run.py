@@ -87,7 +87,7 @@ class Replay:
         return read_bundle(folder)
 
     def _measure(self, chosen: Group, bundle: Bundle, *, model: str, told: tuple[str, ...]) -> Iterator[str]:
-        work, resized = fit(chosen.work, bundle.manifest.model.sample_size, model=model)
+        work, resized = fit(chosen.work, bundle.manifest.state.sample_size, model=model)
         settings = Settings(
             steps=work.steps, scheduler=work.scheduler, guidance=work.guidance, batch=work.batch, seed=0
         )

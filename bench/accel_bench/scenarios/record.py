@@ -33,7 +33,7 @@ def make_scenario_record(
         prompts: Prompts by sample.
         environment: Machine and packages.
     """
-    workload = workload_of(settings, schedule, size=bundle.manifest.model.sample_size)
+    workload = workload_of(settings, schedule, size=bundle.manifest.state.sample_size)
     record = ScenarioRecord(
         kind="scenario",
         format=2,

@@ -190,7 +190,7 @@ class Driver:
 
     def _reference(self, batch: int) -> NDArray[np.uint8]:
         if batch not in self._references:
-            request, own = self.prompts.judged[batch], self.pipeline.bundle.manifest.model.sample_size
+            request, own = self.prompts.judged[batch], self.pipeline.bundle.manifest.state.sample_size
             known = self.store.reference(batch, (request.images, *own, 3))
             if known is None:
                 known = self.pipeline.generate(self.prompts.judged[batch], self.plan(FULL.spec)).images

@@ -235,7 +235,7 @@ def test_inspect_shows_the_cost_of_each_pass(bundle_folder: Path, tmp_path: Path
 
     assert "unet_shallow_3" in shown
     assert "100.0%" in shown
-    assert as_json["manifest"]["schema_version"] == 1
+    assert as_json["manifest"]["schema_version"] == 2
 
 
 def test_verify_counts_what_it_checked(bundle_folder: Path, tmp_path: Path) -> None:
