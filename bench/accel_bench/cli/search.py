@@ -34,7 +34,7 @@ from accel_bench.records.environment import read_environment
 from accel_bench.records.search import Goal, Score, SearchRecord
 from accel_bench.search.driver import choose_prompts
 from accel_bench.search.profile import check_profile, write_profile
-from accel_bench.search.run import Found, Opening, Search
+from accel_bench.search.run import PLAN, Found, Opening, Search
 from accel_bench.search.space import parse_targets
 from accel_bench.search.strategies import Strategy, check_strategy
 from accel_bench.search.summary import summarise_search
@@ -206,6 +206,7 @@ def search(
     _print(found.record, as_json=as_json)
     if found.record.chosen is None:
         raise InfeasibleError(f"nothing that was tried meets the goal: {why_not(found.record)}")
+    note(f"accel generate BUNDLE PROMPT --plan {output / PLAN} draws with it")
     if write_to is not None:
         named = model or opening.timed.pipeline.bundle.manifest.provenance.source
         _keep(write_to, found, opening, model=named, provider=provider)
