@@ -129,7 +129,7 @@ def _explain(message: str, raw: dict[str, Any], as_type: type, *, file: str) -> 
     keys, value, wanted = _follow(path, message, raw, as_type=as_type)
     # A plan says itself what is wrong with it.
     if what.startswith(_PLAN):
-        raise InputError(f"{file}: {dotted(keys)}: {what.removeprefix(_PLAN)}")
+        raise InputError(f"{file}: {dotted(keys)}.{what.removeprefix(_PLAN)}")
     if match and match["key"]:
         refuse(file, keys, expected="numbers of calls as keys", got=", ".join(map(show, value)))
     if unknown := _UNKNOWN.fullmatch(what):
@@ -213,8 +213,10 @@ def describe(wanted: inspect.Type) -> str:
             words = _choice([str(value) for value in values])
         case inspect.EnumType(cls=cls):
             words = _choice([str(item.value) for item in cls])
-        case inspect.VarTupleType(min_length=least):
-            words = f"a list of {least} or more" if least else "a list"
+        case inspect.VarTupleType(min_length=least, max_length=most):
+            words = f"a list of {least} to {most}" if most else f"a list of {least} or more" if least else "a list"
+        case inspect.TupleType(item_types=items):
+            words = f"a list of {len(items)}"
         case inspect.UnionType(types=types):
             # What may be left out is left out, not written as null, which TOML lacks.
             words = " or ".join(dict.fromkeys(describe(kind) for kind in types if not _is_none(kind)))
@@ -232,6 +234,8 @@ def member(wanted: inspect.Type, key: str, value: Any) -> inspect.Type:
         return next(field.type for field in kind.fields if field.encode_name == key)
     if isinstance(kind, inspect.DictType):
         return kind.value_type
+    if isinstance(kind, inspect.TupleType):
+        return kind.item_types[int(key)]
     assert isinstance(kind, inspect.VarTupleType)  # noqa: S101  # the schema has no other containers
     return kind.item_type
 
@@ -242,7 +246,9 @@ def resolve(wanted: inspect.Type, value: Any) -> inspect.Type:
         return wanted
     tag = value.get(_tag_field(wanted)) if isinstance(value, dict) else None
     named = _by_tag(wanted).get(tag) if isinstance(tag, str) else None
-    return named or next(kind for kind in wanted.types if not _is_none(kind))
+    lists = (inspect.VarTupleType, inspect.TupleType)
+    fitting = (kind for kind in wanted.types if isinstance(value, list) and isinstance(kind, lists))
+    return named or next(fitting, None) or next(kind for kind in wanted.types if not _is_none(kind))
 
 
 def _by_tag(union: inspect.UnionType) -> dict[Any, inspect.Type]:

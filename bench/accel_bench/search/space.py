@@ -35,7 +35,7 @@ class Candidate:
     @property
     def id(self) -> str:
         """The hash of the plan: the same plan is the same candidate, whoever thought of it."""
-        return sha256(msgspec.json.encode(self.spec, order="deterministic")).hexdigest()[:_ID_LENGTH]
+        return sha256(msgspec.json.encode(self.spec)).hexdigest()[:_ID_LENGTH]
 
     @property
     def name(self) -> str:

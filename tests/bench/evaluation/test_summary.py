@@ -68,8 +68,7 @@ def test_the_record_is_read_back_as_it_was_written() -> None:
 
 
 def test_weights_steps_and_guided_calls_show_in_the_tables() -> None:
-    changed = {"weights": {1: (0.9,)}, "steps": 3, "guided_calls": (0, 1)}
-    solved = msgspec.structs.replace(EVERY, facts=msgspec.structs.replace(EVERY.facts, **changed))
+    solved = trial_run("solved", CACHED, deep="every:4", branch=1, weights={1: (0.9,)}, steps=3, guided_calls=(0, 1))
 
     table = markdown_table(summarise_evaluation(evaluation_record(FULL, solved)), "T")
 

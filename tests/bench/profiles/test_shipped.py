@@ -28,6 +28,7 @@ from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import machine_name
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.store import Record, read_record
+from accel_runtime.plan_spec import PlanSpec
 
 ROOT = Path(__file__).parents[3]
 RECORDS = ROOT / "docs" / "records"
@@ -82,14 +83,15 @@ def test_the_example_of_the_documentation_is_a_profile() -> None:
     page = (ROOT / "docs" / "profiles.md").read_text()
     raw = tomllib.loads(dedent(page.partition("## Schema\n")[2].partition("\n`expected`")[0]))
     (config,) = raw["configs"].values()
-    left_out = {"baseline", "expected", "forecast_weights", "guided_calls"}
-    kept = {key: value for key, value in config.items() if key not in left_out}
-    raw["configs"]["sd15-b1-full"] = {**kept, "plan": "full"}
+    kept = {key: value for key, value in config.items() if key not in {"baseline", "expected"}}
+    settings = {key: config["plan"][key] for key in ("scheduler", "steps")}
+    raw["configs"]["sd15-b1-full"] = {**kept, "plan": {"deep": "full", **settings}}
 
     profile = convert(raw, Profile, file="docs/profiles.md")
 
     assert list(find_problems(profile)) == []
     assert set(config) == set(Config.__struct_fields__) - {"note"}
+    assert set(config["plan"]) == set(PlanSpec.__struct_fields__) - {"version", "branches"}
 
 
 @pytest.mark.parametrize("name", GPUS)
@@ -226,7 +228,9 @@ def test_measured_configs_are_those_of_the_records() -> None:
         latency = config.expected.latency_s
         assert isinstance(latency, Measured)
         record = stored_records()[latency.record]
-        for key in ("scheduler", "steps", "guidance", "width", "height", "batch"):
+        for key in ("scheduler", "steps"):
+            assert getattr(record.workload, key) == written[name]["plan"][key]
+        for key in ("guidance", "width", "height", "batch"):
             assert getattr(record.workload, key) == written[name][key]
         assert (record.bundle.source, record.bundle.weights) == (config.model, config.weights)
         assert latency.machine == machine_name(record.environment)
