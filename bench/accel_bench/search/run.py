@@ -143,6 +143,7 @@ class Opening:
             seed=settings.seed,
             batch=settings.batch,
             scorers=scorers,
+            version=2,
         )
 
 
