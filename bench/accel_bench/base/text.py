@@ -1,4 +1,4 @@
-"""Shares as users write them."""
+"""Shares, as users write them."""
 
 import re
 
@@ -9,7 +9,7 @@ def parse_share(text: str, *, option: str) -> float:
     """A share from ``5%`` or ``0.05``.
 
     Raises:
-        InputError: It is neither, or negative.
+        InputError: The text is neither, or negative.
 
     >>> parse_share("5%", option="--tolerance"), parse_share("0.02", option="--tolerance")
     (0.05, 0.02)

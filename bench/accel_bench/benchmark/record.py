@@ -53,7 +53,7 @@ def make_record(
 
 
 def peer_run(peer: PeerContender, measurement: Measurement) -> PeerRun:
-    """What is kept of a peer that was measured."""
+    """What a record keeps of a peer."""
     name = peer.name
     return peer.record(
         measurement.runs[name],

@@ -1,4 +1,4 @@
-"""Statistics of a record, computed when asked: the record itself holds only raw samples."""
+"""Statistics of a benchmark's record, which itself holds only raw samples."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from accel_bench.records.bench import BenchRecord, ImageRun, PeerRun, PlanRun
 from accel_bench.records.parts import PlanFacts, Span
 
 DEEP = "unet_deep"
-# The call of a peer's UNet.
+# Name of the span of a peer's UNet call.
 PEER_UNET = "unet"
 
 
@@ -21,8 +21,9 @@ class GraphSummary(msgspec.Struct, frozen=True):
     """One graph over all plans and rounds.
 
     Attributes:
-        seconds: Of one run; of the UNet's, a guided one.
-        of_deep: Median over the deep pass's median; None for graphs that are not the UNet's.
+        graph: Name of the graph.
+        seconds: Seconds of one run; for the UNet's graphs, of a guided one.
+        of_deep: Its median over that of the deep pass; None for graphs that are not the UNet's.
     """
 
     graph: str
@@ -31,7 +32,7 @@ class GraphSummary(msgspec.Struct, frozen=True):
 
 
 class Stages(msgspec.Struct, frozen=True):
-    """Where an image's time goes, medians in seconds.
+    """Where an image's time goes, as medians in seconds.
 
     Attributes:
         text: The prompt's encoding.
@@ -54,13 +55,13 @@ class PlanSummary(msgspec.Struct, frozen=True):
     """One plan against the baseline of the same rounds.
 
     Attributes:
-        image_s: End to end, for a whole batch.
+        image_s: Seconds end to end, for a whole batch.
         speedup: Baseline's seconds over this plan's, round by round.
-        unet_speedup: The same for the UNet's graphs alone.
-        unet_ceiling: What the FLOPs of its calls would allow the UNet.
-        update_us: Of the loop, per call, outside the UNet.
-        psnr: In dB, of the first round's pictures against the baseline's; None where no pixel differs.
-        joules: Of an image batch; None where the device does not tell.
+        unet_speedup: Speed-up of the UNet's graphs alone.
+        unet_ceiling: Speed-up of the UNet that the FLOPs of its calls allow.
+        update_us: Microseconds per call that the loop spends outside the UNet.
+        psnr: PSNR in dB of the first round's pictures against the baseline's; None where no pixel differs.
+        joules: Energy of one batch of images; None where the device does not tell.
     """
 
     name: str
@@ -80,10 +81,10 @@ class PeerSummary(msgspec.Struct, frozen=True):
     """Other software against the baseline of the same rounds.
 
     Attributes:
-        call_s: One UNet call; None where the peer does not tell.
+        call_s: Seconds of one UNet call; None where the peer does not tell.
         speedup: Baseline's seconds over the peer's, round by round.
-        speedup_per_call: The same, as if the peer had made as many UNet calls as the baseline.
-        behind: By plan of ours, the peer's seconds over the plan's, round by round.
+        speedup_per_call: Speed-up if the peer made as many UNet calls as the baseline.
+        behind: For each plan of ours, the peer's seconds over the plan's, round by round.
     """
 
     name: str
@@ -97,7 +98,7 @@ class PeerSummary(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """All that `accel bench` prints of a record."""
+    """The figures that `accel bench` prints of a record."""
 
     graphs: tuple[GraphSummary, ...]
     plans: tuple[PlanSummary, ...]
@@ -128,7 +129,7 @@ def image_seconds(run: PlanRun | PeerRun) -> list[float]:
 
 
 def unet_runs(facts: PlanFacts, *, guidance: float) -> Counter[tuple[str, int]]:
-    """How often a plan runs each graph of the UNet on how many halves: two where the call is guided."""
+    """How often a plan runs each graph of the UNet, by graph and halves of its batch: 2 in guided calls, else 1."""
     halves, deep = 2 if guidance > 1 else 1, set(facts.deep_calls)
     return Counter(
         (
@@ -185,7 +186,7 @@ def _peer(run: PeerRun, record: BenchRecord) -> PeerSummary:
 
 
 def _joules(images: Sequence[ImageRun]) -> float | None:
-    # A counter that started again in between shows as less than nothing.
+    # Where a counter started again in between, the difference is negative.
     read = [image.joules for image in images if image.joules is not None and image.joules > 0]
     return median(read) if read else None
 
@@ -214,7 +215,7 @@ def _graph_times(record: BenchRecord) -> dict[str, list[float]]:
 
 
 def _guided_spans(image: ImageRun, facts: PlanFacts) -> Iterator[Span]:
-    """All but the UNet's unguided calls, which do half the work of the others."""
+    """The spans of an image without unguided calls of the UNet, which do half the work of the others."""
     calls = count()
     return (span for span in image.spans if not span.name.startswith("unet_") or facts.plan.guides(next(calls)))
 

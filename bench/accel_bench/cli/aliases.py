@@ -27,19 +27,19 @@ class Command(TyperCommand):
 
     # Typer brings its own copy of click's context, whose type it does not export.
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Rename, then parse."""
+        """Rename older options, then parse as usual."""
         own = {name for parameter in self.params for name in parameter.opts}
         names = older_names(self.name or "")
         return super().parse_args(ctx, list(renamed(args, {old: new for old, new in names.items() if new in own})))
 
 
 def older_names(command: str) -> dict[str, str]:
-    """By older name, the option that a command calls otherwise now."""
+    """The option that each older name stands for in a command."""
     return {**_EVERYWHERE, **_IN_COMMAND.get(command, {})}
 
 
 def renamed(words: Sequence[str], names: Mapping[str, str]) -> Iterator[str]:
-    """The words of a command line with older options by their names; what follows ``--`` stays.
+    """The words of a command line with older options renamed; words after ``--`` stay as they are.
 
     >>> list(renamed(["--sched", "ddim", "--sched=pndm", "--", "--sched"], {"--sched": "--scheduler"}))
     ['--scheduler', 'ddim', '--scheduler=pndm', '--', '--sched']

@@ -61,9 +61,9 @@ app.add_typer(peers, name="peers", rich_help_panel="Speed and quality")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run `accel` and exit; errors of ours and of the system become one line, bugs keep their traceback."""
+    """Run `accel` and exit. Our errors and the system's become one line; bugs keep their traceback."""
     signal.signal(signal.SIGTERM, _interrupt)
-    # Whatever we start, and whatever that starts, imports nothing from the folder that the user happens to be in.
+    # Processes that we start, and those that they start, import nothing from the current folder.
     os.environ["PYTHONSAFEPATH"] = "1"
     try:
         prepare_streams()
@@ -92,10 +92,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _as_text(arguments: Sequence[str]) -> list[str]:
-    """The arguments, all of which must be UTF-8: prompts are tokenised, and names go into records.
+    """The arguments, which must be UTF-8: prompts are tokenised, and names go into records.
 
     Raises:
-        InputError: One of them is not.
+        InputError: An argument is not UTF-8.
     """
     for argument in arguments:
         try:

@@ -60,7 +60,7 @@ def _print(report: Report) -> None:
 
 
 def _placements(report: Report) -> Iterator[str]:
-    """A line for each provider whose graphs are placed, and for each graph of which the CPU runs a part."""
+    """A line for each provider that tells where graphs ran, and for each graph that the CPU ran a part of."""
     for finding in report.providers:
         placed = finding.ran.placement if finding.ran else {}
         mixed = {graph: placement for graph, placement in placed.items() if placement.on_host}

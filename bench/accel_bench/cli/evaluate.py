@@ -149,7 +149,7 @@ def _print(record: EvaluationRecord, *, as_json: bool, as_markdown: bool) -> Non
 
 
 def _heading(record: EvaluationRecord) -> str:
-    """What the numbers are of; stands with the table, also where the notes on stderr are cut off."""
+    """One line about the machine and the work; it is part of the table, so that it is never cut off."""
     work = record.workload
     meaning = "RANDOM WEIGHTS, all scores are meaningless: " if record.bundle.weights == "random" else ""
     return (

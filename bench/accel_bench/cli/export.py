@@ -29,7 +29,7 @@ class Weights(StrEnum):
 
 
 class PackageDevice(StrEnum):
-    """What AOTInductor packages are compiled for; `cuda` is also torch's name for AMD's GPUs."""
+    """Device that AOTInductor packages are compiled for; torch calls AMD's GPUs `cuda`, too."""
 
     CPU = "cpu"
     CUDA = "cuda"
@@ -185,7 +185,7 @@ def export(
 
 
 def _usual_jobs(source: str, weights: Weights) -> int:
-    """Two processes for the built-in model; one for pipelines of any size, whose UNet alone may fill the memory."""
+    """Two processes for the built-in model, one for others, whose UNet may fill the memory."""
     return 2 if source == "tiny" and weights is Weights.TRAINED and available_cores() > 1 else 1
 
 

@@ -169,7 +169,7 @@ def generate(
 
 
 def _read_start(path: Path, pipeline: Pipeline, *, height: int | None, width: int | None) -> NDArray[np.uint8]:
-    """The picture to start from, [H, W, 3], brought to a size that the model takes."""
+    """The picture to start from, scaled to a size that the model takes: [H, W, 3]."""
     for name, side in (("height", height), ("width", width)):
         if side is not None:
             check_side(name, side)
@@ -178,7 +178,7 @@ def _read_start(path: Path, pipeline: Pipeline, *, height: int | None, width: in
 
 
 def _note_cut_prompts(pipeline: Pipeline, request: Request) -> None:
-    """Too long prompts lose their end, as in diffusers, but not in silence."""
+    """Note the end of each prompt that is too long; it is cut off, as in diffusers."""
     for prompt in (*request.prompts, *request.negatives):
         # Encoders of one model have like tokenizers: the one that cuts most says it for all.
         tokens = max(pipeline.tokenize(prompt), key=lambda each: len(each.cut), default=None)

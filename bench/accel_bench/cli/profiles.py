@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from accel_bench.base.table import Table, prose, words
+from accel_bench.base.table import Heading, Table, prose, words
 from accel_bench.cli.console import print_json, print_line, print_table
 from accel_bench.cli.options import AsJson
 from accel_bench.doctor.devices import Device, read_devices
@@ -27,9 +27,9 @@ from accel_runtime.deep_calls import FULL, deep_calls_text
 _HEADINGS = {
     "latency_s": "seconds",
     "steps_per_s": "steps/s",
-    "speedup": "speed-up",
-    "psnr_db": "PSNR dB",
-    "score_loss": "score loss",
+    "speedup": Heading.SPEEDUP,
+    "psnr_db": Heading.PSNR.with_unit,
+    "score_loss": Heading.SCORE_LOSS,
 }
 
 
@@ -110,7 +110,7 @@ def _backend_table(profile: Profile) -> Table:
 
 
 def _config_tables(profile: Profile) -> Iterator[Table]:
-    """One table for all configs that draw the same way but for batch and plan."""
+    """A table for each group of configs that differ only in batch and plan."""
     groups: dict[str, dict[str, Config]] = {}
     for name, config in profile.configs.items():
         groups.setdefault(_setting(config), {})[name] = config
@@ -139,7 +139,7 @@ def _config_cells(name: str, config: Config, shown: Sequence[str]) -> tuple[str,
 
 
 def _origins(config: Config) -> str:
-    """How the config's figures came about: most of them first, then which did otherwise."""
+    """Where the config's figures come from: the most common origin, then the figures of another one."""
     kinds = {_HEADINGS[key]: figure.kind for key, figure in config.expected.items()}
     most = max(kinds.values(), key=list(kinds.values()).count, default="not known")
     return ", ".join([most, *(f"{heading} {kind}" for heading, kind in kinds.items() if kind != most)])

@@ -15,7 +15,7 @@ from accel_runtime.schedule_file import ScheduleFile
 
 
 class SchedulerFacts(msgspec.Struct, frozen=True):
-    """What is known of one scheduler.
+    """A scheduler of a bundle.
 
     Attributes:
         name: Short.

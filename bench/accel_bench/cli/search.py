@@ -213,7 +213,7 @@ def search(
 
 
 def _keep(path: Path, found: Found, opening: Opening, *, model: str, provider: str) -> None:
-    """Write what was chosen into a profile, and say what measures it again."""
+    """Write the chosen plan into a profile, and note the command that measures it again."""
     pipeline = opening.timed.pipeline
     config, _ = write_profile(
         path,
@@ -234,7 +234,7 @@ def _check_counts(trials: int, moves: int) -> None:
 
 
 class _Tell(Protocol):
-    """Runs a generator to its end, showing what it yields; returns what it returns."""
+    """Runs a generator to its end, shows what it yields, and returns its result."""
 
     def __call__(self, work: Generator[str, None, Result]) -> Result: ...
 
@@ -257,7 +257,7 @@ def _bar(folder: Path) -> Iterator[_Tell]:
 def _export(
     model: str, *, settings: Settings, branches: tuple[int, ...], dtype: str, provider: str
 ) -> Generator[str, None, Path]:
-    """The bundle of a model, found in the cache or exported into it."""
+    """Find the bundle of a model in the cache, or export it there."""
     wanted = BundleSpec(
         model=model,
         weights="trained",

@@ -52,7 +52,7 @@ def verify(
 
 
 def _note_doubts(bundle: Bundle, unlisted: Sequence[str]) -> None:
-    """What is no fault, but not vouched for either."""
+    """Note what is no fault, but cannot be checked either."""
     if stated_digests(bundle.folder) is None:
         note(
             f"no {MANIFEST_DIGEST_NAME} beside the manifest, so a change of the manifest itself cannot be seen: "

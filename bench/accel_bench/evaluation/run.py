@@ -1,4 +1,4 @@
-"""Run plans side by side on many prompts: same seeds, same machine, batches interleaved A B C A B C."""
+"""Run plans on many prompts with the same seeds; their batches are interleaved A B C, A B C."""
 
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
@@ -30,10 +30,10 @@ class Runs:
     """Collects what `run_batches` and `score_trials` find, by trial; complete once both have ended.
 
     Attributes:
-        warm_up_s: Seconds of the batch that is not counted.
+        warm_up_s: Seconds of the warm-up, which is not counted.
         batch_s: Seconds of each batch.
         batches: Pictures of each batch. Shape: [B, H, W, 3].
-        scores: Of all pictures.
+        scores: Scores of all pictures.
     """
 
     warm_up_s: dict[str, float] = field(default_factory=dict)
@@ -61,11 +61,11 @@ def evaluate(
     Args:
         pipeline: On any backend.
         trials: Of `prepare`, the baseline first.
-        captions: Of all pictures.
-        batches: The same as requests; see `split`.
+        captions: Captions of all pictures.
+        batches: The captions as requests; see `split`.
         settings: Of all trials.
-        scorers: What scores.
-        runs: Filled as the iterator goes.
+        scorers: Scorers of the pictures.
+        runs: Takes what is found as the iterator advances.
     """
     environment = read_environment()
     yield from run_batches(pipeline, trials, batches=batches, runs=runs)
@@ -98,8 +98,8 @@ def run_batches(
     Args:
         pipeline: On any backend.
         trials: Distinct.
-        batches: Of one size; see `split`.
-        runs: Filled as the iterator goes.
+        batches: Batches of one size; see `split`.
+        runs: Takes what is found as the iterator advances.
     """
     for each in trials:
         runs.warm_up_s[each.name], _ = _timed(pipeline, batches[0], plan=each.warm_up)
@@ -113,7 +113,7 @@ def run_batches(
 
 
 def _timed(pipeline: Pipeline, request: Request, *, plan: Plan) -> tuple[float, NDArray[np.uint8]]:
-    # Otherwise only the first trial of a batch would pay for its text encoder.
+    # Otherwise only the first plan of a batch would pay for the text encoder.
     pipeline.forget_prompts()
     started = perf_counter()
     images = pipeline.generate(request, plan).images

@@ -3,22 +3,29 @@
 from collections.abc import Sequence
 
 from accel_bench.base.stats import times
-from accel_bench.base.table import Table, numbers, words
+from accel_bench.base.table import Heading, Table, numbers, words
 from accel_bench.evaluation.summary import TrialSummary
 
 _TEXT = ("plan", "branch", "forecast")
-_NUMBERS = ("deep", "speed-up", "PSNR dB", "SSIM", "feature dist.", "emoji-clip", "loss", "colour")
+_NUMBERS = (
+    *(Heading.DEEP_CALLS, Heading.SPEEDUP, Heading.PSNR, Heading.SSIM, Heading.FEATURE_DISTANCE),
+    *(Heading.EMOJI_CLIP, Heading.SCORE_LOSS, Heading.COLOUR),
+)
 _NOTHING = "–"
 
 
 def terminal_table(summaries: Sequence[TrialSummary], title: str) -> Table:
-    """Return a table of one row per trial."""
+    """A table with a row for each plan."""
     return Table(title, (*words(*_TEXT), *numbers(*_NUMBERS)), tuple(map(_cells, summaries)))
 
 
 def markdown_table(summaries: Sequence[TrialSummary], title: str) -> str:
-    """Return the same in GitHub's Markdown, without a line end."""
-    rows = [(*_TEXT, *_NUMBERS), ("---",) * len(_TEXT) + ("---:",) * len(_NUMBERS), *map(_cells, summaries)]
+    """The same table in GitHub's Markdown, without a final line end."""
+    rows = [
+        (*_TEXT, *(each.with_unit for each in _NUMBERS)),
+        ("---",) * len(_TEXT) + ("---:",) * len(_NUMBERS),
+        *map(_cells, summaries),
+    ]
     return "\n".join([f"{title}\n", *(f"| {' | '.join(row)} |" for row in rows)])
 
 
@@ -39,7 +46,7 @@ def _cells(summary: TrialSummary) -> tuple[str, ...]:
 
 
 def psnr_text(summary: TrialSummary) -> str:
-    """In dB, or that no pixel differs."""
+    """The PSNR in dB, or `same` where no pixel differs."""
     return "same" if summary.psnr is None else f"{summary.psnr:.2f}"
 
 

@@ -1,4 +1,4 @@
-"""Placements that are known without measuring: even, DeepCache's power plans, all deep calls at one end."""
+"""Placements of deep calls that need no measuring: even ones, DeepCache's power plans, all at one end."""
 
 from collections.abc import Iterator
 from math import copysign
@@ -11,7 +11,7 @@ from accel_runtime.errors import InputError
 POWER_CENTERS = (0, 5, 10, 15, 20, 25)
 POWER_EXPONENTS = (1.1, 1.2, 1.3, 1.4, 1.5, 1.6)
 _EXPONENT_STEP = 0.02
-# How far `moved` moves a deep call.
+# Distances by which `moved` moves a deep call.
 _MOVES = (-1, 1, -2, 2)
 
 
@@ -59,7 +59,7 @@ def power(calls: int, deep: int, *, center: float, exponent: float) -> tuple[int
 
 
 def _signed(value: float, exponent: float) -> float:
-    """A power that keeps the sign."""
+    """The power of the absolute value, with the sign kept."""
     return copysign(abs(value) ** exponent, value)
 
 

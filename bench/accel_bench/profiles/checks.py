@@ -1,4 +1,4 @@
-"""What the types of a profile cannot say: names that exist, plans that parse, figures that can be."""
+"""Checks of a profile that its types cannot express: names that exist, plans that parse, figures that are possible."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from accel_runtime.plan_spec import PlanSpec, check_calls
 _ANY_SIGN = "score_loss"
 _NAME = "words of the driver's name for it, such as MI250, or H100 SXM* (no regular expression)"
 _ID = "an id of lower-case letters and digits, joined by - or ."
-# The one provider whose name a device or precision may follow.
+# The only provider whose name may be followed by a device or a precision.
 _TAKES_TARGET = "openvino"
 
 
@@ -28,7 +28,7 @@ class Problem(NamedTuple):
 
 
 def find_problems(profile: Profile) -> Iterator[Problem]:
-    """All that is wrong, in the order of the file."""
+    """Yield every problem, in the order of the file."""
     yield from _ids(("sources",), profile.sources)
     yield from _device(profile.device, profile.sources)
     yield from _backends(profile)

@@ -1,4 +1,4 @@
-"""The pictures of a profile's configs, drawn and scored as `accel evaluate` does."""
+"""The quality of a profile's configs, measured as `accel evaluate` does."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
     from accel_bench.quality.scorers import Scorers  # brings torch, which only scoring needs
 
 _SCORE = "emoji-clip"
-# Of a standard error, to either side.
+# Half the width of an interval, in standard errors.
 _ERRORS = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QualityCheck:
-    """What configs draw to be judged.
+    """Draws and scores pictures of configs.
 
     Attributes:
-        captions: Held-out ones of the built-in model's data, as of `accel evaluate`.
-        scorers: What scores.
+        captions: Held-out captions of the built-in model, as in `accel evaluate`.
+        scorers: Scorers of the pictures.
     """
 
     captions: Sequence[Caption]
     scorers: "Scorers"
 
     def check(self, batch: int) -> None:
-        """Refuse a batch that the captions do not divide into, before anything is timed.
+        """Refuse a batch that does not divide the captions, before anything is timed.
 
         Raises:
-            InputError: It is that.
+            InputError: The batch does not divide the captions.
         """
         if len(self.captions) % batch:
             raise InputError(f"--quality: expected a multiple of the batch, {batch}, got {len(self.captions)}")
@@ -47,7 +47,7 @@ class QualityCheck:
     def judge(
         self, pipeline: Pipeline, trials: Sequence[Prepared], *, settings: Settings, work: Config
     ) -> Generator[str, None, EvaluationRecord]:
-        """Run and score every trial, yielding what was just done; returns the record.
+        """Run and score every plan, yielding what was just done; return the record.
 
         Args:
             pipeline: Of a trained model.
@@ -71,7 +71,7 @@ class QualityCheck:
 
 
 def judged(figure: str, expected: Figure | None, *, plan: str, record: EvaluationRecord) -> Spread | None:
-    """A figure of the pictures of one plan; None where it is not of them, or of another score."""
+    """A figure of the quality of one plan; None where the figure is of time or of another score."""
     (trial,) = (each for each in record.trials if each.facts.name == plan)
     (summary,) = (each for each in summarise_evaluation(record) if each.name == plan)
     if figure == "psnr_db":

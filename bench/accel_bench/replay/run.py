@@ -28,17 +28,17 @@ class Replay:
     """How configs are run.
 
     Attributes:
-        profile: Name of the one whose configs are run.
-        sha256: Of its file.
-        place: The device.
-        provider: The name of ``backend``.
-        model: To run in place of the configs'; None for their own.
-        bundle: To run in place of exported ones.
-        cache: Where exported ones are kept.
-        prompt: What is drawn.
-        check: What is drawn to judge pictures; None where only times are measured.
-        records: One for each group that has been run.
-        evaluations: By a record's id, of groups whose weights are trained.
+        profile: Name of the profile.
+        sha256: Hash of its file.
+        place: Device that runs.
+        provider: Name of ``backend``.
+        model: Model to run in place of the configs'; None for their own.
+        bundle: Bundle to run in place of exported ones.
+        cache: Folder for exported bundles.
+        prompt: Prompt that is drawn for timing.
+        check: Measures quality; None where only times are measured.
+        records: Record of each group that has been run.
+        evaluations: Evaluations by the id of the record; only for trained weights.
     """
 
     profile: str
@@ -56,14 +56,14 @@ class Replay:
     evaluations: dict[str, EvaluationRecord] = field(default_factory=dict)
 
     def run(self, configs: Mapping[str, Config], known: Mapping[str, Config]) -> Iterator[str]:
-        """Yield what is being done; `records` has one for each group once the iterator has ended.
+        """Run configs and add their records to ``records``, yielding what is being done.
 
         Args:
-            configs: Those to run.
-            known: All of the profile's, the baselines among them.
+            configs: Configs to run.
+            known: All configs of the profile, the baselines among them.
 
         Raises:
-            AccelError: A bundle cannot be made, or a config not be run on it.
+            AccelError: A bundle cannot be made, or cannot run a config.
         """
         adapted = {name: self._adapt(config) for name, config in configs.items()}
         groups = group({name: config for name, (config, _) in adapted.items()}, known)

@@ -1,4 +1,4 @@
-"""The command line that measures or searches again what a record holds."""
+"""The command line that repeats the run of a record."""
 
 from collections.abc import Iterable
 from shlex import join
@@ -18,7 +18,7 @@ _INDUCTOR = {"AOTInductor-cpu": "inductor", "AOTInductor-cuda": "inductor-cuda"}
 
 
 def command(record: PictureRecord) -> str | None:
-    """A line for a shell, with BUNDLE for the folder; None where no single line does it."""
+    """A line for a shell, with BUNDLE for the folder; None where no single command repeats the run."""
     words = _words(record)
     provider = _provider(record.backend)
     if words is None or provider is None:
@@ -69,11 +69,11 @@ def _evaluate(record: EvaluationRecord) -> list[str] | None:
     if len(facts) != len(plans) * len(branches) * len(forecasts) or not all(map(_has_options, facts)):
         return None
     chosen = ["--plan", ",".join(plans), "--branch", ",".join(branches), "--forecast", ",".join(forecasts)]
-    return ["evaluate", "BUNDLE", *_work(record), *chosen, "--prompts", str(len(record.captions))]
+    return ["evaluate", "BUNDLE", *_work(record), *chosen, "--num-prompts", str(len(record.captions))]
 
 
 def _has_options(facts: PlanFacts) -> bool:
-    """Whether the command line's words can say all of a plan."""
+    """Whether options of the command line can express the plan."""
     return not facts.is_full and not (facts.plan.weights or facts.plan.branches or own_settings(facts.plan))
 
 
@@ -88,9 +88,9 @@ def _distinct(words: Iterable[str]) -> list[str]:
 
 
 def _provider(backend: BackendDescription) -> str | None:
-    """The short name that asks for what ran."""
+    """The short name of the provider that ran."""
     if backend.backend == "openvino":
-        # Left out, the processor would choose it; devices behind AUTO do not tell it.
+        # Without it, OpenVINO would choose the precision by the processor. Devices behind AUTO do not report it.
         precision = backend.options.get("inference_precision")
         return f"openvino:{backend.provider}" + (f":{precision}" if precision in PRECISIONS else "")
     names = {provider.name: name for name, provider in PROVIDERS.items()} | _INDUCTOR
@@ -100,15 +100,15 @@ def _provider(backend: BackendDescription) -> str | None:
 
 
 def _search(record: SearchRecord) -> list[str]:
-    """The words after `accel`, without the provider."""
+    """Words of `accel search`, without the provider."""
     work, asked = record.workload, record.asked
-    words = ["search", "BUNDLE", "--sched", work.scheduler, "--steps", str(work.steps)]
+    words = ["search", "BUNDLE", "--scheduler", work.scheduler, "--steps", str(work.steps)]
     words += ["--guidance", f"{work.guidance:g}", "--search-targets", ",".join(asked.targets)]
     words += ["--branches", ",".join(map(str, asked.branches)), "--strategy", asked.strategy]
     words += [] if asked.trials is None else ["--trials", str(asked.trials)]
     words += ["--moves", str(asked.moves)] if asked.moves else []
     words += [] if asked.prompts == "built-in" else ["--prompts", asked.prompts]
-    words += ["--num-samples", str(len(record.prompts)), "--batch-size", str(work.batch)]
+    words += ["--num-prompts", str(len(record.prompts)), "--batch", str(work.batch)]
     words += ["--calibration", str(asked.calibration), "--seed", str(work.seed), *_goal(record.goal)]
     rounds = len(record.tried[0].image_s)
     return [*words, *(["--rounds", str(rounds)] if rounds else [])]

@@ -1,9 +1,10 @@
-"""The numbers of benchmarks, evaluations and searches in rows."""
+"""Tables of the numbers of benchmarks, evaluations and searches."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from accel_bench.base.stats import times
+from accel_bench.base.table import Heading
 from accel_bench.benchmark.summary import DEEP, GraphSummary, PeerSummary, PlanSummary, Summary
 from accel_bench.evaluation.summary import TrialSummary
 from accel_bench.evaluation.table import loss_text, psnr_text
@@ -18,11 +19,13 @@ _DEEP, _SHALLOW = "deep", "shallow"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading and its cells.
+    """One column of a table.
 
     Attributes:
-        unit: Shown small beside the heading.
-        numeric: Set flush right.
+        heading: Text of the heading.
+        cells: One text per row.
+        unit: Unit of the numbers, shown beside the heading.
+        numeric: Whether cells are aligned to the right.
     """
 
     heading: str
@@ -32,17 +35,18 @@ class Column:
 
     @property
     def says_something(self) -> bool:
-        """Whether any cell does."""
+        """Whether any cell has a value."""
         return any(cell not in ("", NOTHING) for cell in self.cells)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns of one length; the first names the rows.
+    """A table. All columns have the same length, and the first one names the rows.
 
     Attributes:
-        name: Distinct on the page.
-        caption: What the numbers are.
+        name: Id that is unique on the page.
+        caption: Description of the numbers.
+        columns: Columns from left to right.
     """
 
     name: str
@@ -51,12 +55,12 @@ class Table:
 
     @property
     def rows(self) -> list[tuple[str, ...]]:
-        """The cells row by row."""
+        """The cells by row."""
         return list(zip(*(column.cells for column in self.columns), strict=True))
 
 
 def make_table(name: str, caption: str, columns: Sequence[Column]) -> Table:
-    """A table without the columns in which nothing is said."""
+    """Make a table and leave out columns without values."""
     first, *others = columns
     return Table(name, caption, [first, *(column for column in others if column.says_something)])
 
@@ -64,23 +68,23 @@ def make_table(name: str, caption: str, columns: Sequence[Column]) -> Table:
 def contender_table(
     name: str, summary: Summary, *, limits: Mapping[str, float | None], scores: Mapping[str, TrialSummary]
 ) -> Table:
-    """Plans and peers against the baseline.
+    """Plans and peers compared with the baseline.
 
     Args:
-        name: Of the table.
-        summary: Of the record.
-        limits: By plan, the least seconds that the hardware allows.
-        scores: By plan, what an evaluation found.
+        name: Id of the table.
+        summary: Summary of the record.
+        limits: Least seconds that the hardware allows, by plan.
+        scores: Scores of an evaluation, by plan.
     """
     both: Sequence[PlanSummary | PeerSummary] = (*summary.plans, *summary.peers)
     unit = Unit.fit(each.image_s.median for each in both)
     least = [limits.get(each.name) for each in both]
     columns = [
         Column("", [each.name for each in both], numeric=False),
-        Column("deep calls", [_deep(each) for each in both]),
+        Column(Heading.DEEP_CALLS, [_deep(each) for each in both]),
         Column("image", [unit.spread(each.image_s) for each in both], unit.name),
-        Column("90% within", [unit.number(each.image_s.p90) for each in both], unit.name),
-        Column("speed-up", [times(each.speedup) for each in both]),
+        Column(Heading.P90, [unit.number(each.image_s.p90) for each in both], unit.name),
+        Column(Heading.SPEEDUP, [times(each.speedup) for each in both]),
         Column("limit", [NOTHING if seconds is None else unit.number(seconds) for seconds in least], unit.name),
         Column("energy", [NOTHING if each.joules is None else digits(each.joules) for each in both], "J"),
         *_peer_columns(summary),
@@ -90,7 +94,7 @@ def contender_table(
 
 
 def stage_table(name: str, summary: Summary) -> Table:
-    """Where the time of each plan goes."""
+    """The time of each plan by stage."""
     parts = {kind: [getattr(plan.stages, kind) for plan in summary.plans] for kind in STAGES}
     unit = Unit.fit(seconds for column in parts.values() for seconds in column)
     columns = [Column("", [plan.name for plan in summary.plans], numeric=False)]
@@ -106,7 +110,7 @@ def stage_table(name: str, summary: Summary) -> Table:
 
 
 def graph_table(name: str, record: BenchRecord, graphs: Sequence[GraphSummary]) -> Table:
-    """One run of each graph, and what loading it took."""
+    """The time of one run of each graph, and of loading it."""
     work = record.bundle.graphs
     unit = Unit.fit(graph.seconds.median for graph in graphs)
     load = Unit.fit(record.load_s.values())
@@ -123,7 +127,7 @@ def graph_table(name: str, record: BenchRecord, graphs: Sequence[GraphSummary]) 
 
 
 def sample_table(name: str, samples: Mapping[str, Sequence[float]]) -> Table:
-    """Every sample, a row per round."""
+    """Every sample, one row per round."""
     rounds = max(len(values) for values in samples.values())
     columns = [Column("round", [str(index + 1) for index in range(rounds)], numeric=False)]
     for contender, values in samples.items():
@@ -148,9 +152,11 @@ def _score_columns(scores: Sequence[TrialSummary | None]) -> list[Column]:
 
     known = {index: score for index, score in enumerate(scores) if score is not None}
     return [
-        Column("PSNR", cells({index: psnr_text(score) for index, score in known.items()}), "dB"),
-        Column("feature distance", cells({index: digits(score.feature_distance) for index, score in known.items()})),
-        Column("score loss", cells({index: loss_text(score) for index, score in known.items()})),
+        Column(Heading.PSNR, cells({index: psnr_text(score) for index, score in known.items()}), Heading.PSNR.unit),
+        Column(
+            Heading.FEATURE_DISTANCE, cells({index: digits(score.feature_distance) for index, score in known.items()})
+        ),
+        Column(Heading.SCORE_LOSS, cells({index: loss_text(score) for index, score in known.items()})),
     ]
 
 
@@ -164,27 +170,27 @@ def _loading(graph: str, record: BenchRecord, unit: Unit) -> str:
 
 
 def trial_table(name: str, trials: Sequence[TrialSummary]) -> Table:
-    """One row per trial, the baseline first."""
+    """One row per trial; the baseline comes first."""
     unit = Unit.fit(trial.batch_s.median for trial in trials)
     columns = [
         Column("", [trial.plan for trial in trials], numeric=False),
         Column("branch", [NOTHING if trial.branch is None else str(trial.branch) for trial in trials]),
         Column("forecast", [trial.forecast or NOTHING for trial in trials], numeric=False),
-        Column("deep calls", [f"{trial.deep} / {trial.calls}" for trial in trials]),
+        Column(Heading.DEEP_CALLS, [f"{trial.deep} / {trial.calls}" for trial in trials]),
         Column("batch", [unit.spread(trial.batch_s) for trial in trials], unit.name),
-        Column("speed-up", [times(trial.speedup) for trial in trials]),
-        Column("PSNR", [psnr_text(trial) for trial in trials], "dB"),
-        Column("SSIM", [f"{trial.ssim:.4f}" for trial in trials]),
-        Column("feature distance", [digits(trial.feature_distance) for trial in trials]),
-        Column("emoji-clip", [f"{trial.emoji_clip:.2f}" for trial in trials]),
-        Column("score loss", [loss_text(trial) for trial in trials]),
-        Column("colour right", [share(trial.colour_accuracy) for trial in trials]),
+        Column(Heading.SPEEDUP, [times(trial.speedup) for trial in trials]),
+        Column(Heading.PSNR, [psnr_text(trial) for trial in trials], Heading.PSNR.unit),
+        Column(Heading.SSIM, [f"{trial.ssim:.4f}" for trial in trials]),
+        Column(Heading.FEATURE_DISTANCE, [digits(trial.feature_distance) for trial in trials]),
+        Column(Heading.EMOJI_CLIP, [f"{trial.emoji_clip:.2f}" for trial in trials]),
+        Column(Heading.SCORE_LOSS, [loss_text(trial) for trial in trials]),
+        Column(Heading.COLOUR, [share(trial.colour_accuracy) for trial in trials]),
     ]
     return make_table(name, "Speed and quality of each plan, against full on the same captions and seeds", columns)
 
 
 def front_table(name: str, summaries: Sequence[TriedSummary], *, score: str) -> Table:
-    """The Pareto front and every finalist, the slowest first; an arrow leads to what was chosen."""
+    """The Pareto front and every finalist, the slowest first. An arrow marks the chosen candidate."""
     shown = [each for each in summaries if each.in_front or each.measured is not None]
     shown.sort(key=lambda each: -each.composed_s)
     names = [f"→ {plan_words(each)}" if each.chosen else plan_words(each) for each in shown]
@@ -195,7 +201,7 @@ def front_table(name: str, summaries: Sequence[TriedSummary], *, score: str) -> 
 
 
 def candidate_table(name: str, summaries: Sequence[TriedSummary], *, score: str) -> Table:
-    """Every candidate with its deep calls, in the order of the record."""
+    """Every candidate with its deep calls, in the record's order."""
     columns = _columns([each.facts.name for each in summaries], summaries, score=score)
     most = summaries[0].pictures
     columns.insert(3, Column("pictures", [str(each.pictures) for each in summaries]))
@@ -205,14 +211,14 @@ def candidate_table(name: str, summaries: Sequence[TriedSummary], *, score: str)
 
 
 def cost_table(name: str, calls: Mapping[str, int], grid: Mapping[str, int]) -> Table:
-    """UNet calls by purpose, and what the grid would take."""
+    """UNet calls by purpose, and the calls that the whole grid would make."""
     calibration = {kind: calls.get(f"calibration {kind}", 0) for kind in (_DEEP, _SHALLOW)}
     rows = {"judging": calls, "calibration": calibration}
     rows["together"] = {kind: calls[kind] + calibration[kind] for kind in (_DEEP, _SHALLOW)}
     rows[f"the grid's {grid['trials']} candidates"] = grid
     columns = [
         Column("", list(rows), numeric=False),
-        Column("deep calls", [f"{row[_DEEP]:,}" for row in rows.values()]),
+        Column(Heading.DEEP_CALLS, [f"{row[_DEEP]:,}" for row in rows.values()]),
         Column("shallow calls", [f"{row[_SHALLOW]:,}" for row in rows.values()]),
         Column("all", [f"{row[_DEEP] + row[_SHALLOW]:,}" for row in rows.values()]),
     ]
@@ -220,7 +226,7 @@ def cost_table(name: str, calls: Mapping[str, int], grid: Mapping[str, int]) -> 
 
 
 def _keeps(each: TriedSummary, *, most: int) -> str:
-    """Nothing where it was dropped before all pictures were judged."""
+    """Whether the candidate keeps the goal; `NOTHING` where it was dropped before all pictures were judged."""
     if each.pictures < most:
         return NOTHING
     return "yes" if each.meets else "no"
@@ -232,10 +238,10 @@ def _columns(names: Sequence[str], shown: Sequence[TriedSummary], *, score: str)
     return [
         Column("", names, numeric=False),
         Column("family", [each.family for each in shown], numeric=False),
-        Column("deep calls", [f"{len(each.facts.deep_calls)} / {each.facts.calls}" for each in shown]),
+        Column(Heading.DEEP_CALLS, [f"{len(each.facts.deep_calls)} / {each.facts.calls}" for each in shown]),
         Column("image", [unit.number(each.composed_s) for each in shown], unit.name),
-        Column("speed-up", [f"{each.speedup:.2f}×" for each in shown]),
-        Column("PSNR", psnr, "dB"),
-        Column("feature distance", [digits(each.quality.feature_distance) for each in shown]),
+        Column(Heading.SPEEDUP, [f"{each.speedup:.2f}×" for each in shown]),
+        Column(Heading.PSNR, psnr, Heading.PSNR.unit),
+        Column(Heading.FEATURE_DISTANCE, [digits(each.quality.feature_distance) for each in shown]),
         Column(f"loss of {score}", [loss_words(each) for each in shown]),
     ]

@@ -1,4 +1,4 @@
-"""From a bundle and the plans that a user names to contenders."""
+"""Contenders from a bundle and the plans that a user names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,8 +22,9 @@ class TimedPipeline:
     """A pipeline whose graphs note how long they run.
 
     Attributes:
-        spans: Where they note it.
-        meters: Of the device.
+        pipeline: The pipeline.
+        spans: Where its graphs note their times.
+        meters: Readings of the device.
     """
 
     pipeline: Pipeline
@@ -32,7 +33,7 @@ class TimedPipeline:
 
     @classmethod
     def open(cls, bundle: Bundle, backend: Backend, *, low_memory: bool = False, form: str | None = None) -> Self:
-        """A bundle on a backend.
+        """Open a bundle on a backend.
 
         Raises:
             AccelError: The bundle lacks the form, or the backend cannot run it.

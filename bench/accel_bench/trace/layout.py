@@ -1,4 +1,4 @@
-"""Where the images of a record lie in time."""
+"""The places of a record's images in time."""
 
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -14,12 +14,12 @@ _STAGES = ("prepare", "denoise", "decode")
 
 
 def contenders(record: BenchRecord) -> tuple[PlanRun | PeerRun, ...]:
-    """All that were timed, in the order of the first round."""
+    """All contenders of a record, in the order of the first round."""
     return (*record.plans, *record.peers)
 
 
 def title(contender: PlanRun | PeerRun) -> str:
-    """What a contender is called."""
+    """The name of a contender."""
     return contender.facts.name if isinstance(contender, PlanRun) else contender.name
 
 
@@ -50,9 +50,9 @@ def image_slices(
 
     Args:
         image: The drawing.
-        start_s: Where it begins.
-        args: Shown with the image.
-        timesteps: By UNet call, where they are known.
+        start_s: Start in seconds.
+        args: Details shown with the image.
+        timesteps: Timestep of each UNet call, where they are known.
     """
     yield slice_of("image", "image", start_s, seconds=image.seconds, args=args)
     calls = count()

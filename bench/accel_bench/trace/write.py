@@ -15,7 +15,7 @@ from accel_runtime.durable import write_bytes
 
 
 class Trace(msgspec.Struct, frozen=True):
-    """The whole file, as Chrome's format names its parts."""
+    """The whole file; its parts have the names of Chrome's format."""
 
     traceEvents: tuple[Event, ...]  # noqa: N815  # the format's name
     displayTimeUnit: str  # noqa: N815  # same
@@ -26,8 +26,8 @@ def write_trace(record: BenchRecord, path: Path, *, profiled: Sequence[ProfiledI
     """Write ``record`` as a trace that Perfetto opens, whole or not at all.
 
     Args:
-        record: Of `accel bench`.
-        path: The file; replaced if it is there.
+        record: Record of `accel bench`.
+        path: The file, which is replaced if it exists.
         profiled: Images with their operators, drawn after the rounds and shown after them.
 
     Raises:

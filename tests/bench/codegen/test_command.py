@@ -125,7 +125,7 @@ def test_for_people_a_line_says_what_the_script_is_based_on(lab: Path) -> None:
     done = accel("codegen", "--tasks", "tasks.toml", "-o", "out", cwd=lab)
 
     assert "can: out/can.py, config sd15-b1-every3 of mi250: 2.17 (predicted), score loss not known\n" in done.stdout
-    assert "cannot: no config; run accel search --pipe sd15 --sched ddim --steps 50 " in done.stdout
+    assert "cannot: no config; run accel search --model sd15 --scheduler ddim --steps 50 " in done.stdout
     assert "note: can: the figure is predicted, not measured\n" in done.stderr
 
 

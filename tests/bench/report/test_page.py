@@ -197,7 +197,9 @@ def test_the_command_line_asks_for_a_software_adapter_by_name() -> None:
 
 
 def test_an_evaluation_s_command_line_is_derived_too() -> None:
-    assert "--seed 0 --plans every:2 --branches 0 --forecasts linear --prompts 2" in str(command(evaluation_record()))
+    assert "--seed 0 --plans every:2 --branches 0 --forecasts linear --num-prompts 2" in str(
+        command(evaluation_record())
+    )
 
 
 def test_a_profile_s_configs_are_measured_again_by_their_names() -> None:

@@ -134,7 +134,7 @@ def replay(
 
 
 def _paths(stem: Path, index: int) -> tuple[Path, Path]:
-    """Of a group's record, and of its pictures' evaluation."""
+    """The files of a group's record and of its evaluation."""
     return Path(f"{stem}-{index}.json"), Path(f"{stem}-{index}-quality.json")
 
 

@@ -149,7 +149,7 @@ def run(
 def _open_peers(
     names: Sequence[str], ours: PlanContender, *, settings: Settings, weights: Path | None, threads: int | None
 ) -> AbstractContextManager[tuple[PeerContender, ...]]:
-    """Peers that draw what ``ours`` draws with every call deep."""
+    """Open peers that draw what ``ours`` draws, with every call deep."""
     if not names:
         return nullcontext(())
     work = peer_work(
@@ -198,10 +198,10 @@ def _print(record: BenchRecord, comparison: Comparison | None, *, as_json: bool)
 
 
 def _hold(comparison: Comparison, allowed: float) -> None:
-    """Say how each plan stands to the baseline's record.
+    """Compare each plan with the earlier record, in notes.
 
     Raises:
-        RegressionError: One is slower than allowed.
+        RegressionError: A plan is slower than allowed.
     """
     refuse_unlike(comparison)
     slower = [plan for plan in comparison.plans if has_regressed(plan, allowed)]

@@ -165,10 +165,10 @@ def _captions(seed: int) -> tuple[str, ...]:
 
 
 def _log_folders(jobs: Sequence[Job], logs: Path | None, *, force: bool) -> list[Path | None]:
-    """Where each job's logs are kept.
+    """The folder of each job's logs; None where they are not kept.
 
     Raises:
-        InputError: There is something already, or the folder cannot be.
+        InputError: A folder exists, and ``force`` is not given.
     """
     if logs is None:
         return [None] * len(jobs)

@@ -11,7 +11,7 @@ from accel_bench.peers.environments import peers_folder, where
 
 
 class PeerFacts(msgspec.Struct, frozen=True):
-    """What is known of one peer here.
+    """A peer, and whether it can run here.
 
     Attributes:
         runs_in: `own` environment, `this` one, or `missing`.

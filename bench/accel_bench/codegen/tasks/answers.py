@@ -1,4 +1,4 @@
-"""What came of a request: the config that meets it among those of profiles, or the search for one."""
+"""Answer a task with a config of a profile that meets it, or with a search for one."""
 
 import shlex
 import subprocess
@@ -17,18 +17,19 @@ from accel_bench.doctor.devices import read_devices
 from accel_bench.plans.guided_calls import guided_calls_text
 from accel_bench.profiles import Figure, find_profiles, load_profile, matching_devices
 
-# What is believed first.
+# Kinds of figures, the most reliable first.
 _KINDS: Final = ("measured", "published", "predicted")
-_SPACE: Final = ("--search-targets", "deepcache,steps,guidance", "--num-samples", "32", "--batch-size", "8")
+_SPACE: Final = ("--search-targets", "deepcache,steps,guidance", "--num-prompts", "32", "--batch", "8")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A config, and why it meets the request.
+    """A config and the figures with which it meets the task.
 
     Attributes:
-        figure: Its speed-up or its seconds, as the request asks.
-        score_loss: None where the profile does not know it.
+        choice: The config.
+        figure: Its speed-up or its seconds, whichever the task asks for.
+        score_loss: Its score loss; None where the profile has none.
     """
 
     choice: Choice
@@ -37,20 +38,20 @@ class Found:
 
 
 def candidates(device: str | None) -> list[Choice]:
-    """Every config of a device's profile, or of all that can be called by name.
+    """Every config of a device's profile; without a device, every config of all profiles with names.
 
     Raises:
-        InputError: There is no such profile, or one breaks the schema.
+        InputError: There is no such profile, or a profile breaks the schema.
     """
     names = list(find_profiles()) if device is None else [device]
     return [choice for name in names for choice in all_choices(name)]
 
 
 def find(task: Task, choices: Iterable[Choice]) -> Found | None:
-    """The config that meets the request on the best evidence; of those, the one that changes the pictures least.
+    """Find the config that meets the task with the best evidence and, among equals, changes pictures least.
 
-    The baseline must be the request's; the config itself may use another scheduler or fewer steps. A score loss that
-    nobody knows is no reason against a config, but one that is known is preferred.
+    The config's baseline must be the task's; the config itself may use another scheduler or fewer steps. A config whose
+    score loss is unknown is allowed, but configs with a known loss are preferred.
     """
     met = [found for choice in choices if (found := _match(task, choice)) is not None]
     return min(met, key=_rank, default=None)
@@ -68,7 +69,7 @@ def _match(task: Task, choice: Choice) -> Found | None:
 
 
 def _figure(task: Task, choice: Choice) -> Figure | None:
-    """The figure that meets the request; seconds are of one image, so those of larger batches say nothing."""
+    """The figure that meets the task. Seconds are those of one image, so larger batches do not count."""
     expected = choice.config.expected
     if task.speedup is not None:
         figure = expected.speedup
@@ -78,24 +79,24 @@ def _figure(task: Task, choice: Choice) -> Figure | None:
 
 
 def _rank(found: Found) -> tuple[float, ...]:
-    """Ranking key, lower is better: evidence, then score loss, or where nobody knows that, speed-up."""
+    """Ranking key, lower is better: evidence, then score loss, then speed-up, which costs quality."""
     loss, speedup = found.score_loss, found.choice.config.expected.speedup
     kind = _KINDS.index(found.figure.kind)
     return kind, loss is None, 0.0 if loss is None else loss.value, 0.0 if speedup is None else speedup.value
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came of a request.
+    """The answer to a task.
 
     Attributes:
-        id: Of the task.
-        profile: Where the config is from; None where there is none.
-        config: Its id.
-        figure: The speed-up or the seconds that meet the request, with their `kind`.
-        score_loss: None where it is not known.
-        script: The file that was written.
-        search: The command that looks for a config; None where there is one.
-        notes: What to know before the script is believed.
+        id: Id of the task.
+        profile: Profile of the config; None where no config was found.
+        config: Id of the config.
+        figure: The speed-up or the seconds that meet the task, with their `kind`.
+        score_loss: Score loss of the config; None where it is unknown.
+        script: The script that was written.
+        search: Command that searches for a config; None where one was found.
+        notes: Limitations of the answer.
     """
 
     id: str
@@ -109,7 +110,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def answer(task: Task, found: Found | None, *, script: Path, command: Sequence[str]) -> Answer:
-    """The answer to a request: the config that was found, or the command that looks for one."""
+    """Answer a task with the config that was found, or with the command that searches for one."""
     if found is None:
         notes = () if task.device is None else (f"run the search on the device of profile {task.device}",)
         return Answer(task.id, search=shlex.join(command), notes=notes)
@@ -139,9 +140,9 @@ def _notes(task: Task, found: Found) -> Iterator[str]:
 
 
 def search_command(task: Task, *, profile: Path) -> tuple[str, ...]:
-    """The words of the command that looks for a config and writes it into ``profile``."""
+    """The command that searches for a config and writes it into ``profile``."""
     target = ("--req-speedup", f"{task.speedup:g}") if task.speedup is not None else ("--req-time", f"{task.seconds:g}")
-    baseline = ("--pipe", task.pipe, "--sched", task.sched, "--steps", str(task.steps))
+    baseline = ("--model", task.pipe, "--scheduler", task.sched, "--steps", str(task.steps))
     quality = ("--req-score-loss", f"{task.max_score_loss:g}", "--score", "emoji-clip")
     provider = () if task.device is None else ("--provider", load_profile(task.device).backends[0].provider)
     outputs = ("--output", f"{profile.with_suffix('')}-search", "--write-profile", str(profile))
@@ -149,16 +150,16 @@ def search_command(task: Task, *, profile: Path) -> tuple[str, ...]:
 
 
 def can_search(task: Task) -> None:
-    """Seconds of a device are found on that device.
+    """Check that this machine has the device of the task, as seconds can only be measured there.
 
     Raises:
-        InputError: This machine does not have it; names what is here instead.
+        InputError: This machine does not have it; the message names the devices that it has.
     """
     if task.device is not None:
         matching_devices(load_profile(task.device), read_devices())
 
 
 def run_search(command: Sequence[str]) -> int:
-    """Run it in a process of its own, whose output goes to stderr; returns the exit code."""
+    """Run the command in its own process and send its output to stderr; returns the exit code."""
     words = run_module("accel_bench", *command[1:])
     return subprocess.run(words, stdout=sys.stderr, check=False).returncode  # noqa: S603  # our own command

@@ -1,4 +1,4 @@
-"""The calls of a plan, one block each, whatever time they take."""
+"""The calls of a plan as blocks of equal width."""
 
 from accel_bench.records.parts import PlanFacts
 from accel_bench.report.charts.axis import Axis, grid_across
@@ -10,7 +10,7 @@ _TOP, _BLOCK = 6, 26
 
 
 def call_strip(name: str, title: str, facts: PlanFacts) -> Figure:
-    """Deep and shallow calls in a row; below it those that are guided, where not all are."""
+    """Deep and shallow calls in a row. Where not all calls are guided, a second row shows the guided ones."""
     deep = set(facts.deep_calls)
     bottom = _TOP + _BLOCK + (10 if facts.plan.guided_calls is not None else 4)
     shapes = grid_across(Axis(0, facts.calls), top=_TOP, bottom=bottom, unit="")

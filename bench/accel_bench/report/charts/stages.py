@@ -1,11 +1,11 @@
-"""What the parts of an image's time are called, and in which colour they are drawn, everywhere on the page."""
+"""Names and colours of the stages of an image, used everywhere on the page."""
 
 from typing import Final
 
 from accel_bench.benchmark.summary import DEEP, PEER_UNET
 from accel_bench.report.charts.svg import Key
 
-# Kind of a part (a field of `summary.Stages`) → its name.
+# Names by kind of stage, a field of `summary.Stages`.
 STAGES: Final = {
     "text": "text encoder",
     "deep": "deep calls",
@@ -14,13 +14,13 @@ STAGES: Final = {
     "vae": "VAE",
     "other": "other",
 }
-# Spans that only enclose others.
+# Spans that only enclose other spans.
 _ENCLOSING: Final = frozenset({"prepare", "denoise", "decode"})
 _PREFIXES: Final = {"text_encoder": "text", "unet_shallow": "shallow", "vae_decoder": "vae"}
 
 
 def stage_of(span: str) -> str | None:
-    """The stage to which a span belongs; None if it only encloses others.
+    """The stage of a span; None if it only encloses other spans.
 
     A peer's UNet calls are deep: it runs the whole UNet. What has no other name is part of the loop.
 
@@ -35,5 +35,5 @@ def stage_of(span: str) -> str | None:
 
 
 def legend(kinds: set[str]) -> list[Key]:
-    """The entries of those stages that occur."""
+    """Legend entries of the stages that occur."""
     return [Key(kind, name) for kind, name in STAGES.items() if kind in kinds]

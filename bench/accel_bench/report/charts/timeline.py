@@ -1,4 +1,4 @@
-"""The graph runs of one image per contender, one after the other, on one axis."""
+"""The graph runs of one image per contender, on one axis of time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,19 +25,19 @@ class Track:
 
 
 def tracks(record: BenchRecord) -> list[Track]:
-    """The median image of each contender that tells when its graphs ran."""
+    """The median image of each contender that recorded when its graphs ran."""
     found = [Track(plan.facts.name, median_image(plan.images)) for plan in record.plans]
     found += [Track(peer.name, median_image(peer.images)) for peer in record.peers]
     return [track for track in found if track.image.spans]
 
 
 def median_image(images: Sequence[ImageRun]) -> ImageRun:
-    """The image of median time; of two in the middle the faster."""
+    """The image with the median time; of two in the middle, the faster one."""
     return sorted(images, key=lambda image: image.seconds)[(len(images) - 1) // 2]
 
 
 def timeline(name: str, rows: Sequence[Track]) -> Figure:
-    """One line per contender."""
+    """Draw one line per contender."""
     axis = Axis(0, max(row.image.seconds for row in rows) or 1)
     unit = Unit.fit(row.image.seconds for row in rows)
     bottom = _TOP + _ROW * (len(rows) - 1) + _TRACK + 6
