@@ -16,6 +16,7 @@ _EVERYWHERE: Final = {
 # The same in single commands.
 _IN_COMMAND: Final[Mapping[str, Mapping[str, str]]] = {
     "evaluate": {"--prompts": "--num-prompts"},
+    "export": {"--format": "--artifact"},
     "search": {"--pipe": "--model", "--num-samples": "--num-prompts"},
     "run": {"--precision": "--target-error"},
     "replay": {"--precision": "--target-error"},

@@ -11,8 +11,7 @@ from typing import Any, Final, cast
 import diffusers
 from diffusers import SchedulerMixin
 
-from accel_exporter.oneline import one_line
-from accel_exporter.quiet import quiet
+from accel_exporter.libraries import one_line, quiet
 from accel_exporter.schedules.own import load_own, own_step_options
 from accel_runtime.errors import ExportError, InputError
 from accel_runtime.schedule_file import OWN_SCHEDULER

@@ -83,7 +83,7 @@ def read_terms(path: Path) -> Terms:
             f"{path}: cannot be read as an AOTInductor package: {first_line(error)}: export it again"
         ) from error
     if terms is None:
-        raise BackendError(f"{path}: not a package of `accel export --format inductor`: it states no terms")
+        raise BackendError(f"{path}: not a package of `accel export --artifact inductor`: it states no terms")
     return terms
 
 

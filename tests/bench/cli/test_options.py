@@ -14,6 +14,7 @@ from accel_bench.cli.app import app
 COMMANDS = {
     "generate": ("BUNDLE", "a cat"),
     "evaluate": ("BUNDLE",),
+    "export": (),
     "search": ("BUNDLE",),
     "bench run": ("BUNDLE",),
     "bench replay": ("--profile", "cpu"),
@@ -42,6 +43,7 @@ def parsed(command: str, *words: str) -> dict[str, Any]:
         ("search", ("--batch-size=4",), ("--batch", "4")),
         ("search", ("--branches", "0,1"), ("--branch", "0,1")),
         ("search", ("--num-samples", "16"), ("--num-prompts", "16")),
+        ("export", ("--format", "inductor"), ("--artifact", "inductor")),
         ("evaluate", ("--prompts", "16"), ("--num-prompts", "16")),
         ("evaluate", ("--batch-size", "4"), ("--batch=4",)),
         ("evaluate", ("--plans=every:2", "--branches=1", "--forecasts=hold"), _PLAN),
