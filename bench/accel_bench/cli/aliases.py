@@ -6,7 +6,13 @@ from typing import Any, Final
 from typer.core import TyperCommand
 
 # What an option was called before → its name, in every command that has it.
-_EVERYWHERE: Final = {"--sched": "--scheduler", "--batch-size": "--batch"}
+_EVERYWHERE: Final = {
+    "--sched": "--scheduler",
+    "--batch-size": "--batch",
+    "--plans": "--plan",
+    "--branches": "--branch",
+    "--forecasts": "--forecast",
+}
 # The same in single commands.
 _IN_COMMAND: Final[Mapping[str, Mapping[str, str]]] = {
     "evaluate": {"--prompts": "--num-prompts"},
