@@ -71,8 +71,8 @@ def test_unguided_calls_are_half_the_work_in_limit_and_ceiling_and_in_no_graph_s
     work = 2 * 2 * 1000 + (2 * 2 + 6) * 200
     assert limit_s(record, "every:5") == pytest.approx((work + 2 * 10 + 500) / 1e4)
     assert summarise(record).plans[1].unet_ceiling == pytest.approx(2 * 10_000 / work)
-    assert {each.graph: each.seconds.samples for each in summarise(record).graphs if "shallow" in each.graph} == {
-        "unet_shallow_1": 3 * 2
+    assert {each.graph: each.seconds.samples for each in summarise(record).graphs if each.graph == "outer"} == {
+        "outer": 3 * 2
     }
 
 
