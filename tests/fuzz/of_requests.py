@@ -17,7 +17,7 @@ from tests.fuzz.formats import Format, Sample, place_alone
 from tests.fuzz.mutate import NUMBERS, TEXTS, change_bytes
 from tests.fuzz.outcome import digest, run_accel
 
-from accel_runtime.backends.inductor_package import METADATA_KEY, read_terms
+from accel_runtime.backends.inductor_package import METADATA_KEY, read_metadata
 
 _DRAW: Final = ("generate", "--steps", "2", "--latents-out", "out.npy", "--force")
 _SIZE: Final = ("--height", "64", "--width", "64")
@@ -95,7 +95,7 @@ def _draw_picture(folder: Path) -> str:
 
 
 def _read_package(folder: Path) -> str:
-    return digest(repr(read_terms(folder / "package.pt2")).encode())
+    return digest(repr(read_metadata(folder / "package.pt2")).encode())
 
 
 def _latents() -> Sequence[Sample]:
@@ -124,7 +124,7 @@ def _change_picture(raw: bytes, rng: Random) -> bytes:
 
 @cache
 def _packages() -> Sequence[Sample]:
-    """A package as `read_terms` sees it; the code in one is never run here, for it is native code."""
+    """A package as `read_metadata` sees it; the code in one is never run here, for it is native code."""
     terms = {
         "device": "cpu",
         "torch": "2.13.0",
