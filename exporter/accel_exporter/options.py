@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
+from accel_runtime.backends.base import Artifact
 from accel_runtime.errors import InputError
 from accel_runtime.forms import parse_form
 from accel_runtime.manifest import Device, Form, Precision
 from accel_runtime.request import MOST_STEPS, check_count, check_side
 
-FORMATS = ("onnx", "inductor")
+ARTIFACTS: Final[tuple[Artifact, ...]] = get_args(Artifact)
 
 MIN_OPSET, MAX_OPSET = 18, 23
 
@@ -17,8 +18,8 @@ MIN_OPSET, MAX_OPSET = 18, 23
 NATIVE_OPSET = 23
 # Later ones have operators of their own for what is fused.
 _MAX_FUSED_OPSET = 20
-# The first operator set for a precision. Conv takes bfloat16 from 22 on; 23's Attention keeps its scores to itself,
-# which would else be rounded to eight bits before the softmax.
+# The first operator set for a precision. Conv takes bfloat16 from 22 on. 23's Attention computes scores internally;
+# they would otherwise be rounded to eight bits before the softmax.
 _LEAST_OPSET: Final[Mapping[Precision, int]] = {"bfloat16": NATIVE_OPSET}
 
 # Largest relative difference to float32 torch.
@@ -128,16 +129,16 @@ def parse_branches(text: str) -> tuple[int, ...] | None:
         raise InputError(f"branches {text!r}: expected numbers such as 0,1 or the word all") from None
 
 
-def parse_formats(texts: Sequence[str]) -> frozenset[str]:
-    """Formats from what was given, each a word or several with commas; ``onnx`` is always there.
+def parse_artifacts(texts: Sequence[str]) -> frozenset[Artifact]:
+    """The kinds of files to write, each given as a word or several with commas; ``onnx`` is always among them.
 
-    >>> sorted(parse_formats(["inductor"]))
+    >>> sorted(parse_artifacts(["inductor"]))
     ['inductor', 'onnx']
     """
-    formats = {part.strip() for text in texts for part in text.split(",")}
-    if unknown := formats - set(FORMATS):
-        raise InputError(f"format {min(unknown)!r}: expected one of {', '.join(FORMATS)}")
-    return frozenset(formats | {"onnx"})
+    words = {part.strip() for text in texts for part in text.split(",")}
+    if unknown := words - set(ARTIFACTS):
+        raise InputError(f"artifact {min(unknown)!r}: expected one of {', '.join(ARTIFACTS)}")
+    return frozenset(artifact for artifact in ARTIFACTS if artifact == "onnx" or artifact in words)
 
 
 def parse_forms(texts: Sequence[str]) -> frozenset[Form]:

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from tests.command import accel, assert_refused
 from tests.exporter.pipelines import TOKENS, tiny_unet
 
-from accel_exporter import ExportOptions, parse_formats
+from accel_exporter import ExportOptions, parse_artifacts
 from accel_exporter.graphs import Sizes, Traceable, unet_deep
 from accel_exporter.inductor import PackageWriter, compiled_modules
 from accel_exporter.inductor.cut import cut_module, input_names
@@ -246,14 +246,14 @@ def test_packages_for_a_gpu_are_refused_at_once_without_one(tmp_path: Path) -> N
         PackageWriter(tmp_path, "cuda")
 
 
-def test_onnx_is_always_among_the_formats() -> None:
-    assert parse_formats(["inductor"]) == {"onnx", "inductor"}
-    assert parse_formats(["onnx,inductor", "onnx"]) == {"onnx", "inductor"}
+def test_onnx_is_always_among_the_artifacts() -> None:
+    assert parse_artifacts(["inductor"]) == {"onnx", "inductor"}
+    assert parse_artifacts(["onnx,inductor", "onnx"]) == {"onnx", "inductor"}
     assert not ExportOptions().with_inductor
 
 
-def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
-    assert_refused(accel("export", "--format", "tflite", cwd=tmp_path), "expected one of onnx, inductor", code=2)
+def test_an_unknown_artifact_is_refused(tmp_path: Path) -> None:
+    assert_refused(accel("export", "--artifact", "tflite", cwd=tmp_path), "expected one of onnx, inductor", code=2)
 
 
 def test_the_passes_run_under_torch_compile_too() -> None:

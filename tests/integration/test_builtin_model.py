@@ -19,7 +19,7 @@ from accel_bench.quality.colour import colour_accuracy
 from accel_bench.quality.emoji_clip import EmojiClip
 from accel_bench.records.captions import Caption
 from accel_exporter import ExportOptions
-from accel_exporter.sources.random_weights import ARCHITECTURES
+from accel_exporter.sources.shipped import ARCHITECTURES
 from accel_runtime import Pipeline, Request, open_bundle
 
 STEPS = 12

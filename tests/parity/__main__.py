@@ -13,7 +13,7 @@ from tests.parity.configurations import CONFIGURATIONS
 
 from accel_bench.cli.console import progress_bar
 from accel_exporter import ExportOptions, export_bundle, open_source
-from accel_exporter.sources.random_weights import ARCHITECTURES
+from accel_exporter.sources.shipped import ARCHITECTURES
 from accel_runtime import Pipeline, open_bundle
 
 _INTRODUCTION = f"""# Parity with diffusers

@@ -10,7 +10,7 @@ from diffusers import ConfigMixin, ModelMixin, StableDiffusionPipeline
 from diffusers.configuration_utils import register_to_config
 from tests.exporter.loops import independent_noise, toy_model
 
-from accel_exporter.quiet import quiet
+from accel_exporter.libraries import quiet
 from accel_runtime.noise import TorchGenerator
 from accel_runtime.schedule import Recurrence, ScheduleTable
 

@@ -9,8 +9,8 @@ import msgspec
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel
 
-from accel_exporter.jsonfile import read_object
 from accel_exporter.layout import write_component_config
+from accel_exporter.sources.common import read_object
 from accel_training.captions import COLOUR_NAMES, full_caption, held_out
 from accel_training.pictures import Picture
 

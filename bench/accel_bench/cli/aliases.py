@@ -10,6 +10,7 @@ _EVERYWHERE: Final = {"--sched": "--scheduler", "--batch-size": "--batch"}
 # The same in single commands.
 _IN_COMMAND: Final[Mapping[str, Mapping[str, str]]] = {
     "evaluate": {"--prompts": "--num-prompts"},
+    "export": {"--format": "--artifact"},
     "search": {"--pipe": "--model", "--num-samples": "--num-prompts"},
     "run": {"--precision": "--target-error"},
     "replay": {"--precision": "--target-error"},

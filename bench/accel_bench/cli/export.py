@@ -69,10 +69,10 @@ def export(
         str,
         typer.Option(help="What UNet and text encoder compute in: fp32, fp16 or bf16.", rich_help_panel=GRAPHS),
     ] = "fp32",
-    formats: Annotated[
+    artifacts: Annotated[
         list[str] | None,
         typer.Option(
-            "--format",
+            "--artifact",
             help="inductor adds AOTInductor packages to the ONNX graphs, which are always written; repeat.",
             show_default="onnx",
             rich_help_panel=GRAPHS,
@@ -149,9 +149,9 @@ def export(
             StaticSize,
             export_bundle,
             open_source,
+            parse_artifacts,
             parse_branches,
             parse_dtype,
-            parse_formats,
             parse_forms,
         )
         from accel_exporter.schedules import own_name  # noqa: PLC0415
@@ -166,7 +166,7 @@ def export(
         max_steps=max_steps,
         tolerance=tolerance,
         forms=parse_forms(forms or ["plain"]),
-        with_inductor="inductor" in parse_formats(formats or ["onnx"]),
+        with_inductor="inductor" in parse_artifacts(artifacts or ["onnx"]),
         device=device.value,
         jobs=jobs or _usual_jobs(source, weights),
         **({} if schedulers is None else {"schedulers": tuple(schedulers.split(","))}),

@@ -125,7 +125,7 @@ def export_command(choice: Choice) -> str:
     words += ["--dtype", config.dtype] if config.dtype != "fp32" else []
     words += ["--max-steps", str(config.steps)]
     device = INDUCTOR_DEVICES.get(choice.profile.backends[0].provider)
-    words += ["--format", "inductor", "--device", device] if device else []
+    words += ["--artifact", "inductor", "--device", device] if device else []
     words += ["-o", default_bundle(config)]
     return COMMAND + shlex.join(words)
 

@@ -168,5 +168,5 @@ def hub_id(model: str) -> str | None:
         MissingExtraError: The `export` extra is not installed.
     """
     with extra("export"):
-        from accel_exporter.sources.aliases import ALIASES  # noqa: PLC0415  # as above
+        from accel_exporter.sources.shipped import ALIASES  # noqa: PLC0415  # as above
     return ALIASES[model].hub_id if model in ALIASES else model

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from accel_exporter.jsonfile import read_object
 from accel_exporter.schedules.compile import compile_schedule, is_memoryless, order_of
 from accel_exporter.schedules.config import SCHEDULER_CONFIG
 from accel_exporter.schedules.names import resolved_name, scheduler_for, step_options
 from accel_exporter.schedules.tables import scheduler_metadata
+from accel_exporter.sources.common import read_object
 from accel_exporter.unlisted import TABLES, abandoned_tables, tables_name
 from accel_runtime.bundle import Bundle, describe_file, read_bundle, write_manifest
 from accel_runtime.durable import PATIENCE_S, lock, remove_file, sweep, write_bytes

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from diffusers import SchedulerMixin
 
-from accel_exporter.quiet import quiet
+from accel_exporter.libraries import quiet
 from accel_exporter.schedules.fit import TOLERANCE, RowFit, fit_rows
 from accel_exporter.schedules.trace import Trace, failures_named, trace_scheduler
 from accel_runtime.errors import ExportError

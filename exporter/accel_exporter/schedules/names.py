@@ -11,8 +11,7 @@ from typing import Any, Final, cast
 import diffusers
 from diffusers import SchedulerMixin
 
-from accel_exporter.oneline import one_line
-from accel_exporter.quiet import quiet
+from accel_exporter.libraries import one_line, quiet
 from accel_exporter.schedules.own import load_own, own_step_options
 from accel_runtime.errors import ExportError, InputError
 from accel_runtime.schedule_file import OWN_SCHEDULER
@@ -124,7 +123,7 @@ def step_options(name: str, scheduler: SchedulerMixin) -> Mapping[str, object]:
     return own_step_options(scheduler) if name == OWN_SCHEDULER else SCHEDULERS[name].step_options
 
 
-def travelling(base_config: Mapping[str, Any]) -> tuple[str, ...]:
+def bundled_names(base_config: Mapping[str, Any]) -> tuple[str, ...]:
     """The schedulers that every bundle brings, and the pipeline's own."""
     names = [name for name, choice in SCHEDULERS.items() if choice.bundled]
     return tuple(dict.fromkeys([*names, own_name(base_config)]))

@@ -9,9 +9,8 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig
 
-from accel_exporter.jsonfile import read_object
-from accel_exporter.oneline import one_line
-from accel_exporter.quiet import quiet
+from accel_exporter.libraries import one_line, quiet
+from accel_exporter.sources.common import read_object
 from accel_runtime.errors import SourceError, first_line
 
 Depth = Annotated[int, msgspec.Meta(ge=0, le=256)]

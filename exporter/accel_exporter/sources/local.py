@@ -8,11 +8,16 @@ from typing import Any
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from accel_exporter.jsonfile import read_object
 from accel_exporter.sources import load
+from accel_exporter.sources.common import (
+    check_files,
+    content_digest,
+    folder_listing,
+    is_description,
+    read_object,
+    whole_files,
+)
 from accel_exporter.sources.configs import read_text_config, read_unet_config, read_vae_config
-from accel_exporter.sources.digest import content_digest, is_description
-from accel_exporter.sources.files import check_files, folder_listing, whole_files
 from accel_exporter.sources.model_index import MODEL_INDEX, read_model_index
 from accel_exporter.sources.selection import WeightFiles, select_files, select_weights
 from accel_exporter.sources.source import Origin
@@ -20,14 +25,13 @@ from accel_runtime.errors import SourceError
 
 
 @dataclass(frozen=True, slots=True)
-class FolderSource:
-    """A pipeline folder, checked to be whole; implements `Source`."""
+class DescribedFolder:
+    """A pipeline folder as far as its configs tell; the part of `Source` that needs no weights."""
 
     folder: Path
     origin: Origin
     model_index: Mapping[str, Any]
     scheduler_config: Mapping[str, Any]
-    weights: Mapping[str, WeightFiles]
 
     @property
     def unet_config(self) -> Mapping[str, Any]:
@@ -43,6 +47,13 @@ class FolderSource:
     def text_config(self) -> Mapping[str, Any]:
         """The text encoder's config, defaults filled in."""
         return read_text_config(self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSource(DescribedFolder):
+    """A pipeline folder, checked to be whole; implements `Source`."""
+
+    weights: Mapping[str, WeightFiles]
 
     @property
     def digest(self) -> str:

@@ -1,52 +1,31 @@
 """A pipeline of a known architecture with random weights: timing does not depend on weights."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from accel_exporter.jsonfile import read_object
-from accel_exporter.quiet import quiet
-from accel_exporter.sources.byte_tokenizer import byte_tokenizer
-from accel_exporter.sources.configs import read_text_config, read_unet_config, read_vae_config
-from accel_exporter.sources.digest import content_digest, is_description
-from accel_exporter.sources.files import whole_files
-from accel_exporter.sources.local import read_scheduler_config
+from accel_exporter.libraries import quiet
+from accel_exporter.sources.common import content_digest, is_description, read_object, whole_files
+from accel_exporter.sources.local import DescribedFolder, read_scheduler_config
 from accel_exporter.sources.model_index import read_model_index
+from accel_exporter.sources.shipped import ARCHITECTURES
 from accel_exporter.sources.source import Origin
 from accel_runtime.errors import SourceError
 
-ARCHITECTURES: Final = Path(__file__).parent / "architectures"
+_START: Final = "<|startoftext|>"
+_END: Final = "<|endoftext|>"
 
 
 @dataclass(frozen=True, slots=True)
-class RandomSource:
+class RandomSource(DescribedFolder):
     """The configs of a pipeline, to be filled with seeded random weights; implements `Source`."""
 
-    folder: Path
-    origin: Origin
     seed: int
-    model_index: Mapping[str, Any]
-    scheduler_config: Mapping[str, Any]
-
-    @property
-    def unet_config(self) -> Mapping[str, Any]:
-        """The UNet's config, defaults filled in."""
-        return read_unet_config(self.folder)
-
-    @property
-    def vae_config(self) -> Mapping[str, Any]:
-        """The autoencoder's config, defaults filled in."""
-        return read_vae_config(self.folder)
-
-    @property
-    def text_config(self) -> Mapping[str, Any]:
-        """The text encoder's config, defaults filled in."""
-        return read_text_config(self.folder)
 
     @property
     def digest(self) -> str:
@@ -113,3 +92,23 @@ def _seeded(build: Callable[[Any], Any], config: object, *, seed: int) -> Any:
     with torch.random.fork_rng(devices=[]), quiet():
         torch.default_generator.manual_seed(seed)
         return build(config).eval()
+
+
+def byte_tokenizer(vocab_size: int, max_length: int) -> CLIPTokenizer:
+    """Return a `CLIPTokenizer` without merges whose ids all lie below ``vocab_size``.
+
+    The layout is CLIP's own: 256 bytes, the same 256 at the end of a word, and the start and
+    end tokens as the last two ids. What CLIP fills with merges is filled with tokens that no
+    text can produce.
+
+    Raises:
+        SourceError: ``vocab_size`` has no room for the bytes.
+    """
+    symbols = sorted(ByteLevel.alphabet())
+    tokens = [*symbols, *(f"{symbol}</w>" for symbol in symbols)]
+    unused = vocab_size - len(tokens) - 2
+    if unused < 0:
+        raise SourceError(f"text_encoder: vocab_size must be at least {len(tokens) + 2}, got {vocab_size}")
+    tokens += [f"<|unused{i}|>" for i in range(unused)]
+    vocab = {token: i for i, token in enumerate([*tokens, _START, _END])}
+    return CLIPTokenizer(vocab=vocab, merges=[], model_max_length=max_length)

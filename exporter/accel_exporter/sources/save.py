@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from transformers import CLIPTextModel
 
 from accel_exporter.layout import write_model_index, write_older_tokenizer, write_scheduler
-from accel_exporter.quiet import quiet
+from accel_exporter.libraries import quiet
 from accel_exporter.sources.source import Source
 
 # What every release of transformers before 5 calls the tensors, and what 5 still reads.

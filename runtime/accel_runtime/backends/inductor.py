@@ -94,7 +94,7 @@ class InductorBackend:
 
     def _check_machine(self, path: Path, metadata: PackageMetadata) -> None:
         """Refuse code that was compiled for something else: running it would end the process."""
-        again = f"export the bundle here with `accel export --format inductor --device {self._device}`"
+        again = f"export the bundle here with `accel export --artifact inductor --device {self._device}`"
         if metadata.device != self._device:
             raise BackendError(f"{path}: compiled for {metadata.device}, asked to run on {self._device}: {again}")
         running = self._torch.__version__

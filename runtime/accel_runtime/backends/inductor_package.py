@@ -84,7 +84,7 @@ def read_metadata(path: Path) -> PackageMetadata:
         ) from error
     if metadata is None:
         raise BackendError(
-            f"{path}: not a package of `accel export --format inductor`: its metadata has no entry of accel's"
+            f"{path}: not a package of `accel export --artifact inductor`: its metadata has no entry of accel's"
         )
     return metadata
 

@@ -14,6 +14,7 @@ from accel_bench.cli.app import app
 COMMANDS = {
     "generate": ("BUNDLE", "a cat"),
     "evaluate": ("BUNDLE",),
+    "export": (),
     "search": ("BUNDLE",),
     "bench run": ("BUNDLE",),
     "bench replay": ("--profile", "cpu"),
@@ -38,6 +39,7 @@ def parsed(command: str, *words: str) -> dict[str, Any]:
         ("search", ("--pipe", "tiny"), ("--model", "tiny")),
         ("search", ("--batch-size=4",), ("--batch", "4")),
         ("search", ("--num-samples", "16"), ("--num-prompts", "16")),
+        ("export", ("--format", "inductor"), ("--artifact", "inductor")),
         ("evaluate", ("--prompts", "16"), ("--num-prompts", "16")),
         ("evaluate", ("--batch-size", "4"), ("--batch=4",)),
         ("generate", ("--sched=euler",), ("--scheduler", "euler")),

@@ -108,6 +108,15 @@ def test_a_server_left_alone_is_asked_seven_tenths_of_what_single_images_allow(
     assert only.load.qps == pytest.approx(0.7 / sorted(only.alone_s)[1])
 
 
+@pytest.mark.parametrize("text", ['["a cat", " a dog ", ""]', "# mine\na cat\n\na dog\n"])
+def test_prompts_come_from_a_file_of_any_form(bundle_folder: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "mine").write_text(text)
+
+    record, _ = record_of(bundle_folder, "--prompts", "mine", "--queries", "2", *QUICK, cwd=tmp_path)
+
+    assert record.prompts == ("a cat", "a dog")
+
+
 def test_a_pipeline_that_fails_ends_in_one_line(bundle_folder: Path, tmp_path: Path) -> None:
     code, output, errors = run(bundle_folder, "--guidance", "1e38", "--logs", "logs", *QUICK, cwd=tmp_path)
 

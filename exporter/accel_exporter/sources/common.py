@@ -1,10 +1,14 @@
-"""The files of a pipeline as they lie on disk: whether what is to be read is there, and is the file itself."""
+"""The files of a pipeline as they lie on disk: which are there, whether they are whole, and what they hold."""
 
+import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from accel_runtime.errors import SourceError
+from accel_runtime.bundle import describe_file
+from accel_runtime.errors import AccelError, SourceError
+from accel_runtime.reading import read_document
 
 # What a clone without Git LFS has in the place of a large file (git-lfs.github.com/spec/v1).
 _POINTER: Final = b"version https://git-lfs"
@@ -49,3 +53,37 @@ def check_files(folder: Path, names: Iterable[str]) -> None:
 
 def _is_dangling(path: Path) -> bool:
     return path.is_symlink() and not path.exists()
+
+
+def read_object(folder: Path, name: str, *, error: type[AccelError] = SourceError) -> dict[str, Any]:
+    """Return the JSON object in ``folder/name``; infinite numbers are read, since diffusers writes them.
+
+    Raises:
+        AccelError: As ``error``; the file is missing, unreadable, too large, not JSON, or JSON of another type.
+    """
+    if not (folder / name).exists():
+        raise error(f"{name} is missing: expected it in the pipeline folder '{folder}'")
+    try:
+        value = json.loads(read_document(folder / name, error=error).decode())
+    except (ValueError, RecursionError) as failure:
+        raise error(f"{name} is not JSON ({failure}): download or save the pipeline again") from failure
+    if not isinstance(value, dict):
+        raise error(f"{name}: expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def content_digest(folder: Path, files: Iterable[str], *, seed: int | None) -> str:
+    """The hash of what an export reads, whatever the folder is called.
+
+    Args:
+        folder: The pipeline's.
+        files: Relative to it.
+        seed: Of random weights; None for those among ``files``.
+    """
+    contents = {name: describe_file(folder / name).sha256 for name in sorted(files)}
+    return hashlib.sha256(json.dumps([contents, seed]).encode()).hexdigest()
+
+
+def is_description(name: str) -> bool:
+    """Whether a file says how weights are to be used: a config, or part of the tokenizer."""
+    return name.endswith((".json", ".txt"))

@@ -1,12 +1,21 @@
-"""Silence for the libraries that load models: we report what went wrong ourselves."""
+"""Libraries that load models: their noise muted, and their errors as part of one line of ours."""
 
 import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
+
+_LONGEST: Final = 160
+
+
+def one_line(error: BaseException) -> str:
+    """Return what ``error`` says without line breaks, cut to a readable length."""
+    line = " ".join(str(error).split()) or type(error).__name__
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
 @contextmanager
