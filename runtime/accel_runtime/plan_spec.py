@@ -139,7 +139,8 @@ def _problems(spec: PlanSpec) -> Iterator[str]:
 def _deep_problems(deep: DeepCalls) -> Iterator[str]:
     if isinstance(deep, str):
         if interval(deep) is None:
-            yield f"deep: expected {DEEP_CALLS_EXPECTED.replace('calls:0,3,7', 'numbers of calls')}, got {deep[:_SHOWN]!r}"
+            expected = DEEP_CALLS_EXPECTED.replace("calls:0,3,7", "numbers of calls")
+            yield f"deep: expected {expected}, got {deep[:_SHOWN]!r}"
     elif not deep or deep[0] != 0:
         yield f"deep: the first call must be deep: expected numbers from 0 on, got {list(deep[:3])}"
     elif any(one >= other for one, other in pairwise(deep)):
