@@ -10,11 +10,11 @@ from accel_exporter.helper import Task
 from accel_exporter.options import ExportOptions
 from accel_exporter.schedules import (
     CompiledScheduler,
+    bundled_names,
     compile_one,
     is_compiled,
     own_name,
     resolved_name,
-    travelling,
 )
 from accel_runtime.errors import ExportError
 from accel_runtime.manifest import SchedulesSpec
@@ -66,7 +66,7 @@ class ScheduleWriter:
         return SchedulesSpec(default=own if own in files else next(iter(files)), files=files)
 
     def _names(self) -> tuple[str, ...]:
-        return tuple(resolved_name(name, self._config) for name in self._asked or travelling(self._config))
+        return tuple(resolved_name(name, self._config) for name in self._asked or bundled_names(self._config))
 
     def _share(self) -> None:
         """Take back every other scheduler that the helper has not come to: it goes on with the rest."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from accel_runtime.backends.inductor_package import read_terms
+from accel_runtime.backends.inductor_package import read_metadata
 from accel_runtime.dims import show
 from accel_runtime.errors import BundleError
 from accel_runtime.loop_contract import LOOP_VERSION, loop_tensors
@@ -106,11 +106,11 @@ def _describe(port: Port) -> str:
 def _check_packages(manifest: Manifest, inductor: InductorSpec, folder: Path) -> dict[str, tuple[str, ...]]:
     """Every package's weights are those that the manifest names, and its tensors are those of the graph."""
     for name, package in inductor.graphs.items():
-        terms, spec = read_terms(folder / package.file), manifest.graphs[name]
+        metadata, spec = read_metadata(folder / package.file), manifest.graphs[name]
         said = {
-            "weights": (posixpath.join(posixpath.dirname(package.file), terms.weights), package.weights),
-            "inputs": (_sorted(terms.inputs), _sorted(tensor.name for tensor in spec.inputs)),
-            "outputs": (_sorted(terms.outputs), _sorted(tensor.name for tensor in spec.outputs)),
+            "weights": (posixpath.join(posixpath.dirname(package.file), metadata.weights), package.weights),
+            "inputs": (_sorted(metadata.inputs), _sorted(tensor.name for tensor in spec.inputs)),
+            "outputs": (_sorted(metadata.outputs), _sorted(tensor.name for tensor in spec.outputs)),
         }
         for key, (actual, expected) in said.items():
             if actual != expected:

@@ -20,6 +20,8 @@ from accel_runtime.forecast import MAX_HISTORY, Forecast, forecast_weights
 from accel_runtime.request import MOST_STEPS
 
 PLAN_VERSION = 1
+# Longest text of deep calls in a message.
+_SHOWN = 60
 
 Branch = Annotated[int, Meta(ge=0, le=1000)]
 Steps = Annotated[int, Meta(ge=1, le=MOST_STEPS)]
@@ -137,7 +139,8 @@ def _problems(spec: PlanSpec) -> Iterator[str]:
 def _deep_problems(deep: DeepCalls) -> Iterator[str]:
     if isinstance(deep, str):
         if interval(deep) is None:
-            yield f"deep: expected {DEEP_CALLS_EXPECTED.replace('calls:0,3,7', 'numbers of calls')}, got {deep!r}"
+            expected = DEEP_CALLS_EXPECTED.replace("calls:0,3,7", "numbers of calls")
+            yield f"deep: expected {expected}, got {deep[:_SHOWN]!r}"
     elif not deep or deep[0] != 0:
         yield f"deep: the first call must be deep: expected numbers from 0 on, got {list(deep[:3])}"
     elif any(one >= other for one, other in pairwise(deep)):

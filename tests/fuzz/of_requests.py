@@ -18,7 +18,7 @@ from tests.fuzz.mutate import NUMBERS, TEXTS, change_bytes, change_json
 from tests.fuzz.outcome import digest, run_accel
 from tests.runtime.test_plan import table
 
-from accel_runtime.backends.inductor_package import METADATA_KEY, read_terms
+from accel_runtime.backends.inductor_package import METADATA_KEY, read_metadata
 from accel_runtime.forecast import Forecast
 from accel_runtime.plan_compile import compile_plan, resolve_plan
 from accel_runtime.plan_file import encode_plan, read_plan
@@ -100,7 +100,7 @@ def _draw_picture(folder: Path) -> str:
 
 
 def _read_package(folder: Path) -> str:
-    return digest(repr(read_terms(folder / "package.pt2")).encode())
+    return digest(repr(read_metadata(folder / "package.pt2")).encode())
 
 
 def _latents() -> Sequence[Sample]:
@@ -129,7 +129,7 @@ def _change_picture(raw: bytes, rng: Random) -> bytes:
 
 @cache
 def _packages() -> Sequence[Sample]:
-    """A package as `read_terms` sees it; the code in one is never run here, for it is native code."""
+    """A package as `read_metadata` sees it; the code in one is never run here, for it is native code."""
     terms = {
         "device": "cpu",
         "torch": "2.13.0",

@@ -35,32 +35,30 @@ class PackageDevice(StrEnum):
     CUDA = "cuda"
 
 
+WeightsKind = Annotated[
+    Weights,
+    typer.Option("--weights", help="random: only an alias's architecture, without a download.", rich_help_panel=SOURCE),
+]
+WeightsSeed = Annotated[int, typer.Option(help="With --weights random: their seed.", rich_help_panel=SOURCE)]
+Variant = Annotated[
+    str | None, typer.Option(help="Prefer this variant of the weights, such as fp16.", rich_help_panel=SOURCE)
+]
+Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit on the hub.", rich_help_panel=SOURCE)]
+CacheDir = Annotated[
+    Path | None, typer.Option(help="Folder for downloads.", show_default="the hub's cache", rich_help_panel=SOURCE)
+]
+
+
 def export(
     source: Annotated[
         str, typer.Argument(help="A diffusers folder, a hub id, or an alias: tiny, the built-in model, or sd15.")
     ] = "tiny",
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="The bundle to write.", show_default="SOURCE-bundle, here", rich_help_panel=RESULTS
-        ),
-    ] = None,
     *,
-    weights: Annotated[
-        Weights,
-        typer.Option(help="random: only the alias's architecture, without a download.", rich_help_panel=SOURCE),
-    ] = Weights.TRAINED,
-    seed: Annotated[int, typer.Option(help="With --weights random: their seed.", rich_help_panel=SOURCE)] = 0,
-    variant: Annotated[
-        str | None, typer.Option(help="Prefer this variant of the weights, such as fp16.", rich_help_panel=SOURCE)
-    ] = None,
-    revision: Annotated[
-        str | None, typer.Option(help="Branch, tag or commit on the hub.", rich_help_panel=SOURCE)
-    ] = None,
-    cache_dir: Annotated[
-        Path | None,
-        typer.Option(help="Folder for downloads.", show_default="the hub's cache", rich_help_panel=SOURCE),
-    ] = None,
+    weights: WeightsKind = Weights.TRAINED,
+    seed: WeightsSeed = 0,
+    variant: Variant = None,
+    revision: Revision = None,
+    cache_dir: CacheDir = None,
     branches: Annotated[
         str,
         typer.Option(help="Cuts of the UNet that get a shallow graph, by commas, or all.", rich_help_panel=GRAPHS),
@@ -127,6 +125,12 @@ def export(
     max_steps: Annotated[
         int, typer.Option(help="Compile schedules of 1 to this many steps.", rich_help_panel=SCHEDULES)
     ] = 100,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="The bundle to write.", show_default="SOURCE-bundle, here", rich_help_panel=RESULTS
+        ),
+    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option(

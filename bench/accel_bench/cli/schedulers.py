@@ -66,7 +66,7 @@ def _list_known(*, as_json: bool) -> None:
     for name, choice in SCHEDULERS.items():
         options = {**choice.overrides, **choice.step_options}
         settings = ", ".join(f"{key}={value}" for key, value in options.items())
-        rows.append((name, choice.class_name, settings, _yes(choice.travels), _yes(choice.keeps_seeds)))
+        rows.append((name, choice.class_name, settings, _yes(choice.bundled), _yes(choice.keeps_seeds)))
     columns = prose("name", "diffusers class", "set to", "in every bundle", "seeds as diffusers")
     print_table(Table("Schedulers that can be compiled", columns, tuple(rows)))
 

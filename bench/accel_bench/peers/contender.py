@@ -18,7 +18,7 @@ from accel_bench.timing.contender import Drawn
 from accel_bench.timing.meters import Meters
 
 # One deep call and, where a peer reuses features, one shallow call.
-_REHEARSAL_STEPS: Final = 2
+_WARM_UP_STEPS: Final = 2
 
 
 class Residence(StrEnum):
@@ -77,13 +77,13 @@ class PeerContender:
             PeerError: The peer failed.
         """
         with self._running() as worker:
-            return self._draw(worker, _REHEARSAL_STEPS).run.seconds
+            return self._draw(worker, _WARM_UP_STEPS).run.seconds
 
     def draw(self) -> Drawn:
         """Draw the work. After a restart, a short image is drawn first."""
         with self._running() as worker:
             if self.residence is Residence.RESTART:
-                self._draw(worker, _REHEARSAL_STEPS)
+                self._draw(worker, _WARM_UP_STEPS)
             return self._draw(worker, self.work.steps)
 
     def close(self) -> None:

@@ -31,6 +31,7 @@ _LARGEST = 2**19
 # A key of very many parts: tomllib takes time and memory quadratic in their number.
 _CHAIN = re.compile(rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){40}""")
 _BITS = 63
+_CALL = re.compile(r"0|[1-9][0-9]{0,3}")
 # How the errors of `PlanSpec` begin.
 _PLAN = "plan: "
 # Longest value in a message.
@@ -131,7 +132,8 @@ def _explain(message: str, raw: dict[str, Any], as_type: type, *, file: str) -> 
     if what.startswith(_PLAN):
         raise InputError(f"{file}: {dotted(keys)}.{what.removeprefix(_PLAN)}")
     if match and match["key"]:
-        refuse(file, keys, expected="numbers of calls as keys", got=", ".join(map(show, value)))
+        wrong = (name for name in value if not _CALL.fullmatch(name))
+        refuse(file, keys, expected="numbers of calls as keys", got=show(next(wrong, "one that is too large")))
     if unknown := _UNKNOWN.fullmatch(what):
         known = [field.encode_name for field in _fields(resolve(wanted, value))]
         refuse(

@@ -1,4 +1,4 @@
-"""What a record keeps of a bundle."""
+"""The facts of a bundle that records keep."""
 
 from math import prod
 from typing import Final
@@ -24,7 +24,7 @@ def bundle_facts(bundle: Bundle) -> BundleFacts:
 
 
 def graph_names(manifest: Manifest) -> dict[str, str]:
-    """By file in the bundle, what its graph is called in spans."""
+    """The name that spans give a graph, by its file in the bundle."""
     names = {graph.file: name for name, graph in manifest.graphs.items()}
     for graphs in manifest.forms.values():
         names |= {graph.file: name for name, graph in graphs.items()}

@@ -104,7 +104,7 @@ def _search(record: SearchRecord) -> list[str]:
     work, asked = record.workload, record.asked
     words = ["search", "BUNDLE", "--scheduler", work.scheduler, "--steps", str(work.steps)]
     words += ["--guidance", f"{work.guidance:g}", "--search-targets", ",".join(asked.targets)]
-    words += ["--branches", ",".join(map(str, asked.branches)), "--strategy", asked.strategy]
+    words += ["--branch", ",".join(map(str, asked.branches)), "--strategy", asked.strategy]
     words += [] if asked.trials is None else ["--trials", str(asked.trials)]
     words += ["--moves", str(asked.moves)] if asked.moves else []
     words += [] if asked.prompts == "built-in" else ["--prompts", asked.prompts]

@@ -82,7 +82,7 @@ class Store:
         store._check_folder()
         make_folder(folder)
         with store._locked():
-            known = store._identity()
+            known = store._read(_SEARCH, Identity)
             if known is not None and known != identity:
                 raise InputError(f"{folder}: holds a search of {_differences(known, identity)}: choose another folder")
             # First: a folder without it is somebody else's.
@@ -152,13 +152,6 @@ class Store:
     def keep_times(self, times: StageTimes) -> None:
         """Write the times of all graphs."""
         self._write(_TIMES, msgspec.json.encode(times))
-
-    def _identity(self) -> Identity | None:
-        """What the folder's results depend on; None where it is new."""
-        try:
-            return self._read(_SEARCH, Identity)
-        except InputError as error:
-            raise InputError(f"{error}, or choose another folder") from error
 
     def _check_folder(self) -> None:
         if self.folder.exists() and not (self.folder / _SEARCH).is_file() and not _is_empty(self.folder):

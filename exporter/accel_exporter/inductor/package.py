@@ -13,7 +13,7 @@ from torch.export import ExportedProgram
 from torch.export.passes import move_to_device_pass
 
 from accel_exporter.program import Program, quiet
-from accel_runtime.backends.inductor_package import METADATA_KEY, Constant, Terms
+from accel_runtime.backends.inductor_package import METADATA_KEY, Constant, PackageMetadata
 from accel_runtime.errors import ExportError, InputError, first_line
 from accel_runtime.manifest import Device
 
@@ -60,7 +60,7 @@ def compile_package(program: Program, path: Path, *, device: Device, weights: st
     """
     exported = program.exported if device == "cpu" else move_to_device_pass(program.exported, device)
     held = used_tensors(exported)
-    terms = Terms(
+    entry = PackageMetadata(
         device=device,
         torch=str(torch.__version__),
         instructions=torch.backends.cpu.get_cpu_capability() if device == "cpu" else None,
@@ -69,7 +69,7 @@ def compile_package(program: Program, path: Path, *, device: Device, weights: st
         outputs=tuple(program.traceable.outputs),
         constants={name: Constant.of(tensor) for name, tensor in held.items()},
     )
-    metadata = {METADATA_KEY: msgspec.json.encode(terms, order="sorted").decode()}
+    metadata = {METADATA_KEY: msgspec.json.encode(entry, order="sorted").decode()}
     with torch.no_grad(), quiet():
         try:
             torch._inductor.aoti_compile_and_package(  # noqa: SLF001  # its documented place

@@ -79,7 +79,7 @@ def peer_run(name: str = "diffusers") -> PeerRun:
 def bench_record(**changes: Any) -> BenchRecord:
     fields: dict[str, Any] = dict.fromkeys(BenchRecord.__struct_fields__) | {
         "kind": "bench",
-        "format": 2,
+        "format": 3,
         "started": "2026-01-02T03:04:05+00:00",
         "environment": ENVIRONMENT,
         "backend": BACKEND,
@@ -107,7 +107,7 @@ def evaluation_record(**changes: Any) -> EvaluationRecord:
     cached = TrialRun(CACHED, (2.0, 2.5, 1.6, 2.0, 2.0, 2.0), scores(0.5))
     fields: dict[str, Any] = dict.fromkeys(EvaluationRecord.__struct_fields__) | {
         "kind": "evaluation",
-        "format": 2,
+        "format": 3,
         "started": "2026-01-02T03:04:05+00:00",
         "environment": ENVIRONMENT,
         "backend": BACKEND,

@@ -210,7 +210,7 @@ def test_pictures_are_pointed_to_only_where_the_finalists_record_is_on_the_page(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "search BUNDLE --scheduler ddim --steps 50 --guidance 4 --search-targets deepcache,steps --branches 0 "),
+        ({}, "search BUNDLE --scheduler ddim --steps 50 --guidance 4 --search-targets deepcache,steps --branch 0 "),
         (
             {},
             "--num-prompts 8 --batch 4 --calibration 8 --seed 0 --score emoji-clip --req-score-loss 5% --rounds 6",
@@ -226,7 +226,7 @@ def test_pictures_are_pointed_to_only_where_the_finalists_record_is_on_the_page(
             "--score clip --clip-model CLIP --req-score-loss 7% ",
         ),
         ({"asked": asked(prompts="mine.txt")}, "--strategy solved --prompts mine.txt --num-prompts 8"),
-        ({"asked": asked(branches=(0, 2))}, "--branches 0,2 --strategy solved"),
+        ({"asked": asked(branches=(0, 2))}, "--branch 0,2 --strategy solved"),
         ({"asked": asked(strategy="optuna", trials=40)}, "--strategy optuna --trials 40"),
         ({"asked": asked(moves=40)}, "--strategy solved --moves 40"),
         ({"backend": msgspec.structs.replace(BACKEND, backend="openvino", provider="CPU")}, "--provider openvino:CPU"),
