@@ -31,6 +31,6 @@ def read_plan(path: Path) -> PlanSpec:
 
 def encode_plan(spec: PlanSpec) -> bytes:
     """The content of a plan's file: every key, each in a line."""
-    document = msgspec.to_builtins(spec, str_keys=True, order="deterministic")
+    document = msgspec.to_builtins(spec, str_keys=True)
     lines = [f'  "{key}": {msgspec.json.encode(value).decode()}' for key, value in document.items()]
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode()

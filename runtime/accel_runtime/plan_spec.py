@@ -20,6 +20,8 @@ from accel_runtime.forecast import MAX_HISTORY, Forecast, forecast_weights
 from accel_runtime.request import MOST_STEPS
 
 PLAN_VERSION = 1
+# Longest text of deep calls in a message.
+_SHOWN = 60
 
 Branch = Annotated[int, Meta(ge=0, le=1000)]
 Steps = Annotated[int, Meta(ge=1, le=MOST_STEPS)]
@@ -62,13 +64,16 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     steps: Steps | None = None
 
     def __post_init__(self) -> None:
+        # Equal plans are equal documents, whatever the order in which calls were given.
+        for name in ("branches", "weights"):
+            msgspec.structs.force_setattr(self, name, dict(sorted(getattr(self, name).items())))
         for problem in _problems(self):
             raise PlanError(f"plan: {problem}")
 
     def __hash__(self) -> int:
         """Hash of all parts; the default one cannot hash mappings."""
         parts = (getattr(self, name) for name in self.__struct_fields__)
-        return hash(tuple(tuple(sorted(part.items())) if isinstance(part, Mapping) else part for part in parts))
+        return hash(tuple(tuple(part.items()) if isinstance(part, Mapping) else part for part in parts))
 
     def deep_calls(self, calls: int) -> tuple[int, ...]:
         """Numbers of the deep calls in a schedule of so many UNet calls.
@@ -77,6 +82,11 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             InputError: A deep call is outside of the schedule.
         """
         return deep_numbers(self.deep, calls)
+
+    @property
+    def named_branches(self) -> tuple[int, ...]:
+        """Every branch that the plan names, ascending: a bundle must have them all."""
+        return tuple(sorted({self.branch, *self.branches.values()}))
 
     def branch_of(self, call: int) -> int:
         """The branch of a shallow call."""
@@ -119,17 +129,18 @@ def check_calls(spec: PlanSpec, calls: int) -> None:
 def _problems(spec: PlanSpec) -> Iterator[str]:
     yield from _deep_problems(spec.deep)
     for name, numbers in (("branches", spec.branches), ("weights", spec.weights)):
-        if deep := [call for call in sorted(numbers) if _is_deep(spec.deep, call)]:
-            yield f"{name}: call {deep[0]} is deep: expected the number of a shallow call"
+        if deep := [call for call in numbers if _is_deep(spec.deep, call)]:
+            yield f"{name}.{deep[0]}: expected the number of a shallow call as key, got that of a deep one"
     yield from _weight_problems(spec)
     if spec.guided_calls is not None and not 0 <= spec.guided_calls[0] <= spec.guided_calls[1]:
-        yield "guided calls: expected a first and a last call, got {} to {}".format(*spec.guided_calls)
+        yield "guided_calls: expected a first and a last call, got {} and {}".format(*spec.guided_calls)
 
 
 def _deep_problems(deep: DeepCalls) -> Iterator[str]:
     if isinstance(deep, str):
         if interval(deep) is None:
-            yield f"deep: expected {DEEP_CALLS_EXPECTED.replace('calls:0,3,7', 'numbers of calls')}, got {deep!r}"
+            expected = DEEP_CALLS_EXPECTED.replace("calls:0,3,7", "numbers of calls")
+            yield f"deep: expected {expected}, got {deep[:_SHOWN]!r}"
     elif not deep or deep[0] != 0:
         yield f"deep: the first call must be deep: expected numbers from 0 on, got {list(deep[:3])}"
     elif any(one >= other for one, other in pairwise(deep)):
@@ -141,12 +152,12 @@ def _is_deep(deep: DeepCalls, call: int) -> bool:
 
 
 def _weight_problems(spec: PlanSpec) -> Iterator[str]:
-    for call, weights in sorted(spec.weights.items()):
+    for call, weights in spec.weights.items():
         most = min(MAX_HISTORY, _deep_before(spec.deep, call))
         if not 1 <= len(weights) <= most:
-            yield f"weights of call {call}: expected 1 to {most}, of the deep calls before it, got {len(weights)}"
+            yield f"weights.{call}: expected 1 to {most} weights, of the deep features before it, got {len(weights)}"
         if not all(isfinite(weight) for weight in weights):
-            yield f"weights of call {call}: expected finite numbers"
+            yield f"weights.{call}: expected finite numbers"
 
 
 def _deep_before(deep: DeepCalls, call: int) -> int:

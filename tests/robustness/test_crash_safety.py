@@ -177,7 +177,7 @@ def step_counts(folder: Path) -> str:
     return ScheduleFile.open(bundle.path(bundle.manifest.schedules.files["ddim"])).step_ranges()
 
 
-IDENTITY: Final = Identity("digest", "cpu", "here", "ddim", 6, 7.5, "prompts", seed=0, batch=1, scorers={})
+IDENTITY: Final = Identity("digest", "cpu", "here", "ddim", 6, 7.5, "prompts", seed=0, batch=1, scorers={}, version=2)
 SCORES: Final = Scores((1.0,), (0.5,), (0.1,), (30.0,), (True,))
 
 

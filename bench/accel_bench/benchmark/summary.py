@@ -130,9 +130,12 @@ def image_seconds(run: PlanRun | PeerRun) -> list[float]:
 
 def unet_runs(facts: PlanFacts, *, guidance: float) -> Counter[tuple[str, int]]:
     """How often a plan runs each graph of the UNet, by graph and halves of its batch: 2 in guided calls, else 1."""
-    halves = 2 if guidance > 1 else 1
+    halves, deep = 2 if guidance > 1 else 1, set(facts.deep_calls)
     return Counter(
-        (DEEP if call in facts.deep_calls else f"unet_shallow_{facts.branch}", halves if facts.guides(call) else 1)
+        (
+            DEEP if call in deep else f"unet_shallow_{facts.plan.branch_of(call)}",
+            halves if facts.plan.guides(call) else 1,
+        )
         for call in range(facts.calls)
     )
 
@@ -214,7 +217,7 @@ def _graph_times(record: BenchRecord) -> dict[str, list[float]]:
 def _guided_spans(image: ImageRun, facts: PlanFacts) -> Iterator[Span]:
     """The spans of an image without unguided calls of the UNet, which do half the work of the others."""
     calls = count()
-    return (span for span in image.spans if not span.name.startswith("unet_") or facts.guides(next(calls)))
+    return (span for span in image.spans if not span.name.startswith("unet_") or facts.plan.guides(next(calls)))
 
 
 def _order(graph: str) -> tuple[int, str]:

@@ -9,12 +9,13 @@ from typer.core import TyperCommand, TyperOption
 _MANY: Final = 8
 # What an option was called before → its name, in every command that has it.
 _EVERYWHERE: Final = {"--sched": "--scheduler", "--batch-size": "--batch"}
+_PLANS: Final = {"--plans": "--plan", "--branches": "--branch", "--forecasts": "--forecast"}
 # The same in single commands.
 _IN_COMMAND: Final[Mapping[str, Mapping[str, str]]] = {
-    "evaluate": {"--prompts": "--num-prompts"},
+    "evaluate": {"--prompts": "--num-prompts", **_PLANS},
     "export": {"--format": "--artifact"},
-    "search": {"--pipe": "--model", "--num-samples": "--num-prompts"},
-    "run": {"--precision": "--target-error"},
+    "search": {"--pipe": "--model", "--num-samples": "--num-prompts", "--branches": "--branch"},
+    "run": {"--precision": "--target-error", **_PLANS},
     "replay": {"--precision": "--target-error"},
 }
 

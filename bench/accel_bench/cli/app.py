@@ -27,6 +27,7 @@ from accel_bench.cli.export import export
 from accel_bench.cli.generate import generate
 from accel_bench.cli.inspect import inspect
 from accel_bench.cli.peers import peers
+from accel_bench.cli.plan import plan
 from accel_bench.cli.profiles import profiles
 from accel_bench.cli.schedulers import schedulers
 from accel_bench.cli.schedules import schedules
@@ -47,7 +48,7 @@ app = typer.Typer(
 )
 _COMMANDS: Final = {
     "Bundles": (export, inspect, verify, schedulers),
-    "Pictures": (generate,),
+    "Pictures": (generate, plan),
     "Speed and quality": (evaluate, search),
     "Devices": (doctor, profiles, codegen),
 }

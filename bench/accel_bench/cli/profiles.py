@@ -10,6 +10,8 @@ from accel_bench.base.table import Heading, Table, prose, words
 from accel_bench.cli.console import print_json, print_line, print_table
 from accel_bench.cli.options import AsJson
 from accel_bench.doctor.devices import Device, read_devices
+from accel_bench.plans.guided_calls import guided_calls_text
+from accel_bench.plans.names import branch_name
 from accel_bench.profiles import (
     Config,
     Fact,
@@ -20,6 +22,7 @@ from accel_bench.profiles import (
     matches,
     user_folder,
 )
+from accel_runtime.deep_calls import FULL, deep_calls_text
 
 _HEADINGS = {
     "latency_s": "seconds",
@@ -143,7 +146,10 @@ def _origins(config: Config) -> str:
 
 
 def _plan(config: Config) -> str:
-    words = [config.plan]
-    if config.plan != "full":
-        words += [f"k={config.branch}", "weights" if config.forecast_weights else config.forecast.value]
-    return " ".join([*words, *([f"guided {config.guided_calls}"] if config.guided_calls else [])])
+    """The plan in words that tell configs apart; weights are just `weights`."""
+    plan = config.plan
+    words = [deep_calls_text(plan.deep)]
+    if plan.deep != FULL:
+        words += [f"k={branch_name(plan)}", "weights" if plan.weights else plan.forecast.value]
+    guided = [] if plan.guided_calls is None else [f"guided {guided_calls_text(plan.guided_calls)}"]
+    return " ".join([*words, *guided])

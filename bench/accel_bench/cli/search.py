@@ -25,14 +25,16 @@ from accel_bench.cli.options import (
     Threads,
     choose_backend,
 )
+from accel_bench.cli.plan_options import BRANCH_0
 from accel_bench.cli.scorers import open_scorers
 from accel_bench.doubts import search_doubts
-from accel_bench.plans.trial import Settings
+from accel_bench.plans.options import parse_branches
+from accel_bench.plans.prepare import Settings
 from accel_bench.records.environment import read_environment
 from accel_bench.records.search import Goal, Score, SearchRecord
 from accel_bench.search.driver import choose_prompts
 from accel_bench.search.profile import check_profile, write_profile
-from accel_bench.search.run import Found, Opening, Search, parse_branches
+from accel_bench.search.run import PLAN, Found, Opening, Search
 from accel_bench.search.space import parse_targets
 from accel_bench.search.strategies import Strategy, check_strategy
 from accel_bench.search.summary import summarise_search
@@ -96,7 +98,14 @@ def search(
         str,
         typer.Option(help="What may change, by commas: deepcache, steps, guidance.", rich_help_panel=STRATEGY),
     ] = "deepcache",
-    branches: Annotated[str, typer.Option(help="Where shallow calls may cut, by commas; solved on the first.")] = "0",
+    branches: Annotated[
+        list[str],
+        typer.Option(
+            "--branch",
+            help="Where shallow calls may cut the UNet; plans are solved on the first. Repeat, or separate by commas.",
+            rich_help_panel=STRATEGY,
+        ),
+    ] = BRANCH_0,
     strategy: Annotated[
         Strategy, typer.Option(help="How plans are looked for.", rich_help_panel=STRATEGY)
     ] = Strategy.SOLVED,
@@ -197,6 +206,7 @@ def search(
     _print(found.record, as_json=as_json)
     if found.record.chosen is None:
         raise InfeasibleError(f"nothing that was tried meets the goal: {why_not(found.record)}")
+    note(f"accel generate BUNDLE PROMPT --plan {output / PLAN} draws with it")
     if write_to is not None:
         named = model or opening.timed.pipeline.bundle.manifest.provenance.source
         _keep(write_to, found, opening, model=named, provider=provider)

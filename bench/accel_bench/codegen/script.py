@@ -11,6 +11,7 @@ from accel_bench.codegen.settings import default_bundle, diffusers_settings, hub
 from accel_bench.codegen.template import COMMAND, fill
 from accel_bench.profiles import Figure, Measured, Published
 from accel_runtime.backends.choose import INDUCTOR_DEVICES
+from accel_runtime.errors import InputError
 
 DEFAULT_PROMPT: Final = "a photo of a squirrel on a mossy log"
 
@@ -58,7 +59,7 @@ def generate_script(choice: Choice, target: Target, *, defaults: Defaults, name:
         name: File of the script, for the line that says how to run it.
 
     Raises:
-        InputError: The config's scheduler has no name in diffusers.
+        InputError: The config's scheduler has no name in diffusers, or its plan has several branches.
         MissingExtraError: A script for diffusers needs names from the `export` extra, which is not installed.
     """
     if target is Target.RUNTIME:
@@ -76,6 +77,8 @@ def _for_runtime(choice: Choice, defaults: Defaults, *, name: str) -> str:
 
 
 def _for_diffusers(choice: Choice, defaults: Defaults, *, name: str) -> str:
+    if choice.config.plan.branches:
+        raise InputError(f"config {choice.name}: a script for diffusers has one branch: write one for runtime")
     scheduler = scheduler_class(choice.config.scheduler)
     model = defaults.model or hub_id(choice.config.model)
     header = [*describe_choice(choice), tuple(_needs(choice, model))]
@@ -120,7 +123,8 @@ def script_command(script: str, *options: str) -> str:
 def export_command(choice: Choice) -> str:
     """The command that exports the bundle, indented."""
     config = choice.config
-    words = ["accel", "export", config.model, "--branches", str(config.branch), "--schedulers", config.scheduler]
+    branches = ",".join(map(str, config.plan.named_branches))
+    words = ["accel", "export", config.model, "--branches", branches, "--schedulers", config.scheduler]
     words += ["--weights", "random"] if config.weights == "random" else []
     words += ["--dtype", config.dtype] if config.dtype != "fp32" else []
     words += ["--max-steps", str(config.steps)]

@@ -10,9 +10,8 @@ from pathlib import Path
 from accel_bench.base.extras import extra
 from accel_bench.codegen.choice import Choice
 from accel_bench.codegen.template import Setting
-from accel_bench.plans.guided_calls import parse_guided_calls
 from accel_bench.profiles import Config
-from accel_runtime.deep_calls import CALLS_OF_STEP, FULL, interval, parse_deep_calls
+from accel_runtime.deep_calls import CALLS_OF_STEP, FULL, interval
 from accel_runtime.errors import InputError
 from accel_runtime.plan_spec import PlanSpec
 from accel_runtime.schedule_file import OWN_SCHEDULER
@@ -47,7 +46,7 @@ def runtime_settings(choice: Choice, *, prompt: str, bundle: str | None) -> dict
         "PROVIDER_OPTIONS": Setting(dict(backend.options), annotation="dict[str, str]"),
         **_size(config),
         "GUIDANCE": Setting(config.guidance),
-        "PLAN": Setting(_spec(config), _plan_words(_spec(config))),
+        "PLAN": Setting(config.plan, _plan_words(config.plan)),
     }
 
 
@@ -55,7 +54,7 @@ def diffusers_settings(
     choice: Choice, *, prompt: str, model: str | None, variant: str | None, scheduler: SchedulerClass
 ) -> dict[str, Setting]:
     """The constants of `scripts/run_diffusers.py`."""
-    config, plan = choice.config, _spec(choice.config)
+    config, plan = choice.config, choice.config.plan
     dtype = "What UNet and text encoder compute in on a GPU; a processor computes in fp32."
     return {
         "PROMPT": Setting(prompt),
@@ -86,18 +85,6 @@ def default_bundle(config: Config) -> str:
 
 def _size(config: Config) -> Mapping[str, Setting]:
     return {"WIDTH": Setting(config.width), "HEIGHT": Setting(config.height), "BATCH": Setting(config.batch)}
-
-
-def _spec(config: Config) -> PlanSpec:
-    return PlanSpec(
-        deep=parse_deep_calls(config.plan),
-        branch=config.branch,
-        forecast=config.forecast,
-        weights={int(call): values for call, values in config.forecast_weights.items()},
-        guided_calls=parse_guided_calls(config.guided_calls) if config.guided_calls else None,
-        scheduler=config.scheduler,
-        steps=config.steps,
-    )
 
 
 def _most_calls(plan: PlanSpec) -> int:

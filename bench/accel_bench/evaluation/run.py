@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_bench.plans.trial import BASELINE, Prepared, Settings, plan_facts
+from accel_bench.plans.prepare import Prepared, Settings
 from accel_bench.plans.workload import workload_of
 from accel_bench.records.captions import Caption
 from accel_bench.records.environment import Environment, peak_rss_bytes, read_environment
@@ -102,14 +102,14 @@ def run_batches(
         runs: Takes what is found as the iterator advances.
     """
     for each in trials:
-        runs.warm_up_s[each.trial.name], _ = _timed(pipeline, batches[0], plan=each.warm_up)
-        yield f"warm-up {each.trial.name}"
+        runs.warm_up_s[each.name], _ = _timed(pipeline, batches[0], plan=each.warm_up)
+        yield f"warm-up {each.name}"
     for batch, turn in zip(batches, turns(trials), strict=False):
         for each in turn:
             seconds, images = _timed(pipeline, batch, plan=each.plan)
-            runs.batch_s[each.trial.name].append(seconds)
-            runs.batches[each.trial.name].append(images)
-            yield each.trial.name
+            runs.batch_s[each.name].append(seconds)
+            runs.batches[each.name].append(images)
+            yield each.name
 
 
 def _timed(pipeline: Pipeline, request: Request, *, plan: Plan) -> tuple[float, NDArray[np.uint8]]:
@@ -127,9 +127,9 @@ def score_trials(
 
     It comes after all runs, so that no network of a score disturbs a time.
     """
-    references = runs.images(BASELINE.name)
+    references = runs.images(trials[0].name)
     for each in trials:
-        name = each.trial.name
+        name = each.name
         runs.scores[name] = scorers.score(runs.images(name), references, captions=captions)
         yield name
 
@@ -145,11 +145,11 @@ def make_evaluation(
     environment: Environment,
 ) -> EvaluationRecord:
     """The record of finished and scored runs."""
-    height, width = runs.batches[BASELINE.name][0].shape[1:3]
+    height, width = runs.batches[trials[0].name][0].shape[1:3]
     workload = workload_of(settings, trials[0].plan.schedule, size=(height, width))
     record = EvaluationRecord(
         kind="evaluation",
-        format=2,
+        format=3,
         **make_head(pipeline.bundle, pipeline.describe(), workload=workload, environment=environment),
         scorers=versions,
         captions=tuple(captions),
@@ -162,5 +162,4 @@ def make_evaluation(
 
 
 def _trial_run(each: Prepared, runs: Runs) -> TrialRun:
-    trial, plan = each.trial, each.plan
-    return TrialRun(plan_facts(trial, plan), tuple(runs.batch_s[trial.name]), runs.scores[trial.name])
+    return TrialRun(each.facts, tuple(runs.batch_s[each.name]), runs.scores[each.name])

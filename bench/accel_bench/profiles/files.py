@@ -2,19 +2,23 @@
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 import tomlkit
 import typer
 
 from accel_bench.profiles.checks import find_problems
-from accel_bench.profiles.schema import Profile
+from accel_bench.profiles.schema import Config, Profile
 from accel_bench.profiles.toml import parse_toml, read_toml, refuse, show, suggest
 from accel_runtime.errors import InputError
+from accel_runtime.plan_spec import PlanSpec
 
 _PACKAGE = Path(__file__).parents[1]
 _SUFFIX = ".toml"
+_OLDER: Final = 1
 
 # Names the user's folder; the default is `accel/profiles` in the platform's settings folder.
 FOLDER_VARIABLE = "ACCEL_PROFILES"
@@ -45,7 +49,8 @@ def read_profile(path: Path) -> Profile:
     Raises:
         InputError: As for `load_profile`.
     """
-    return _check(read_toml(path, Profile), file=str(path), name=path.stem)
+    profile = read_toml(path, Profile, check=partial(_check_format, file=str(path)))
+    return _check(profile, file=str(path), name=path.stem)
 
 
 def parse_profile(text: str, *, file: str, name: str) -> Profile:
@@ -59,7 +64,14 @@ def parse_profile(text: str, *, file: str, name: str) -> Profile:
     Raises:
         InputError: As for `load_profile`.
     """
-    return _check(parse_toml(text.encode(), Profile, file=file), file=file, name=name)
+    profile = parse_toml(text.encode(), Profile, file=file, check=partial(_check_format, file=file))
+    return _check(profile, file=file, name=name)
+
+
+def _check_format(document: dict[str, Any], *, file: str) -> None:
+    if document.get("format") == _OLDER:
+        expected = "2, where scheduler, steps, branch, forecast, weights and guided calls stand in a config's plan"
+        raise InputError(f"{file}: format: expected {expected} (docs/profiles.md), got {_OLDER}")
 
 
 def _check(profile: Profile, *, file: str, name: str) -> Profile:
@@ -72,7 +84,22 @@ def _check(profile: Profile, *, file: str, name: str) -> Profile:
 
 def encode_profile(profile: Profile) -> bytes:
     """Write ``profile`` as TOML; values that are defaults are left out."""
-    return tomlkit.dumps(msgspec.to_builtins(profile)).encode()
+    document = msgspec.to_builtins(profile) | {"configs": {}}
+    for name, config in profile.configs.items():
+        document["configs"][name] = config_table(config)
+    return tomlkit.dumps(document if profile.configs else msgspec.to_builtins(profile)).encode()
+
+
+def config_table(config: Config) -> dict[str, Any]:
+    """The TOML table of a config; values that are defaults are left out."""
+    default = PlanSpec(deep=config.plan.deep)
+    plan = {
+        name: value
+        for name, value in msgspec.to_builtins(config.plan, str_keys=True).items()
+        if name == "deep" or getattr(config.plan, name) != getattr(default, name)
+    }
+    table: dict[str, Any] = msgspec.to_builtins(config) | {"plan": plan}
+    return table
 
 
 def shipped_folder(package: Path = _PACKAGE) -> Path:

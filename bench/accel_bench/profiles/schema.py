@@ -4,6 +4,7 @@ What types cannot say is in `checks.py`.
 
 Format history:
     1  first version
+    2  a config's `plan` is a table that holds scheduler and steps too
 """
 
 import re
@@ -12,13 +13,12 @@ from typing import Annotated, Literal
 import msgspec
 
 from accel_bench.base.dtypes import DType
-from accel_runtime.forecast import Forecast
 from accel_runtime.manifest import LONGEST_SIDE
-from accel_runtime.request import MOST_IMAGES, MOST_STEPS
+from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.request import MOST_IMAGES
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Batch = Annotated[int, msgspec.Meta(ge=1, le=MOST_IMAGES)]
-Steps = Annotated[int, msgspec.Meta(ge=1, le=MOST_STEPS)]
 Pixels = Annotated[int, msgspec.Meta(ge=8, le=LONGEST_SIDE, multiple_of=8)]
 _LONGEST_ID = 100
 Kind = Literal["cpu", "nvidia", "amd"]
@@ -178,11 +178,8 @@ class Config(_Strict, frozen=True):
         model: An alias, folder or hub id as for `accel export`.
         weights: `trained` or `random`. With random weights only timings have a meaning.
         dtype: Precision that the UNet and the text encoder compute in.
-        plan: The deep calls: `full`, `every:N` or `calls:0,3,7`.
-        branch: Where shallow calls cut the UNet.
-        forecast: How a shallow call's feature is made, unless `forecast_weights` says so.
-        forecast_weights: By shallow call, what weighs the last deep features, newest first.
-        guided_calls: The first and the last guided call, such as `0-29`; empty where all calls are guided.
+        guidance: Scale of classifier-free guidance.
+        plan: Which calls run deep and how the others run (docs/plans.md), with scheduler and steps.
         baseline: Id of the config that `expected` compares with; all of its calls are deep.
         expected: Figures that the run should reach.
         note: Remarks for readers.
@@ -193,18 +190,22 @@ class Config(_Strict, frozen=True):
     height: Pixels
     batch: Batch
     dtype: DType
-    scheduler: str
-    steps: Steps
     guidance: Annotated[float, msgspec.Meta(ge=0)]
-    plan: str
+    plan: PlanSpec
     weights: Literal["trained", "random"] = "trained"
-    branch: Annotated[int, msgspec.Meta(ge=0)] = 0
-    forecast: Forecast = Forecast.HOLD
-    forecast_weights: dict[str, tuple[float, ...]] = {}
-    guided_calls: str = ""
     baseline: str | None = None
     expected: Expected = Expected()
     note: str = ""
+
+    @property
+    def scheduler(self) -> str:
+        """Scheduler of the plan, which `checks.py` demands."""
+        return str(self.plan.scheduler)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the plan, which `checks.py` demands."""
+        return self.plan.steps or 0
 
 
 class Profile(_Strict, frozen=True):
@@ -221,7 +222,7 @@ class Profile(_Strict, frozen=True):
         note: Remarks on all configs.
     """
 
-    format: Literal[1]
+    format: Literal[2]
     name: str
     title: str
     device: Target

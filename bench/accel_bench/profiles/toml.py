@@ -7,11 +7,11 @@ import json
 import re
 import tomllib
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import inspect
@@ -22,7 +22,7 @@ from accel_runtime.reading import read_document
 T = TypeVar("T")
 
 # The value in the message may contain anything, so the path is the last match.
-_MESSAGE = re.compile(r"(?P<what>.*) - at `\$(?P<path>[^`]*)`", re.DOTALL)
+_MESSAGE = re.compile(r"(?P<what>.*) - at (?P<key>`key` in )?`\$(?P<path>[^`]*)`", re.DOTALL)
 _STEP = re.compile(r"\.(?P<field>[^.\[]+)|\[(?P<index>\d+)\]|(?P<entry>\[\.\.\.\])")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`")
@@ -31,6 +31,9 @@ _LARGEST = 2**19
 # A key of very many parts: tomllib takes time and memory quadratic in their number.
 _CHAIN = re.compile(rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){40}""")
 _BITS = 63
+_CALL = re.compile(r"0|[1-9][0-9]{0,3}")
+# How the errors of `PlanSpec` begin.
+_PLAN = "plan: "
 # Longest value in a message.
 _SHOWN = 200
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -38,16 +41,20 @@ _SCALARS = {inspect.IntType: "an int", inspect.FloatType: "a number", inspect.St
 _BOUNDS = {"ge": " of {} or more", "gt": " above {}", "multiple_of": ", a multiple of {}"}
 
 
-def read_toml(path: Path, as_type: type[T]) -> T:
+# Refuses a document before its types are looked at.
+Check: TypeAlias = Callable[[dict[str, Any]], None]
+
+
+def read_toml(path: Path, as_type: type[T], *, check: Check | None = None) -> T:
     """Read the TOML file at ``path`` as a value of ``as_type``.
 
     Raises:
         InputError: The file cannot be read, or as for `parse_toml`.
     """
-    return parse_toml(read_document(path, error=InputError, limit=_LARGEST), as_type, file=str(path))
+    return parse_toml(read_document(path, error=InputError, limit=_LARGEST), as_type, file=str(path), check=check)
 
 
-def parse_toml(raw: bytes, as_type: type[T], *, file: str) -> T:
+def parse_toml(raw: bytes, as_type: type[T], *, file: str, check: Check | None = None) -> T:
     """Parse the TOML document ``raw`` as a value of ``as_type``.
 
     Raises:
@@ -56,12 +63,18 @@ def parse_toml(raw: bytes, as_type: type[T], *, file: str) -> T:
     if _CHAIN.search(raw):
         raise InputError(f"{file}: nested too deeply")
     try:
-        return convert(tomllib.loads(raw.decode()), as_type, file=file)
+        document = tomllib.loads(raw.decode())
     except RecursionError:
         raise InputError(f"{file}: nested too deeply") from None
     # Besides TOML's own errors: bytes that are not UTF-8, and numbers with more digits than Python reads.
     except ValueError as error:
         raise InputError(f"{file}: expected TOML, got: {first_line(error)}") from error
+    if check is not None:
+        check(document)
+    try:
+        return convert(document, as_type, file=file)
+    except RecursionError:
+        raise InputError(f"{file}: nested too deeply") from None
 
 
 def convert(raw: dict[str, Any], as_type: type[T], *, file: str) -> T:
@@ -76,7 +89,7 @@ def convert(raw: dict[str, Any], as_type: type[T], *, file: str) -> T:
         if not isfinite(number):
             refuse(file, keys, expected="a finite number", got=str(number))
     try:
-        return msgspec.convert(raw, as_type)
+        return msgspec.convert(raw, as_type, str_keys=True)
     except msgspec.ValidationError as error:
         _explain(str(error), raw, as_type, file=file)
 
@@ -113,8 +126,14 @@ def show(value: Any) -> str:
 
 def _explain(message: str, raw: dict[str, Any], as_type: type, *, file: str) -> NoReturn:
     match = _MESSAGE.fullmatch(message)
-    what, path = match.groups() if match else (message, "")
+    what, path = (match["what"], match["path"]) if match else (message, "")
     keys, value, wanted = _follow(path, message, raw, as_type=as_type)
+    # A plan says itself what is wrong with it.
+    if what.startswith(_PLAN):
+        raise InputError(f"{file}: {dotted(keys)}.{what.removeprefix(_PLAN)}")
+    if match and match["key"]:
+        wrong = (name for name in value if not _CALL.fullmatch(name))
+        refuse(file, keys, expected="numbers of calls as keys", got=show(next(wrong, "one that is too large")))
     if unknown := _UNKNOWN.fullmatch(what):
         known = [field.encode_name for field in _fields(resolve(wanted, value))]
         refuse(
@@ -166,7 +185,7 @@ def _narrowed(raw: Any, keys: tuple[str, ...], *, kept: Sequence[str]) -> Any:
 
 def _error(raw: Any, as_type: type) -> str:
     try:
-        msgspec.convert(raw, as_type)
+        msgspec.convert(raw, as_type, str_keys=True)
     except msgspec.ValidationError as error:
         return str(error)
     return ""
@@ -196,8 +215,10 @@ def describe(wanted: inspect.Type) -> str:
             words = _choice([str(value) for value in values])
         case inspect.EnumType(cls=cls):
             words = _choice([str(item.value) for item in cls])
-        case inspect.VarTupleType(min_length=least):
-            words = f"a list of {least} or more" if least else "a list"
+        case inspect.VarTupleType(min_length=least, max_length=most):
+            words = f"a list of {least} to {most}" if most else f"a list of {least} or more" if least else "a list"
+        case inspect.TupleType(item_types=items):
+            words = f"a list of {len(items)}"
         case inspect.UnionType(types=types):
             # An optional value is left out of the file: TOML has no null.
             words = " or ".join(dict.fromkeys(describe(kind) for kind in types if not _is_none(kind)))
@@ -215,6 +236,8 @@ def member(wanted: inspect.Type, key: str, value: Any) -> inspect.Type:
         return next(field.type for field in kind.fields if field.encode_name == key)
     if isinstance(kind, inspect.DictType):
         return kind.value_type
+    if isinstance(kind, inspect.TupleType):
+        return kind.item_types[int(key)]
     assert isinstance(kind, inspect.VarTupleType)  # noqa: S101  # the schema has no other containers
     return kind.item_type
 
@@ -225,7 +248,9 @@ def resolve(wanted: inspect.Type, value: Any) -> inspect.Type:
         return wanted
     tag = value.get(_tag_field(wanted)) if isinstance(value, dict) else None
     named = _by_tag(wanted).get(tag) if isinstance(tag, str) else None
-    return named or next(kind for kind in wanted.types if not _is_none(kind))
+    lists = (inspect.VarTupleType, inspect.TupleType)
+    fitting = (kind for kind in wanted.types if isinstance(value, list) and isinstance(kind, lists))
+    return named or next(fitting, None) or next(kind for kind in wanted.types if not _is_none(kind))
 
 
 def _by_tag(union: inspect.UnionType) -> dict[Any, inspect.Type]:

@@ -5,6 +5,7 @@ Only raw samples are stored; `accel_bench.benchmark.summary` computes what is pr
 Format history:
     1  first version, without `kind`
     2  spans with their starts; peers, profile, doubts, pictures; `id`
+    3  plans as in plan files; `accel_bench.records.older` reads format 2
 """
 
 from typing import Annotated, Final, Literal
@@ -135,7 +136,7 @@ class BenchRecord(RecordHead, frozen=True, kw_only=True):
     """
 
     kind: Literal["bench"]
-    format: Literal[2]
+    format: Literal[3]
     prompt: str
     profile: ProfileUse | None
     peaks: Peaks | None
@@ -148,11 +149,11 @@ class BenchRecord(RecordHead, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         baseline, rounds = self.plans[0].facts, len(self.plans[0].images)
-        cuts = {run.facts.branch for run in self.plans} - {None}
+        cuts = {branch for run in self.plans for branch in run.facts.branches}
         unet = {"unet_deep", *(f"unet_shallow_{branch}" for branch in cuts)}
         names = [run.facts.name for run in self.plans] + [peer.name for peer in self.peers]
         check(len(set(names)) == len(names), "plans and peers of distinct names")
-        check(len(baseline.deep_calls) == baseline.calls and not baseline.guided_calls, "a first plan of deep calls")
+        check(baseline.is_full and baseline.plan.guided_calls is None, "a first plan of deep calls")
         images = [run.images for run in self.plans] + [peer.images for peer in self.peers]
         check(all(len(each) == rounds for each in images), f"{rounds} images of each plan and peer")
         deep = [span for image in images[0] for span in image.spans if span.name == "unet_deep" and span.seconds]

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from accel_runtime.deep_calls import MOST_CALLS
 from accel_runtime.manifest import LONGEST_SIDE
 from accel_runtime.plan import MOST_GUIDANCE
-from accel_runtime.request import MOST_IMAGES, MOST_STEPS
+from accel_runtime.request import MOST_IMAGES
 
 # A year, and less than any clock can tell; in between every ratio is a number.
 _LONGEST_S, _SHORTEST_S = 3.2e7, 1e-9
@@ -19,14 +20,9 @@ Share = Annotated[float, Meta(gt=0, lt=1)]
 Rate = Annotated[float, Meta(gt=1e-9, le=1e24)]
 # Since counters start anew, a difference may be negative.
 Energy = Annotated[float, Meta(ge=-1e12, le=1e12)]
-# Of one image: the most steps, and two calls of each.
-Steps = Annotated[int, Meta(ge=1, le=MOST_STEPS)]
-Calls = Annotated[int, Meta(ge=1, le=2 * MOST_STEPS)]
-CallNumber = Annotated[int, Meta(ge=0, lt=2 * MOST_STEPS)]
-Branch = Annotated[int, Meta(ge=0, le=1000)]
+Calls = Annotated[int, Meta(ge=1, le=MOST_CALLS)]
 Batch = Annotated[int, Meta(ge=1, le=MOST_IMAGES)]
 Side = Annotated[int, Meta(ge=1, le=LONGEST_SIDE)]
-Weight = Annotated[float, Meta(ge=-1e6, le=1e6)]
 Guidance = Annotated[float, Meta(ge=-MOST_GUIDANCE, le=MOST_GUIDANCE)]
 # Of eight bits a channel.
 SquaredError = Annotated[float, Meta(ge=0, le=255.0**2)]

@@ -5,6 +5,7 @@ Only raw samples are stored; `accel_bench.evaluation.summary` computes what is p
 Format history:
     1  first version
     2  `id`; `workload` and `facts` as in records of benchmarks; later `clip`, which older records lack
+    3  plans as in plan files; `accel_bench.records.older` reads format 2
 """
 
 from typing import Annotated, Literal
@@ -77,7 +78,7 @@ class EvaluationRecord(RecordHead, frozen=True, kw_only=True):
     """
 
     kind: Literal["evaluation"]
-    format: Literal[2]
+    format: Literal[3]
     scorers: dict[str, str]
     captions: tuple[Caption, ...]
     cut_captions: Count

@@ -1,23 +1,16 @@
 """What records of every kind are made of."""
 
-from typing import Annotated, Literal
-
 import msgspec
 
 from accel_bench.records.bounds import (
     Batch,
-    Branch,
-    CallNumber,
     Calls,
     Count,
     Elapsed,
     Guidance,
-    Many,
     Side,
-    Steps,
-    Weight,
-    check,
 )
+from accel_runtime.plan_spec import PlanSpec, Steps, check_calls
 
 
 class Workload(msgspec.Struct, frozen=True):
@@ -38,43 +31,36 @@ class Workload(msgspec.Struct, frozen=True):
 
 
 class PlanFacts(msgspec.Struct, frozen=True):
-    """A plan as a reader knows it.
+    """A plan of a record.
 
     Attributes:
-        name: Distinct in the record.
-        plan: As the user wrote it, such as `every:3`.
-        branch: Where its shallow calls cut; None where all calls are deep.
-        forecast: How its features are made; None where all calls are deep.
-        calls: UNet calls.
-        deep_calls: Their numbers, counted from 0.
-        weights: By shallow call, what weighs the last deep features, newest first, where it is not ``forecast``.
-        steps: None for the workload's, as ``scheduler``.
-        guided_calls: The first and the last guided call; None where all are.
+        name: Name of the plan, distinct in the record.
+        plan: The plan; scheduler and steps are null where they are those of the workload.
+        calls: UNet calls of its schedule.
     """
 
     name: str
-    plan: str
-    branch: Branch | None
-    forecast: Literal["hold", "linear", "quadratic"] | None
+    plan: PlanSpec
     calls: Calls
-    deep_calls: Annotated[tuple[CallNumber, ...], Many]
-    weights: dict[CallNumber, Annotated[tuple[Weight, ...], Many]] = {}
-    steps: Steps | None = None
-    scheduler: str | None = None
-    guided_calls: tuple[CallNumber, CallNumber] | None = None
 
     def __post_init__(self) -> None:
-        deep, (first, last) = set(self.deep_calls), self.guided_calls or (0, self.calls - 1)
-        check(len(deep) == len(self.deep_calls) and max(deep) < self.calls, "deep calls among the calls, each once")
-        check(all(call < self.calls and call not in deep for call in self.weights), "weights of shallow calls")
-        check(first <= last < self.calls, "a first and a last guided call among the calls")
-        check((self.branch is None) == (self.forecast is None), "a branch and a forecast, or neither")
-        check(self.branch is not None or len(deep) == self.calls, "a branch where some calls are shallow")
+        check_calls(self.plan, self.calls)
 
-    def guides(self, call: int) -> bool:
-        """Whether ``call`` is guided, if the workload's guidance guides at all."""
-        first, last = self.guided_calls or (0, self.calls - 1)
-        return first <= call <= last
+    @property
+    def deep_calls(self) -> tuple[int, ...]:
+        """Numbers of the deep calls, counted from 0."""
+        return self.plan.deep_calls(self.calls)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every call is deep."""
+        return len(self.deep_calls) == self.calls
+
+    @property
+    def branches(self) -> tuple[int, ...]:
+        """Branches at which shallow calls cut the UNet, ascending; none where every call is deep."""
+        deep = set(self.deep_calls)
+        return tuple(sorted({self.plan.branch_of(call) for call in range(self.calls) if call not in deep}))
 
 
 class GraphFacts(msgspec.Struct, frozen=True):

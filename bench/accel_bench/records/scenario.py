@@ -2,6 +2,7 @@
 
 Format history:
     1  first version
+    2  plans as in plan files; `accel_bench.records.older` reads format 1
 """
 
 from enum import StrEnum
@@ -118,7 +119,7 @@ class ScenarioRecord(RecordHead, frozen=True, kw_only=True):
     """
 
     kind: Literal["scenario"]
-    format: Literal[1]
+    format: Literal[2]
     loadgen: str
     prompts: tuple[str, ...]
     runs: Annotated[tuple[ScenarioRun, ...], Many]

@@ -4,6 +4,7 @@
 
 Format history:
     1  first version
+    2  plans as in plan files; `accel_bench.records.older` reads format 1
 """
 
 from enum import StrEnum
@@ -12,11 +13,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from accel_bench.records.bounds import Branch, Count, Elapsed, Many, Seconds, check
+from accel_bench.records.bounds import Count, Elapsed, Many, Seconds, check
 from accel_bench.records.evaluation import Scores
 from accel_bench.records.head import RecordHead
 from accel_bench.records.parts import Doubt, PlanFacts
 from accel_runtime.errors import InputError
+from accel_runtime.plan_spec import Branch
 
 
 class Score(StrEnum):
@@ -147,7 +149,7 @@ class SearchRecord(RecordHead, frozen=True, kw_only=True):
     """
 
     kind: Literal["search"]
-    format: Literal[1]
+    format: Literal[2]
     goal: Goal
     asked: Asked
     prompts: tuple[str, ...]

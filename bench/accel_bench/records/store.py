@@ -8,6 +8,7 @@ import msgspec
 
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.evaluation import EvaluationRecord
+from accel_bench.records.older import upgrade
 from accel_bench.records.scenario import ScenarioRecord
 from accel_bench.records.search import SearchRecord
 from accel_runtime.errors import InputError, first_line
@@ -20,10 +21,10 @@ AnyRecord = TypeVar("AnyRecord", BenchRecord, EvaluationRecord, ScenarioRecord, 
 
 _ID_LENGTH: Final = 16
 _TYPES: Final[dict[tuple[str, int], type[Record]]] = {
-    ("bench", 2): BenchRecord,
-    ("evaluation", 2): EvaluationRecord,
-    ("scenario", 1): ScenarioRecord,
-    ("search", 1): SearchRecord,
+    ("bench", 3): BenchRecord,
+    ("evaluation", 3): EvaluationRecord,
+    ("scenario", 2): ScenarioRecord,
+    ("search", 2): SearchRecord,
 }
 
 
@@ -39,12 +40,13 @@ def read_record(path: Path) -> Record:
         InputError: It cannot be read, is of an unknown format, or was changed since it was written.
     """
     document = _read(path)
-    kind, number = _kind(document)
+    kind, written = _kind(document)
+    upgraded, number = upgrade(document, kind, written)
     if (kind, number) not in _TYPES:
         known = ", ".join(f"{kind} {number}" for kind, number in _TYPES)
-        raise InputError(f"{path}: expected a record of {known}, got {kind} {number}: measure again with this version")
+        raise InputError(f"{path}: expected a record of {known}, got {kind} {written}: measure again with this version")
     try:
-        record = msgspec.convert(document, type=_TYPES[kind, number], str_keys=True)
+        record = msgspec.convert(upgraded, type=_TYPES[kind, number], str_keys=True)
     # A search's goal has errors of its own, for those that its options set.
     except (msgspec.ValidationError, InputError) as error:
         raise InputError(f"{path}: {first_line(error)}") from error

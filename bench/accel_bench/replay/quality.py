@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from accel_bench.base.stats import Spread
 from accel_bench.evaluation.run import Runs, evaluate
 from accel_bench.evaluation.summary import TrialSummary, summarise_evaluation
-from accel_bench.plans.trial import Prepared, Settings, split
+from accel_bench.plans.prepare import Prepared, Settings, split
 from accel_bench.profiles import Config, Figure, Published
 from accel_bench.quality.psnr import psnr_interval
 from accel_bench.records.captions import Caption

@@ -8,7 +8,7 @@ from accel_bench.base.dtypes import LONG_NAMES
 from accel_bench.benchmark.record import make_record
 from accel_bench.benchmark.roofline import measured_peaks
 from accel_bench.bundle_cache import find_or_export
-from accel_bench.plans.trial import Settings, prepare
+from accel_bench.plans.prepare import Settings, prepare
 from accel_bench.plans.workload import request_of
 from accel_bench.profiles import Config
 from accel_bench.records.bench import BenchRecord, Peaks, ProfileUse
@@ -92,7 +92,7 @@ class Replay:
             steps=work.steps, scheduler=work.scheduler, guidance=work.guidance, batch=work.batch, seed=0
         )
         timed = TimedPipeline.open(bundle, self.backend)
-        trials = prepare(timed.pipeline, tuple(chosen.trials.values()), settings=settings)
+        trials = prepare(timed.pipeline, tuple(chosen.plans.values()), settings=settings)
         request = request_of(self.prompt, settings, size=(work.height, work.width))
         contenders = [timed.contender(each, request=request) for each in trials]
         environment, measurement = read_environment(), Measurement()

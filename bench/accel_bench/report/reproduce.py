@@ -1,9 +1,9 @@
 """The command line that repeats the run of a record."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from shlex import join
 
-from accel_bench.plans.trial import trial_of
+from accel_bench.plans.names import own_settings
 from accel_bench.records.bench import BenchRecord, ProfileUse
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.parts import PlanFacts
@@ -12,6 +12,7 @@ from accel_bench.records.store import PictureRecord
 from accel_runtime.backends import BackendDescription
 from accel_runtime.backends.onnxruntime.providers import PROVIDERS
 from accel_runtime.backends.openvino_device import PRECISIONS
+from accel_runtime.deep_calls import deep_calls_text
 
 _INDUCTOR = {"AOTInductor-cpu": "inductor", "AOTInductor-cuda": "inductor-cuda"}
 
@@ -37,15 +38,15 @@ def _bench(record: BenchRecord) -> list[str] | None:
     if record.profile is not None:
         return _replay(record, record.profile)
     work, plans = record.workload, [plan.facts for plan in record.plans[1:]]
-    cuts = {(facts.branch, facts.forecast) for facts in plans}
+    cuts = {(facts.plan.branch, facts.plan.forecast) for facts in plans}
     if len(cuts) > 1 or record.peers or not all(map(_has_options, plans)):
         return None
     words = ["bench", "BUNDLE", *_work(record), "--prompt", record.prompt]
     if (work.height, work.width) != record.bundle.sample_size:
         words += ["--height", str(work.height), "--width", str(work.width)]
-    words += [word for facts in plans for word in ("--plan", facts.plan)]
+    words += [word for facts in plans for word in ("--plan", deep_calls_text(facts.plan.deep))]
     for branch, forecast in cuts:
-        words += ["--branch", str(branch), "--forecast", str(forecast)]
+        words += ["--branch", str(branch), "--forecast", forecast]
     return [*words, *_rounds(record)]
 
 
@@ -61,18 +62,19 @@ def _rounds(record: BenchRecord) -> list[str]:
 
 
 def _evaluate(record: EvaluationRecord) -> list[str] | None:
-    trials = [trial.facts for trial in record.trials[1:]]
-    plans, branches, forecasts = (_distinct(trials, field) for field in ("plan", "branch", "forecast"))
-    if len(trials) != len(plans) * len(branches) * len(forecasts) or not all(map(_has_options, trials)):
+    facts = [trial.facts for trial in record.trials[1:]]
+    plans = _distinct(deep_calls_text(each.plan.deep) for each in facts)
+    branches = _distinct(str(each.plan.branch) for each in facts)
+    forecasts = _distinct(each.plan.forecast.value for each in facts)
+    if len(facts) != len(plans) * len(branches) * len(forecasts) or not all(map(_has_options, facts)):
         return None
-    chosen = ["--plans", ",".join(plans), "--branches", ",".join(branches), "--forecasts", ",".join(forecasts)]
+    chosen = ["--plan", ",".join(plans), "--branch", ",".join(branches), "--forecast", ",".join(forecasts)]
     return ["evaluate", "BUNDLE", *_work(record), *chosen, "--num-prompts", str(len(record.captions))]
 
 
 def _has_options(facts: PlanFacts) -> bool:
     """Whether options of the command line can express the plan."""
-    trial = trial_of(facts)
-    return not trial.weights and not trial.changes
+    return not facts.is_full and not (facts.plan.weights or facts.plan.branches or own_settings(facts.plan))
 
 
 def _work(record: PictureRecord) -> list[str]:
@@ -81,8 +83,8 @@ def _work(record: PictureRecord) -> list[str]:
     return [*words, "--batch", str(work.batch), "--seed", str(work.seed)]
 
 
-def _distinct(trials: Sequence[PlanFacts], field: str) -> list[str]:
-    return list(dict.fromkeys(str(getattr(facts, field)) for facts in trials))
+def _distinct(words: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(words))
 
 
 def _provider(backend: BackendDescription) -> str | None:
@@ -102,7 +104,7 @@ def _search(record: SearchRecord) -> list[str]:
     work, asked = record.workload, record.asked
     words = ["search", "BUNDLE", "--scheduler", work.scheduler, "--steps", str(work.steps)]
     words += ["--guidance", f"{work.guidance:g}", "--search-targets", ",".join(asked.targets)]
-    words += ["--branches", ",".join(map(str, asked.branches)), "--strategy", asked.strategy]
+    words += ["--branch", ",".join(map(str, asked.branches)), "--strategy", asked.strategy]
     words += [] if asked.trials is None else ["--trials", str(asked.trials)]
     words += ["--moves", str(asked.moves)] if asked.moves else []
     words += [] if asked.prompts == "built-in" else ["--prompts", asked.prompts]

@@ -87,10 +87,9 @@ def search_verdict(summaries: Sequence[TriedSummary], record: SearchRecord) -> V
 def chosen_facts(each: TriedSummary, record: SearchRecord) -> list[Fact]:
     """The chosen plan and its figures as a list of facts."""
     facts, quality = each.facts, each.quality
-    reuse = facts.branch is not None
     found = [
         Fact("Deep calls", _deep(facts)),
-        Fact("Other calls", f"cut the UNet at branch {facts.branch}; {forecast_words(facts)}" if reuse else ""),
+        Fact("Other calls", "" if facts.is_full else f"cut the UNet at branch {_cuts(facts)}; {forecast_words(facts)}"),
         Fact("Steps", _steps(facts, record.workload)),
         Fact("Guidance", _guidance(facts)),
         Fact("Family", each.family),
@@ -105,24 +104,25 @@ def chosen_facts(each: TriedSummary, record: SearchRecord) -> list[Fact]:
 
 def forecast_words(facts: PlanFacts) -> str:
     """Describe how the features of shallow calls are made."""
-    if facts.weights:
-        longest = max(map(len, facts.weights.values()))
-        rest = facts.calls - len(facts.deep_calls) - len(facts.weights)
-        others = f", of {amount(rest, 'other')} by the rule {facts.forecast}" if rest else ""
+    weights = facts.plan.weights
+    if weights:
+        longest = max(map(len, weights.values()))
+        rest = facts.calls - len(facts.deep_calls) - len(weights)
+        others = f", of {amount(rest, 'other')} by the rule {facts.plan.forecast}" if rest else ""
         last = "deep one" if longest == 1 else f"{longest} deep ones"
-        return f"features of {amount(len(facts.weights), 'call')} are the last {last} with solved weights{others}"
+        return f"features of {amount(len(weights), 'call')} are the last {last} with solved weights{others}"
     return {
         "hold": "features are those of the last deep call",
         "linear": "features are extrapolated linearly from the last two deep calls",
         "quadratic": "features are extrapolated quadratically from the last three deep calls",
-    }[str(facts.forecast)]
+    }[facts.plan.forecast.value]
 
 
 def short_words(each: TriedSummary) -> str:
     """Describe a candidate in a few words, without the list of its deep calls."""
     facts = each.facts
     words = f"{each.family} with {len(facts.deep_calls)} of {amount(facts.calls, 'call')} deep"
-    return words if facts.guided_calls is None else f"{words}, guided on some"
+    return words if facts.plan.guided_calls is None else f"{words}, guided on some"
 
 
 def _bounds(goal: Goal) -> Iterator[str]:
@@ -141,14 +141,19 @@ def _kept(each: TriedSummary, record: SearchRecord) -> str:
 
 def _deep(facts: PlanFacts) -> str:
     count = f"{len(facts.deep_calls)} of {facts.calls}"
-    if facts.branch is None:
+    if facts.is_full:
         return f"all {facts.calls}"
     return f"{count}: {', '.join(map(str, facts.deep_calls))}"
 
 
 def _steps(facts: PlanFacts, work: Workload) -> str:
-    return "" if facts.steps is None else f"{facts.steps} instead of {work.steps}"
+    return "" if facts.plan.steps is None else f"{facts.plan.steps} instead of {work.steps}"
 
 
 def _guidance(facts: PlanFacts) -> str:
-    return "" if facts.guided_calls is None else "on calls {} to {} alone".format(*facts.guided_calls)
+    guided = facts.plan.guided_calls
+    return "" if guided is None else "on calls {} to {} alone".format(*guided)
+
+
+def _cuts(facts: PlanFacts) -> str:
+    return " or ".join(map(str, facts.branches))

@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from accel_bench.plans.trial import plan_facts, prepare
+from accel_bench.plans.prepare import prepare
 from accel_bench.records.environment import peak_rss_bytes
 from accel_bench.records.scenario import Load, Query, Scenario, ScenarioRun
 from accel_bench.scenarios import loadgen
@@ -54,7 +54,7 @@ def work(job: Job, *, folder: Path) -> Iterator[Message]:
     pipeline = open_bundle(
         job.bundle, make_backend(job.provider, threads=job.threads, options=job.options), verification="sizes"
     )
-    prepared = prepare(pipeline, [job.trial], settings=job.settings)[-1]
+    prepared = prepare(pipeline, [job.spec], settings=job.settings)[-1]
     samples = Samples(pipeline, prepared.plan, prepared.warm_up, job.prompts, job.settings.seed)
     warm_up_s = {str(batch): samples.warm_up(batch) for batch in sorted({1, job.load.batch})}
     alone_s = tuple(samples.draw([index % len(job.prompts)]) for index in range(_ALONE))
@@ -64,7 +64,7 @@ def work(job: Job, *, folder: Path) -> Iterator[Message]:
         queries += batch
         yield Progress(len(queries))
     run = ScenarioRun(
-        facts=plan_facts(prepared.trial, prepared.plan),
+        facts=prepared.facts,
         load=load,
         warm_up_s=warm_up_s,
         alone_s=alone_s,

@@ -12,11 +12,12 @@ from typing import IO, Final, TypeAlias
 import msgspec
 
 from accel_bench.base.process import run_module
-from accel_bench.plans.trial import Settings, Trial
+from accel_bench.plans.prepare import Settings
 from accel_bench.records.scenario import Load, ScenarioRun
 from accel_runtime.backends import BackendDescription
 from accel_runtime.durable import write_folder
 from accel_runtime.errors import BackendError, InputError, first_line
+from accel_runtime.plan_spec import PlanSpec
 
 # What the names of the load generator's files begin with.
 _LOGS: Final = "mlperf_log_"
@@ -34,7 +35,7 @@ class Job(msgspec.Struct, frozen=True):
     provider: str
     threads: int | None
     options: dict[str, str]
-    trial: Trial
+    spec: PlanSpec
     settings: Settings
     prompts: tuple[str, ...]
     load: Load

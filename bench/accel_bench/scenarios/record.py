@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from accel_bench.plans.trial import Settings
+from accel_bench.plans.prepare import Settings
 from accel_bench.plans.workload import workload_of
 from accel_bench.records.environment import Environment
 from accel_bench.records.head import make_head
@@ -36,7 +36,7 @@ def make_scenario_record(
     workload = workload_of(settings, schedule, size=bundle.manifest.state.sample_size)
     record = ScenarioRecord(
         kind="scenario",
-        format=1,
+        format=2,
         **make_head(bundle, finished[0].backend, workload=workload, environment=environment),
         loadgen=version("mlcommons-loadgen"),
         prompts=prompts,

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from statistics import median
 
-from accel_bench.plans.trial import Prepared, Trial
+from accel_bench.plans.prepare import BASELINE, Prepared
 from accel_bench.records.bench import ImageRun
 from accel_bench.records.search import StageTimes
 from accel_bench.timing.pipeline import TimedPipeline
@@ -58,7 +58,7 @@ class StageTiming:
     def run(self, request: Request) -> Iterator[str]:
         """Draw images that run every graph, yielding what was just done; the first one is not counted."""
         plan = self._plan()
-        contender = self.timed.contender(Prepared(Trial("stages"), plan, plan), request=request)
+        contender = self.timed.contender(Prepared(BASELINE, plan, plan), request=request)
         contender.warm_up()
         yield "warm-up"
         for image in range(_IMAGES):

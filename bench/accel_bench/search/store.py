@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
@@ -33,12 +33,13 @@ class Identity(msgspec.Struct, frozen=True):
     """What all results of a search depend on; a folder holds those of one identity.
 
     Attributes:
-        bundle: Its digest.
+        bundle: Digest of the bundle.
         backend: What runs it, with its version and options.
-        machine: Whose times they are.
+        machine: Machine whose times they are.
         prompts: Hash of all that prompts are taken from, in order; how many are judged may grow.
-        seed: Of the first picture.
+        seed: Seed of the first picture.
         scorers: What a score depends on.
+        version: Version of the folder's files; 2 holds plans as plan files do.
     """
 
     bundle: str
@@ -51,6 +52,7 @@ class Identity(msgspec.Struct, frozen=True):
     seed: int
     batch: int
     scorers: dict[str, str]
+    version: Literal[2]
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -96,14 +98,14 @@ class Store:
         return known or Entry(candidate, ())
 
     def entries(self) -> Iterator[Entry]:
-        """Every trial."""
+        """Every candidate."""
         for path in sorted((self.folder / "trials").glob("*.json")):
             entry = self._read(f"trials/{path.name}", Entry)
             if entry is not None:
                 yield entry
 
     def keep(self, entry: Entry) -> None:
-        """Write a trial, unless more of it is known by now."""
+        """Write a candidate, unless more of it is known by now."""
         with self._locked():
             if len(self.entry(entry.candidate).batches) < len(entry.batches):
                 self._write(self._trial(entry.candidate), msgspec.json.encode(entry))

@@ -6,7 +6,6 @@ from statistics import median
 import msgspec
 
 from accel_bench.base.stats import Spread, ratios
-from accel_bench.plans.trial import trial_of
 from accel_bench.quality.loss import Quality, judge
 from accel_bench.records.parts import PlanFacts
 from accel_bench.records.search import SearchRecord, Tried
@@ -49,7 +48,7 @@ def summarise_search(record: SearchRecord) -> tuple[TriedSummary, ...]:
     measured = {tried.id: Spread.of(ratios(baseline.image_s, tried.image_s)) for tried in record.tried if tried.image_s}
     answers = {tried.id: answer_of(tried, record) for tried in record.tried}
     complete = [answers[tried.id] for tried in record.tried if is_complete(tried, record)]
-    best = {answer.candidate.id for answer in front(complete)}
+    best = front(complete)
     return tuple(
         TriedSummary(
             id=tried.id,
@@ -62,7 +61,7 @@ def summarise_search(record: SearchRecord) -> tuple[TriedSummary, ...]:
             time_error=tried.composed_s / median(tried.image_s) - 1 if tried.image_s else None,
             speedup_error=_speedup(tried, record) / measured[tried.id].median - 1 if tried.id in measured else None,
             quality=answers[tried.id].quality,
-            in_front=tried.id in best,
+            in_front=answers[tried.id] in best,
             meets=is_complete(tried, record) and meets(record.goal, answers[tried.id], baseline_s=baseline.composed_s),
             chosen=tried.id == record.chosen,
         )
@@ -91,5 +90,5 @@ def quality_of(tried: Tried, record: SearchRecord) -> Quality:
 
 def answer_of(tried: Tried, record: SearchRecord) -> Answer:
     """What the search was told of a candidate."""
-    candidate = Candidate(tried.family, trial_of(tried.facts))
+    candidate = Candidate(tried.family, tried.facts.plan)
     return Answer(candidate, tried.composed_s, quality_of(tried, record))

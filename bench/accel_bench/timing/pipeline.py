@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from accel_bench.plans.trial import Prepared, Settings, Trial, plan_facts, prepare
+from accel_bench.plans.prepare import Prepared, Settings, prepare
 from accel_bench.records.bundle import graph_names
 from accel_bench.timing.contender import PlanContender
 from accel_bench.timing.meters import Meters, meters_for
@@ -13,6 +13,7 @@ from accel_runtime.backends import Backend
 from accel_runtime.bundle import Bundle
 from accel_runtime.forms import choose_form
 from accel_runtime.pipeline import Pipeline
+from accel_runtime.plan_spec import PlanSpec
 from accel_runtime.request import Request
 
 
@@ -43,9 +44,9 @@ class TimedPipeline:
         return cls(pipeline, spans, meters_for(backend.describe()))
 
     def contender(self, prepared: Prepared, *, request: Request) -> PlanContender:
-        """A trial that draws ``request``."""
+        """A plan that draws ``request``."""
         return PlanContender(
-            facts=plan_facts(prepared.trial, prepared.plan),
+            facts=prepared.facts,
             pipeline=self.pipeline,
             spans=self.spans,
             request=request,
@@ -59,7 +60,7 @@ def plan_contenders(
     bundle: Bundle,
     backend: Backend,
     *,
-    trials: Sequence[Trial],
+    specs: Sequence[PlanSpec],
     settings: Settings,
     request: Request,
     low_memory: bool = False,
@@ -71,5 +72,5 @@ def plan_contenders(
         InputError: The bundle lacks a branch, or a plan, setting or form cannot be run.
     """
     timed = TimedPipeline.open(bundle, backend, low_memory=low_memory, form=form)
-    prepared = prepare(timed.pipeline, trials, settings=settings)
+    prepared = prepare(timed.pipeline, specs, settings=settings)
     return [timed.contender(each, request=request) for each in prepared]

@@ -62,8 +62,8 @@ def test_evaluate_prints_a_table_that_says_when_it_means_nothing(
 
 BAD: dict[str, tuple[tuple[str, ...], str]] = {
     "branch that the bundle lacks": (("--branches", "0,9"), "branch 9 is not in the bundle"),
-    "branch that is no number": (("--branches", "zero"), "branches: expected numbers"),
-    "unknown forecast": (("--forecasts", "cubic"), "forecasts: expected some of hold"),
+    "branch that is no number": (("--branches", "zero"), "--branch: expected numbers"),
+    "unknown forecast": (("--forecasts", "cubic"), "forecast: expected one of hold"),
     "plan that means nothing": (("--plans", "every:2,sometimes"), "plan 'sometimes'"),
     "plan that starts shallow": (("--plans", "calls:1"), "first call must be deep"),
     "unknown scheduler": (("--scheduler", "magic"), "scheduler 'magic'"),

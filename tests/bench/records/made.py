@@ -9,6 +9,7 @@ from accel_bench.records.evaluation import EvaluationRecord, Scores, TrialRun
 from accel_bench.records.parts import BundleFacts, GraphFacts, PlanFacts, Span, Workload
 from accel_bench.records.store import seal
 from accel_runtime.backends import BackendDescription
+from accel_runtime.plan_spec import PlanSpec
 
 ENVIRONMENT = Environment("cpu", 2, 1, "Linux", "3.11", {}, 0.0)
 BACKEND = BackendDescription("onnxruntime", "1", "CPUExecutionProvider", {})
@@ -25,11 +26,8 @@ def plan_facts(name: str, *, deep: int, shallow: int) -> PlanFacts:
     """Deep calls first."""
     return PlanFacts(
         name=name,
-        plan=name,
-        branch=1 if shallow else None,
-        forecast="hold" if shallow else None,
+        plan=PlanSpec(deep=tuple(range(deep)) if shallow else "full", branch=1),
         calls=deep + shallow,
-        deep_calls=tuple(range(deep)),
     )
 
 
@@ -64,7 +62,7 @@ def bench_record(**changes: Any) -> BenchRecord:
     """Full and every:5 of ten calls, three rounds."""
     fields: dict[str, Any] = {
         "kind": "bench",
-        "format": 2,
+        "format": 3,
         "id": "",
         "started": "2026-01-01T00:00:00+00:00",
         "environment": ENVIRONMENT,
@@ -84,17 +82,16 @@ def bench_record(**changes: Any) -> BenchRecord:
     return seal(BenchRecord(**(fields | changes)))
 
 
-def trial_run(name: str, scores: Scores, *, batch_s: tuple[float, ...] = (4.0, 6.0, 9.0), **facts: Any) -> TrialRun:
+def trial_run(name: str, scores: Scores, *, batch_s: tuple[float, ...] = (4.0, 6.0, 9.0), **plan: Any) -> TrialRun:
     """Four calls, all of them deep unless told otherwise."""
-    known: dict[str, Any] = {"branch": None, "forecast": None, "calls": 4, "deep_calls": (0, 1, 2, 3)}
-    return TrialRun(PlanFacts(name=name, plan=name, **(known | facts)), batch_s, scores)
+    return TrialRun(PlanFacts(name=name, plan=PlanSpec(**({"deep": "full"} | plan)), calls=4), batch_s, scores)
 
 
 def evaluation_record(*trials: TrialRun) -> EvaluationRecord:
     """As many captions as scores."""
     return EvaluationRecord(
         kind="evaluation",
-        format=2,
+        format=3,
         id="",
         started="2026-01-01T00:00:00+00:00",
         environment=ENVIRONMENT,

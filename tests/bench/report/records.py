@@ -1,7 +1,7 @@
 """Small records of both kinds, with times that are easy to reckon with."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from accel_bench.records.evaluation import EvaluationRecord, Scores, TrialRun
 from accel_bench.records.parts import BundleFacts, GraphFacts, PlanFacts, Span, Workload
 from accel_bench.records.store import seal
 from accel_runtime.backends import BackendDescription
+from accel_runtime.deep_calls import shortest_deep_calls
+from accel_runtime.forecast import Forecast
+from accel_runtime.plan_spec import PlanSpec
 
 ENVIRONMENT = Environment("A processor", 2, 8_000_000_000, "Linux", "3.11", {"numpy": "2.4.6"}, 0.0)
 BACKEND = BackendDescription("onnxruntime", "1.31", "CPUExecutionProvider", {"intra_op_num_threads": 1})
@@ -25,9 +28,8 @@ TEXT_S, DEEP_S, SHALLOW_S, UPDATE_S, VAE_S, OTHER_S = 0.01, 0.2, 0.02, 0.005, 0.
 
 
 def facts(plan: str, deep_calls: Sequence[int]) -> PlanFacts:
-    reuses = len(deep_calls) < 4
-    forecast: Literal["linear"] | None = "linear" if reuses else None
-    return PlanFacts(plan, plan, 0 if reuses else None, forecast, calls=4, deep_calls=tuple(deep_calls))
+    deep = shortest_deep_calls(deep_calls, 4)
+    return PlanFacts(plan, PlanSpec(deep=deep, forecast=Forecast.LINEAR), calls=4)
 
 
 FULL, CACHED = facts("full", range(4)), facts("every:2", (0, 2))
@@ -73,7 +75,7 @@ def peer_run(name: str = "diffusers") -> PeerRun:
 def bench_record(**changes: Any) -> BenchRecord:
     fields: dict[str, Any] = dict.fromkeys(BenchRecord.__struct_fields__) | {
         "kind": "bench",
-        "format": 2,
+        "format": 3,
         "started": "2026-01-02T03:04:05+00:00",
         "environment": ENVIRONMENT,
         "backend": BACKEND,
@@ -101,7 +103,7 @@ def evaluation_record(**changes: Any) -> EvaluationRecord:
     cached = TrialRun(CACHED, (2.0, 2.5, 1.6, 2.0, 2.0, 2.0), scores(0.5))
     fields: dict[str, Any] = dict.fromkeys(EvaluationRecord.__struct_fields__) | {
         "kind": "evaluation",
-        "format": 2,
+        "format": 3,
         "started": "2026-01-02T03:04:05+00:00",
         "environment": ENVIRONMENT,
         "backend": BACKEND,

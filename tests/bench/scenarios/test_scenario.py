@@ -9,13 +9,13 @@ from signal import SIGINT
 from time import monotonic, sleep
 
 import pytest
+from tests.command import accel, assert_refused
 
-from accel_bench.cli.bench.scenario import scenario
 from accel_bench.records.scenario import Scenario, ScenarioRecord, ScenarioRun
 from accel_bench.records.store import read_record
 from accel_bench.scenarios.loads import make_loads
 from accel_bench.scenarios.summary import essentials, summarise_scenarios
-from accel_runtime.errors import InputError, MissingExtraError
+from accel_runtime.errors import InputError
 
 QUICK = ("--steps", "2", "--threads", "1")
 
@@ -166,11 +166,12 @@ def test_an_interrupt_ends_the_generator_too_and_keeps_nothing(bundle_folder: Pa
     assert not list((tmp_path / "logs").iterdir())
 
 
-def test_without_the_load_generator_the_extra_is_named(bundle_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_load_generator_the_extra_is_named(
+    bundle_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "mlperf_loadgen", None)
 
-    with pytest.raises(MissingExtraError, match=r"accel-sd\[loadgen\]"):
-        scenario(bundle_folder)
+    assert_refused(accel("bench", "scenario", bundle_folder, cwd=tmp_path), "accel-sd[loadgen]", code=2)
 
 
 @pytest.mark.parametrize(

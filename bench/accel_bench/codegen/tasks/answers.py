@@ -14,6 +14,7 @@ from accel_bench.base.process import run_module
 from accel_bench.codegen.choice import Choice, all_choices
 from accel_bench.codegen.tasks.read import Task
 from accel_bench.doctor.devices import read_devices
+from accel_bench.plans.guided_calls import guided_calls_text
 from accel_bench.profiles import Figure, find_profiles, load_profile, matching_devices
 
 # Kinds of figures, the most reliable first.
@@ -134,8 +135,8 @@ def _notes(task: Task, found: Found) -> Iterator[str]:
         yield "of random weights: only the timing means something"
     if (config.scheduler, config.steps) != (baseline.scheduler, baseline.steps):
         yield f"it uses {config.scheduler} with {config.steps} steps"
-    if config.guided_calls:
-        yield f"it guides calls {config.guided_calls} alone"
+    if config.plan.guided_calls is not None:
+        yield f"it guides calls {guided_calls_text(config.plan.guided_calls)} alone"
 
 
 def search_command(task: Task, *, profile: Path) -> tuple[str, ...]:

@@ -150,5 +150,8 @@ def _settings(work: Workload) -> tuple[object, ...]:
 
 
 def _calls(facts: PlanFacts) -> tuple[object, ...]:
-    drawn = facts.scheduler, facts.steps, facts.guided_calls
-    return facts.branch, facts.forecast, tuple(facts.weights.items()), facts.calls, facts.deep_calls, *drawn
+    """All that decides what a plan draws, whichever way it was written."""
+    plan, deep = facts.plan, facts.deep_calls
+    shallow = [call for call in range(facts.calls) if call not in deep]
+    reused = tuple((plan.branch_of(call), plan.weights_of(call, deep_calls=deep)) for call in shallow)
+    return facts.calls, deep, reused, plan.scheduler, plan.steps, plan.guided_calls
