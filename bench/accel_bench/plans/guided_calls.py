@@ -23,7 +23,7 @@ def parse_guided_calls(text: str) -> tuple[int, int]:
 
 
 def guided_calls_text(calls: tuple[int, int]) -> str:
-    """What `parse_guided_calls` reads.
+    """Write what `parse_guided_calls` reads.
 
     >>> guided_calls_text((0, 14))
     '0-14'

@@ -38,12 +38,12 @@ class Goal(msgspec.Struct, frozen=True):
     the pictures least.
 
     Attributes:
-        score: What the loss is of.
+        score: Score that the loss is of.
         max_loss: (S_base - S) / S_base at most.
         speedup: T_base / T at least.
-        seconds: Of one image, at most.
+        seconds: Seconds of one image, at most.
         min_psnr: In dB, against the baseline's pictures.
-        max_feature_distance: From them.
+        max_feature_distance: Feature distance from the baseline's pictures, at most.
     """
 
     score: Score
@@ -81,7 +81,7 @@ class StageTimes(msgspec.Struct, frozen=True):
     """Seconds, sample by sample, of all that an image is made of.
 
     Attributes:
-        calls: By kind of UNet call, such as `deep` or `shallow 2 unguided`.
+        calls: Seconds of UNet calls by kind, such as `deep` or `shallow 2 unguided`.
         prepare: Text encoder and first noise, once an image.
         decode: Once an image.
         loop: What of the loop is in no graph of the UNet, per call.
@@ -97,11 +97,11 @@ class Tried(msgspec.Struct, frozen=True):
     """A candidate that was judged.
 
     Attributes:
-        id: Hash of its trial.
-        family: Of its deep calls: `full`, `uniform`, `power`, `solved` …
+        id: Hash of its plan.
+        family: Family of its deep calls: `full`, `uniform`, `power`, `solved` …
         composed_s: Seconds of one image, composed from those of its graphs.
         image_s: End to end, in the same rounds as the baseline's; only of finalists.
-        scores: Of its pictures, which may be fewer than the baseline's where it was dropped early.
+        scores: Scores of its pictures, which are fewer than the baseline's where it was dropped early.
     """
 
     id: str
@@ -116,11 +116,11 @@ class Asked(msgspec.Struct, frozen=True):
     """What a user chose beside the goal.
 
     Attributes:
-        targets: What may change.
-        branches: Where shallow calls may cut.
+        targets: Parts of a plan that may change.
+        branches: Branches at which shallow calls may cut the UNet.
         calibration: Pictures that plans are solved with.
-        trials: Of Optuna's study; None for other strategies.
-        prompts: Where they come from: `built-in`, or the name of a file.
+        trials: Number of trials of Optuna's study; None for other strategies.
+        prompts: Origin of the prompts: `built-in`, or the name of a file.
         moves: Plans with one deep call moved that are run from each promising one, by the default strategy.
     """
 
@@ -137,8 +137,8 @@ class SearchRecord(RecordHead, frozen=True, kw_only=True):
     """One run of `accel search`.
 
     Attributes:
-        workload: Of the baseline; the batch is that of judging, times are of one image.
-        prompts: Of all judged pictures, in the order of their scores.
+        workload: Workload of the baseline; the batch is that of judging, times are of one image.
+        prompts: Prompts of all judged pictures, in the order of their scores.
         scorers: Versions and hashes of what scored.
         stages: The samples that times are composed of.
         calls: UNet calls of one picture each, by purpose, that the folder's results took.
