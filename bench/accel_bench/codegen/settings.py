@@ -138,7 +138,7 @@ def scheduler_class(name: str) -> SchedulerClass:
         # It imports torch, so it is imported only where it is used.
         from accel_exporter.schedules import SCHEDULERS, short_name  # noqa: PLC0415
     if name == OWN_SCHEDULER:
-        raise InputError(f"scheduler {name!r}: the pipeline's own has no name in diffusers: write it for the runtime")
+        raise InputError(f"scheduler {name!r}: the pipeline's own one has no name in diffusers: take --target runtime")
     chosen = SCHEDULERS[short_name(name)]
     return SchedulerClass(
         name=chosen.class_name,

@@ -37,16 +37,16 @@ def check_weights(folder: Path, *, bundle: Path) -> None:
     """
     advice = "`accel peers weights SOURCE -o FOLDER` writes one"
     if not (folder / "model_index.json").is_file():
-        raise InputError(f"{folder}: expected a diffusers folder, it has no model_index.json: {advice}")
+        raise InputError(f"{folder}: expected a diffusers folder with model_index.json: {advice}")
     if not (folder / _UNET).is_file():
-        raise InputError(f"{folder}: peers read plain safetensors, and it has no {_UNET}: {advice}")
+        raise InputError(f"{folder}: expected weights in {_UNET}, which peers read: {advice}")
     opened = read_bundle(bundle, verification="sizes")
     dtype, deep = opened.manifest.dtype, opened.manifest.deep.file
     files = [opened.path(file) for file in (deep, *opened.reads[deep])]
     for name, values in _tensors(folder / _UNET):
         if not any(_contains(path, _stored(values, dtype)) for path in files):
             raise InputError(
-                f"{folder}: its unet's {name} is not the bundle's: give the weights that {bundle} was exported from"
+                f"{folder}: the UNet's {name} is not the bundle's: give the weights that {bundle} was exported from"
             )
 
 

@@ -98,7 +98,7 @@ def open_peers(
 def _choices(names: Sequence[str]) -> tuple[PeerChoice, ...]:
     doubled = next((name for name in names if names.count(name) > 1), None)
     if doubled is not None:
-        raise InputError(f"peer {doubled!r} is asked for twice: once is enough, every round draws with it")
+        raise InputError(f"peer {doubled!r}: expected each peer once, got it twice: every round draws with it anyway")
     return tuple(map(parse_peer, names))
 
 
@@ -107,7 +107,9 @@ def _weights(choices: Sequence[PeerChoice], work: PeerWork) -> Path | None:
     if needing is None:
         return None
     if work.weights is None:
-        raise InputError(f"peer {needing.name} needs the folder of weights that the bundle is of: add --peer-weights")
+        raise InputError(
+            f"peer {needing.name}: expected the weights that the bundle was exported from, got none: add --peer-weights"
+        )
     check_weights(work.weights, bundle=work.bundle)
     return work.weights.absolute()
 

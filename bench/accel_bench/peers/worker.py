@@ -95,7 +95,7 @@ class Worker:
         ready, _, _ = select.select([stdout], [], [], self._patience_s)
         if not ready:
             last = self._said().rpartition("\n")[2] or "none"
-            raise PeerError(f"peer {self.name}: no reply within {self._patience_s:g} s; its last word: {last}")
+            raise PeerError(f"peer {self.name}: no reply within {self._patience_s:g} s; its last output: {last}")
         answer = stdout.readline()
         if not answer:
             raise self._ended()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from hashlib import sha256
 
-from accel_bench.plans.guided_calls import guided_calls_text
+from accel_bench.base.text import guided_calls_text
 from accel_runtime.deep_calls import FULL, deep_calls_text
 from accel_runtime.plan_spec import PlanSpec
 

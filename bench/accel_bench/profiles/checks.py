@@ -50,7 +50,7 @@ def _device(device: Target, sources: Mapping[str, object]) -> Iterator[Problem]:
         if not is_name(name):
             yield Problem(("device", "marks", "names", str(place)), _NAME, show(name))
     if device.kind != "cpu" and not marks.names and not marks.pci_ids:
-        yield Problem(("device", "marks"), "names or pci_ids, or nothing could be told from it", "neither")
+        yield Problem(("device", "marks"), "names or pci_ids, which recognise the device", "neither")
     facts: dict[tuple[str, ...], Fact | None] = {
         ("memory_bytes",): device.memory_bytes,
         ("bandwidth",): device.bandwidth,

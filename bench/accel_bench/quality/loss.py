@@ -53,7 +53,7 @@ def judge(scores: Scores, baseline: Scores, score: Score) -> Quality:
     lost, base = _lost(scores, baseline, score)
     if base < LEAST_SCORE:
         raise InputError(
-            f"--score {score}: the baseline's mean is {base:.3g}, no share of which can be lost: take psnr"
+            f"--score {score}: expected a positive mean of the baseline, got {base:.3g}: take --score psnr"
         )
     squared_error = mean(scores.squared_error)
     loss, error = _share(lost, base)

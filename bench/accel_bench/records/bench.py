@@ -16,7 +16,7 @@ from accel_bench.records.bounds import Calls, Count, Elapsed, Energy, Many, Rate
 from accel_bench.records.head import RecordHead
 from accel_bench.records.parts import Doubt, PlanFacts, Span
 
-# Ticks between two readings of a clock.
+# Slack for the ticks between two readings of a clock.
 _CLOCK: Final = 1.0001
 
 
@@ -24,9 +24,9 @@ class ImageRun(msgspec.Struct, frozen=True):
     """The drawing of one batch of images.
 
     Attributes:
-        seconds: From prompt to pixels.
-        spans: What is known of the time in between.
-        joules: What the device took meanwhile; None where it cannot be read.
+        seconds: Seconds from prompt to pixels.
+        spans: Stages and graph runs in between.
+        joules: Energy that the device used meanwhile; None where it cannot be read.
         device_bytes: Memory in use on the device afterwards; None where it cannot be read.
     """
 
@@ -40,10 +40,11 @@ class PlanRun(msgspec.Struct, frozen=True):
     """One plan of ours, drawn once a round.
 
     Attributes:
-        warm_up_s: A short image that loads and warms its graphs; in no statistic.
-        images: One per round.
-        picture: The first picture as PNG; None where it was not wanted.
-        squared_errors: Of each picture of a batch, the mean squared error against the baseline's, in units of 1/255.
+        facts: The plan.
+        warm_up_s: Seconds of a short image that loads and warms the graphs; in no statistic.
+        images: Drawings, one per round.
+        picture: First picture as PNG; None where it was not wanted.
+        squared_errors: Mean squared error of each picture of a batch against the baseline's, in units of 1/255.
     """
 
     facts: PlanFacts
@@ -62,16 +63,16 @@ class PeerRun(msgspec.Struct, frozen=True):
     """Other software at the same work, in a process of its own, in the same rounds.
 
     Attributes:
-        name: As the user asked for it, such as `openvino-genai`.
-        versions: Of its packages.
-        settings: What was set, such as threads and precision.
+        name: Name that the user asked for, such as `openvino-genai`.
+        versions: Versions of its packages.
+        settings: Settings such as threads and precision.
         calls: UNet calls of one image; a peer may make more than was asked.
-        unequal: What could not be made equal to ours, in words.
-        load_s: Opening the model, compiling included.
-        warm_up_s: A short image; in no statistic.
-        images: One per round; the span of a UNet call is named `unet`.
-        peak_rss_bytes: Of its process.
-        picture: The first picture as PNG.
+        unequal: Differences to our work that could not be removed, in words.
+        load_s: Seconds of opening the model, compiling included.
+        warm_up_s: Seconds of a short image; in no statistic.
+        images: Drawings, one per round; the span of a UNet call is named `unet`.
+        peak_rss_bytes: Peak memory of its process.
+        picture: First picture as PNG.
     """
 
     name: str
@@ -95,10 +96,10 @@ class ProfileUse(msgspec.Struct, frozen=True):
     """The profile whose configurations were run.
 
     Attributes:
-        name: Of the profile.
-        sha256: Of its file.
-        configs: By plan's name, the id of the configuration that it is of.
-        comparable: Whether this is the profile's device, model, size and precision; if not, no promise is judged.
+        name: Name of the profile.
+        sha256: Hash of its file.
+        configs: Id of the config by the name of the plan.
+        comparable: Whether device, model, size and precision are the profile's; if not, no figure is judged.
         instead: What was run instead of what the profile says, in words.
     """
 
@@ -110,12 +111,12 @@ class ProfileUse(msgspec.Struct, frozen=True):
 
 
 class Peaks(msgspec.Struct, frozen=True):
-    """What the device can do at most.
+    """The peaks of a device.
 
     Attributes:
-        flops_per_s: By dtype, dense.
-        bytes_per_s: Of its memory; None where it is not known.
-        source: Where the figures come from.
+        flops_per_s: Dense floating-point operations per second, by dtype.
+        bytes_per_s: Bandwidth of its memory; None where it is not known.
+        source: Source of the figures.
     """
 
     flops_per_s: dict[str, Rate]
@@ -127,12 +128,15 @@ class BenchRecord(RecordHead, frozen=True, kw_only=True):
     """One run of `accel bench`.
 
     Attributes:
-        peaks: What the device can do; None where it is not known.
-        load_s: By graph, reading and compiling it; in no statistic.
-        plans: The first is the baseline, with every call deep.
-        yardstick_s: Seconds of a fixed matrix product, one per round: how fast the machine was meanwhile.
-        peak_rss_bytes: Of our process.
-        doubts: What was noticed while measuring; those that follow from samples are computed.
+        prompt: Prompt of all images.
+        profile: Profile whose configs were run; None for other runs.
+        peaks: Peaks of the device; None where they are not known.
+        load_s: Seconds of reading and compiling each graph; in no statistic.
+        plans: Plans; the first is the baseline, with every call deep.
+        peers: Other software in the same rounds.
+        yardstick_s: Seconds of a fixed matrix product, one per round, which tell the speed of the machine.
+        peak_rss_bytes: Peak memory of our process.
+        doubts: Doubts noted while measuring; those that samples show are computed.
     """
 
     kind: Literal["bench"]

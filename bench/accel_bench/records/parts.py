@@ -1,4 +1,4 @@
-"""What records of every kind are made of."""
+"""Parts that records of all kinds are made of."""
 
 import msgspec
 
@@ -17,7 +17,12 @@ class Workload(msgspec.Struct, frozen=True):
     """What all plans of a run have in common.
 
     Attributes:
-        batch: Images at a time.
+        scheduler: Name of the scheduler.
+        steps: Denoising steps.
+        guidance: Scale of classifier-free guidance.
+        height: Height of the images in pixels.
+        width: Width of the images in pixels.
+        batch: Images drawn together.
         seed: Image i draws its noise from ``seed + i``.
     """
 
@@ -67,10 +72,10 @@ class GraphFacts(msgspec.Struct, frozen=True):
     """The work of one call of a graph, at batch 1 and the model's own size.
 
     Attributes:
-        flops: Two per multiplication and addition.
-        weight_bytes: Read at every call, whatever the batch.
-        tensor_bytes: Of inputs and outputs.
-        dtype: What most of it computes in.
+        flops: Floating-point operations; a multiplication with an addition counts as two.
+        weight_bytes: Bytes of weights, which every call reads once, whatever the batch.
+        tensor_bytes: Bytes of inputs and outputs.
+        dtype: Data type that most of the graph computes in.
     """
 
     flops: Count
@@ -83,11 +88,11 @@ class BundleFacts(msgspec.Struct, frozen=True):
     """What was measured.
 
     Attributes:
-        digest: Names the bundle by content.
-        source: Where the pipeline came from.
-        weights: Of `random` ones only the timings mean something.
+        digest: Hash that names the bundle by content.
+        source: Source of the pipeline.
+        weights: `trained` or `random`; with `random` ones only the timings mean something.
         sample_size: Height and width in pixels that the model was made for.
-        graphs: By name.
+        graphs: Work of each graph, by name.
     """
 
     digest: str
@@ -102,8 +107,8 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         name: `prepare`, `denoise`, `decode`, or the graph's.
-        start_s: Since the image was begun.
-        seconds: How long it took.
+        start_s: Start in seconds since the image was begun.
+        seconds: Duration.
     """
 
     name: str
@@ -116,8 +121,8 @@ class Doubt(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: One of a few words that a machine may look for, such as `few-samples`.
-        about: The plan, graph or figure that it concerns; empty where that is all of them.
-        text: What was seen.
+        about: Plan, graph or figure in doubt; empty where all are.
+        text: The observation.
         advice: What to do about it.
     """
 

@@ -107,7 +107,7 @@ def read_tasks(path: Path) -> tuple[Task, ...]:
             expected = "an id of lower-case letters and digits, joined by - or ."
             refuse(file, ("task", str(place), "id"), expected=expected, got=show(task.id))
         if task.id in [other.id for other in tasks[:place]]:
-            refuse(file, ("task", str(place), "id"), expected="an id of its own", got=f"{show(task.id)} again")
+            refuse(file, ("task", str(place), "id"), expected="a unique id", got=f"{show(task.id)} again")
     return tuple(_checked(task, file=file, keys=("task", str(place))) for place, task in enumerate(tasks))
 
 
@@ -119,7 +119,7 @@ def _checked(task: TaskEntry, *, file: str, keys: Sequence[str]) -> Task:
     if (parts["speedup"] is None) == (parts["seconds"] is None):
         refuse(file, keys, expected="one of speedup and seconds", got="neither" if parts["speedup"] is None else "both")
     if parts["seconds"] is not None and parts["device"] is None:
-        refuse(file, (*keys, "device"), expected="the profile of the device that seconds are of", got="nothing")
+        refuse(file, (*keys, "device"), expected="the profile of the device that the seconds are for", got="nothing")
     _check_device(parts["device"], file=file, keys=keys)
     return Task(**{key: value for key, value in parts.items() if key != "text"})
 
@@ -128,7 +128,7 @@ def _read(task: TaskEntry, text: str, *, file: str, keys: Sequence[str]) -> dict
     """The parts of a task, including those of its sentence."""
     for key in _PARTS:
         if getattr(task, key) is not None:
-            refuse(file, (*keys, key), expected="nothing beside text, which says it", got=show(getattr(task, key)))
+            refuse(file, (*keys, key), expected="nothing, as text already gives it", got=show(getattr(task, key)))
     read = parse_sentence(text)
     if read is None:
         refuse(file, (*keys, "text"), expected=FORMS, got=show(text))

@@ -105,7 +105,10 @@ class BarePeer:
         first, rows = tables[at, 2:4]
         table = {key: arrays[key][first : first + rows] for key in ("timestep", "input_scale", "a", "b", "draws")}
         if table["draws"].any():
-            raise ValueError("this loop draws no noise between steps: choose a scheduler that needs none, such as ddim")
+            given = self._work.scheduler["_class_name"]
+            raise ValueError(
+                f"expected a scheduler without noise between steps, got {given}: choose another, such as ddim"
+            )
         return {**table, "init_noise_sigma": arrays["init_noise_sigma"][at]}
 
 

@@ -1,4 +1,4 @@
-"""Picture against picture, pixel by pixel."""
+"""PSNR and SSIM: picture against picture, pixel by pixel."""
 
 import numpy as np
 import pytest
