@@ -30,7 +30,7 @@ def compose_s(times: StageTimes, plan: Plan) -> float:
 
 
 def kind_of(call: Call) -> str:
-    """What a call's time depends on.
+    """The kind of a call, on which its time depends.
 
     >>> kind_of(Shallow(guidance=1.0, branch=2, forecast=(1.0,)))
     'shallow 2 unguided'
@@ -44,7 +44,7 @@ class StageTiming:
     """Times every graph of a bundle, one image at a time.
 
     Attributes:
-        branches: Of the shallow graphs.
+        branches: Branches of the shallow graphs to time.
         guidances: Scales to run each graph with; those that guide come first.
         scheduler: Any that the bundle has.
     """
@@ -67,7 +67,7 @@ class StageTiming:
 
     @property
     def times(self) -> StageTimes:
-        """Of all images that `run` has drawn."""
+        """The times of all images that `run` has drawn."""
         calls: dict[str, list[float]] = {}
         roles = self.timed.pipeline.bundle.manifest.roles
         passes = {name for name, role in roles.items() if role.part in ("deep", "shallow")}
