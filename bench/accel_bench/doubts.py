@@ -33,7 +33,7 @@ def bench_doubts(record: BenchRecord) -> tuple[Doubt, ...]:
     found += _throttled(record)
     if record.profile is not None and not record.profile.comparable:
         text = f"not what profile {record.profile.name} describes: {'; '.join(record.profile.instead)}"
-        found.append(Doubt("different-device", "", text, "compare these figures with nothing that the profile says"))
+        found.append(Doubt("different-device", "", text, "do not compare these figures with the profile's"))
     return tuple(found)
 
 
@@ -97,7 +97,7 @@ def _random_weights(weights: str) -> Iterator[Doubt]:
 def _other_load(environment: Environment) -> Iterator[Doubt]:
     if environment.load_average > _IDLE_LOAD:
         text = f"other load on the machine before the run: load average {environment.load_average:.1f}"
-        yield Doubt("other-load", "", text, "stop what else runs and measure again")
+        yield Doubt("other-load", "", text, "stop other programs and measure again")
 
 
 def _unsteady(yardstick_s: Sequence[float]) -> Iterator[Doubt]:
@@ -125,7 +125,7 @@ def _outliers(name: str, seconds: Sequence[float]) -> Iterator[Doubt]:
     far = sum(abs(value - middle) > _OUTLIER * deviation for value in seconds) if deviation else 0
     if far:
         text = f"{far} of {len(seconds)} samples lie far from the others"
-        yield Doubt("outliers", name, text, "look for what else ran, or measure more rounds")
+        yield Doubt("outliers", name, text, "look for other programs that ran, or measure more rounds")
 
 
 def _vague(name: str, seconds: Sequence[float]) -> Iterator[Doubt]:

@@ -102,7 +102,7 @@ def _as_text(arguments: Sequence[str]) -> list[str]:
             argument.encode()
         except UnicodeEncodeError:
             shown = argument.encode(errors="surrogateescape")
-            raise InputError(f"expected arguments in UTF-8, got {shown!r}: is the terminal's locale another?") from None
+            raise InputError(f"expected arguments in UTF-8, got {shown!r}: set a UTF-8 locale") from None
     return list(arguments)
 
 

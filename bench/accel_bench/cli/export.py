@@ -207,7 +207,7 @@ def _report(output: Path, own_scheduler: str, *, seconds: float, as_json: bool) 
         note("random weights: timings are real, images and scores mean nothing")
     default = manifest.schedules.default
     if default != own_scheduler:
-        note(f"the pipeline's own scheduler, {own_scheduler}, was not asked for: {default} draws where none is named")
+        note(f"the pipeline's own scheduler, {own_scheduler}, was not asked for: without --scheduler, {default} draws")
     if as_json:
         print_json(
             {

@@ -29,6 +29,7 @@ Digest = Annotated[
     str | None,
     typer.Option(
         metavar="HEX",
+        rich_help_panel=MACHINE,
         help="Open the bundle only if it has this digest, as `accel inspect` shows it: the sha256 of its accel.json.",
     ),
 ]

@@ -7,10 +7,10 @@ import msgspec
 import typer
 
 from accel_bench.base.table import Heading, Table, prose, words
+from accel_bench.base.text import guided_calls_text
 from accel_bench.cli.console import print_json, print_line, print_table
 from accel_bench.cli.options import AsJson
 from accel_bench.doctor.devices import Device, read_devices
-from accel_bench.plans.guided_calls import guided_calls_text
 from accel_bench.plans.names import branch_name
 from accel_bench.profiles import (
     Config,

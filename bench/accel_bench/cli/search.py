@@ -251,7 +251,7 @@ def _bar(folder: Path) -> Iterator[_Tell]:
         try:
             yield tell
         except KeyboardInterrupt:
-            raise StoppedError(f"interrupted; what was measured is in {folder}: the same command goes on") from None
+            raise StoppedError(f"interrupted; {folder} has what was measured: run the same command to go on") from None
 
 
 def _export(

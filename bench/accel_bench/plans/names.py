@@ -1,9 +1,9 @@
-"""What people call a plan: labels of tables, pictures and records, derived from the plan."""
+"""Names of plans for people: labels of tables, pictures and records, derived from the plan."""
 
 from collections.abc import Mapping
 from hashlib import sha256
 
-from accel_bench.plans.guided_calls import guided_calls_text
+from accel_bench.base.text import guided_calls_text
 from accel_runtime.deep_calls import FULL, deep_calls_text
 from accel_runtime.plan_spec import PlanSpec
 

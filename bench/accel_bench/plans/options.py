@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from accel_bench.plans.guided_calls import parse_guided_calls
+from accel_bench.base.text import parse_guided_calls
 from accel_runtime.deep_calls import DEEP_CALLS_EXPECTED, parse_deep_calls
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast, parse_forecast
@@ -24,7 +24,7 @@ _RULES = ("full", "every", "calls")
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """What a command line says of plans.
+    """The options of a command line that plans come from.
 
     Attributes:
         plans: Texts of `--plan`: rules, lists of calls, or paths of plan files, each alone or several by commas.

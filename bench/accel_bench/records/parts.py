@@ -1,15 +1,11 @@
-"""What records of every kind are made of."""
+"""Parts that records of all kinds are made of."""
+
+from collections.abc import Mapping
 
 import msgspec
 
-from accel_bench.records.bounds import (
-    Batch,
-    Calls,
-    Count,
-    Elapsed,
-    Guidance,
-    Side,
-)
+from accel_bench.records.bounds import Batch, Calls, Count, Elapsed, Guidance, Side
+from accel_runtime.manifest import Part, Role
 from accel_runtime.plan_spec import PlanSpec, Steps, check_calls
 
 
@@ -17,7 +13,12 @@ class Workload(msgspec.Struct, frozen=True):
     """What all plans of a run have in common.
 
     Attributes:
-        batch: Images at a time.
+        scheduler: Name of the scheduler.
+        steps: Denoising steps.
+        guidance: Scale of classifier-free guidance.
+        height: Height of the images in pixels.
+        width: Width of the images in pixels.
+        batch: Images drawn together.
         seed: Image i draws its noise from ``seed + i``.
     """
 
@@ -67,27 +68,36 @@ class GraphFacts(msgspec.Struct, frozen=True):
     """The work of one call of a graph, at batch 1 and the model's own size.
 
     Attributes:
-        flops: Two per multiplication and addition.
-        weight_bytes: Read at every call, whatever the batch.
-        tensor_bytes: Of inputs and outputs.
-        dtype: What most of it computes in.
+        flops: Floating-point operations; a multiplication with an addition counts as two.
+        weight_bytes: Bytes of weights, which every call reads once, whatever the batch.
+        tensor_bytes: Bytes of inputs and outputs.
+        dtype: Data type that most of the graph computes in.
+        part: What the graph is for.
+        branch: Which shallow graph it is; None for all others.
     """
 
     flops: Count
     weight_bytes: Count
     tensor_bytes: Count
     dtype: str
+    part: Part
+    branch: Count | None = None
+
+    @property
+    def role(self) -> Role:
+        """Part and branch."""
+        return Role(self.part, self.branch)
 
 
 class BundleFacts(msgspec.Struct, frozen=True):
     """What was measured.
 
     Attributes:
-        digest: Names the bundle by content.
-        source: Where the pipeline came from.
-        weights: Of `random` ones only the timings mean something.
+        digest: Hash that names the bundle by content.
+        source: Source of the pipeline.
+        weights: `trained` or `random`; with `random` ones only the timings mean something.
         sample_size: Height and width in pixels that the model was made for.
-        graphs: By name.
+        graphs: Work of each graph, by name.
     """
 
     digest: str
@@ -96,14 +106,29 @@ class BundleFacts(msgspec.Struct, frozen=True):
     sample_size: tuple[Side, Side]
     graphs: dict[str, GraphFacts]
 
+    @property
+    def parts(self) -> Mapping[str, Part]:
+        """What each graph is for; spans of our images are called as graphs are."""
+        return {name: graph.part for name, graph in self.graphs.items()}
+
+    @property
+    def deep(self) -> GraphFacts:
+        """The graph of the deep pass."""
+        return self.graphs[self.graph_of(Role("deep"))]
+
+    def graph_of(self, role: Role) -> str:
+        """The name of the graph of a role that one graph has: the deep pass, or a branch's shallow one."""
+        (name,) = (name for name, graph in self.graphs.items() if graph.role == role)
+        return name
+
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
     """A piece of an image's time: a stage, or one run of a graph inside it.
 
     Attributes:
         name: `prepare`, `denoise`, `decode`, or the graph's.
-        start_s: Since the image was begun.
-        seconds: How long it took.
+        start_s: Start in seconds since the image was begun.
+        seconds: Duration.
     """
 
     name: str
@@ -116,8 +141,8 @@ class Doubt(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: One of a few words that a machine may look for, such as `few-samples`.
-        about: The plan, graph or figure that it concerns; empty where that is all of them.
-        text: What was seen.
+        about: Plan, graph or figure in doubt; empty where all are.
+        text: The observation.
         advice: What to do about it.
     """
 

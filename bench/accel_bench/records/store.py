@@ -1,4 +1,4 @@
-"""Records as files: sealed with the hash of their content, and read only while it fits."""
+"""Records as files: sealed with the hash of their content, and read only if it still fits."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +14,7 @@ from accel_bench.records.search import SearchRecord
 from accel_runtime.errors import InputError, first_line
 from accel_runtime.reading import decode_json, read_document
 
-# Records of pictures, which a report can draw.
+# Records with pictures, which a report can draw.
 PictureRecord: TypeAlias = BenchRecord | EvaluationRecord | SearchRecord
 Record: TypeAlias = PictureRecord | ScenarioRecord
 AnyRecord = TypeVar("AnyRecord", BenchRecord, EvaluationRecord, ScenarioRecord, SearchRecord)
@@ -29,7 +29,7 @@ _TYPES: Final[dict[tuple[str, int], type[Record]]] = {
 
 
 def seal(record: AnyRecord) -> AnyRecord:
-    """The record with the `id` that its content gives."""
+    """The record with the `id` of its content."""
     return msgspec.structs.replace(record, id=_id_of(msgspec.json.decode(msgspec.json.encode(record))))
 
 
@@ -47,7 +47,7 @@ def read_record(path: Path) -> Record:
         raise InputError(f"{path}: expected a record of {known}, got {kind} {written}: measure again with this version")
     try:
         record = msgspec.convert(upgraded, type=_TYPES[kind, number], str_keys=True)
-    # A search's goal has errors of its own, for those that its options set.
+    # A search's goal raises errors of its own, which name its options.
     except (msgspec.ValidationError, InputError) as error:
         raise InputError(f"{path}: {first_line(error)}") from error
     if record.id != _id_of(document):
@@ -59,7 +59,7 @@ def read_bench(path: Path) -> BenchRecord:
     """Read a record of `accel bench`.
 
     Raises:
-        InputError: As `read_record`, or it is of another kind.
+        InputError: `read_record` refuses the file, or the record is of another kind.
     """
     record = read_record(path)
     if not isinstance(record, BenchRecord):
@@ -72,12 +72,12 @@ def _read(path: Path) -> Any:
 
 
 def _id_of(document: dict[str, Any]) -> str:
-    """Of the document, not of the type, so that a field added later leaves older records as they are."""
+    """The id of a document as it was written, so that fields added later leave older records valid."""
     return sha256(msgspec.json.encode(document | {"id": ""}, order="sorted")).hexdigest()[:_ID_LENGTH]
 
 
 def _kind(document: Any) -> tuple[str, int]:
-    """Kind and format; a record of format 1 of `accel bench` had no kind."""
+    """The kind and format of a document; records of `accel bench` of format 1 had no kind."""
     if not isinstance(document, dict):
         return "something else", 0
     kind, number = document.get("kind", "bench"), document.get("format", 0)

@@ -43,7 +43,7 @@ def choose_place(profile: Profile, devices: Sequence[Device], *, device: str | N
     if not allow_other:
         raise InputError(
             f"--device {device}: profile {profile.name} is for {profile.device.title}: "
-            "add --allow-other-device, and compare the figures with nothing that it says"
+            "add --allow-other-device; the figures are then not compared with the profile's"
         )
     other = load_profile(device)
     matching_devices(other, devices)

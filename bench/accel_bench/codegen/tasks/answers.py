@@ -11,10 +11,10 @@ from typing import Final
 import msgspec
 
 from accel_bench.base.process import run_module
+from accel_bench.base.text import guided_calls_text
 from accel_bench.codegen.choice import Choice, all_choices
 from accel_bench.codegen.tasks.read import Task
 from accel_bench.doctor.devices import read_devices
-from accel_bench.plans.guided_calls import guided_calls_text
 from accel_bench.profiles import Figure, find_profiles, load_profile, matching_devices
 
 # Kinds of figures, the most reliable first.
