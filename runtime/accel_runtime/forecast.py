@@ -1,4 +1,4 @@
-"""What feature a shallow pass is given: a weighted sum of the last few deep features.
+"""The feature that a shallow pass is given: a weighted sum of the last few deep features.
 
 `hold` repeats the last one, which is DeepCache (arXiv:2312.00858). `linear` and `quadratic`
 extrapolate the feature as a polynomial in the call number, which is TaylorSeer's idea
@@ -42,7 +42,7 @@ def forecast_weights(forecast: Forecast, call: int, *, deep_calls: Sequence[int]
     """The weights of the last deep features at a shallow call, newest first.
 
     Args:
-        forecast: How to extrapolate; while there are too few deep features, by the lower order.
+        forecast: How to extrapolate; with fewer deep features, by the lower order.
         call: The shallow call, counted from 0.
         deep_calls: The deep calls of the plan, ascending; later ones than ``call`` are ignored.
 

@@ -143,7 +143,7 @@ def _identity(record: BenchRecord) -> Iterator[tuple[str, Any]]:
     yield "device", backend.options.get("device_id", "")
     yield "source", bundle.source
     yield "weights", bundle.weights
-    yield "precision", bundle.graphs["unet_deep"].dtype
-    yield "work of the deep pass", bundle.graphs["unet_deep"].flops
+    yield "precision", bundle.deep.dtype
+    yield "work of the deep pass", bundle.deep.flops
     yield from ((name, getattr(record.workload, name)) for name in record.workload.__struct_fields__ if name != "seed")
     yield "profile's device", record.profile is None or record.profile.comparable

@@ -24,9 +24,11 @@ def limit_s(record: BenchRecord, plan: str) -> float | None:
     if peaks is None or (work.height, work.width) != record.bundle.sample_size:
         return None
     run = next(run for run in record.plans if run.facts.name == plan)
-    unet = unet_runs(run.facts, guidance=work.guidance)
+    unet = unet_runs(run.facts, record.bundle, guidance=work.guidance)
     calls = [(graph, count, work.batch * halves) for (graph, halves), count in unet.items()]
-    calls += [("text_encoder", max(halves for _, halves in unet), 1), ("vae_decoder", 1, work.batch)]
+    parts = record.bundle.parts
+    calls += [(name, max(halves for _, halves in unet), 1) for name, part in parts.items() if part == "text"]
+    calls += [(name, 1, work.batch) for name, part in parts.items() if part == "decoder"]
     limits = [(count, graph_limit_s(record.bundle.graphs[name], batch, peaks=peaks)) for name, count, batch in calls]
     if any(seconds is None for _, seconds in limits):
         return None

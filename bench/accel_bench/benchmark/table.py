@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from accel_bench.base.stats import times
 from accel_bench.base.table import Heading, Table, numbers, words
 from accel_bench.benchmark.roofline import limit_s
-from accel_bench.benchmark.summary import DEEP, GraphSummary, PeerSummary, PlanSummary, Summary
+from accel_bench.benchmark.summary import GraphSummary, PeerSummary, PlanSummary, Summary
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import machine
 
@@ -43,7 +43,7 @@ def _graphs(record: BenchRecord, summary: Summary) -> Table:
 
 
 def _graph_cells(row: GraphSummary, record: BenchRecord) -> tuple[str, ...]:
-    graphs = record.bundle.graphs
+    bundle = record.bundle
     in_unet = row.of_deep is not None
     return (
         row.graph,
@@ -51,7 +51,7 @@ def _graph_cells(row: GraphSummary, record: BenchRecord) -> tuple[str, ...]:
         f"{row.seconds.median:.4f}",
         f"{row.seconds.p90:.4f}",
         f"{row.of_deep:.1%}" if in_unet else "",
-        f"{graphs[row.graph].flops / graphs[DEEP].flops:.1%}" if in_unet else "",
+        f"{bundle.graphs[row.graph].flops / bundle.deep.flops:.1%}" if in_unet else "",
     )
 
 

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from accel_bench.peers.catalogue import PeerChoice
 from accel_bench.peers.work import PeerWork
 from accel_bench.peers.worker import Drew, Opened, Worker, adapter_command
-from accel_bench.records.bench import ImageRun, PeerRun
+from accel_bench.records.bench import PEER_PARTS, ImageRun, PeerRun
 from accel_bench.timing.contender import Drawn
 from accel_bench.timing.meters import Meters
 
 # One deep call and, where a peer reuses features, one shallow call.
 _WARM_UP_STEPS: Final = 2
-UNET: Final = "unet"
 
 
 class Residence(StrEnum):
@@ -103,7 +102,7 @@ class PeerContender:
         """
         if self._opened is None:
             raise RuntimeError("a record of a peer that was never opened")
-        calls = sum(span.name == UNET for span in images[0].spans)
+        calls = sum(PEER_PARTS.get(span.name) == "deep" for span in images[0].spans)
         more = (f"makes {calls} UNet calls, ours {self.work.calls}",) if calls != self.work.calls else ()
         return PeerRun(
             name=self.name,

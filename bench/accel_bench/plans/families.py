@@ -20,7 +20,7 @@ def uniform(calls: int, deep: int) -> tuple[int, ...]:
 
     Args:
         calls: UNet calls of the schedule.
-        deep: How many of them are deep.
+        deep: Number of deep calls.
 
     >>> uniform(10, 4), uniform(10, 6)
     ((0, 3, 6, 9), (0, 1, 3, 5, 6, 8))
@@ -40,9 +40,9 @@ def power(calls: int, deep: int, *, center: float, exponent: float) -> tuple[int
 
     Args:
         calls: UNet calls of the schedule.
-        deep: How many of them are deep.
+        deep: Number of deep calls.
         center: The call around which deep ones are dense.
-        exponent: How fast they get sparser; more than 1.
+        exponent: How fast deep calls become sparser; more than 1.
 
     Returns:
         The deep calls, or None where no exponent above 1 has so many.

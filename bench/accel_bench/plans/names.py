@@ -1,4 +1,4 @@
-"""What people call a plan: labels of tables, pictures and records, derived from the plan."""
+"""Names of plans for people: labels of tables, pictures and records, derived from the plan."""
 
 from collections.abc import Mapping
 from hashlib import sha256

@@ -24,7 +24,7 @@ _RULES = ("full", "every", "calls")
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """What a command line says of plans.
+    """The options of a command line that plans come from.
 
     Attributes:
         plans: Texts of `--plan`: rules, lists of calls, or paths of plan files, each alone or several by commas.

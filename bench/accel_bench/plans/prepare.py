@@ -19,7 +19,7 @@ BASELINE = PlanSpec(deep=FULL)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What all plans of a run have in common, where they say nothing else.
+    """The settings of a run, for plans that have none of their own.
 
     Attributes:
         steps: Denoising steps.
@@ -46,12 +46,12 @@ class Prepared:
 
     @property
     def name(self) -> str:
-        """What records call the plan."""
+        """The name of the plan in records."""
         return plan_name(self.spec)
 
     @property
     def facts(self) -> PlanFacts:
-        """What records keep of the plan."""
+        """The facts of the plan that records keep."""
         return PlanFacts(name=self.name, plan=self.spec, calls=len(self.plan.calls))
 
 
@@ -69,7 +69,7 @@ def prepare(pipeline: Pipeline, specs: Sequence[PlanSpec], *, settings: Settings
 
 
 def compile_for(pipeline: Pipeline, spec: PlanSpec, *, settings: Settings) -> Plan:
-    """What the loop runs for a plan.
+    """Compile a plan with the settings of a run.
 
     Raises:
         InputError: The bundle lacks the schedule, or the plan cannot be run on it.

@@ -8,6 +8,7 @@ Format history:
     3  plans as in plan files; `accel_bench.records.older` reads format 2
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -15,9 +16,12 @@ import msgspec
 from accel_bench.records.bounds import Calls, Count, Elapsed, Energy, Many, Rate, Seconds, SquaredError, check
 from accel_bench.records.head import RecordHead
 from accel_bench.records.parts import Doubt, PlanFacts, Span
+from accel_runtime.manifest import Part, Role
 
 # Slack for the ticks between two readings of a clock.
 _CLOCK: Final = 1.0001
+# What peers call the spans of their images, and the parts that these are.
+PEER_PARTS: Final[Mapping[str, Part]] = {"text_encoder": "text", "unet": "deep", "vae_decoder": "decoder"}
 
 
 class ImageRun(msgspec.Struct, frozen=True):
@@ -53,11 +57,6 @@ class PlanRun(msgspec.Struct, frozen=True):
     picture: bytes | None
     squared_errors: tuple[SquaredError, ...] = ()
 
-    def __post_init__(self) -> None:
-        for image in self.images:
-            calls = sum(span.seconds for span in image.spans if span.name.startswith("unet_"))
-            check(calls > 0, "the spans of UNet calls in each image")
-
 
 class PeerRun(msgspec.Struct, frozen=True):
     """Other software at the same work, in a process of its own, in the same rounds.
@@ -88,7 +87,7 @@ class PeerRun(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         for image in self.images:
-            calls = sum(span.seconds for span in image.spans if span.name == "unet")
+            calls = sum(span.seconds for span in image.spans if PEER_PARTS.get(span.name) == "deep")
             check(calls <= _CLOCK * image.seconds, "UNet calls that take no longer than their image")
 
 
@@ -154,14 +153,21 @@ class BenchRecord(RecordHead, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         baseline, rounds = self.plans[0].facts, len(self.plans[0].images)
         cuts = {branch for run in self.plans for branch in run.facts.branches}
-        unet = {"unet_deep", *(f"unet_shallow_{branch}" for branch in cuts)}
+        roles = [graph.role for graph in self.bundle.graphs.values()]
+        needed = [Role("deep"), *(Role("shallow", branch) for branch in cuts)]
+        check(all(roles.count(role) == 1 for role in needed), "the facts of a graph for every pass")
+        check(all(graph.flops for graph in self.bundle.graphs.values() if graph.role in needed), "FLOPs of every pass")
         names = [run.facts.name for run in self.plans] + [peer.name for peer in self.peers]
         check(len(set(names)) == len(names), "plans and peers of distinct names")
         check(baseline.is_full and baseline.plan.guided_calls is None, "a first plan of deep calls")
         images = [run.images for run in self.plans] + [peer.images for peer in self.peers]
         check(all(len(each) == rounds for each in images), f"{rounds} images of each plan and peer")
-        deep = [span for image in images[0] for span in image.spans if span.name == "unet_deep" and span.seconds]
-        check(deep, "spans of deep calls in the first plan's images")
+        drawn = [self._parts(image) for run in self.plans for image in run.images]
+        check(all(parts & {"deep", "shallow"} for parts in drawn), "the spans of UNet calls in each image")
+        check("deep" in self._parts(images[0][0]), "spans of deep calls in the first plan's images")
         check(len(self.yardstick_s) <= rounds, f"at most a yardstick for each of {rounds} rounds")
-        check({*unet, "text_encoder", "vae_decoder"} <= self.bundle.graphs.keys(), "the facts of every graph")
-        check(all(self.bundle.graphs[name].flops for name in unet), "FLOPs of the UNet's graphs")
+
+    def _parts(self, image: ImageRun) -> set[Part]:
+        """The parts that took time in an image of ours."""
+        parts = self.bundle.parts
+        return {parts[span.name] for span in image.spans if span.seconds and span.name in parts}

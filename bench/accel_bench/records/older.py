@@ -3,6 +3,7 @@
 A document is changed as far as its form is known; whatever else is wrong with it is told when it is read.
 """
 
+import re
 from typing import Any, Final
 
 from accel_runtime.deep_calls import parse_deep_calls
@@ -15,6 +16,14 @@ _PLANS_AS_TEXT: Final[dict[tuple[str, int], tuple[int, str]]] = {
     ("scenario", 1): (2, "runs"),
     ("search", 1): (2, "tried"),
 }
+# What the graphs of a bundle of schema 1 were for. No other file knows graphs by their names.
+_ROLES: Final = {
+    "text_encoder": {"part": "text"},
+    "unet_deep": {"part": "deep"},
+    "vae_decoder": {"part": "decoder"},
+    "vae_encoder": {"part": "encoder"},
+}
+_SHALLOW: Final = re.compile(r"unet_shallow_([0-9]{1,4})")
 # What facts of a plan had before it was one value.
 _PARTS: Final = ("branch", "forecast", "weights", "guided_calls", "scheduler", "steps")
 
@@ -32,7 +41,24 @@ def upgrade(document: dict[str, Any], kind: str, number: int) -> tuple[dict[str,
     newer, key = _PLANS_AS_TEXT[kind, number]
     runs = document.get(key)
     changed = [_with_plan(run) for run in runs] if isinstance(runs, list) else runs
-    return document | {"format": newer} | ({} if changed is None else {key: changed}), newer
+    upgraded = document | {"format": newer} | ({} if changed is None else {key: changed})
+    return upgraded | ({"bundle": _with_roles(document["bundle"])} if "bundle" in document else {}), newer
+
+
+def _with_roles(bundle: Any) -> Any:
+    """Facts of a bundle whose graphs say what they are for."""
+    graphs = bundle.get("graphs") if isinstance(bundle, dict) else None
+    if not isinstance(graphs, dict):
+        return bundle
+    return bundle | {"graphs": {name: _with_role(name, graph) for name, graph in graphs.items()}}
+
+
+def _with_role(name: str, graph: Any) -> Any:
+    if shallow := _SHALLOW.fullmatch(name):
+        role = {"part": "shallow", "branch": int(shallow[1])}
+    else:
+        role = {**_ROLES.get(name, {})}
+    return role | graph if isinstance(graph, dict) else graph
 
 
 def _with_plan(run: Any) -> Any:

@@ -1,15 +1,11 @@
 """Parts that records of all kinds are made of."""
 
+from collections.abc import Mapping
+
 import msgspec
 
-from accel_bench.records.bounds import (
-    Batch,
-    Calls,
-    Count,
-    Elapsed,
-    Guidance,
-    Side,
-)
+from accel_bench.records.bounds import Batch, Calls, Count, Elapsed, Guidance, Side
+from accel_runtime.manifest import Part, Role
 from accel_runtime.plan_spec import PlanSpec, Steps, check_calls
 
 
@@ -76,12 +72,21 @@ class GraphFacts(msgspec.Struct, frozen=True):
         weight_bytes: Bytes of weights, which every call reads once, whatever the batch.
         tensor_bytes: Bytes of inputs and outputs.
         dtype: Data type that most of the graph computes in.
+        part: What the graph is for.
+        branch: Which shallow graph it is; None for all others.
     """
 
     flops: Count
     weight_bytes: Count
     tensor_bytes: Count
     dtype: str
+    part: Part
+    branch: Count | None = None
+
+    @property
+    def role(self) -> Role:
+        """Part and branch."""
+        return Role(self.part, self.branch)
 
 
 class BundleFacts(msgspec.Struct, frozen=True):
@@ -100,6 +105,21 @@ class BundleFacts(msgspec.Struct, frozen=True):
     weights: str
     sample_size: tuple[Side, Side]
     graphs: dict[str, GraphFacts]
+
+    @property
+    def parts(self) -> Mapping[str, Part]:
+        """What each graph is for; spans of our images are called as graphs are."""
+        return {name: graph.part for name, graph in self.graphs.items()}
+
+    @property
+    def deep(self) -> GraphFacts:
+        """The graph of the deep pass."""
+        return self.graphs[self.graph_of(Role("deep"))]
+
+    def graph_of(self, role: Role) -> str:
+        """The name of the graph of a role that one graph has: the deep pass, or a branch's shallow one."""
+        (name,) = (name for name, graph in self.graphs.items() if graph.role == role)
+        return name
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):

@@ -20,7 +20,7 @@ class Group:
     """Configs of one session and one baseline.
 
     Attributes:
-        work: What holds for all of them; scheduler and steps of its plan are those of the baseline.
+        work: A config with the settings of all; scheduler and steps of its plan are those of the baseline.
         configs: Configs by id.
     """
 

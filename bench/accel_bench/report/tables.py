@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from accel_bench.base.stats import times
 from accel_bench.base.table import Heading
-from accel_bench.benchmark.summary import DEEP, GraphSummary, PeerSummary, PlanSummary, Summary
+from accel_bench.benchmark.summary import PASSES, GraphSummary, PeerSummary, PlanSummary, Summary
 from accel_bench.evaluation.summary import TrialSummary
 from accel_bench.evaluation.table import loss_text, psnr_text
 from accel_bench.records.bench import BenchRecord
@@ -161,8 +161,8 @@ def _score_columns(scores: Sequence[TrialSummary | None]) -> list[Column]:
 
 
 def _flops_share(graph: str, record: BenchRecord) -> str:
-    work = record.bundle.graphs
-    return share(work[graph].flops / work[DEEP].flops) if graph.startswith("unet_") else NOTHING
+    work = record.bundle.graphs[graph]
+    return share(work.flops / record.bundle.deep.flops) if work.part in PASSES else NOTHING
 
 
 def _loading(graph: str, record: BenchRecord, unit: Unit) -> str:

@@ -38,7 +38,7 @@ _CALIBRATION_SEED = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """What is drawn.
+    """The prompts of a search.
 
     Attributes:
         judged: Batches of one size.
@@ -58,8 +58,8 @@ def choose_prompts(
 
     Args:
         path: A file that `read_prompts` reads; None takes the held-out captions of the built-in model's data.
-        samples: How many are judged.
-        calibration: How many calibrate; 0 for strategies that solve nothing.
+        samples: Number of prompts to judge.
+        calibration: Number of prompts to calibrate with; 0 for strategies that solve nothing.
         settings: The batch, and the seed of the first judged picture.
 
     Returns:
@@ -148,7 +148,7 @@ class Driver:
         return compose_s(self.times, self.plan(candidate.spec))
 
     def plan(self, spec: PlanSpec) -> Plan:
-        """What the loop runs for a plan."""
+        """Compile a plan."""
         if spec not in self._plans:
             self._plans[spec] = compile_for(self.pipeline, spec, settings=self.settings)
         return self._plans[spec]
@@ -173,7 +173,7 @@ class Driver:
             yield f"{candidate.family} {candidate.name}, batch {batch + 1}"
 
     def compare(self, candidate: Candidate, batches: int) -> Answer:
-        """What is known of a candidate that was judged on so many batches, as was the baseline."""
+        """Compare a candidate with the baseline on the first ``batches`` batches, on which both were judged."""
         ours, theirs = (joined(self._batches(each, batches)) for each in (candidate, FULL))
         return Answer(candidate, self.predict(candidate), judge(ours, theirs, self.score))
 

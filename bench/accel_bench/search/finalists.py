@@ -31,12 +31,12 @@ _RESERVE = 0.1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finish:
-    """What is left to do once a strategy has ended.
+    """The steps after a strategy has ended.
 
     Attributes:
         driver: With everything judged.
-        batches: That a candidate must have been judged on to be picked.
-        timed: What times the finalists.
+        batches: Batches that a candidate must have been judged on to be picked.
+        timed: Pipeline that times the finalists.
     """
 
     driver: Driver
@@ -57,7 +57,7 @@ class Finish:
         return self.driver.predict(FULL)
 
     def finalists(self) -> tuple[Candidate, ...]:
-        """Those that meet the goal best, and some of the front, evenly spread."""
+        """The candidates that meet the goal best, and some of the front, evenly spread."""
         answers = [answer for answer in self.complete() if answer.candidate != FULL]
         edge = front(answers)
         spread = [edge[index * (len(edge) - 1) // max(1, _SHOWN - 1)] for index in range(_SHOWN)] if edge else []

@@ -59,9 +59,9 @@ def write_profile(
         path: A profile, which is made if it is not there.
         record: With a chosen candidate.
         finalists: Their timing.
-        model: As for `accel export`.
-        dtype: Of the bundle.
-        provider: That ran.
+        model: Model as for `accel export`.
+        dtype: Precision of the bundle.
+        provider: Provider that ran.
         on_host: Whether that is a processor's.
 
     Returns:
@@ -89,7 +89,7 @@ def write_profile(
 
 
 def _names(record: SearchRecord, chosen: Tried, *, model: str, dtype: DType) -> tuple[str, str]:
-    """Of all that two configs of one speed-up may differ in."""
+    """Ids that name everything in which two configs of one speed-up may differ."""
     work = record.workload
     size, guidance = f"{work.width}x{work.height}", f"g{work.guidance:g}"
     start = "-".join((_word(Path(model).name), size, _word(work.scheduler), str(work.steps), guidance, dtype))
@@ -98,7 +98,7 @@ def _names(record: SearchRecord, chosen: Tried, *, model: str, dtype: DType) -> 
 
 
 def _word(text: str) -> str:
-    """What of a name may stand in an id."""
+    """The letters and digits of a name, for an id."""
     return "".join(sign for sign in text.lower() if sign.isalnum() and sign.isascii()) or "model"
 
 

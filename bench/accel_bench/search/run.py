@@ -40,7 +40,7 @@ class Opening:
 
     Attributes:
         sources: All that prompts are taken from.
-        prompts_from: Where that is: `built-in`, or the name of a file.
+        prompts_from: Origin of the prompts: `built-in`, or the name of a file.
     """
 
     timed: TimedPipeline
@@ -58,7 +58,7 @@ class Opening:
         return sum(len(batch.prompts) for batch in self.prompts.calibration)
 
     def space(self) -> Space:
-        """What may be tried; numbers of steps that the bundle has no schedule for are left out.
+        """The space of candidates, without numbers of steps that the bundle has no schedule for.
 
         Raises:
             InputError: The bundle lacks the baseline's schedule or a branch.
@@ -110,7 +110,7 @@ class Opening:
         return (guidance, 1.0) if guidance > 1 else (guidance,)
 
     def _kinds(self) -> set[str]:
-        """Of UNet calls whose times are needed."""
+        """The kinds of UNet calls whose times are needed."""
         calls: list[Call] = [Deep(guidance=guidance) for guidance in self._guidances()]
         for guidance in self._guidances():
             calls += [Shallow(guidance=guidance, branch=branch, forecast=(1.0,)) for branch in self.branches]
@@ -149,11 +149,11 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search ends with.
+    """The result of a search.
 
     Attributes:
-        record: Of the search.
-        finalists: Of their timing.
+        record: Record of the search.
+        finalists: Record of the timing of the finalists.
     """
 
     record: SearchRecord

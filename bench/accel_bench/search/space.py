@@ -1,4 +1,4 @@
-"""What a search may try, and what it is told of each candidate."""
+"""The candidates of a search, and the answers that strategies are sent."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ FULL = Candidate("full", BASELINE)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a candidate.
+    """The result of a candidate.
 
     Attributes:
         seconds: Seconds of one image, composed from the times of its graphs.
@@ -101,11 +101,11 @@ def parse_targets(text: str) -> tuple[Target, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What may be tried.
+    """The candidates that may be tried.
 
     Attributes:
-        calls: By number of steps, the UNet calls of the schedule; the baseline's steps come first.
-        branches: Where shallow calls may cut.
+        calls: UNet calls of the schedule by number of steps; the baseline's steps come first.
+        branches: Branches at which shallow calls may cut the UNet.
         caches: Whether calls may be shallow at all.
         guided_shares: Shares of the calls, from the first, that may be the only guided ones.
     """
@@ -157,12 +157,12 @@ class Space:
             yield self.full(steps)
 
     def guided(self, candidate: Candidate) -> Iterator[Candidate]:
-        """The same with guidance on its first calls alone."""
+        """The candidate with guidance on its first calls only."""
         parts = (self.guided_in_part(candidate, share) for share in self.guided_shares)
         yield from (part for part in dict.fromkeys(parts) if part != candidate)
 
     def guided_in_part(self, candidate: Candidate, share: float) -> Candidate:
-        """The same with guidance on the first ``share`` of its calls; itself where that is all of them."""
+        """The candidate with guidance on the first ``share`` of its calls; itself where that is all of them."""
         calls = self.calls[candidate.spec.steps or self.steps]
         last = max(0, round(share * calls) - 1)
         if last >= calls - 1:
@@ -193,8 +193,8 @@ def make_space(calls: Mapping[int, int], *, targets: Sequence[Target], branches:
 
     Args:
         calls: UNet calls by number of steps, the baseline's first; others are taken with the target `steps` alone.
-        targets: What may be changed.
-        branches: That the bundle has.
+        targets: Parts of a plan that may change.
+        branches: Branches that the bundle has.
     """
     first = next(iter(calls))
     return Space(

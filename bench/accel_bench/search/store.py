@@ -93,7 +93,7 @@ class Store:
         return store
 
     def entry(self, candidate: Candidate) -> Entry:
-        """What is known of a candidate; without batches where that is nothing."""
+        """The results of a candidate; without batches where there are none."""
         known = self._read(self._trial(candidate), Entry)
         return known or Entry(candidate, ())
 

@@ -1,4 +1,4 @@
-"""What a search found, computed from its record."""
+"""The results of a search, computed from its record."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -17,7 +17,7 @@ class TriedSummary(msgspec.Struct, frozen=True):
     """One candidate against the baseline.
 
     Attributes:
-        pictures: How many it was judged on.
+        pictures: Number of pictures that it was judged on.
         speedup: Composed: the baseline's seconds over its own.
         measured: The same end to end, round by round; None where it was no finalist.
         time_error: (composed - measured) / measured seconds; None as above.
@@ -84,11 +84,11 @@ def front_of(summaries: Sequence[TriedSummary]) -> list[TriedSummary]:
 
 
 def quality_of(tried: Tried, record: SearchRecord) -> Quality:
-    """Of a candidate's pictures, against the baseline's of the same seeds."""
+    """The quality of a candidate's pictures against the baseline's of the same seeds."""
     return judge(tried.scores, record.tried[0].scores, record.goal.score)
 
 
 def answer_of(tried: Tried, record: SearchRecord) -> Answer:
-    """What the search was told of a candidate."""
+    """The answer that the search was sent for a candidate."""
     candidate = Candidate(tried.family, tried.facts.plan)
     return Answer(candidate, tried.composed_s, quality_of(tried, record))

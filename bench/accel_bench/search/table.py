@@ -45,7 +45,7 @@ def _cells(each: TriedSummary) -> tuple[str, ...]:
 
 
 def heading(record: SearchRecord) -> str:
-    """What the numbers are of."""
+    """The heading of the table: model, settings and machine."""
     work = record.workload
     meaning = "RANDOM WEIGHTS, all scores are meaningless: " if record.bundle.weights == "random" else ""
     return (
@@ -55,7 +55,7 @@ def heading(record: SearchRecord) -> str:
 
 
 def footer(summaries: Sequence[TriedSummary], record: SearchRecord) -> Iterator[str]:
-    """What was chosen, what that cost, and how far composed times were off."""
+    """The lines below the table: the choice, its cost, and the error of composed times."""
     for each in summaries:
         if each.chosen:
             deep = ",".join(map(str, each.facts.deep_calls))
@@ -104,7 +104,7 @@ def composed_words(summaries: Sequence[TriedSummary]) -> Iterator[str]:
 
 
 def why_not(record: SearchRecord) -> str:
-    """What stands in the way, where a search chose nothing."""
+    """The reason why a search chose nothing."""
     baseline, *others = record.tried
     judged = [each for each in others if is_complete(each, record)]
     if not judged:

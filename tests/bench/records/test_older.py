@@ -16,6 +16,7 @@ from accel_bench.records.search import SearchRecord
 from accel_bench.records.store import read_record
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
+from accel_runtime.manifest import Role
 from accel_runtime.plan_spec import PlanSpec
 
 RECORDS = Path(__file__).parents[3] / "docs" / "records"
@@ -85,6 +86,24 @@ def test_all_that_an_older_plan_says_is_kept() -> None:
         scheduler="euler",
         guided_calls=(0, 5),
     )
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_the_graphs_of_an_older_bundle_get_the_roles_that_their_names_meant(name: str) -> None:
+    record = read_record(RECORDS / f"{name}.json")
+    written = document(name)["bundle"]["graphs"]
+    shallow = {f"unet_shallow_{branch}": Role("shallow", branch) for branch in range(12)}
+    meant = {"text_encoder": Role("text"), "unet_deep": Role("deep")} | shallow
+    meant |= {"vae_decoder": Role("decoder"), "vae_encoder": Role("encoder")}
+
+    assert {each: graph.role for each, graph in record.bundle.graphs.items()} == {each: meant[each] for each in written}
+    assert record.bundle.deep.flops == written["unet_deep"]["flops"]
+
+
+def test_a_graph_that_no_older_bundle_had_has_no_role() -> None:
+    upgraded, _ = upgrade({"plans": [], "bundle": {"graphs": {"unet_shallow_x": {"flops": 1}}}}, "bench", 2)
+
+    assert upgraded["bundle"]["graphs"] == {"unet_shallow_x": {"flops": 1}}
 
 
 def test_a_document_stays_as_it_was_read() -> None:

@@ -19,8 +19,12 @@ from accel_runtime.plan_spec import PlanSpec
 
 ENVIRONMENT = Environment("A processor", 2, 8_000_000_000, "Linux", "3.11", {"numpy": "2.4.6"}, 0.0)
 BACKEND = BackendDescription("onnxruntime", "1.31", "CPUExecutionProvider", {"intra_op_num_threads": 1})
-GRAPHS = {name: GraphFacts(flops, 8, 8, "float32") for name, flops in (("unet_deep", 1000), ("unet_shallow_0", 100))}
-GRAPHS |= {name: GraphFacts(500, 8, 8, "float32") for name in ("text_encoder", "vae_decoder")}
+GRAPHS = {
+    "text_encoder": GraphFacts(500, 8, 8, "float32", "text"),
+    "unet_deep": GraphFacts(1000, 8, 8, "float32", "deep"),
+    "unet_shallow_0": GraphFacts(100, 8, 8, "float32", "shallow", 0),
+    "vae_decoder": GraphFacts(500, 8, 8, "float32", "decoder"),
+}
 WORK = Workload("ddim", 4, 4.0, height=8, width=8, batch=1, seed=0)
 # How much slower than the first each round was.
 ROUNDS = (1.0, 1.5, 1.1, 1.2, 1.3, 1.4)

@@ -21,7 +21,11 @@ DEEP_S, SHALLOW_S, REST_S = 0.1, 0.02, 0.5
 # How much slower than the first each round was.
 ROUNDS = (1.0, 1.02, 1.01, 1.03, 0.99, 1.04)
 PROMPTS = tuple(caption.caption for caption in evaluation_captions(PICTURES, 0))
-GRAPHS = {name: GraphFacts(10, 8, 8, "float32") for name in ("text_encoder", "unet_deep", "unet_shallow_0")}
+GRAPHS = {
+    "text_encoder": GraphFacts(10, 8, 8, "float32", "text"),
+    "unet_deep": GraphFacts(10, 8, 8, "float32", "deep"),
+    "unet_shallow_0": GraphFacts(10, 8, 8, "float32", "shallow", 0),
+}
 
 
 def composed_s(deep: int, calls: int = CALLS) -> float:

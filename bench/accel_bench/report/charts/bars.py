@@ -6,8 +6,8 @@ from statistics import median
 from typing import Final
 
 from accel_bench.base.stats import Spread
-from accel_bench.benchmark.summary import PEER_UNET, PeerSummary, PlanSummary
-from accel_bench.records.bench import PeerRun
+from accel_bench.benchmark.summary import PASSES, PeerSummary, PlanSummary, part_seconds
+from accel_bench.records.bench import PEER_PARTS, PeerRun
 from accel_bench.report.charts.axis import Axis, grid_across
 from accel_bench.report.charts.stages import STAGES, legend
 from accel_bench.report.charts.svg import Figure, Key, Line, Rect, Shape, Text
@@ -47,7 +47,7 @@ def plan_bar(plan: PlanSummary, limit_s: float | None) -> Bar:
 
 def peer_bar(peer: PeerSummary, run: PeerRun) -> Bar:
     """The bar of a peer. Only the time of its UNet is known."""
-    unet = median(sum(span.seconds for span in image.spans if span.name == PEER_UNET) for image in run.images)
+    unet = median(part_seconds(image, PEER_PARTS, PASSES) for image in run.images)
     return Bar(peer.name, {"deep": unet, "other": max(0.0, peer.image_s.median - unet)}, peer.image_s)
 
 

@@ -1,9 +1,10 @@
 """Names and colours of the stages of an image, used everywhere on the page."""
 
+from collections.abc import Mapping
 from typing import Final
 
-from accel_bench.benchmark.summary import DEEP, PEER_UNET
 from accel_bench.report.charts.svg import Key
+from accel_runtime.manifest import Part
 
 # Names by kind of stage, a field of `summary.Stages`.
 STAGES: Final = {
@@ -16,22 +17,20 @@ STAGES: Final = {
 }
 # Spans that only enclose other spans.
 _ENCLOSING: Final = frozenset({"prepare", "denoise", "decode"})
-_PREFIXES: Final = {"text_encoder": "text", "unet_shallow": "shallow", "vae_decoder": "vae"}
+_STAGES: Final[Mapping[Part | None, str]] = {"text": "text", "deep": "deep", "shallow": "shallow", "decoder": "vae"}
 
 
-def stage_of(span: str) -> str | None:
+def stage_of(span: str, parts: Mapping[str, Part]) -> str | None:
     """The stage of a span; None if it only encloses other spans.
 
-    A peer's UNet calls are deep: it runs the whole UNet. What has no other name is part of the loop.
+    Args:
+        span: Name of the span.
+        parts: What graphs are for, by name. What has no part belongs to the loop.
 
-    >>> [stage_of(name) for name in ("unet_shallow_0", "unet", "step", "denoise")]
-    ['shallow', 'deep', 'update', None]
+    >>> [stage_of(name, {"thin": "shallow"}) for name in ("thin", "step", "denoise")]
+    ['shallow', 'update', None]
     """
-    if span in _ENCLOSING:
-        return None
-    if span in (DEEP, PEER_UNET):
-        return "deep"
-    return next((stage for prefix, stage in _PREFIXES.items() if span.startswith(prefix)), "update")
+    return None if span in _ENCLOSING else _STAGES.get(parts.get(span), "update")
 
 
 def legend(kinds: set[str]) -> list[Key]:

@@ -25,9 +25,9 @@ class Proposals:
     """Plans that a calibration prices, without another model call.
 
     Attributes:
-        solvers: By number of steps; empty where calls may not be shallow.
+        solvers: Solvers by number of steps; empty where calls may not be shallow.
         predict: Seconds of one image of a candidate.
-        baseline_s: Of the baseline's.
+        baseline_s: Seconds of one image of the baseline.
     """
 
     space: Space
@@ -48,7 +48,7 @@ class Proposals:
         return distinct(found)
 
     def cost(self, candidate: Candidate) -> tuple[object, ...]:
-        """What the candidates that compete have in common."""
+        """The properties that competing candidates share."""
         spec = candidate.spec
         return spec.steps, self._deep(candidate), spec.branch, spec.guided_calls
 
@@ -74,7 +74,7 @@ class Proposals:
         return () if halfway in (edge.enough, edge.short) else self._in_chain(edge.chain, halfway)
 
     def promising(self, goal: Goal, answers: Sequence[Answer]) -> Candidate | None:
-        """What is worth moving deep calls of; None where nothing is.
+        """The candidate whose deep calls are worth moving; None where there is none.
 
         With a bound on speed it is the best that meets the goal. Without one it is the best of one deep call less than
         meet it: made good enough, it is the faster choice.
@@ -90,7 +90,7 @@ class Proposals:
         return min(short, key=lambda each: each.quality.distance).candidate if short else None
 
     def near(self, candidate: Candidate) -> Iterator[Candidate]:
-        """The same with one deep call moved; solved strengths are solved anew."""
+        """The candidate with one deep call moved; solved strengths are solved again."""
         spec = candidate.spec
         steps = spec.steps or self.space.steps
         forecast = None if spec.weights else spec.forecast
@@ -116,7 +116,7 @@ class Proposals:
         return len(self.space.deep_calls(candidate))
 
     def _chain_of_best(self, goal: Goal, answers: Sequence[Answer]) -> "_Chain":
-        """Of the best that meets the goal; where nothing cached does, all below the baseline is open."""
+        """The chain of the best candidate that meets the goal; where no cached one does, that below the baseline."""
         met = rank(goal, answers, baseline_s=self.baseline_s)
         if met and met[0].candidate.spec.deep != FULL:
             return _Chain.of(met[0].candidate)

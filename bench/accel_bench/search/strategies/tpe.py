@@ -93,8 +93,8 @@ def sample(sampler: Sampler, *, batches: int) -> Proposer:
     """Ask for one suggestion after the other, on all batches, until the study has enough.
 
     Args:
-        sampler: Where the study is.
-        batches: That every candidate is judged on.
+        sampler: Sampler of the study.
+        batches: Batches that every candidate is judged on.
     """
     study = sampler.study()
     while len(study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])) < sampler.trials:
