@@ -159,7 +159,7 @@ class _Export:
         layout.write_model_index(self._folder, self._source.model_index)
         layout.write_scheduler(self._folder, self._source.scheduler_config)
         for graph, part in self._family.tokenizers.items():
-            self._texts[graph] = layout.write_tokenizer(self._folder, self._source.load_tokenizer(), part=part)
+            self._texts[graph] = layout.write_tokenizer(self._folder, self._source.load_tokenizer(part), part=part)
 
     def _compile_schedules(self) -> None:
         self._schedules = self._tables.write()

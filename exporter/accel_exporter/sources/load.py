@@ -33,22 +33,22 @@ def load_vae(folder: Path, weights: WeightFiles) -> AutoencoderKL:
     return vae
 
 
-def load_text_encoder(folder: Path, weights: WeightFiles) -> CLIPTextModel:
-    """Return the text encoder of the pipeline in ``folder``; see `load_unet`."""
-    encoder: CLIPTextModel = _load_model(CLIPTextModel, folder, part="text_encoder", weights=weights)
+def load_text_encoder(folder: Path, weights: WeightFiles, *, part: str) -> CLIPTextModel:
+    """Return a text encoder of the pipeline in ``folder``; see `load_unet`."""
+    encoder: CLIPTextModel = _load_model(CLIPTextModel, folder, part=part, weights=weights)
     return encoder
 
 
-def load_tokenizer(folder: Path) -> CLIPTokenizer:
-    """Return the tokenizer of the pipeline in ``folder``.
+def load_tokenizer(folder: Path, part: str) -> CLIPTokenizer:
+    """Return a tokenizer of the pipeline in ``folder``.
 
     Raises:
         SourceError: Its files cannot be read.
     """
-    for name in sorted(path.name for path in (folder / "tokenizer").glob("*.json")):
-        read_object(folder, f"tokenizer/{name}")
-    with _reading("tokenizer"):
-        tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    for name in sorted(path.name for path in (folder / part).glob("*.json")):
+        read_object(folder, f"{part}/{name}")
+    with _reading(part):
+        tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder / part, local_files_only=True)
     return tokenizer
 
 

@@ -43,10 +43,9 @@ class DescribedFolder:
         """The autoencoder's config, defaults filled in."""
         return read_vae_config(self.folder)
 
-    @property
-    def text_config(self) -> Mapping[str, Any]:
-        """The text encoder's config, defaults filled in."""
-        return read_text_config(self.folder)
+    def text_config(self, part: str = "text_encoder") -> Mapping[str, Any]:
+        """A text encoder's config, defaults filled in."""
+        return read_text_config(self.folder, part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +69,13 @@ class FolderSource(DescribedFolder):
         """Read the autoencoder from its weights files."""
         return load.load_vae(self.folder, self.weights["vae"])
 
-    def load_text_encoder(self) -> CLIPTextModel:
-        """Read the text encoder from its weights files."""
-        return load.load_text_encoder(self.folder, self.weights["text_encoder"])
+    def load_text_encoder(self, part: str = "text_encoder") -> CLIPTextModel:
+        """Read a text encoder from its weights files."""
+        return load.load_text_encoder(self.folder, self.weights[part], part=part)
 
-    def load_tokenizer(self) -> CLIPTokenizer:
-        """Read the tokenizer from its files."""
-        return load.load_tokenizer(self.folder)
+    def load_tokenizer(self, part: str = "tokenizer") -> CLIPTokenizer:
+        """Read a tokenizer from its files."""
+        return load.load_tokenizer(self.folder, part)
 
 
 def open_folder(folder: Path, *, variant: str | None, origin: Origin | None = None) -> FolderSource:

@@ -34,29 +34,29 @@ class RandomSource(DescribedFolder):
 
     def load_unet(self) -> UNet2DConditionModel:
         """Build the UNet; the same seed gives the same weights, bit for bit."""
-        config = read_object(self.folder, "unet/config.json")
+        config = self._config("unet")
         unet: UNet2DConditionModel = _seeded(UNet2DConditionModel.from_config, config, seed=self.seed)
         return unet
 
     def load_vae(self) -> AutoencoderKL:
         """Build the autoencoder; the same seed gives the same weights, bit for bit."""
-        config = read_object(self.folder, "vae/config.json")
+        config = self._config("vae")
         vae: AutoencoderKL = _seeded(AutoencoderKL.from_config, config, seed=self.seed)
         return vae
 
-    def load_text_encoder(self) -> CLIPTextModel:
-        """Build the text encoder; the same seed gives the same weights, bit for bit."""
-        config = CLIPTextConfig.from_dict(self._text_config())
+    def load_text_encoder(self, part: str = "text_encoder") -> CLIPTextModel:
+        """Build a text encoder; the same seed gives the same weights, bit for bit."""
+        config = CLIPTextConfig.from_dict(self._config(part))
         encoder: CLIPTextModel = _seeded(CLIPTextModel, config, seed=self.seed)
         return encoder
 
-    def load_tokenizer(self) -> CLIPTokenizer:
-        """Build the byte tokenizer that fits the text encoder."""
-        config = self._text_config()
+    def load_tokenizer(self, part: str = "tokenizer") -> CLIPTokenizer:
+        """Build the byte tokenizer that fits the text encoder of the same number."""
+        config = self._config(part.replace("tokenizer", "text_encoder"))
         return byte_tokenizer(config["vocab_size"], config["max_position_embeddings"])
 
-    def _text_config(self) -> dict[str, Any]:
-        return read_object(self.folder, "text_encoder/config.json")
+    def _config(self, part: str) -> dict[str, Any]:
+        return read_object(self.folder, f"{part}/config.json")
 
 
 def architectures() -> tuple[str, ...]:

@@ -55,9 +55,8 @@ class Source(Protocol):
     def vae_config(self) -> Mapping[str, Any]:
         """``vae/config.json``, with the defaults that the file leaves out."""
 
-    @property
-    def text_config(self) -> Mapping[str, Any]:
-        """``text_encoder/config.json``, with the defaults that the file leaves out."""
+    def text_config(self, part: str = "text_encoder") -> Mapping[str, Any]:
+        """Return ``config.json`` of a text encoder, with the defaults that the file leaves out."""
 
     @property
     def digest(self) -> str:
@@ -69,8 +68,8 @@ class Source(Protocol):
     def load_vae(self) -> AutoencoderKL:
         """Return the autoencoder."""
 
-    def load_text_encoder(self) -> CLIPTextModel:
-        """Return the text encoder."""
+    def load_text_encoder(self, part: str = "text_encoder") -> CLIPTextModel:
+        """Return a text encoder by its part of the pipeline."""
 
-    def load_tokenizer(self) -> CLIPTokenizer:
-        """Return the tokenizer."""
+    def load_tokenizer(self, part: str = "tokenizer") -> CLIPTokenizer:
+        """Return a tokenizer by its part of the pipeline."""
