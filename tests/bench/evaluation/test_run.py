@@ -10,6 +10,7 @@ from accel_bench.plans.options import PlanOptions, choose_plans
 from accel_bench.plans.prepare import BASELINE, Settings, prepare, split
 from accel_runtime import Pipeline, Plan, PlanSpec, Request, Shallow
 from accel_runtime.errors import InputError
+from accel_runtime.tokens import PromptTokenizer
 
 SETTINGS = Settings(steps=4, scheduler="ddim", guidance=3.0, batch=2, seed=5)
 PROMPTS = ("a", "b", "c", "d")
@@ -92,13 +93,13 @@ def test_pictures_are_those_of_the_pipeline_and_differ_only_by_plan(pipeline: Pi
 
 def test_every_trial_encodes_its_prompts_anew(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[str] = []
-    original = Pipeline.tokenize
+    original = PromptTokenizer.encode
 
-    def noted(self: Pipeline, prompt: str) -> Any:
+    def noted(self: PromptTokenizer, prompt: str) -> Any:
         encoded.append(prompt)
         return original(self, prompt)
 
-    monkeypatch.setattr(Pipeline, "tokenize", noted)
+    monkeypatch.setattr(PromptTokenizer, "encode", noted)
     trials = prepare(pipeline, [PlanSpec(deep="every:2")], settings=SETTINGS)
     for _ in run_batches(pipeline, trials, batches=split(("a", "b"), SETTINGS), runs=Runs()):
         pass
