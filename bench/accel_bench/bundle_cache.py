@@ -45,13 +45,13 @@ def cache_folder() -> Path:
     return user_cache("bundles", variable="ACCEL_CACHE")
 
 
-def find_or_export(wanted: BundleSpec, *, into: Path) -> Generator[str, None, Path]:
+def find_or_export(spec: BundleSpec, *, into: Path) -> Generator[str, None, Path]:
     """Find a bundle in the cache, or export it into the cache.
 
     Its name holds a hash of the source's content, the options and the versions of the exporting packages.
 
     Args:
-        wanted: What the bundle must hold.
+        spec: What the bundle must hold.
         into: Folder of the cache.
 
     Yields:
@@ -66,21 +66,21 @@ def find_or_export(wanted: BundleSpec, *, into: Path) -> Generator[str, None, Pa
     with extra("export"):
         # It brings torch, so it is imported only where it is used.
         from accel_exporter import ExportOptions, export_bundle, open_source, parse_dtype  # noqa: PLC0415
-    yield f"look for {wanted.model}"
-    source = open_source(wanted.model, weights=wanted.weights)
+    yield f"look for {spec.model}"
+    source = open_source(spec.model, weights=spec.weights)
     options = ExportOptions(
-        branches=wanted.branches,
-        schedulers=wanted.schedulers,
-        max_steps=wanted.max_steps,
-        dtype=parse_dtype(wanted.dtype),
-        with_inductor=wanted.inductor is not None,
-        device=wanted.inductor or "cpu",
+        branches=spec.branches,
+        schedulers=spec.schedulers,
+        max_steps=spec.max_steps,
+        dtype=parse_dtype(spec.dtype),
+        with_inductor=spec.inductor is not None,
+        device=spec.inductor or "cpu",
     )
-    folder = into / f"{Path(wanted.model).name}-{_key(source.digest, asdict(options))}"
+    folder = into / f"{Path(spec.model).name}-{_key(source.digest, asdict(options))}"
     if not (folder / MANIFEST_NAME).exists():
         into.mkdir(parents=True, exist_ok=True)
         for stage in export_bundle(source, folder, options=options):
-            yield f"export {wanted.model}: {stage.name}"
+            yield f"export {spec.model}: {stage.name}"
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Turn a diffusers pipeline into a bundle. torch and diffusers live here and nowhere below."""
+"""Turn a diffusers pipeline into a bundle. Only this package imports torch and diffusers."""
 
 from accel_exporter.export import Stage, export_bundle
 from accel_exporter.options import (

@@ -1,4 +1,4 @@
-"""What the manifest says of a pipeline: its state, what its graphs are for, and where they come from."""
+"""Describe a pipeline for the manifest: its state, the roles of its graphs, and their origin."""
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version

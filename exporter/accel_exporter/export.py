@@ -49,7 +49,7 @@ from accel_runtime.manifest import (
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the manifest says of some of the graphs."""
+    """The manifest's entries for some of the graphs."""
 
     graphs: Mapping[str, GraphSpec]
     forms: Mapping[ExtraForm, Mapping[str, FormGraph]]
@@ -57,7 +57,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What the export does next, for a progress bar."""
+    """The next step of an export, for a progress bar."""
 
     name: str
     done: int
@@ -94,7 +94,7 @@ def export_bundle(
 
 
 class _Export:
-    """One export in the making: each stage adds its part, the last writes the manifest."""
+    """A running export. Each stage adds its part, and the last one writes the manifest."""
 
     def __init__(self, source: Source, folder: Path, options: ExportOptions, helper: Executor | None = None) -> None:
         self._source = source
@@ -272,5 +272,5 @@ class _Export:
 
 
 def _smaller_parts(source: Source, folder: Path, options: ExportOptions) -> Parts:
-    """What the helper does: all graphs but the UNet's."""
+    """The work of the helper process: all graphs but the UNet's."""
     return _Export(source, folder, options).smaller_parts()

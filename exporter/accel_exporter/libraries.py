@@ -1,4 +1,4 @@
-"""Libraries that load models: their noise muted, and their errors as part of one line of ours."""
+"""Mute libraries that load models, and shorten their errors to a part of one line."""
 
 import logging
 import warnings

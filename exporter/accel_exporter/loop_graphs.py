@@ -27,7 +27,7 @@ _EACH_IMAGE: Final = (1, 2, 3)  # axes of [B, C, h, w]
 
 @dataclass
 class _Graph:
-    """Nodes in the making; every method returns the name of what its node gives."""
+    """A graph that is built node by node; every method returns the name of its node's output."""
 
     nodes: list[Any] = field(default_factory=list)
     constants: list[Any] = field(default_factory=list)
@@ -53,7 +53,7 @@ class _Graph:
         return self._constant(TensorProto.FLOAT, (value,))
 
     def scalar(self, value: float) -> str:
-        """A number without dimensions, as `Clip` wants its bounds."""
+        """A number without dimensions, which `Clip` requires for its bounds."""
         name = f"constant_{len(self.constants)}"
         self.constants.append(helper.make_tensor(name, TensorProto.FLOAT, [], (value,)))
         return name

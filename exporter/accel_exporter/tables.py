@@ -27,9 +27,9 @@ class ScheduleWriter:
     """Compiles a pipeline's schedulers and writes them into a bundle.
 
     Args:
-        folder: The bundle in the making.
+        folder: Folder of the new bundle.
         config: The pipeline's scheduler config.
-        options: Which schedulers, and how many steps.
+        options: Schedulers, and the largest number of steps.
     """
 
     def __init__(self, folder: Path, config: Mapping[str, Any], options: ExportOptions) -> None:

@@ -258,7 +258,7 @@ def _export(
     model: str, *, settings: Settings, branches: tuple[int, ...], dtype: str, provider: str
 ) -> Generator[str, None, Path]:
     """Find the bundle of a model in the cache, or export it there."""
-    wanted = BundleSpec(
+    spec = BundleSpec(
         model=model,
         weights="trained",
         dtype=dtype,
@@ -268,7 +268,7 @@ def _export(
         max_steps=max(settings.steps, 6 * (1 + len(branches))),
         inductor=INDUCTOR_DEVICES.get(provider),
     )
-    return (yield from find_or_export(wanted, into=cache_folder()))
+    return (yield from find_or_export(spec, into=cache_folder()))
 
 
 def _print(record: SearchRecord, *, as_json: bool) -> None:

@@ -89,7 +89,7 @@ def _work(config: Config, known: Mapping[str, Config]) -> Config:
     return msgspec.structs.replace(config, plan=plan)
 
 
-def wanted_bundle(work: Config, groups: Iterable[Group], *, provider: str) -> BundleSpec:
+def bundle_spec(work: Config, groups: Iterable[Group], *, provider: str) -> BundleSpec:
     """The one bundle that serves every config of the same model and precision as ``work``, and their baselines."""
     configs = [config for each in groups for config in (each.work, *each.configs.values())]
     alike = [each for each in configs if _model(each) == _model(work)]

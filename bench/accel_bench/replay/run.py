@@ -14,7 +14,7 @@ from accel_bench.profiles import Config
 from accel_bench.records.bench import BenchRecord, Peaks, ProfileUse
 from accel_bench.records.environment import read_environment
 from accel_bench.records.evaluation import EvaluationRecord
-from accel_bench.replay.groups import Group, group, wanted_bundle
+from accel_bench.replay.groups import Group, bundle_spec, group
 from accel_bench.replay.place import Place, adapt, fit
 from accel_bench.replay.quality import QualityCheck
 from accel_bench.timing.measure import Measurement, StopRule, measure
@@ -82,8 +82,8 @@ class Replay:
     def _bundle(self, chosen: Group, groups: Sequence[Group]) -> Generator[str, None, Bundle]:
         if self.bundle is not None:
             return read_bundle(self.bundle)
-        wanted = wanted_bundle(chosen.work, groups, provider=self.provider)
-        folder = yield from find_or_export(wanted, into=self.cache)
+        spec = bundle_spec(chosen.work, groups, provider=self.provider)
+        folder = yield from find_or_export(spec, into=self.cache)
         return read_bundle(folder)
 
     def _measure(self, chosen: Group, bundle: Bundle, *, model: str, told: tuple[str, ...]) -> Iterator[str]:

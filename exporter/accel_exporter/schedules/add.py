@@ -36,7 +36,7 @@ class Compiled:
 
     @cached_property
     def metadata(self) -> dict[str, str]:
-        """What a file says of them; found out by compiling more, so only where they are kept."""
+        """Metadata of the tables' file. Finding it out compiles more, so it is made only where tables are kept."""
         memoryless = is_memoryless(self.scheduler, step_options=step_options(self.name, self.scheduler))
         return scheduler_metadata(self.scheduler, memoryless=memoryless)
 
@@ -45,10 +45,10 @@ def compile_for(bundle: Bundle, name: str, *, steps: Iterable[int], strength: fl
     """Compile tables for a bundle from the scheduler config that it keeps.
 
     Args:
-        bundle: Keeps the config of the pipeline's own scheduler.
+        bundle: Bundle with the config of the pipeline's own scheduler.
         name: One of `SCHEDULERS`, a diffusers class, or `OWN_SCHEDULER`.
         steps: Step counts.
-        strength: Of img2img; None starts from noise.
+        strength: Strength of img2img; None starts from noise.
 
     Raises:
         InputError: Unknown name, a strength out of range.

@@ -1,4 +1,4 @@
-"""One schedule table out of one diffusers scheduler."""
+"""Compile a diffusers scheduler to one schedule table."""
 
 import copy
 import inspect
@@ -23,12 +23,12 @@ NO_OPTIONS: Final[Mapping[str, object]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Spacing:
-    """What `set_timesteps` is given.
+    """Arguments of `set_timesteps`.
 
     Attributes:
-        steps: How many steps; with a list of one's own, its length.
-        timesteps: A list of one's own, which few schedulers take.
-        sigmas: Same.
+        steps: Number of steps; for a custom list, its length.
+        timesteps: Custom list of timesteps, which few schedulers support.
+        sigmas: Custom list of sigmas, which few schedulers support.
     """
 
     steps: int

@@ -59,12 +59,12 @@ def decode_entry(data: bytes, *, key: str, path: Path) -> TableSet:
     """The tables of an entry's bytes.
 
     Args:
-        data: Of `encode_entry`.
-        key: What they must have been made for.
-        path: For messages.
+        data: Bytes that `encode_entry` made.
+        key: Key of the content that they must have been made for.
+        path: Path for messages.
 
     Raises:
-        BundleError: They are damaged, or of something else.
+        BundleError: They are damaged, or were made for other content.
     """
     digest, packed = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
     if hashlib.sha256(packed).digest() != digest:

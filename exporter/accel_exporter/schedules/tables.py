@@ -54,8 +54,8 @@ def compile_all(
     What was compiled before, and came with the package or lies in the user's cache, is not compiled again.
 
     Args:
-        scheduler_config: The source pipeline's.
-        names: Of `SCHEDULERS`, or `OWN_SCHEDULER`; None for those that every bundle brings.
+        scheduler_config: Scheduler config of the source pipeline.
+        names: Names of `SCHEDULERS`, or `OWN_SCHEDULER`; None for those that every bundle contains.
         steps: Step counts. What diffusers itself cannot run is listed as skipped, not an error.
 
     Raises:

@@ -10,7 +10,7 @@ from accel_runtime.bundle import describe_file
 from accel_runtime.errors import AccelError, SourceError
 from accel_runtime.reading import read_document
 
-# What a clone without Git LFS has in the place of a large file (git-lfs.github.com/spec/v1).
+# The content of a large file in a clone without Git LFS (git-lfs.github.com/spec/v1).
 _POINTER: Final = b"version https://git-lfs"
 
 
@@ -33,7 +33,7 @@ def check_files(folder: Path, names: Iterable[str]) -> None:
 
     Args:
         folder: The pipeline's.
-        names: What will be read, relative to it.
+        names: Files that will be read, relative to the folder.
 
     Raises:
         SourceError: A link leads nowhere, a file is a Git LFS pointer, or cannot be read.
@@ -73,12 +73,12 @@ def read_object(folder: Path, name: str, *, error: type[AccelError] = SourceErro
 
 
 def content_digest(folder: Path, files: Iterable[str], *, seed: int | None) -> str:
-    """The hash of what an export reads, whatever the folder is called.
+    """The hash of the files that an export reads. It does not depend on the folder's name.
 
     Args:
         folder: The pipeline's.
-        files: Relative to it.
-        seed: Of random weights; None for those among ``files``.
+        files: Files relative to the folder.
+        seed: Seed of random weights; None where weights are among ``files``.
     """
     contents = {name: describe_file(folder / name).sha256 for name in sorted(files)}
     return hashlib.sha256(json.dumps([contents, seed]).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""From what the user typed to a pipeline."""
+"""Find the pipeline that a user names."""
 
 from pathlib import Path
 

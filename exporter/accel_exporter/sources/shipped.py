@@ -1,4 +1,4 @@
-"""What the package brings: architectures, short names for pipelines, and one trained model.
+"""Pipelines in the package: architectures, short names, and one trained model.
 
 The trained pipeline is a small model of Stable Diffusion 1.5's block topology. ``docs/model-card.md`` says what it was
 trained on and what it can do; ``training/`` trains it again.
@@ -18,10 +18,10 @@ _VARIANT: Final = "fp16"  # half the size, and training moves weights by more th
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """What a short name stands for.
+    """The pipeline of a short name.
 
     Attributes:
-        hub_id: The repository with the trained weights; None where the package brings them itself.
+        hub_id: Repository with the trained weights; None where the package contains them.
         architecture: The shipped configs that random weights are made for.
     """
 

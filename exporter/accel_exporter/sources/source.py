@@ -1,4 +1,4 @@
-"""What the rest of the exporter sees of a pipeline, whatever it was read from."""
+"""The interface of pipelines in the exporter, whatever they were read from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ class Source(Protocol):
 
     @property
     def digest(self) -> str:
-        """What it reads, as one hash: the same content gives the same, wherever it lies."""
+        """The hash of everything that it reads. The same content has the same hash in any place."""
 
     def load_unet(self) -> UNet2DConditionModel:
         """Return the UNet."""

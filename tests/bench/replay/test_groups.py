@@ -8,7 +8,7 @@ import pytest
 from accel_bench.doctor.devices import Device
 from accel_bench.profiles import Config, load_profile
 from accel_bench.profiles.schema import BackendChoice
-from accel_bench.replay.groups import choose_configs, group, meets_baseline, wanted_bundle
+from accel_bench.replay.groups import bundle_spec, choose_configs, group, meets_baseline
 from accel_bench.replay.place import adapt, choose_place, fit, open_backend
 from accel_runtime.deep_calls import DeepCalls
 from accel_runtime.errors import BackendError, InputError
@@ -52,7 +52,7 @@ def test_one_bundle_serves_all_configs_of_a_model_and_precision() -> None:
         "tiny": config(plan={"branch": 5}, model="tiny"),
     }
 
-    wanted = wanted_bundle(configs["full"], group(configs, configs), provider="inductor-cuda")
+    wanted = bundle_spec(configs["full"], group(configs, configs), provider="inductor-cuda")
 
     assert (wanted.branches, wanted.schedulers, wanted.max_steps) == ((0, 1), ("ddim", "euler"), 50)
     assert wanted.inductor == "cuda"
@@ -78,7 +78,7 @@ def test_a_config_alone_still_has_its_baseline_s_steps_and_a_bundle_for_both() -
     fast = config("every:3", {"branch": 1, "scheduler": "euler", "steps": 30}, baseline="full")
 
     (only,) = group({"fast": fast}, {"full": config(), "fast": fast})
-    wanted = wanted_bundle(only.work, [only], provider="cpu")
+    wanted = bundle_spec(only.work, [only], provider="cpu")
 
     assert (only.work.scheduler, only.work.steps, only.work.plan.branch) == ("ddim", 50, 1)
     assert (wanted.branches, wanted.schedulers, wanted.max_steps) == ((1,), ("ddim", "euler"), 50)
