@@ -56,7 +56,7 @@ class Port:
 
     Attributes:
         name: Name of the tensor.
-        dtype: As in the manifest; of other types, ONNX's number.
+        dtype: Type as the manifest calls it; ONNX's number for types that it does not know.
         shape: Numbers, symbols, and None where the graph leaves a dimension unnamed; None if it has no shape.
     """
 

@@ -60,7 +60,7 @@ class ScheduleFile:
     Attributes:
         path: Where they come from, for messages.
         metadata: ``scheduler``, ``order``, ``memoryless`` and the exporter's own strings.
-        arrays: As in this module's docstring, checked.
+        arrays: The arrays of this module's docstring, checked.
     """
 
     path: Path

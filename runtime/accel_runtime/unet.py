@@ -108,7 +108,7 @@ class UNet:
         """Run the deep pass on what `sample` and `timestep` hold.
 
         Args:
-            features: By branch, where its feature goes; buffers of `new_feature`.
+            features: Buffers of `new_feature` for the features, by branch.
             guided: Whether to run both halves.
         """
         key = (None, guided, *features.values())
