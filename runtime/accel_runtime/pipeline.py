@@ -64,7 +64,7 @@ def open_bundle(
         verification: `hashes` reads every file once, `sizes` trusts the weights.
         digest: Required digest of the bundle, as `accel inspect` prints it; None accepts any bundle.
         low_memory: See `Pipeline`.
-        loop: Same.
+        loop: See `Pipeline`.
         form: Form of the graphs; see `accel_runtime.forms.choose_form`.
 
     Raises:

@@ -142,14 +142,14 @@ BUNDLES: dict[str, tuple[Break, str]] = {
     "manifest that is no JSON": (write("accel.json", "{"), "accel.json: "),
     "unknown key": (replace("accel.json", '"schedules":', '"schedulez":'), "unknown field `schedulez`"),
     "wrong JSON type": (
-        replace("accel.json", '"latent_channels": 4', '"latent_channels": "4"'),
-        "latent_channels",
+        replace("accel.json", '"channels": 4', '"channels": "4"'),
+        "state.channels: Expected `int`, got `str`",
     ),
     "absolute path": (replace("accel.json", '"unet/weights.data"', '"/etc/passwd"'), "plain relative path"),
     "parent path": (replace("accel.json", '"unet/weights.data"', '"../weights.data"'), "plain relative path"),
     "future version": (
-        replace("accel.json", '"schema_version": 1', '"schema_version": 9'),
-        "expected 1, got 9",
+        replace("accel.json", '"schema_version": 2', '"schema_version": 9'),
+        "expected 2, got 9",
     ),
 }
 
