@@ -39,10 +39,10 @@ class Bundle:
 
     Attributes:
         folder: Where it lies.
-        manifest: What it says.
+        manifest: Manifest of the bundle.
         digest: SHA-256 of `accel.json`, as `sha256sum` gives it; as that holds the hash of every file, it names the
             whole bundle.
-        seen: What each file was when it was opened, by path.
+        seen: Identity of each file when the bundle was opened, by path.
         reads: Graph → the files that it reads besides itself.
     """
 
@@ -106,7 +106,7 @@ def read_bundle(folder: Path, *, verification: Verification = "hashes", digest: 
     Args:
         folder: The bundle's folder.
         verification: `hashes` reads every byte once; `sizes` leaves out the weights, of which it looks at the sizes.
-        digest: What `Bundle.digest` must be; None where any bundle will do.
+        digest: Required `Bundle.digest`; None accepts any bundle.
 
     Raises:
         BundleError: Something is missing, changed or malformed, or it is another bundle; names the file.

@@ -66,7 +66,7 @@ class DeviceLoop:
 
     Args:
         passes: Runs the plan's calls on this batch.
-        plan: What to run at each call.
+        plan: The pass to run at each call.
         latent_shape: [B, C, h, w].
         backend: Allocates.
         advance: The graphs `guided`, `unguided` and `plain`.

@@ -44,7 +44,7 @@ def choose_form(bundle: Bundle, backend: str, asked: str | None = None) -> Form:
     Args:
         bundle: Must have the form.
         backend: `Backend.name`.
-        asked: What the user wants; None for the backend's preferred one among those that the bundle has.
+        asked: Form that the user chose; None for the backend's preferred one among those of the bundle.
 
     Raises:
         InputError: There is no such form, or the backend cannot run it, or not compute in the bundle's precision.

@@ -21,7 +21,7 @@ class Step:
     Attributes:
         index: Number of the call, counted from 0.
         total: How many calls the plan has.
-        timestep: What the UNet was told.
+        timestep: Timestep that the UNet was given.
         call: The plan's entry: which pass ran.
         read: Gives `latents`.
     """
@@ -46,7 +46,7 @@ def denoise(passes: Passes, plan: Plan, *, latents: Array, generators: Sequence[
 
     Args:
         passes: Runs the plan's calls on this batch.
-        plan: What to run at each call.
+        plan: The pass to run at each call.
         latents: x_0, the scaled noise or the noised image, [B, C, h, w].
         generators: One per image; schedulers that add noise draw from them.
 
@@ -83,7 +83,7 @@ def guide(noise: Array, call: Call, *, rescale: float = 0.0) -> Array:
     """Classifier-free guidance (arXiv:2207.12598): [2B, …], negative half first → [B, …].
 
     Args:
-        noise: What the UNet gave.
+        noise: Output of the UNet.
         call: Says whether and how strongly it is guided.
         rescale: How far each image's deviation is brought back to the prompt half's (arXiv:2305.08891, section 3.4).
     """

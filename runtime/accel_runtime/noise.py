@@ -29,7 +29,7 @@ class TorchGenerator:
     """``torch.Generator("cpu").manual_seed(seed)``, for float32 normal draws.
 
     Args:
-        seed: What torch accepts: ``-2**63`` to ``2**64 - 1``; a negative one counts from ``2**64``.
+        seed: Seed in torch's range: ``-2**63`` to ``2**64 - 1``; a negative one counts from ``2**64``.
 
     Raises:
         InputError: The seed is outside that range.
@@ -47,7 +47,7 @@ class TorchGenerator:
         """The next ``torch.randn(shape, generator=self)``: float32, within 2e-6 of torch's.
 
         Args:
-            shape: Of the array; what is drawn depends on its number of elements only.
+            shape: Shape of the array. The values depend only on its number of elements.
         """
         count = math.prod(shape)
         values = self._blocks(count) if count >= _BLOCK else self._pairs(count)

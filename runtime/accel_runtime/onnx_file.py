@@ -41,7 +41,7 @@ class ExternalData:
 
     Attributes:
         location: The file, as the graph names it: relative to the graph's own folder.
-        offset: Of the first byte.
+        offset: Offset of the first byte.
         length: How many; None where the graph does not say.
     """
 
@@ -55,7 +55,7 @@ class Port:
     """An input or output.
 
     Attributes:
-        name: Of the tensor.
+        name: Name of the tensor.
         dtype: As in the manifest; of other types, ONNX's number.
         shape: Numbers, symbols, and None where the graph leaves a dimension unnamed; None if it has no shape.
     """

@@ -60,7 +60,7 @@ class Passes:
         Args:
             call: The plan's entry.
             sample: The scaled latents, [B, C, h, w].
-            timestep: What the UNet is told.
+            timestep: Timestep for the UNet.
 
         Returns:
             The noise, [2B, C, h, w] where the call is guided (negative half first) and [B, C, h, w] where it is not;

@@ -59,13 +59,13 @@ def open_bundle(
 
     Args:
         folder: The bundle.
-        backend: What executes; by default what ``provider`` names.
+        backend: Backend that runs graphs; by default the one of ``provider``.
         provider: A name that `accel_runtime.backends.make_backend` knows.
         verification: `hashes` reads every file once, `sizes` trusts the weights.
-        digest: Of the bundle that is meant, as `accel inspect` shows it; None opens any.
+        digest: Required digest of the bundle, as `accel inspect` prints it; None accepts any bundle.
         low_memory: See `Pipeline`.
         loop: Same.
-        form: Of the graphs, as `accel_runtime.forms.choose_form` takes it.
+        form: Form of the graphs; see `accel_runtime.forms.choose_form`.
 
     Raises:
         BundleError: The bundle is incomplete, changed, malformed, or another one than ``digest`` says.
@@ -86,8 +86,8 @@ class Pipeline:
     image. Several threads may use one pipeline.
 
     Attributes:
-        bundle: What to run.
-        backend: What runs it.
+        bundle: Bundle to run.
+        backend: Backend that runs it.
         low_memory: Keep each graph loaded only while it is in use, and run the batch entry by entry. None does so for
             large models with ONNX Runtime on the CPU, which suits a single image: further ones load again.
         loop: Where guidance, schedule and pixels are computed: with numpy on the `host`, or by graphs on the
@@ -113,7 +113,7 @@ class Pipeline:
         Args:
             steps: Denoising steps.
             scheduler: Its short name or its class in diffusers; None takes the bundle's default, the pipeline's own.
-            strength: Of img2img: how much of the schedule is run; None starts from noise.
+            strength: Strength of img2img, the share of the schedule that is run; None starts from noise.
 
         Raises:
             MissingTableError: The bundle has no such table.
@@ -230,7 +230,7 @@ class Pipeline:
         Args:
             branches: The shallow graphs that will be used.
             latent_shape: [B, C, h, w].
-            conditioning: What `condition` gave.
+            conditioning: Conditioning that `condition` returned.
 
         Raises:
             InputError: The bundle lacks a branch, or its graphs are fixed to other sizes.

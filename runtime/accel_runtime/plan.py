@@ -56,7 +56,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     Attributes:
         schedule: The compiled schedule.
-        calls: What to run at each of its rows.
+        calls: The pass to run at each of its rows.
         guidance_rescale: How far the deviation of a guided image is brought back to that of the prompt alone, 0 to 1,
             as in diffusers (arXiv:2305.08891, section 3.4).
 

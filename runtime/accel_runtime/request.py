@@ -55,7 +55,7 @@ class Request:
         latents: Initial unit-variance noise [B, C, h, w] instead of the seed's.
         image: Where to start instead of from noise alone: one for all [H, W, 3], or [B, H, W, 3], uint8. How much of it
             is kept is the plan's `begin`.
-        framing: What models that take sizes are told; None says that the picture is whole.
+        framing: Sizes for models that take them; None says that the picture is whole.
 
     Raises:
         InputError: No images are asked for, or more than `MOST_IMAGES`; or a prompt is no Unicode text.

@@ -19,8 +19,8 @@ def check_request(request: Request, manifest: Manifest, *, guided: bool) -> None
     """Hold a request's numbers against what the model takes and the machine has.
 
     Args:
-        request: What to draw.
-        manifest: Of the bundle that will draw it.
+        request: Request to draw.
+        manifest: Manifest of the bundle that will draw it.
         guided: Whether a call of the UNet has two rows for each image.
 
     Raises:

@@ -26,7 +26,7 @@ class ScheduleRow(msgspec.Struct, frozen=True):
     """One UNet call.
 
     Attributes:
-        timestep: What the UNet is told.
+        timestep: Timestep for the UNet.
         input_scale: The UNet is given ``input_scale · x_k``.
         a: Weights of the latents x_k, x_{k-1} …; 0 where there is no such history yet.
         b: Weights of the model outputs e_k, e_{k-1} …; 0 where there is no such history yet.
@@ -52,7 +52,7 @@ class ScheduleTable(msgspec.Struct, frozen=True):
 
     Attributes:
         scheduler: Our short name, such as ``ddim``.
-        steps: What the user asked for; a scheduler may make more or fewer calls than that.
+        steps: Steps that the user asked for; a scheduler may make more or fewer calls.
         begin: First of the scheduler's calls that is run; 0 is its start.
         init_noise_sigma: A loop without an image starts from this times standard normal noise.
         rows: One per UNet call; all ``a`` are equally long, and all ``b``.
@@ -98,7 +98,7 @@ class Recurrence:
         """The state after this call.
 
         Args:
-            row: Of this call.
+            row: Row of this call.
             noise_pred: e_k, the guided model output, shaped as the latents. Copied where a later row
                 needs it, so the caller may reuse its buffer.
             draw: z_k, standard normal; must be given if ``row.draws``.

@@ -149,7 +149,7 @@ def first_call(steps: int, strength: float, *, order: int) -> int:
     """The call that img2img starts at, as `StableDiffusionImg2ImgPipeline` of diffusers 0.42.1 counts.
 
     Args:
-        steps: Of the whole schedule.
+        steps: Steps of the whole schedule.
         strength: How much of it is run, in (0, 1]; 1 runs all of it.
         order: The scheduler's; see `ScheduleFile`.
 

@@ -34,7 +34,7 @@ class PromptTokenizer:
     """A tokenizer as the text encoder wants it.
 
     Args:
-        tokenizer: Of `accel_runtime.clip_tokenizer.read_tokenizer`.
+        tokenizer: Tokenizer that `accel_runtime.clip_tokenizer.read_tokenizer` returned.
         spec: Its padding and length.
     """
 

@@ -60,10 +60,10 @@ def evaluate(
 
     Args:
         pipeline: On any backend.
-        trials: Of `prepare`, the baseline first.
+        trials: Trials that `prepare` returned; the baseline comes first.
         captions: Captions of all pictures.
         batches: The captions as requests; see `split`.
-        settings: Of all trials.
+        settings: Settings of all trials.
         scorers: Scorers of the pictures.
         runs: Takes what is found as the iterator advances.
     """

@@ -50,10 +50,10 @@ class QualityCheck:
         """Run and score every plan, yielding what was just done; return the record.
 
         Args:
-            pipeline: Of a trained model.
+            pipeline: Pipeline of a trained model.
             trials: The baseline first.
-            settings: Of all trials.
-            work: Whose size is drawn.
+            settings: Settings of all trials.
+            work: Work whose size is drawn.
         """
         requests = split([each.caption for each in self.captions], settings)
         sized = [replace(each, height=work.height, width=work.width) for each in requests]

@@ -25,7 +25,7 @@ class InductorBackend:
     """Packages on the CPU or on a GPU of CUDA or ROCm.
 
     Args:
-        device: What the packages were compiled for.
+        device: Device that the packages were compiled for.
         threads: Threads inside an operator, for all of torch in this process; None leaves the choice to torch.
 
     Raises:

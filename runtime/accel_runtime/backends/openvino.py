@@ -106,7 +106,7 @@ class OpenVinoSession:
 
     Args:
         path: Its file, for messages.
-        model: What OpenVINO read, with the dimensions that the file leaves open.
+        model: Model that OpenVINO read, with the file's open dimensions.
         compile_model: Compiles a model and checks what will run it.
     """
 

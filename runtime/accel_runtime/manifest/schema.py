@@ -23,8 +23,8 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
     """The whole of `accel.json`. What follows `provenance` is left out where there is none.
 
     Attributes:
-        dtype: What the denoiser and the text encoders compute in; encoder and decoder always compute in float32.
-        state: What the loop denoises.
+        dtype: Precision of the denoiser and the text encoders; encoder and decoder always compute in float32.
+        state: The state that the loop denoises.
         graphs: All graphs by name; each has one role.
         denoiser: Which graphs denoise, and what their tensors mean.
         texts: By graph, the text encoders; empty where the model takes no prompt.

@@ -43,7 +43,7 @@ class OnnxRuntimeSession:
     Args:
         ort: ONNX Runtime.
         path: The file, for messages.
-        inputs: Whose open dimensions are fixed; empty where the session stays open.
+        inputs: Inputs whose open dimensions are fixed; empty where the session stays open.
         open_at: Makes ONNX Runtime's session for a set of sizes.
     """
 
