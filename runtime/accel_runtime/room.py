@@ -34,7 +34,7 @@ def check_room(manifest: Manifest, *, images: int, rows: int, latents: Sequence[
     """Whether images can be held, with what the denoiser takes and makes for them, and one of them in the decoder.
 
     Args:
-        manifest: Of the bundle.
+        manifest: Manifest of the bundle.
         images: How many.
         rows: Rows of a call of the denoiser.
         latents: Height and width of the state.
