@@ -143,7 +143,7 @@ BUNDLES: dict[str, tuple[Break, str]] = {
     "unknown key": (replace("accel.json", '"schedules":', '"schedulez":'), "unknown field `schedulez`"),
     "wrong JSON type": (
         replace("accel.json", '"channels": 4', '"channels": "4"'),
-        "state.channels: Expected `int`, got `str`",
+        "state.channels",
     ),
     "absolute path": (replace("accel.json", '"unet/weights.data"', '"/etc/passwd"'), "plain relative path"),
     "parent path": (replace("accel.json", '"unet/weights.data"', '"../weights.data"'), "plain relative path"),
@@ -186,7 +186,7 @@ GENERATIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "branch not exported": (("--branch", "9", "--plan", "every:2"), "no branch 9"),
     "plan that means nothing": (("--plan", "sometimes"), "expected full, every:N"),
     "plan that starts shallow": (("--plan", "calls:1,2"), "first call must be deep"),
-    "unknown forecast": (("--forecast", "cubic"), "--forecast"),
+    "unknown forecast": (("--forecast", "cubic"), "forecast: expected one of hold"),
     "guidance that is no number": (("--guidance", "nan"), "finite"),
     "no images": (("--batch", "0"), "images: expected 1 to 1000"),
     "negative seed too small": (("--seed", str(-(2**64))), "seed"),

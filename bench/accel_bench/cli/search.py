@@ -161,10 +161,7 @@ def search(
         min_psnr=min_psnr,
         max_feature_distance=max_feature_distance,
     )
-    if (score is Score.CLIP) != (clip_model is not None):
-        raise InputError("--score clip and --clip-model: expected both or neither")
-    if bundle is None and model is None:
-        raise InputError("expected a bundle's folder, or --model with what `accel export` takes")
+    _check_pairs(score, clip_model, bundle=bundle, model=model)
     _check_counts(trials, moves)
     stop = StopRule(rounds)
     check_strategy(strategy)
@@ -191,18 +188,8 @@ def search(
         )
         opening.space()
         scorers = open_scorers(clip=clip_model)
-        found = tell(
-            Search(
-                opening,
-                goal,
-                output,
-                scorers=scorers,
-                strategy=strategy,
-                trials=trials,
-                moves=moves,
-                stop=stop,
-            ).run()
-        )
+        work = Search(opening, goal, output, scorers=scorers, strategy=strategy, trials=trials, moves=moves, stop=stop)
+        found = tell(work.run())
     _print(found.record, as_json=as_json)
     if found.record.chosen is None:
         raise InfeasibleError(f"nothing that was tried meets the goal: {why_not(found.record)}")
@@ -225,6 +212,14 @@ def _keep(path: Path, found: Found, opening: Opening, *, model: str, provider: s
         on_host=pipeline.backend.on_host,
     )
     note(f"accel bench --profile {path} --config {config} measures it again")
+
+
+def _check_pairs(score: Score, clip_model: Path | None, *, bundle: Path | None, model: str | None) -> None:
+    """Refuse options that need each other and come alone."""
+    if (score is Score.CLIP) != (clip_model is not None):
+        raise InputError("--score clip and --clip-model: expected both or neither")
+    if bundle is None and model is None:
+        raise InputError("expected a bundle's folder, or --model with what `accel export` takes")
 
 
 def _check_counts(trials: int, moves: int) -> None:

@@ -16,6 +16,7 @@ _PLANS_AS_TEXT: Final[dict[tuple[str, int], tuple[int, str]]] = {
     ("scenario", 1): (2, "runs"),
     ("search", 1): (2, "tried"),
 }
+OLDER_FORMATS: Final = tuple(_PLANS_AS_TEXT)
 # What the graphs of a bundle of schema 1 were for. No other file knows graphs by their names.
 _ROLES: Final = {
     "text_encoder": {"part": "text"},

@@ -8,7 +8,7 @@ import msgspec
 
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.evaluation import EvaluationRecord
-from accel_bench.records.older import upgrade
+from accel_bench.records.older import OLDER_FORMATS, upgrade
 from accel_bench.records.scenario import ScenarioRecord
 from accel_bench.records.search import SearchRecord
 from accel_runtime.errors import InputError, first_line
@@ -43,7 +43,7 @@ def read_record(path: Path) -> Record:
     kind, written = _kind(document)
     upgraded, number = upgrade(document, kind, written)
     if (kind, number) not in _TYPES:
-        known = ", ".join(f"{kind} {number}" for kind, number in _TYPES)
+        known = ", ".join(f"{kind} {number}" for kind, number in sorted((*_TYPES, *OLDER_FORMATS)))
         raise InputError(f"{path}: expected a record of {known}, got {kind} {written}: measure again with this version")
     try:
         record = msgspec.convert(upgraded, type=_TYPES[kind, number], str_keys=True)

@@ -1,6 +1,5 @@
 """The results of a search, computed from its record."""
 
-from collections.abc import Sequence
 from statistics import median
 
 import msgspec
@@ -76,11 +75,6 @@ def _speedup(tried: Tried, record: SearchRecord) -> float:
 def is_complete(tried: Tried, record: SearchRecord) -> bool:
     """Whether it was judged on every picture."""
     return len(tried.scores.squared_error) == len(record.prompts)
-
-
-def front_of(summaries: Sequence[TriedSummary]) -> list[TriedSummary]:
-    """The Pareto front, the slowest first."""
-    return sorted((each for each in summaries if each.in_front), key=lambda each: -each.composed_s)
 
 
 def quality_of(tried: Tried, record: SearchRecord) -> Quality:

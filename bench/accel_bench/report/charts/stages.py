@@ -25,7 +25,7 @@ def stage_of(span: str, parts: Mapping[str, Part]) -> str | None:
 
     Args:
         span: Name of the span.
-        parts: What graphs are for, by name. What has no part belongs to the loop.
+        parts: Purposes of graphs by name. Spans without one belong to the loop.
 
     >>> [stage_of(name, {"thin": "shallow"}) for name in ("thin", "step", "denoise")]
     ['shallow', 'update', None]
