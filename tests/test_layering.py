@@ -1,6 +1,7 @@
 """The arrows training → bench → exporter → runtime, what each layer may import, and the floors of the bench."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -160,3 +161,11 @@ def is_rename(call: ast.Call) -> bool:
     owner = call.func.value.id if isinstance(call.func.value, ast.Name) else ""
     is_paths = call.func.attr in ("rename", "replace") and len(call.args) == 1 and not call.keywords
     return (owner, call.func.attr) in RENAMING or is_paths
+
+
+def test_one_file_names_graphs_and_all_others_find_them_by_their_roles() -> None:
+    fixed = re.compile(r"""["'](unet_(deep|shallow)|feature_[0-9{]*["'])""")
+    files = {file.name for layer in LAYERS.values() for file in layer.rglob("*.py") if fixed.search(file.read_text())}
+
+    # What an export writes, and what the graphs of older records were called.
+    assert files == {"names.py", "older.py"}

@@ -1,9 +1,9 @@
 """Text to image from a bundle: prompt → embeddings → denoised latents → pixels."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import _lru_cache_wrapper, cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from accel_runtime.backends import Backend, BackendDescription, make_backend
 from accel_runtime.backends.base import Array
 from accel_runtime.bundle import Bundle, Verification, read_bundle
-from accel_runtime.clip_tokenizer import read_tokenizer
 from accel_runtime.components import IDLE_KEPT, Components, Loop
 from accel_runtime.conditioning import Conditioning, condition
 from accel_runtime.deep_calls import parse_deep_calls
@@ -28,17 +27,15 @@ from accel_runtime.noise import TorchGenerator
 from accel_runtime.plan import Plan
 from accel_runtime.plan_compile import compile_plan
 from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.prompts import Prompts
 from accel_runtime.request import Request, Result
 from accel_runtime.room import check_request
 from accel_runtime.schedule import ScheduleTable
 from accel_runtime.schedule_file import OWN_SCHEDULER, MissingTableError, ScheduleFile, first_call
 from accel_runtime.start import start
-from accel_runtime.tokens import PromptTokenizer, Tokens
+from accel_runtime.tokens import Tokens
 from accel_runtime.unet import UNet
 from accel_runtime.workspace import Workspace
-
-# Encoded prompts, each 0.2 MB in SD1.5: enough for any batch, and a service never grows by more.
-_PROMPTS_KEPT = 256
 
 # Parameters of a UNet from which memory counts more than the seconds that loading it again takes.
 _LARGE = 250_000_000
@@ -245,7 +242,7 @@ class Pipeline:
 
     def tokenize(self, prompt: str) -> tuple[Tokens, ...]:
         """The ids of a prompt and what of it does not fit, for each text encoder."""
-        return tuple(tokenizer.encode(prompt) for tokenizer in self._tokenizers.values())
+        return self._prompts.tokenize(prompt)
 
     def condition(self, request: Request, *, guided: bool) -> Conditioning:
         """What the denoiser is given of a request; encoded prompts that were used last are kept.
@@ -257,11 +254,11 @@ class Pipeline:
         Raises:
             InputError: The request says what the model does not take, or has too few negative prompts.
         """
-        return condition(request, self.bundle.manifest, encode=self._encoded, guided=guided)
+        return condition(request, self.bundle.manifest, encode=self._prompts.encode, guided=guided)
 
     def forget_prompts(self) -> None:
         """Empty the cache of encoded prompts."""
-        self._encoded.cache_clear()
+        self._prompts.encode.cache_clear()
 
     def decode(self, latents: Array) -> NDArray[np.uint8]:
         """Pixels [B, H, W, 3] of latents [B, C, h, w]."""
@@ -276,13 +273,8 @@ class Pipeline:
         return Components(self.bundle, self.backend, form=self.form, stay=stay, place=self.loop)
 
     @cached_property
-    def _encoded(self) -> "_lru_cache_wrapper[Mapping[str, Array]]":
-        """What a text encoder makes of a prompt; see `Components.embed`."""
-
-        def encode(encoder: str, prompt: str) -> Mapping[str, Array]:
-            return self.components.embed(encoder, self._tokenizers[encoder].encode(prompt).ids)
-
-        return lru_cache(_PROMPTS_KEPT)(encode)
+    def _prompts(self) -> Prompts:
+        return Prompts(self.components)
 
     @cached_property
     def _idle(self) -> Idle[Workspace]:
@@ -300,12 +292,3 @@ class Pipeline:
         if self.backend.artifact != "onnx":
             return ran
         return msgspec.structs.replace(ran, options={**ran.options, "form": self.form})
-
-    @cached_property
-    def _tokenizers(self) -> Mapping[str, PromptTokenizer]:
-        """By text encoder."""
-        bundle = self.bundle
-        return {
-            name: PromptTokenizer(read_tokenizer(bundle.read(text.tokenizer), bundle.path(text.tokenizer)), text)
-            for name, text in bundle.manifest.texts.items()
-        }
