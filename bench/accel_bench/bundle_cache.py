@@ -10,8 +10,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from accel_bench.base.extras import extra
+from accel_runtime.base.user_cache import user_cache
 from accel_runtime.manifest import MANIFEST_NAME, Device
-from accel_runtime.user_cache import user_cache
 
 # Beside its source, an exported graph depends on the versions of these.
 _PACKAGES: Final = ("accel-sd", "torch", "diffusers", "onnxscript")

@@ -25,7 +25,7 @@ from accel_exporter.sources import Source
 from accel_exporter.staging import staged_folder
 from accel_exporter.tables import ScheduleWriter
 from accel_exporter.write import Settings, Written, check_written, trace_component, write_graph, write_unet
-from accel_runtime.bundle import describe_file, write_manifest
+from accel_runtime.bundle.bundle import describe_file, write_manifest
 from accel_runtime.manifest import (
     SCHEMA_VERSION,
     ExtraForm,

@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
 
-from accel_runtime.dims import resolve
+from accel_runtime.bundle.dims import resolve
 from accel_runtime.errors import ExportError
 
 Shapes = Mapping[str, tuple[int, ...]]

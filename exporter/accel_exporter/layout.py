@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from transformers import CLIPTokenizer
 
 from accel_exporter.tokenizer_table import tokenizer_table
-from accel_runtime.arrays import encode_arrays
+from accel_runtime.base.arrays import encode_arrays
 from accel_runtime.errors import ExportError
 from accel_runtime.manifest import TextSpec
 

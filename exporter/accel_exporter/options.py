@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final, get_args
 
 from accel_runtime.backends.base import Artifact
+from accel_runtime.bundle.forms import parse_form
 from accel_runtime.errors import InputError
-from accel_runtime.forms import parse_form
 from accel_runtime.manifest import Device, Form, Precision
 from accel_runtime.request import MOST_STEPS, check_count, check_side
 

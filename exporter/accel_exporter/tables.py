@@ -18,7 +18,7 @@ from accel_exporter.schedules import (
 )
 from accel_runtime.errors import ExportError
 from accel_runtime.manifest import SchedulesSpec
-from accel_runtime.schedule_file import SCHEDULE_SUFFIX, write_schedules
+from accel_runtime.schedules.file import SCHEDULE_SUFFIX, write_schedules
 
 _FOLDER: Final = "schedules"
 

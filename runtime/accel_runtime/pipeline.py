@@ -13,29 +13,29 @@ from numpy.typing import NDArray
 
 from accel_runtime.backends import Backend, BackendDescription, make_backend
 from accel_runtime.backends.base import Array
-from accel_runtime.bundle import Bundle, Verification, read_bundle
-from accel_runtime.components import IDLE_KEPT, Components, Loop
-from accel_runtime.conditioning import Conditioning, condition
-from accel_runtime.deep_calls import parse_deep_calls
+from accel_runtime.base.idle import Idle
+from accel_runtime.bundle.bundle import Bundle, Verification, read_bundle
+from accel_runtime.bundle.forms import choose_form
+from accel_runtime.bundle.room import check_request
+from accel_runtime.denoising.components import IDLE_KEPT, Components, Loop
+from accel_runtime.denoising.conditioning import Conditioning, condition
+from accel_runtime.denoising.loop import Step
+from accel_runtime.denoising.noise import TorchGenerator
+from accel_runtime.denoising.prompts import Prompts
+from accel_runtime.denoising.start import start
+from accel_runtime.denoising.unet import UNet
+from accel_runtime.denoising.workspace import Workspace
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import Forecast, parse_forecast
-from accel_runtime.forms import choose_form
-from accel_runtime.idle import Idle
-from accel_runtime.loop import Step
 from accel_runtime.manifest import Form
-from accel_runtime.noise import TorchGenerator
-from accel_runtime.plan import Plan
-from accel_runtime.plan_compile import compile_plan
-from accel_runtime.plan_spec import PlanSpec
-from accel_runtime.prompts import Prompts
+from accel_runtime.plans.compile import compile_plan
+from accel_runtime.plans.deep_calls import parse_deep_calls
+from accel_runtime.plans.forecast import Forecast, parse_forecast
+from accel_runtime.plans.plan import Plan
+from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request, Result
-from accel_runtime.room import check_request
-from accel_runtime.schedule import ScheduleTable
-from accel_runtime.schedule_file import OWN_SCHEDULER, MissingTableError, ScheduleFile, first_call
-from accel_runtime.start import start
-from accel_runtime.tokens import Tokens
-from accel_runtime.unet import UNet
-from accel_runtime.workspace import Workspace
+from accel_runtime.schedules.file import OWN_SCHEDULER, MissingTableError, ScheduleFile, first_call
+from accel_runtime.schedules.schedule import ScheduleTable
+from accel_runtime.text.tokens import Tokens
 
 # Parameters of a UNet from which memory counts more than the seconds that loading it again takes.
 _LARGE = 250_000_000
@@ -62,7 +62,7 @@ def open_bundle(
         digest: Required digest of the bundle, as `accel inspect` prints it; None accepts any bundle.
         low_memory: See `Pipeline`.
         loop: See `Pipeline`.
-        form: Form of the graphs; see `accel_runtime.forms.choose_form`.
+        form: Form of the graphs; see `accel_runtime.bundle.forms.choose_form`.
 
     Raises:
         BundleError: The bundle is incomplete, changed, malformed, or another one than ``digest`` says.

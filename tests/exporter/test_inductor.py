@@ -24,7 +24,7 @@ from accel_exporter.inductor.weights import write_weights
 from accel_exporter.precision import in_precision
 from accel_exporter.program import Program, export_program
 from accel_runtime.backends.inductor_package import read_metadata
-from accel_runtime.bundle import read_bundle, verify_files
+from accel_runtime.bundle.bundle import read_bundle, verify_files
 from accel_runtime.errors import ExportError, InputError
 from accel_runtime.manifest import GraphSpec, Manifest, Precision, TensorSpec
 

@@ -18,7 +18,7 @@ from accel_exporter.schedules.ship import BASES, Shipped, difference, shipped
 from accel_exporter.schedules.trace import trace_scheduler
 from accel_exporter.sources.random_weights import open_random
 from accel_exporter.sources.shipped import open_builtin
-from accel_runtime.schedule import ScheduleTable
+from accel_runtime.schedules.schedule import ScheduleTable
 
 HUB = dict(BASES[1])
 OWN = {**HUB, "beta_end": 0.0125}  # nobody's

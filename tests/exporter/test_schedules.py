@@ -23,8 +23,8 @@ from accel_exporter.schedules import (
 from accel_exporter.schedules.fit import LinearRun, fit_rows
 from accel_exporter.schedules.tables import why_diffusers_fails
 from accel_runtime.errors import ExportError, InputError, SourceError
-from accel_runtime.schedule import ScheduleRow
-from accel_runtime.schedule_file import ScheduleFile, rest_of, write_schedules
+from accel_runtime.schedules.file import ScheduleFile, rest_of, write_schedules
+from accel_runtime.schedules.schedule import ScheduleRow
 
 STEPS = (1, 2, 3, 5, 10, 14, 15, 20, 50, 100)
 FEW_STEPS = (3, 16)

@@ -19,10 +19,10 @@ from tests.fuzz.outcome import digest, run_accel
 from tests.runtime.test_plan import table
 
 from accel_runtime.backends.inductor_package import METADATA_KEY, read_metadata
-from accel_runtime.forecast import Forecast
-from accel_runtime.plan_compile import compile_plan, resolve_plan
-from accel_runtime.plan_file import encode_plan, read_plan
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.compile import compile_plan, resolve_plan
+from accel_runtime.plans.file import encode_plan, read_plan
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.spec import PlanSpec
 
 _DRAW: Final = ("generate", "--steps", "2", "--latents-out", "out.npy", "--force")
 _SIZE: Final = ("--height", "64", "--width", "64")

@@ -21,7 +21,7 @@ from accel_bench.records.captions import Caption
 from accel_exporter import ExportOptions
 from accel_exporter.sources.shipped import ARCHITECTURES
 from accel_runtime import Pipeline, Request, open_bundle
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.spec import PlanSpec
 
 STEPS = 12
 GUIDANCE = 4.0

@@ -15,7 +15,7 @@ from accel_exporter.schedules import SCHEDULERS
 from accel_runtime import Pipeline, PlanSpec, Request, compile_plan, open_bundle
 from accel_runtime.backends.onnxruntime.memory import OrtBuffer
 from accel_runtime.errors import BundleError, NumericsError
-from accel_runtime.forecast import Forecast
+from accel_runtime.plans.forecast import Forecast
 
 STEPS = 8
 BUNDLED = tuple(name for name, choice in SCHEDULERS.items() if choice.bundled)

@@ -19,8 +19,8 @@ from accel_bench.timing.contender import PlanContender
 from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime import Request
 from accel_runtime.backends.base import Array
-from accel_runtime.bundle import read_bundle
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.bundle.bundle import read_bundle
+from accel_runtime.plans.spec import PlanSpec
 
 REQUEST = Request(("a squirrel",))
 PLAN = PlanSpec(deep="every:2")

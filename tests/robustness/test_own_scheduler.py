@@ -18,7 +18,7 @@ from accel_exporter import ExportOptions
 from accel_exporter.check import relative_error
 from accel_runtime import InputError, Pipeline, PlanSpec, Request, compile_plan, open_bundle
 from accel_runtime.manifest import read_manifest
-from accel_runtime.schedule_file import OWN_SCHEDULER
+from accel_runtime.schedules.file import OWN_SCHEDULER
 
 STEPS, LENGTH = 4, 7
 PROMPT = "a cat on a mat"

@@ -12,7 +12,7 @@ from tests.fuzz.containers import change_zip
 from tests.robustness.copies import copy_bundle, edit_manifest, one_line, replace_file, seeded, write
 
 from accel_runtime.backends.inductor_package import METADATA_KEY, Constant, PackageMetadata, read_metadata
-from accel_runtime.bundle import read_bundle
+from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.errors import AccelError, BackendError
 from accel_runtime.manifest import GraphSpec
 

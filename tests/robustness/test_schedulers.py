@@ -9,7 +9,7 @@ from tests.robustness.scheduler_cases import CLASSES, choices, config_of, paired
 from accel_exporter.schedules import bundled_names, check_schedulers, compile_schedule, own_name, scheduler_for
 from accel_exporter.schedules.config import SchedulerConfig
 from accel_runtime.errors import AccelError, ExportError
-from accel_runtime.schedule_file import OWN_SCHEDULER
+from accel_runtime.schedules.file import OWN_SCHEDULER
 
 STEPS = 5
 # diffusers' own constructors of these take a second, so only the slow test tries all of their values.

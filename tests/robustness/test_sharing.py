@@ -78,7 +78,7 @@ def test_a_fork_of_a_pipeline_that_has_drawn_draws_the_same(
 def test_a_service_keeps_only_the_prompts_that_it_used_last(
     bundle_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("accel_runtime.prompts._PROMPTS_KEPT", 3)
+    monkeypatch.setattr("accel_runtime.denoising.prompts._PROMPTS_KEPT", 3)
     pipeline = open_bundle(bundle_folder)
 
     for number in range(10):

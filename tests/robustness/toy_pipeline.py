@@ -11,8 +11,8 @@ from diffusers.configuration_utils import register_to_config
 from tests.exporter.loops import independent_noise, toy_model
 
 from accel_exporter.libraries import quiet
-from accel_runtime.noise import TorchGenerator
-from accel_runtime.schedule import Recurrence, ScheduleTable
+from accel_runtime.denoising.noise import TorchGenerator
+from accel_runtime.schedules.schedule import Recurrence, ScheduleTable
 
 SIDE = 4
 SHAPE = (1, 4, SIDE, SIDE)

@@ -9,7 +9,7 @@ import msgspec
 import onnx
 from onnx import TensorProto, helper
 
-from accel_runtime.bundle import describe_file, write_manifest
+from accel_runtime.bundle.bundle import describe_file, write_manifest
 from accel_runtime.manifest import (
     Cut,
     Denoiser,

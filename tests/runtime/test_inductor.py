@@ -16,11 +16,11 @@ from safetensors.numpy import load_file, save_file
 from tests.runtime.packages import change_terms
 
 from accel_runtime import Pipeline, Request, open_bundle
-from accel_runtime.artifacts import locate
 from accel_runtime.backends import InductorBackend, make_backend
 from accel_runtime.backends.host import HostBuffer
 from accel_runtime.backends.inductor_package import read_metadata
-from accel_runtime.bundle import read_bundle
+from accel_runtime.bundle.artifacts import locate
+from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.errors import BackendError, InputError
 
 PLANS: dict[str, dict[str, Any]] = {

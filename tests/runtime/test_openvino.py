@@ -17,9 +17,9 @@ from accel_runtime.backends import OpenVinoBackend
 from accel_runtime.backends.base import Buffer
 from accel_runtime.backends.openvino import OpenVinoCall
 from accel_runtime.backends.openvino_device import Requested, read_execution
-from accel_runtime.dims import resolve
+from accel_runtime.bundle.dims import resolve
+from accel_runtime.denoising.unet import Graph
 from accel_runtime.errors import BackendError, InputError, MissingExtraError
-from accel_runtime.unet import Graph
 
 STEPS = 6
 PLANS: dict[str, dict[str, Any]] = {

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.runtime.test_plan import table
 
-from accel_runtime.deep_calls import deep_calls_text, parse_deep_calls
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import Forecast, forecast_weights
-from accel_runtime.plan import Deep, Shallow
-from accel_runtime.plan_compile import compile_plan, resolve_plan
-from accel_runtime.plan_spec import PlanError, PlanSpec
+from accel_runtime.plans.compile import compile_plan, resolve_plan
+from accel_runtime.plans.deep_calls import deep_calls_text, parse_deep_calls
+from accel_runtime.plans.forecast import Forecast, forecast_weights
+from accel_runtime.plans.plan import Deep, Shallow
+from accel_runtime.plans.spec import PlanError, PlanSpec
 
 KEYS = ["version", "deep", "branch", "branches", "forecast", "weights", "guided_calls", "scheduler", "steps"]
 

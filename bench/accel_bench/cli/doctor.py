@@ -11,7 +11,7 @@ from accel_bench.cli.console import print_json, print_line, print_table, progres
 from accel_bench.cli.options import AsJson
 from accel_bench.doctor import CANDIDATES, Finding, Report, examine, make_report
 from accel_runtime.backends import AUTO_ORDER
-from accel_runtime.bundle import read_bundle
+from accel_runtime.bundle.bundle import read_bundle
 
 
 def doctor(

@@ -12,7 +12,7 @@ from accel_bench.base.extras import extra
 from accel_bench.cli.console import note, print_json, print_line, progress_bar
 from accel_bench.cli.options import RESULTS, AsJson, Force
 from accel_bench.records.environment import available_cores, peak_rss_bytes
-from accel_runtime.bundle import read_bundle
+from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.errors import InputError
 
 # The groups of the help page.

@@ -4,8 +4,8 @@ from accel_bench.cli.console import note
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.request import MOST_STEPS
-from accel_runtime.schedule import ScheduleTable
-from accel_runtime.schedule_file import MissingTableError
+from accel_runtime.schedules.file import MissingTableError
+from accel_runtime.schedules.schedule import ScheduleTable
 
 
 def find_schedule(pipeline: Pipeline, steps: int, *, scheduler: str | None, strength: float | None) -> ScheduleTable:

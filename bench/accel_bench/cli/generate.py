@@ -37,11 +37,11 @@ from accel_bench.images import ImageLabel, image_paths, read_image, write_latent
 from accel_bench.plans.names import plan_name
 from accel_bench.records.environment import peak_rss_bytes, runs
 from accel_runtime.backends import BackendDescription
-from accel_runtime.bundle import Verification
+from accel_runtime.bundle.bundle import Verification
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline, open_bundle
-from accel_runtime.plan import Plan
-from accel_runtime.plan_compile import compile_plan
+from accel_runtime.plans.compile import compile_plan
+from accel_runtime.plans.plan import Plan
 from accel_runtime.request import Request, Result, check_count, check_side
 
 

@@ -12,11 +12,11 @@ from accel_bench.cli.options import RESULTS, BundleFolder, Force, Scheduler, Ste
 from accel_bench.cli.plan_options import GuidedCalls, OneBranch, OneForecast, OnePlan, plans_of
 from accel_bench.plans.prepare import check_branches
 from accel_runtime.backends import OnnxRuntimeBackend
-from accel_runtime.bundle import read_bundle
+from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.durable import write_bytes
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plan_compile import compile_plan, resolve_plan
-from accel_runtime.plan_file import encode_plan
+from accel_runtime.plans.compile import compile_plan, resolve_plan
+from accel_runtime.plans.file import encode_plan
 
 # A plan with guidance has more to keep than one without.
 _GUIDANCE = 7.5

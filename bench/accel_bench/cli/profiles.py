@@ -22,7 +22,7 @@ from accel_bench.profiles import (
     matches,
     user_folder,
 )
-from accel_runtime.deep_calls import FULL, deep_calls_text
+from accel_runtime.plans.deep_calls import FULL, deep_calls_text
 
 _HEADINGS = {
     "latency_s": "seconds",

@@ -10,8 +10,8 @@ from accel_bench.base.extras import extra
 from accel_bench.base.table import Table, prose
 from accel_bench.cli.console import print_json, print_table
 from accel_bench.cli.options import AsJson
-from accel_runtime.bundle import read_bundle
-from accel_runtime.schedule_file import ScheduleFile
+from accel_runtime.bundle.bundle import read_bundle
+from accel_runtime.schedules.file import ScheduleFile
 
 
 class SchedulerFacts(msgspec.Struct, frozen=True):

@@ -42,7 +42,7 @@ from accel_bench.search.table import footer, front_table, heading, why_not
 from accel_bench.timing.measure import StopRule
 from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.backends.choose import INDUCTOR_DEVICES
-from accel_runtime.bundle import read_bundle
+from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.errors import InputError
 
 Result = TypeVar("Result")

@@ -5,8 +5,8 @@ from typing import Final
 
 from accel_bench.cli.console import note, print_json, print_line, progress_bar
 from accel_bench.cli.options import AsJson, BundleFolder, Digest, Provider, ProviderOptions, choose_backend
-from accel_runtime.bundle import Bundle, read_bundle, unlisted_files, verify_files
-from accel_runtime.forms import choose_form
+from accel_runtime.bundle.bundle import Bundle, read_bundle, unlisted_files, verify_files
+from accel_runtime.bundle.forms import choose_form
 from accel_runtime.manifest import MANIFEST_DIGEST_NAME
 from accel_runtime.manifest.digest import stated_digests
 from accel_runtime.pipeline import Pipeline

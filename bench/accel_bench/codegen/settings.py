@@ -11,10 +11,10 @@ from accel_bench.base.extras import extra
 from accel_bench.codegen.choice import Choice
 from accel_bench.codegen.template import Setting
 from accel_bench.profiles import Config
-from accel_runtime.deep_calls import CALLS_OF_STEP, FULL, interval
 from accel_runtime.errors import InputError
-from accel_runtime.plan_spec import PlanSpec
-from accel_runtime.schedule_file import OWN_SCHEDULER
+from accel_runtime.plans.deep_calls import CALLS_OF_STEP, FULL, interval
+from accel_runtime.plans.spec import PlanSpec
+from accel_runtime.schedules.file import OWN_SCHEDULER
 
 
 @dataclass(frozen=True, slots=True)

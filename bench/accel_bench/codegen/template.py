@@ -12,7 +12,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Final
 
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.spec import PlanSpec
 
 LINE_LENGTH: Final = 88
 _INDENT: Final = "    "

@@ -15,11 +15,11 @@ from accel_bench.base.process import failure, run_module
 from accel_runtime.backends import BackendDescription, make_backend
 from accel_runtime.backends.onnxruntime.providers import PROVIDERS
 from accel_runtime.backends.probe import run_probe
-from accel_runtime.bundle import read_bundle
-from accel_runtime.components import Components
+from accel_runtime.base.reading import decode_json
+from accel_runtime.bundle.bundle import read_bundle
+from accel_runtime.bundle.forms import choose_form
+from accel_runtime.denoising.components import Components
 from accel_runtime.errors import AccelError, BackendError
-from accel_runtime.forms import choose_form
-from accel_runtime.reading import decode_json
 
 CANDIDATES: Final = (*PROVIDERS, "openvino")
 _SECONDS: Final = 120

@@ -18,7 +18,7 @@ from accel_bench.records.head import make_head
 from accel_bench.records.store import seal
 from accel_bench.timing.measure import turns
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plan import Plan
+from accel_runtime.plans.plan import Plan
 from accel_runtime.request import Request
 
 if TYPE_CHECKING:

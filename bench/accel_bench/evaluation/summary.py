@@ -10,7 +10,7 @@ from accel_bench.quality.loss import score_loss
 from accel_bench.quality.psnr import psnr
 from accel_bench.records.evaluation import EvaluationRecord, TrialRun
 from accel_bench.records.parts import PlanFacts
-from accel_runtime.deep_calls import deep_calls_text
+from accel_runtime.plans.deep_calls import deep_calls_text
 
 
 class TrialSummary(msgspec.Struct, frozen=True):

@@ -12,9 +12,9 @@ from typing import Final
 from accel_bench.base.errors import PeerError
 from accel_bench.base.process import failure, run_code, run_module
 from accel_bench.peers.catalogue import ENVIRONMENTS, PeerKind
+from accel_runtime.base.user_cache import user_cache
 from accel_runtime.durable import write_folder
 from accel_runtime.errors import InputError
-from accel_runtime.user_cache import user_cache
 
 _REQUIREMENTS: Final = Path(__file__).parent / "requirements"
 # Written last and only into environments: a folder without it was not made here.

@@ -15,7 +15,7 @@ from accel_bench.base.errors import PeerError
 from accel_bench.base.process import failure, run_module
 from accel_bench.peers.catalogue import PeerKind
 from accel_bench.peers.environments import environ, peers_folder, requirements
-from accel_runtime.bundle import describe_file, read_bundle
+from accel_runtime.bundle.bundle import describe_file, read_bundle
 from accel_runtime.durable import write_folder
 from accel_runtime.errors import InputError
 

@@ -12,9 +12,9 @@ from accel_bench.peers.environments import python_of
 from accel_bench.peers.models import check_weights, converted
 from accel_bench.peers.work import PeerWork
 from accel_bench.timing.meters import Meters, NoMeters
-from accel_runtime.bundle import read_bundle
+from accel_runtime.bundle.bundle import read_bundle
+from accel_runtime.bundle.forms import choose_form
 from accel_runtime.errors import InputError
-from accel_runtime.forms import choose_form
 
 # Memory of a model while it draws, per byte of its files: a guess on the safe side.
 _PER_FILE_BYTE: Final = 1.6

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_runtime.noise import TorchGenerator, stacked_normal
+from accel_runtime.denoising.noise import TorchGenerator, stacked_normal
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.request import Request
 

@@ -12,7 +12,7 @@ from accel_bench.base.errors import PeerError
 from accel_bench.base.process import failure
 from accel_bench.peers.environments import environ
 from accel_bench.records.parts import Span
-from accel_runtime.reading import decode_json
+from accel_runtime.base.reading import decode_json
 
 ADAPTERS: Final = Path(__file__).parent / "adapters"
 Reply = TypeVar("Reply", bound=msgspec.Struct)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from accel_bench.base.text import guided_calls_text
-from accel_runtime.deep_calls import FULL, deep_calls_text
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.deep_calls import FULL, deep_calls_text
+from accel_runtime.plans.spec import PlanSpec
 
 _HASH_LENGTH = 6
 

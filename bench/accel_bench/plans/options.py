@@ -10,11 +10,11 @@ from typing import TypeVar
 import msgspec
 
 from accel_bench.base.text import parse_guided_calls
-from accel_runtime.deep_calls import DEEP_CALLS_EXPECTED, parse_deep_calls
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import Forecast, parse_forecast
-from accel_runtime.plan_file import read_plan
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.deep_calls import DEEP_CALLS_EXPECTED, parse_deep_calls
+from accel_runtime.plans.file import read_plan
+from accel_runtime.plans.forecast import Forecast, parse_forecast
+from accel_runtime.plans.spec import PlanSpec
 
 Value = TypeVar("Value")
 

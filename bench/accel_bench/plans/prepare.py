@@ -7,11 +7,11 @@ import msgspec
 
 from accel_bench.plans.names import plan_name
 from accel_bench.records.parts import PlanFacts
-from accel_runtime.deep_calls import FULL, DeepCalls
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plan import Plan
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.deep_calls import FULL, DeepCalls
+from accel_runtime.plans.plan import Plan
+from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request
 
 BASELINE = PlanSpec(deep=FULL)

@@ -8,9 +8,9 @@ from accel_bench.profiles.schema import Config, Fact, Figure, Peaks, Profile, Pu
 from accel_bench.profiles.toml import show, suggest
 from accel_runtime.backends import PROVIDER_NAMES
 from accel_runtime.backends.onnxruntime.providers import PROVIDERS
-from accel_runtime.deep_calls import CALLS_OF_STEP, FULL, deep_calls_text
 from accel_runtime.errors import InputError
-from accel_runtime.plan_spec import PlanSpec, check_calls
+from accel_runtime.plans.deep_calls import CALLS_OF_STEP, FULL, deep_calls_text
+from accel_runtime.plans.spec import PlanSpec, check_calls
 
 _ANY_SIGN = "score_loss"
 _NAME = "words of the driver's name for it, such as MI250, or H100 SXM* (no regular expression)"

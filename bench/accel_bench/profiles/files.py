@@ -14,7 +14,7 @@ from accel_bench.profiles.checks import find_problems
 from accel_bench.profiles.schema import Config, Profile
 from accel_bench.profiles.toml import parse_toml, read_toml, refuse, show, suggest
 from accel_runtime.errors import InputError
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.spec import PlanSpec
 
 _PACKAGE = Path(__file__).parents[1]
 _SUFFIX = ".toml"

@@ -14,7 +14,7 @@ import msgspec
 
 from accel_bench.base.dtypes import DType
 from accel_runtime.manifest import LONGEST_SIDE
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import MOST_IMAGES
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]

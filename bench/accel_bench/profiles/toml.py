@@ -16,8 +16,8 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 import msgspec
 from msgspec import inspect
 
+from accel_runtime.base.reading import read_document
 from accel_runtime.errors import InputError, first_line
-from accel_runtime.reading import read_document
 
 T = TypeVar("T")
 

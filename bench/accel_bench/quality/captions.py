@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 
 from accel_bench.records.captions import Caption
+from accel_runtime.base.reading import decode_json, read_document
 from accel_runtime.errors import InputError
-from accel_runtime.reading import decode_json, read_document
 
 DATA: Final = Path(__file__).parent / "data"
 CAPTIONS: Final = "captions.json"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from transformers import CLIPModel, CLIPProcessor
 from transformers.utils import logging as transformers_logging
 
-from accel_runtime.bundle import describe_file
+from accel_runtime.bundle.bundle import describe_file
 from accel_runtime.errors import InputError, first_line
 
 # In the order in which transformers looks for them.

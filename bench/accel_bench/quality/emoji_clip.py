@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from accel_bench.quality.captions import EMOJI_CLIP, TOKENIZER, data_file
-from accel_runtime.clip_tokenizer import read_tokenizer
+from accel_runtime.base.reading import read_document
 from accel_runtime.errors import InputError, MissingExtraError, first_line
 from accel_runtime.manifest import TextSpec
-from accel_runtime.reading import read_document
-from accel_runtime.tokens import PromptTokenizer
+from accel_runtime.text.clip_tokenizer import read_tokenizer
+from accel_runtime.text.tokens import PromptTokenizer
 
 _SIDE: Final = 64  # pixels
 _TOKENS: Final = 24  # per caption, including the start and end tokens

@@ -17,7 +17,7 @@ from accel_bench.quality.psnr import squared_errors
 from accel_bench.quality.reference import Lite0Features, feature_distances, ssim
 from accel_bench.records.captions import Caption
 from accel_bench.records.evaluation import Scores
-from accel_runtime.bundle import describe_file
+from accel_runtime.bundle.bundle import describe_file
 
 if TYPE_CHECKING:
     from accel_bench.quality.clip import Clip  # brings transformers, which only this score needs

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from accel_runtime.deep_calls import MOST_CALLS
 from accel_runtime.manifest import LONGEST_SIDE
-from accel_runtime.plan import MOST_GUIDANCE
+from accel_runtime.plans.deep_calls import MOST_CALLS
+from accel_runtime.plans.plan import MOST_GUIDANCE
 from accel_runtime.request import MOST_IMAGES
 
 # A year, and less than any clock resolves; the ratio of two values in between is always a finite number.

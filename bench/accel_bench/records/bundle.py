@@ -4,8 +4,8 @@ from math import prod
 from typing import Final
 
 from accel_bench.records.parts import BundleFacts, GraphFacts
-from accel_runtime.bundle import Bundle
-from accel_runtime.dims import resolve
+from accel_runtime.bundle.bundle import Bundle
+from accel_runtime.bundle.dims import resolve
 from accel_runtime.manifest import Manifest, Role
 
 _BYTES: Final = {"float32": 4, "float16": 2, "bfloat16": 2, "int64": 8, "int32": 4}

@@ -9,7 +9,7 @@ from accel_bench.records.bundle import bundle_facts
 from accel_bench.records.environment import Environment
 from accel_bench.records.parts import BundleFacts, Workload
 from accel_runtime.backends import BackendDescription
-from accel_runtime.bundle import Bundle
+from accel_runtime.bundle.bundle import Bundle
 
 
 class RecordHead(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,8 +6,8 @@ A document is changed as far as its form is known; whatever else is wrong with i
 import re
 from typing import Any, Final
 
-from accel_runtime.deep_calls import parse_deep_calls
 from accel_runtime.errors import InputError
+from accel_runtime.plans.deep_calls import parse_deep_calls
 
 # By kind and format, the format that a document of it becomes, and the key of what holds its plans.
 _PLANS_AS_TEXT: Final[dict[tuple[str, int], tuple[int, str]]] = {

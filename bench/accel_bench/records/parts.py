@@ -6,7 +6,7 @@ import msgspec
 
 from accel_bench.records.bounds import Batch, Calls, Count, Elapsed, Guidance, Side
 from accel_runtime.manifest import Part, Role
-from accel_runtime.plan_spec import PlanSpec, Steps, check_calls
+from accel_runtime.plans.spec import PlanSpec, Steps, check_calls
 
 
 class Workload(msgspec.Struct, frozen=True):

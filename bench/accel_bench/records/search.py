@@ -18,7 +18,7 @@ from accel_bench.records.evaluation import Scores
 from accel_bench.records.head import RecordHead
 from accel_bench.records.parts import Doubt, PlanFacts
 from accel_runtime.errors import InputError
-from accel_runtime.plan_spec import Branch
+from accel_runtime.plans.spec import Branch
 
 
 class Score(StrEnum):

@@ -11,8 +11,8 @@ from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.older import OLDER_FORMATS, upgrade
 from accel_bench.records.scenario import ScenarioRecord
 from accel_bench.records.search import SearchRecord
+from accel_runtime.base.reading import decode_json, read_document
 from accel_runtime.errors import InputError, first_line
-from accel_runtime.reading import decode_json, read_document
 
 # Records with pictures, which a report can draw.
 PictureRecord: TypeAlias = BenchRecord | EvaluationRecord | SearchRecord

@@ -12,7 +12,7 @@ from accel_bench.plans.prepare import BASELINE
 from accel_bench.profiles import Config, Profile
 from accel_runtime.backends.choose import INDUCTOR_DEVICES
 from accel_runtime.errors import InputError
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.spec import PlanSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from accel_bench.replay.quality import QualityCheck
 from accel_bench.timing.measure import Measurement, StopRule, measure
 from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.backends import Backend
-from accel_runtime.bundle import Bundle, read_bundle
+from accel_runtime.bundle.bundle import Bundle, read_bundle
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,7 @@ from accel_bench.records.store import PictureRecord
 from accel_runtime.backends import BackendDescription
 from accel_runtime.backends.onnxruntime.providers import PROVIDERS
 from accel_runtime.backends.openvino_device import PRECISIONS
-from accel_runtime.deep_calls import deep_calls_text
+from accel_runtime.plans.deep_calls import deep_calls_text
 
 _INDUCTOR = {"AOTInductor-cpu": "inductor", "AOTInductor-cuda": "inductor-cuda"}
 

@@ -17,7 +17,7 @@ from accel_bench.records.scenario import Load, ScenarioRun
 from accel_runtime.backends import BackendDescription
 from accel_runtime.durable import write_folder
 from accel_runtime.errors import BackendError, InputError, first_line
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.spec import PlanSpec
 
 # What the names of the load generator's files begin with.
 _LOGS: Final = "mlperf_log_"

@@ -10,8 +10,8 @@ from accel_bench.records.head import make_head
 from accel_bench.records.scenario import ScenarioRecord
 from accel_bench.records.store import seal
 from accel_bench.scenarios.process import Finished
-from accel_runtime.bundle import Bundle
-from accel_runtime.schedule import ScheduleTable
+from accel_runtime.bundle.bundle import Bundle
+from accel_runtime.schedules.schedule import ScheduleTable
 
 
 def make_scenario_record(

@@ -8,7 +8,7 @@ from time import perf_counter
 
 from accel_bench.records.scenario import Query
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plan import Plan
+from accel_runtime.plans.plan import Plan
 from accel_runtime.request import Request
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from accel_bench.search.walk import State, Walker, walk
 from accel_runtime.backends.base import Array
-from accel_runtime.schedule import ScheduleTable
+from accel_runtime.schedules.schedule import ScheduleTable
 
 Vectors = NDArray[np.float32]
 

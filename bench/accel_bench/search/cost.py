@@ -11,10 +11,10 @@ from accel_bench.records.bench import ImageRun
 from accel_bench.records.search import StageTimes
 from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.errors import InputError
-from accel_runtime.plan import Call, Deep, Plan, Shallow
+from accel_runtime.plans.plan import Call, Deep, Plan, Shallow
 from accel_runtime.request import Request
-from accel_runtime.schedule import ScheduleTable
-from accel_runtime.schedule_file import MissingTableError
+from accel_runtime.schedules.file import MissingTableError
+from accel_runtime.schedules.schedule import ScheduleTable
 
 # How often an image runs each graph, and how many such images are drawn.
 _REPEATS, _IMAGES = 3, 2

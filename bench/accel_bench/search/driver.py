@@ -23,8 +23,8 @@ from accel_bench.search.store import Entry, Store
 from accel_bench.search.walk import Tally, Walker
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plan import Plan
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.plan import Plan
+from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import MOST_IMAGES, Request
 
 if TYPE_CHECKING:

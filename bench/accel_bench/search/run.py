@@ -20,11 +20,11 @@ from accel_bench.timing.measure import StopRule
 from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.durable import write_bytes
 from accel_runtime.errors import InputError
-from accel_runtime.plan import Call, Deep, Shallow
-from accel_runtime.plan_compile import resolve_plan
-from accel_runtime.plan_file import encode_plan
+from accel_runtime.plans.compile import resolve_plan
+from accel_runtime.plans.file import encode_plan
+from accel_runtime.plans.plan import Call, Deep, Shallow
 from accel_runtime.request import Request
-from accel_runtime.schedule_file import MissingTableError
+from accel_runtime.schedules.file import MissingTableError
 
 if TYPE_CHECKING:
     from accel_bench.quality.scorers import Scorers  # brings torch, which only scoring needs

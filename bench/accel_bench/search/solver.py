@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_bench.search.calibration import Calibration, Drift, Vectors
-from accel_runtime.forecast import Forecast, forecast_weights
+from accel_runtime.plans.forecast import Forecast, forecast_weights
 
 # A solved strength stays near what was measured: 0 holds, 1 is linear.
 STRENGTHS = (-0.5, 1.25)

@@ -12,11 +12,11 @@ from accel_bench.plans.families import power_plans
 from accel_bench.plans.names import plan_name
 from accel_bench.plans.prepare import BASELINE
 from accel_bench.quality.loss import Quality
-from accel_runtime.deep_calls import FULL as FULL_RULE
-from accel_runtime.deep_calls import shortest_deep_calls
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import Forecast
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.deep_calls import FULL as FULL_RULE
+from accel_runtime.plans.deep_calls import shortest_deep_calls
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.spec import PlanSpec
 
 INTERVALS = tuple(range(2, 11))
 # Shares of the baseline's steps, and of a plan's calls.

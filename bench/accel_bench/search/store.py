@@ -15,9 +15,9 @@ from accel_bench.base.files import write_record
 from accel_bench.records.evaluation import Scores
 from accel_bench.records.search import StageTimes
 from accel_bench.search.space import Candidate
+from accel_runtime.base.reading import decode_json, read_document
 from accel_runtime.durable import PATIENCE_S, lock, make_folder, sweep, write_bytes, write_file
 from accel_runtime.errors import InputError, first_line
-from accel_runtime.reading import decode_json, read_document
 
 Stored = TypeVar("Stored")
 # None stands for any length.

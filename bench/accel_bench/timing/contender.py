@@ -12,7 +12,7 @@ from accel_bench.records.parts import PlanFacts
 from accel_bench.timing.meters import Meters
 from accel_bench.timing.spans import Spans
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plan import Plan
+from accel_runtime.plans.plan import Plan
 from accel_runtime.request import Request
 
 

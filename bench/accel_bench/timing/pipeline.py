@@ -10,10 +10,10 @@ from accel_bench.timing.contender import PlanContender
 from accel_bench.timing.meters import Meters, meters_for
 from accel_bench.timing.spans import Spans, TimedBackend
 from accel_runtime.backends import Backend
-from accel_runtime.bundle import Bundle
-from accel_runtime.forms import choose_form
+from accel_runtime.bundle.bundle import Bundle
+from accel_runtime.bundle.forms import choose_form
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request
 
 

@@ -16,11 +16,11 @@ from accel_bench.timing.meters import NoMeters
 from accel_bench.timing.spans import Spans, TimedBackend
 from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.backends.onnxruntime import OnnxRuntimeSession
-from accel_runtime.bundle import Bundle
-from accel_runtime.forms import choose_form
+from accel_runtime.bundle.bundle import Bundle
+from accel_runtime.bundle.forms import choose_form
 from accel_runtime.manifest import TensorSpec
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plan import Plan
+from accel_runtime.plans.plan import Plan
 from accel_runtime.request import Request
 
 

@@ -9,7 +9,7 @@ from accel_exporter import names
 from accel_exporter.graphs import Axis, Traceable
 from accel_exporter.inductor.cut import cut_module, input_names
 from accel_exporter.program import Program, export_program
-from accel_runtime.dims import resolve
+from accel_runtime.bundle.dims import resolve
 from accel_runtime.errors import ExportError
 from accel_runtime.manifest import GraphSpec
 

@@ -14,12 +14,12 @@ from accel_exporter.schedules.names import resolved_name, scheduler_for, step_op
 from accel_exporter.schedules.tables import scheduler_metadata
 from accel_exporter.sources.common import read_object
 from accel_exporter.unlisted import TABLES, abandoned_tables, tables_name
-from accel_runtime.bundle import Bundle, describe_file, read_bundle, write_manifest
+from accel_runtime.bundle.bundle import Bundle, describe_file, read_bundle, write_manifest
 from accel_runtime.durable import PATIENCE_S, lock, remove_file, sweep, write_bytes
 from accel_runtime.errors import BundleError
 from accel_runtime.manifest import MANIFEST_NAME, Manifest
-from accel_runtime.schedule import ScheduleTable
-from accel_runtime.schedule_file import ScheduleFile, encode_schedules, first_call
+from accel_runtime.schedules.file import ScheduleFile, encode_schedules, first_call
+from accel_runtime.schedules.schedule import ScheduleTable
 
 
 @dataclass(frozen=True)

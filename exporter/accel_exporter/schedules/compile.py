@@ -15,8 +15,8 @@ from accel_exporter.libraries import quiet
 from accel_exporter.schedules.fit import TOLERANCE, RowFit, fit_rows
 from accel_exporter.schedules.trace import Trace, failures_named, trace_scheduler
 from accel_runtime.errors import ExportError
-from accel_runtime.schedule import ScheduleRow, ScheduleTable
-from accel_runtime.schedule_file import rest_of
+from accel_runtime.schedules.file import rest_of
+from accel_runtime.schedules.schedule import ScheduleRow, ScheduleTable
 
 NO_OPTIONS: Final[Mapping[str, object]] = MappingProxyType({})
 

@@ -14,7 +14,7 @@ from diffusers import SchedulerMixin
 from accel_exporter.libraries import one_line, quiet
 from accel_exporter.schedules.own import load_own, own_step_options
 from accel_runtime.errors import ExportError, InputError
-from accel_runtime.schedule_file import OWN_SCHEDULER
+from accel_runtime.schedules.file import OWN_SCHEDULER
 
 
 @dataclass(frozen=True)

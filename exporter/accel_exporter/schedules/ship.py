@@ -20,7 +20,7 @@ from accel_exporter.schedules.names import bundled_names, scheduler_for
 from accel_exporter.schedules.store import HOLDS_FOR, SHIPPED, SHIPPED_STEPS, entry_path, read, write
 from accel_exporter.schedules.tables import compile_tables
 from accel_runtime.errors import ExportError
-from accel_runtime.schedule import ScheduleTable
+from accel_runtime.schedules.schedule import ScheduleTable
 
 SAME: Final = 1e-12
 

@@ -16,8 +16,8 @@ from accel_exporter.schedules.entry import TableSet
 from accel_exporter.schedules.names import bundled_names, resolved_name, scheduler_for, step_options
 from accel_exporter.schedules.own import load_own, refuse_undriven
 from accel_runtime.errors import ExportError
-from accel_runtime.schedule import ScheduleTable
-from accel_runtime.schedule_file import OWN_SCHEDULER
+from accel_runtime.schedules.file import OWN_SCHEDULER
+from accel_runtime.schedules.schedule import ScheduleTable
 
 ALL_STEPS = range(1, 101)
 _TRIED_STEPS = (20, 5, 2, 1)

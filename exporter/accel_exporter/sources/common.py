@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from accel_runtime.bundle import describe_file
+from accel_runtime.base.reading import read_document
+from accel_runtime.bundle.bundle import describe_file
 from accel_runtime.errors import AccelError, SourceError
-from accel_runtime.reading import read_document
 
 # The content of a large file in a clone without Git LFS (git-lfs.github.com/spec/v1).
 _POINTER: Final = b"version https://git-lfs"

@@ -18,7 +18,7 @@ from accel_runtime.manifest import TensorSpec
 
 Array = NDArray[Any]
 
-# The form in which a backend takes a graph; `accel_runtime.artifacts` knows where a bundle keeps it.
+# The form in which a backend takes a graph; `accel_runtime.bundle.artifacts` knows where a bundle keeps it.
 Artifact = Literal["onnx", "inductor"]
 
 

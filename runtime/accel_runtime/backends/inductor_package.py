@@ -13,9 +13,9 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from accel_runtime.base.reading import decode_json
 from accel_runtime.errors import BackendError, first_line
 from accel_runtime.manifest import Device
-from accel_runtime.reading import decode_json
 
 METADATA_KEY = "accel"
 _METADATA_SUFFIX: Final = "_metadata.json"

@@ -10,8 +10,8 @@ import numpy as np
 from accel_runtime.backends.base import Artifact, BackendDescription, Buffer
 from accel_runtime.backends.host import HostBuffer
 from accel_runtime.backends.openvino_device import Execution, Requested, last_line, read_execution
+from accel_runtime.base.idle import SIZES_KEPT, UsedLast
 from accel_runtime.errors import BackendError, MissingExtraError, explained
-from accel_runtime.idle import SIZES_KEPT, UsedLast
 from accel_runtime.manifest import TensorSpec
 
 

@@ -9,7 +9,7 @@ class LoopSpec(Strict, frozen=True, omit_defaults=True):
     """The loop's own graphs, for backends with memory of their own (docs/design/0008-device-loop.md).
 
     Attributes:
-        version: Version of what the graphs take and give (`accel_runtime.loop_contract`).
+        version: Version of what the graphs take and give (`accel_runtime.bundle.loop_contract`).
         pixels: The graph that makes pixels; None where there is none.
     """
 

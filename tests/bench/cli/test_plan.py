@@ -9,9 +9,9 @@ from PIL import Image
 from tests.command import accel, assert_refused
 
 from accel_bench.records.store import read_bench
-from accel_runtime.forecast import Forecast
-from accel_runtime.plan_file import encode_plan, read_plan
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.file import encode_plan, read_plan
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.spec import PlanSpec
 
 OPTIONS = ("--plan", "every:3", "--branch", "1", "--forecast", "linear", "--steps", "7", "--scheduler", "ddim")
 RESOLVED = PlanSpec(deep=(0, 3, 6), branch=1, forecast=Forecast.LINEAR, scheduler="ddim", steps=7)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from accel_bench.codegen import Choice, choose
-from accel_runtime.deep_calls import parse_deep_calls
+from accel_runtime.plans.deep_calls import parse_deep_calls
 
 HEAD = """\
 format = 2

@@ -15,7 +15,7 @@ from accel_bench.profiles import (
     Target,
     encode_profile,
 )
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.spec import PlanSpec
 
 # Two sound tasks, by parts and as a sentence.
 RIGHT = """\

@@ -10,7 +10,7 @@ from accel_bench.plans.options import PlanOptions, choose_plans
 from accel_bench.plans.prepare import BASELINE, Settings, prepare, split
 from accel_runtime import Pipeline, Plan, PlanSpec, Request, Shallow
 from accel_runtime.errors import InputError
-from accel_runtime.tokens import PromptTokenizer
+from accel_runtime.text.tokens import PromptTokenizer
 
 SETTINGS = Settings(steps=4, scheduler="ddim", guidance=3.0, batch=2, seed=5)
 PROMPTS = ("a", "b", "c", "d")

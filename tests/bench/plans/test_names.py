@@ -3,8 +3,8 @@
 import pytest
 
 from accel_bench.plans.names import plan_name
-from accel_runtime.forecast import Forecast
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.spec import PlanSpec
 
 
 @pytest.mark.parametrize(

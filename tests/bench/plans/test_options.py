@@ -7,9 +7,9 @@ import pytest
 
 from accel_bench.plans.options import ChosenPlans, PlanOptions, choose_plans, parse_branches
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import Forecast
-from accel_runtime.plan_file import encode_plan
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.file import encode_plan
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.spec import PlanSpec
 
 SOLVED = PlanSpec(deep=(0, 4), branch=1, weights={2: (0.9,)}, guided_calls=(0, 5), scheduler="ddim", steps=8)
 

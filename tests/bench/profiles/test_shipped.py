@@ -28,7 +28,7 @@ from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import machine_name
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.store import Record, read_record
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.spec import PlanSpec
 
 ROOT = Path(__file__).parents[3]
 RECORDS = ROOT / "docs" / "records"

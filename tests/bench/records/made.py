@@ -10,7 +10,7 @@ from accel_bench.records.parts import BundleFacts, GraphFacts, PlanFacts, Span, 
 from accel_bench.records.store import seal
 from accel_runtime.backends import BackendDescription
 from accel_runtime.manifest import Role
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.spec import PlanSpec
 
 ENVIRONMENT = Environment("cpu", 2, 1, "Linux", "3.11", {}, 0.0)
 BACKEND = BackendDescription("onnxruntime", "1", "CPUExecutionProvider", {})

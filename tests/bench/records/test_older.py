@@ -15,9 +15,9 @@ from accel_bench.records.scenario import ScenarioRecord
 from accel_bench.records.search import SearchRecord
 from accel_bench.records.store import read_record
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import Forecast
 from accel_runtime.manifest import Role
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.spec import PlanSpec
 
 RECORDS = Path(__file__).parents[3] / "docs" / "records"
 # One of each kind.

@@ -10,10 +10,10 @@ from accel_bench.profiles import Config, load_profile
 from accel_bench.profiles.schema import BackendChoice
 from accel_bench.replay.groups import bundle_spec, choose_configs, group, meets_baseline
 from accel_bench.replay.place import adapt, choose_place, fit, open_backend
-from accel_runtime.deep_calls import DeepCalls
 from accel_runtime.errors import BackendError, InputError
-from accel_runtime.forecast import Forecast
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.deep_calls import DeepCalls
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.spec import PlanSpec
 
 PROCESSOR = Device("cpu", "a processor", 1, "x86_64", {})
 

@@ -13,7 +13,7 @@ from accel_bench.records.environment import machine_name
 from accel_bench.records.evaluation import EvaluationRecord, Scores
 from accel_bench.replay import verdict
 from accel_bench.replay.verdict import Verdict
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.spec import PlanSpec
 
 HERE = machine_name(ENVIRONMENT)
 STEADY = (1.0, 1.01, 0.99, 1.0, 1.01, 0.99)

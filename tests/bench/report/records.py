@@ -13,9 +13,9 @@ from accel_bench.records.evaluation import EvaluationRecord, Scores, TrialRun
 from accel_bench.records.parts import BundleFacts, GraphFacts, PlanFacts, Span, Workload
 from accel_bench.records.store import seal
 from accel_runtime.backends import BackendDescription
-from accel_runtime.deep_calls import shortest_deep_calls
-from accel_runtime.forecast import Forecast
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.deep_calls import shortest_deep_calls
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.spec import PlanSpec
 
 ENVIRONMENT = Environment("A processor", 2, 8_000_000_000, "Linux", "3.11", {"numpy": "2.4.6"}, 0.0)
 BACKEND = BackendDescription("onnxruntime", "1.31", "CPUExecutionProvider", {"intra_op_num_threads": 1})

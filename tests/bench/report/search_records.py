@@ -12,9 +12,9 @@ from accel_bench.records.parts import BundleFacts, GraphFacts, PlanFacts, Worklo
 from accel_bench.records.search import Asked, Goal, Score, SearchRecord, StageTimes, Tried
 from accel_bench.records.store import seal
 from accel_bench.search.space import FULL, Candidate
-from accel_runtime.deep_calls import shortest_deep_calls
-from accel_runtime.forecast import Forecast
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.deep_calls import shortest_deep_calls
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.spec import PlanSpec
 
 CALLS, PICTURES = 50, 8
 DEEP_S, SHALLOW_S, REST_S = 0.1, 0.02, 0.5

@@ -26,7 +26,7 @@ from accel_bench.report.reproduce import command
 from accel_bench.report.section import Section
 from accel_bench.report.sections.bench import scores_of
 from accel_runtime.backends import BackendDescription, make_backend
-from accel_runtime.forecast import Forecast
+from accel_runtime.plans.forecast import Forecast
 
 RANDOM = BundleFacts("d" * 64, "small", "random", (8, 8), bench_record().bundle.graphs)
 VOID = {"meta", "link", "br", "img"}

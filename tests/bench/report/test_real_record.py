@@ -14,7 +14,7 @@ from accel_bench.timing.measure import Measurement, StopRule, measure
 from accel_bench.timing.meters import NoMeters
 from accel_bench.timing.spans import Spans, TimedBackend
 from accel_runtime import Pipeline, open_bundle
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request
 
 

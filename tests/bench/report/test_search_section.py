@@ -30,7 +30,7 @@ from accel_bench.report.tables import Table
 from accel_bench.report.verdicts import forecast_words, goal_words
 from accel_bench.search.summary import summarise_search
 from accel_bench.search.table import plan_words
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.spec import PlanSpec
 
 BY_CLIP = tuple(
     msgspec.structs.replace(each, scores=msgspec.structs.replace(each.scores, clip=each.scores.emoji_clip))

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from accel_bench.quality.loss import Quality
 from accel_bench.search.space import Answer, Ask, Candidate, Proposer
-from accel_runtime.deep_calls import parse_deep_calls
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.deep_calls import parse_deep_calls
+from accel_runtime.plans.spec import PlanSpec
 
 Guess = Callable[[Candidate, int], Answer]
 

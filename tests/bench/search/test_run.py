@@ -19,8 +19,8 @@ from accel_bench.search.space import FULL
 from accel_bench.search.store import Entry
 from accel_bench.search.summary import summarise_search
 from accel_runtime.errors import AccelError
-from accel_runtime.plan_file import read_plan
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.file import read_plan
+from accel_runtime.plans.spec import PlanSpec
 
 SMALL = ("--steps", "6", "--num-prompts", "2", "--batch", "1", "--calibration", "1", "--rounds", "1")
 LOOSE = ("--score", "psnr", "--req-score-loss", "0.9")

@@ -4,7 +4,7 @@ import pytest
 
 from accel_bench.search.space import Candidate, Space, distinct, parse_targets
 from accel_runtime.errors import InputError
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.spec import PlanSpec
 
 
 def test_the_same_plan_is_the_same_candidate_whoever_thought_of_it() -> None:

@@ -15,8 +15,8 @@ from accel_bench.search.strategies.grid import grid
 from accel_bench.search.strategies.proposals import Proposals
 from accel_bench.search.strategies.solved import climb, halve, solve
 from accel_bench.search.strategies.tpe import Sampler, sample
-from accel_runtime.forecast import Forecast
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.spec import PlanSpec
 
 CALLS = 12
 SPACE = Space({CALLS: CALLS}, (0,))

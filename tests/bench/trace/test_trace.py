@@ -26,8 +26,8 @@ from accel_bench.trace import ProfiledImage, profile_image, write_trace
 from accel_bench.trace.events import Slice, nested
 from accel_runtime import Pipeline, Request
 from accel_runtime.backends import OnnxRuntimeBackend
-from accel_runtime.bundle import read_bundle
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.bundle.bundle import read_bundle
+from accel_runtime.plans.spec import PlanSpec
 
 REQUEST = Request(("a fox",), seed=3)
 SETTINGS = Settings(steps=4, scheduler="ddim", guidance=4.0, batch=1)

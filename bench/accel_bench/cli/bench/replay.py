@@ -35,7 +35,7 @@ from accel_bench.replay.quality import QualityCheck
 from accel_bench.replay.run import Replay
 from accel_bench.replay.table import verdict_table
 from accel_bench.replay.verdict import Verdict, judge
-from accel_runtime.bundle import describe_file
+from accel_runtime.bundle.bundle import describe_file
 
 
 def replay(

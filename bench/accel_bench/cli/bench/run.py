@@ -54,7 +54,7 @@ from accel_bench.timing.contender import Contender, PlanContender
 from accel_bench.timing.measure import Measurement, StopRule, measure
 from accel_bench.timing.pipeline import plan_contenders
 from accel_bench.trace import write_trace
-from accel_runtime.bundle import read_bundle
+from accel_runtime.bundle.bundle import read_bundle
 
 _PROMPT = "a squirrel"
 _PLANS: Final = ["every:3", "every:5"]

@@ -16,7 +16,7 @@ from accel_bench.records.store import read_bench
 from accel_bench.trace import ProfiledImage, profile_image, write_trace
 from accel_bench.trace.layout import contenders
 from accel_runtime.backends import OnnxRuntimeBackend
-from accel_runtime.bundle import Bundle, read_bundle
+from accel_runtime.bundle.bundle import Bundle, read_bundle
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
 

@@ -18,7 +18,7 @@ import msgspec
 from accel_bench.profiles import find_profiles
 from accel_bench.profiles.schema import is_id
 from accel_bench.profiles.toml import read_toml, refuse, show, suggest
-from accel_runtime.plan_spec import Steps
+from accel_runtime.plans.spec import Steps
 
 Above0 = Annotated[float, msgspec.Meta(gt=0)]
 _FORM: Final = re.compile(

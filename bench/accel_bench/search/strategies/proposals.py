@@ -12,8 +12,8 @@ from accel_bench.records.search import Goal
 from accel_bench.search.goal import allows, rank
 from accel_bench.search.solver import DeepCalls, Solver, forecast_of
 from accel_bench.search.space import Answer, Candidate, Space, distinct
-from accel_runtime.deep_calls import FULL
-from accel_runtime.forecast import Forecast
+from accel_runtime.plans.deep_calls import FULL
+from accel_runtime.plans.forecast import Forecast
 
 _FIRST_BUDGETS = 6
 # Strengths are known no better than that.

@@ -14,7 +14,7 @@ from accel_bench.plans.families import POWER_CENTERS, POWER_EXPONENTS, deep_firs
 from accel_bench.search.space import INTERVALS, Ask, Candidate, Proposer, Space
 from accel_bench.search.strategies.journal import Journal
 from accel_runtime.errors import InputError, first_line
-from accel_runtime.forecast import Forecast
+from accel_runtime.plans.forecast import Forecast
 
 _JOURNAL = "optuna.log"
 # What Optuna trips over in a file that it did not write.

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from accel_runtime.protobuf import BYTES, VARINT, Field, read_fields
+from accel_runtime.bundle.protobuf import BYTES, VARINT, Field, read_fields
 
 # Message → field → the message in it. All that may hold a tensor, and so a reference to a file.
 _PARTS: Final[Mapping[str, Mapping[int, str]]] = {

@@ -10,10 +10,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from accel_runtime.contract import check_contract
+from accel_runtime.base.reading import read_document
+from accel_runtime.bundle.contract import check_contract
+from accel_runtime.bundle.graph_files import check_graphs
 from accel_runtime.durable import is_hidden_sibling, write_bytes
 from accel_runtime.errors import BundleError
-from accel_runtime.graph_files import check_graphs
 from accel_runtime.manifest import (
     MANIFEST_DIGEST_NAME,
     MANIFEST_NAME,
@@ -23,7 +24,6 @@ from accel_runtime.manifest import (
     parse_manifest,
 )
 from accel_runtime.manifest.digest import read_checked
-from accel_runtime.reading import read_document
 
 Verification = Literal["hashes", "sizes"]
 # Of a file: device, inode, bytes, and when it was last written to, in nanoseconds. When its inode last changed would

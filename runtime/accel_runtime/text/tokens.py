@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from accel_runtime.clip_tokenizer import told_as
 from accel_runtime.errors import BundleError, InputError, first_line
 from accel_runtime.manifest import TextSpec
+from accel_runtime.text.clip_tokenizer import told_as
 
 # Text encoders read some 77 tokens; what does not fit is cut off, but is tokenised first.
 LONGEST_PROMPT: Final = 2**16
@@ -34,7 +34,7 @@ class PromptTokenizer:
     """A tokenizer as the text encoder wants it.
 
     Args:
-        tokenizer: Tokenizer that `accel_runtime.clip_tokenizer.read_tokenizer` returned.
+        tokenizer: Tokenizer that `accel_runtime.text.clip_tokenizer.read_tokenizer` returned.
         spec: Its padding and length.
     """
 

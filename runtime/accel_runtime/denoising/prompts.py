@@ -5,9 +5,9 @@ from functools import _lru_cache_wrapper, cached_property, lru_cache
 from typing import Final
 
 from accel_runtime.backends.base import Array
-from accel_runtime.clip_tokenizer import read_tokenizer
-from accel_runtime.components import Components
-from accel_runtime.tokens import PromptTokenizer, Tokens
+from accel_runtime.denoising.components import Components
+from accel_runtime.text.clip_tokenizer import read_tokenizer
+from accel_runtime.text.tokens import PromptTokenizer, Tokens
 
 # Encoded prompts, each 0.2 MB in SD1.5: enough for any batch, and a service never grows by more.
 _PROMPTS_KEPT: Final = 256

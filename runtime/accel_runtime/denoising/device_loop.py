@@ -1,6 +1,6 @@
 """The denoising loop in a device's memory: the host only says what runs next.
 
-See docs/design/0008-device-loop.md. It gives the latents of `accel_runtime.loop.denoise`, up to the order of sums.
+See docs/design/0008-device-loop.md. It gives the latents of `denoising.loop.denoise`, up to the order of sums.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,14 +10,14 @@ from functools import partial
 import numpy as np
 
 from accel_runtime.backends.base import Array, Backend, BoundCall, Buffer, Session
-from accel_runtime.forecaster import DeviceForecaster
-from accel_runtime.loop import Step, not_finite
-from accel_runtime.loop_contract import FORECASTS, KINDS
-from accel_runtime.noise import TorchGenerator, stacked_normal
-from accel_runtime.passes import Passes
-from accel_runtime.plan import Call, Plan, Shallow
-from accel_runtime.schedule import ScheduleRow
-from accel_runtime.unet import UNet
+from accel_runtime.bundle.loop_contract import FORECASTS, KINDS
+from accel_runtime.denoising.forecaster import DeviceForecaster
+from accel_runtime.denoising.loop import Step, not_finite
+from accel_runtime.denoising.noise import TorchGenerator, stacked_normal
+from accel_runtime.denoising.passes import Passes
+from accel_runtime.denoising.unet import UNet
+from accel_runtime.plans.plan import Call, Plan, Shallow
+from accel_runtime.schedules.schedule import ScheduleRow
 
 _OF_GUIDANCE = ("guidance", "rescale")
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from accel_runtime.backends.inductor_package import read_metadata
-from accel_runtime.dims import show
+from accel_runtime.bundle.dims import show
+from accel_runtime.bundle.loop_contract import LOOP_VERSION, loop_tensors
+from accel_runtime.bundle.onnx_file import ExternalData, OnnxFile, Port, parse_onnx
 from accel_runtime.errors import BundleError
-from accel_runtime.loop_contract import LOOP_VERSION, loop_tensors
 from accel_runtime.manifest import InductorSpec, Manifest, TensorSpec
-from accel_runtime.onnx_file import ExternalData, OnnxFile, Port, parse_onnx
 
 ONNX_SUFFIX: Final = ".onnx"
 

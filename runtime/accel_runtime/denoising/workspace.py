@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Self
 
 from accel_runtime.backends.base import Array
-from accel_runtime.components import Components
-from accel_runtime.conditioning import Conditioning
-from accel_runtime.device_loop import DeviceLoop
-from accel_runtime.loop import Step, denoise
-from accel_runtime.noise import TorchGenerator
-from accel_runtime.passes import Passes
-from accel_runtime.plan import Plan
-from accel_runtime.unet import UNet
+from accel_runtime.denoising.components import Components
+from accel_runtime.denoising.conditioning import Conditioning
+from accel_runtime.denoising.device_loop import DeviceLoop
+from accel_runtime.denoising.loop import Step, denoise
+from accel_runtime.denoising.noise import TorchGenerator
+from accel_runtime.denoising.passes import Passes
+from accel_runtime.denoising.unet import UNet
+from accel_runtime.plans.plan import Plan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +48,7 @@ class Workspace:
         self.passes.restart(conditioning)
 
     def denoise(self, latents: Array, generators: Sequence[TorchGenerator]) -> Iterator[Step]:
-        """Run the plan; see `accel_runtime.loop.denoise`."""
+        """Run the plan; see `accel_runtime.denoising.loop.denoise`."""
         if self.loop is not None:
             return self.loop.denoise(latents, generators)
         return denoise(self.passes, self.plan, latents=latents, generators=generators)

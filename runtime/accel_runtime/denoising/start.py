@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_runtime.backends.base import Array
-from accel_runtime.components import Components
+from accel_runtime.denoising.components import Components
+from accel_runtime.denoising.noise import TorchGenerator, stacked_normal
 from accel_runtime.errors import InputError
 from accel_runtime.manifest import State
-from accel_runtime.noise import TorchGenerator, stacked_normal
 from accel_runtime.request import Request
-from accel_runtime.schedule import ScheduleTable
+from accel_runtime.schedules.schedule import ScheduleTable
 
 
 @np.errstate(over="ignore", invalid="ignore")  # the loop tells what is no number

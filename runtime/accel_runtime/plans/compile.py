@@ -7,9 +7,9 @@ loop only ever sees a `Plan`.
 import msgspec
 
 from accel_runtime.errors import InputError
-from accel_runtime.plan import Call, Deep, Plan, Shallow
-from accel_runtime.plan_spec import PlanSpec, check_calls
-from accel_runtime.schedule import ScheduleTable
+from accel_runtime.plans.plan import Call, Deep, Plan, Shallow
+from accel_runtime.plans.spec import PlanSpec, check_calls
+from accel_runtime.schedules.schedule import ScheduleTable
 
 
 def compile_plan(spec: PlanSpec, schedule: ScheduleTable, *, guidance: float, guidance_rescale: float = 0.0) -> Plan:

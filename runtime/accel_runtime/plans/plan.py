@@ -1,7 +1,7 @@
 """The compiled plan: everything the denoising loop needs besides weights, prompt and noise, as immutable data.
 
 It says which calls run the deep pass, what feature each shallow call is given, and the guidance and the row of the
-compiled schedule of each call. `accel_runtime.plan_compile` makes it of a `PlanSpec`, which is what files hold.
+compiled schedule of each call. `accel_runtime.plans.compile` makes it of a `PlanSpec`, which is what files hold.
 See docs/design/0002-plan.md.
 """
 
@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import MAX_HISTORY
-from accel_runtime.schedule import ScheduleTable
+from accel_runtime.plans.forecast import MAX_HISTORY
+from accel_runtime.schedules.schedule import ScheduleTable
 
 # The largest number that float32 holds.
 MOST_GUIDANCE: Final = 3.4e38

@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 from typing import Self
 
 from accel_runtime.backends.base import Array, Buffer
-from accel_runtime.conditioning import Conditioning
-from accel_runtime.forecaster import Forecaster, HostForecaster
-from accel_runtime.plan import Call, Deep, Plan, Shallow
-from accel_runtime.unet import UNet
+from accel_runtime.denoising.conditioning import Conditioning
+from accel_runtime.denoising.forecaster import Forecaster, HostForecaster
+from accel_runtime.denoising.unet import UNet
+from accel_runtime.plans.plan import Call, Deep, Plan, Shallow
 
 
 class Passes:

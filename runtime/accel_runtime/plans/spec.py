@@ -3,7 +3,7 @@
     {"version": 1, "deep": [0, 5, 10], "branch": 0, "branches": {}, "forecast": "linear", "weights": {"7": [1.4, -0.4]},
      "guided_calls": null, "scheduler": "ddim", "steps": 15}
 
-`accel_runtime.plan_compile` makes what the loop runs of it.
+`accel_runtime.plans.compile` makes what the loop runs of it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,9 +14,9 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from accel_runtime.deep_calls import DEEP_CALLS_EXPECTED, CallNumber, DeepCalls, deep_numbers, interval
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import MAX_HISTORY, Forecast, forecast_weights
+from accel_runtime.plans.deep_calls import DEEP_CALLS_EXPECTED, CallNumber, DeepCalls, deep_numbers, interval
+from accel_runtime.plans.forecast import MAX_HISTORY, Forecast, forecast_weights
 from accel_runtime.request import MOST_STEPS
 
 PLAN_VERSION = 1

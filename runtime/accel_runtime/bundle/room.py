@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 
 from accel_runtime.backends.base import as_dtype
-from accel_runtime.dims import resolve
+from accel_runtime.bundle.dims import resolve
 from accel_runtime.errors import InputError
 from accel_runtime.manifest import Manifest, TensorSpec
 from accel_runtime.request import Request

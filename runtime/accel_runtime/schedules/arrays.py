@@ -2,7 +2,7 @@
 
 Malformed means: a key too many or missing, a wrong type or shape, a number that is not finite, a
 table that points outside the rows, or a row that weighs history which does not exist yet. The
-layout is documented in `accel_runtime.schedule_file`.
+layout is documented in `accel_runtime.schedules.file`.
 """
 
 from collections.abc import Mapping

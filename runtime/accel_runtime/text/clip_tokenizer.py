@@ -13,9 +13,9 @@ from typing import Annotated, Final, Literal
 import msgspec
 from tokenizers import Tokenizer
 
+from accel_runtime.base.reading import decode_json
 from accel_runtime.errors import AccelError, BundleError, first_line
 from accel_runtime.manifest.basics import TokenId
-from accel_runtime.reading import decode_json
 
 # CLIP has 49,408 tokens and 48,894 merges.
 _MOST_TOKENS: Final = 2**18

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from accel_runtime.backends.base import Array, Backend, BoundCall, Buffer, Session
-from accel_runtime.forecast import MAX_HISTORY
+from accel_runtime.plans.forecast import MAX_HISTORY
 
 Weights = tuple[float, ...]
 

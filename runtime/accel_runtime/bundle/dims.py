@@ -33,7 +33,7 @@ def own_sizes(manifest: Manifest) -> dict[str, int]:
 
 
 def loop_sizes(manifest: Manifest, graph: str) -> dict[str, int]:
-    """The same for a graph of the loop, with a plan of two calls; see `accel_runtime.loop_contract`."""
+    """The same for a graph of the loop, with a plan of two calls; see `accel_runtime.bundle.loop_contract`."""
     sizes = own_sizes(manifest)
     if graph == "pixels":
         return {**sizes, "batch": 1}

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from accel_runtime.backends.base import Array, Backend, BoundCall, Buffer, Session
-from accel_runtime.conditioning import Conditioning
-from accel_runtime.dims import check_input, resolve
+from accel_runtime.bundle.dims import check_input, resolve
+from accel_runtime.denoising.conditioning import Conditioning
 from accel_runtime.manifest import Denoiser, GraphSpec
 
 

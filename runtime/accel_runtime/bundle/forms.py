@@ -7,7 +7,7 @@ here and not in bundles.
 from collections.abc import Mapping
 from typing import Final, get_args
 
-from accel_runtime.bundle import Bundle
+from accel_runtime.bundle.bundle import Bundle
 from accel_runtime.errors import BackendError, InputError
 from accel_runtime.manifest import ExtraForm, Form, Precision
 

@@ -6,7 +6,7 @@ At UNet call ``k``, with ``x`` the latents, ``e`` the guided model outputs, ``z`
     e_k     = model(u_k, timestep)
     x_{k+1} = Σ_j a_j · x_{k-j} + Σ_j b_j · e_{k-j} + c · z_k
 
-How tables are kept in a bundle: `accel_runtime.schedule_file`.
+How tables are kept in a bundle: `accel_runtime.schedules.file`.
 """
 
 from collections.abc import Sequence

@@ -7,11 +7,11 @@ from functools import partial
 import numpy as np
 
 from accel_runtime.backends.base import Array
+from accel_runtime.denoising.noise import TorchGenerator, stacked_normal
+from accel_runtime.denoising.passes import Passes
 from accel_runtime.errors import NUMERICS_ADVICE, NumericsError
-from accel_runtime.noise import TorchGenerator, stacked_normal
-from accel_runtime.passes import Passes
-from accel_runtime.plan import Call, Deep, Plan
-from accel_runtime.schedule import Recurrence
+from accel_runtime.plans.plan import Call, Deep, Plan
+from accel_runtime.schedules.schedule import Recurrence
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -37,10 +37,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from accel_runtime.arrays import decode_arrays, encode_arrays
+from accel_runtime.base.arrays import decode_arrays, encode_arrays
 from accel_runtime.errors import BundleError, InputError
-from accel_runtime.schedule import ScheduleRow, ScheduleTable
-from accel_runtime.schedule_arrays import LAYOUT, SCHEDULE_FORMAT, SCHEDULE_VERSION, Arrays, check_arrays, load_arrays
+from accel_runtime.schedules.arrays import LAYOUT, SCHEDULE_FORMAT, SCHEDULE_VERSION, Arrays, check_arrays, load_arrays
+from accel_runtime.schedules.schedule import ScheduleRow, ScheduleTable
 
 SCHEDULE_SUFFIX = ".safetensors"
 # Stands for the pipeline's own scheduler, and is its name in a bundle where no short name means just that.

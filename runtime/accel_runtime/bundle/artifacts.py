@@ -1,7 +1,7 @@
 """Where a bundle keeps a graph in the form that a backend takes."""
 
 from accel_runtime.backends.base import Artifact
-from accel_runtime.bundle import Bundle
+from accel_runtime.bundle.bundle import Bundle
 from accel_runtime.errors import BackendError
 from accel_runtime.manifest import Form
 

@@ -1,12 +1,12 @@
 """What the graphs of a bundle must take and give for the loop to run them, held against the manifest alone.
 
-`accel_runtime.graph_files` then holds the graphs against the manifest.
+`accel_runtime.bundle.graph_files` then holds the graphs against the manifest.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from accel_runtime.dims import own_sizes, resolve, show
+from accel_runtime.bundle.dims import own_sizes, resolve, show
 from accel_runtime.errors import BundleError
 from accel_runtime.manifest import Codec, DType, FromText, GraphSpec, Input, Manifest, Role, TensorSpec
 

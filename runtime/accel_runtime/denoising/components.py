@@ -10,19 +10,19 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_runtime.artifacts import locate
 from accel_runtime.backends import Backend
 from accel_runtime.backends.base import Array, BoundCall, Buffer, Session
-from accel_runtime.bundle import Bundle
-from accel_runtime.device_loop import LoopGraphs
-from accel_runtime.dims import check_input, loop_sizes, own_sizes, resolve
+from accel_runtime.base.idle import Idle
+from accel_runtime.bundle.artifacts import locate
+from accel_runtime.bundle.bundle import Bundle
+from accel_runtime.bundle.dims import check_input, loop_sizes, own_sizes, resolve
+from accel_runtime.bundle.loop_contract import LOOP_VERSION, loop_tensors
+from accel_runtime.bundle.room import check_room
+from accel_runtime.denoising.device_loop import LoopGraphs
+from accel_runtime.denoising.pixels import DevicePixels, to_pixels
+from accel_runtime.denoising.unet import Graph, UNetGraphs
 from accel_runtime.errors import BundleError, InputError
-from accel_runtime.idle import Idle
-from accel_runtime.loop_contract import LOOP_VERSION, loop_tensors
 from accel_runtime.manifest import Form, FromText, LoopSpec, TensorSpec
-from accel_runtime.pixels import DevicePixels, to_pixels
-from accel_runtime.room import check_room
-from accel_runtime.unet import Graph, UNetGraphs
 
 # Sets of buffers that stay for the next image; a service alternates among a few sizes.
 IDLE_KEPT: Final = 4

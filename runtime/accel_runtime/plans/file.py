@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import msgspec
 
+from accel_runtime.base.reading import decode_json, read_document
 from accel_runtime.errors import InputError
-from accel_runtime.plan_spec import PLAN_VERSION, PlanSpec
-from accel_runtime.reading import decode_json, read_document
+from accel_runtime.plans.spec import PLAN_VERSION, PlanSpec
 
 # Far more than a plan of the most calls takes.
 _LARGEST: Final = 2**20
