@@ -64,6 +64,15 @@ def pipeline(bundle_folder: Path) -> Pipeline:
 
 
 @pytest.fixture(scope="session")
+def half_folder(source_folder: Path) -> Iterator[Path]:
+    """That pipeline in half precision."""
+    from accel_exporter import ExportOptions
+
+    options = ExportOptions(branches=(0, 1), dtype="float16", schedulers=("ddim",), max_steps=10)
+    yield from unchanged(kept_bundle("float16", source_folder, options))
+
+
+@pytest.fixture(scope="session")
 def forms_folder(source_folder: Path) -> Iterator[Path]:
     """That pipeline in all forms of graphs: one branch, one scheduler."""
     from accel_exporter import ExportOptions, parse_forms

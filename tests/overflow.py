@@ -2,8 +2,7 @@
 
 import msgspec
 
-from accel_runtime import Pipeline
-from accel_runtime.plan import Plan, make_plan
+from accel_runtime import Pipeline, Plan, PlanSpec, compile_plan
 
 
 def overflowing_plan(pipeline: Pipeline, steps: int) -> Plan:
@@ -11,4 +10,5 @@ def overflowing_plan(pipeline: Pipeline, steps: int) -> Plan:
     schedule = pipeline.schedule(steps, "ddim")
     rows = list(schedule.rows)
     rows[3] = msgspec.structs.replace(rows[3], a=(3e38,))
-    return make_plan(msgspec.structs.replace(schedule, rows=tuple(rows)), (0, 2))
+    broken = msgspec.structs.replace(schedule, rows=tuple(rows))
+    return compile_plan(PlanSpec(deep=(0, 2)), broken, guidance=7.5)

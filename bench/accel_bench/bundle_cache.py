@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from accel_bench.base.extras import export_extra
+from accel_bench.base.extras import extra
 from accel_runtime.manifest import MANIFEST_NAME, Device
 from accel_runtime.user_cache import user_cache
 
@@ -18,7 +18,7 @@ _PACKAGES: Final = ("accel-sd", "torch", "diffusers", "onnxscript")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BundleSpec:
     """A bundle that configs need.
 
     Attributes:
@@ -44,7 +44,7 @@ def cache_folder() -> Path:
     return user_cache("bundles", variable="ACCEL_CACHE")
 
 
-def find_or_export(wanted: Wanted, *, into: Path) -> Generator[str, None, Path]:
+def find_or_export(wanted: BundleSpec, *, into: Path) -> Generator[str, None, Path]:
     """Yield what is being done; returns the bundle's folder.
 
     Its name is the hash of the source's content, the options and the versions that export it.
@@ -52,7 +52,7 @@ def find_or_export(wanted: Wanted, *, into: Path) -> Generator[str, None, Path]:
     Raises:
         AccelError: The source cannot be read, or not be exported.
     """
-    with export_extra():
+    with extra("export"):
         # It brings torch, so it is imported only where it is used.
         from accel_exporter import ExportOptions, export_bundle, open_source, parse_dtype  # noqa: PLC0415
     yield f"look for {wanted.model}"

@@ -1,7 +1,4 @@
-"""What is traced: each component of the pipeline as a module with named inputs and outputs.
-
-Names follow optimum's ONNX layout, so that other loaders recognise the graphs.
-"""
+"""What is traced: each component of the pipeline as a module with named inputs and outputs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +8,9 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel
 
+from accel_exporter import names
 from accel_exporter.unet import DeepPass
-from accel_runtime.manifest import feature_name
+from accel_runtime.manifest import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +50,28 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Traceable:
-    """A module, the inputs to trace it with, and which of their axes stay open."""
+    """A module, the inputs to trace it with, and which of their axes stay open.
+
+    Attributes:
+        name: The graph's name in the manifest.
+        part: What the graph is for.
+        module: Takes the inputs in their order.
+        inputs: By name.
+        outputs: Names, in order; a deep pass gives the noise, then its features.
+        axes: By input, its open axes.
+    """
 
     name: str
+    part: Part
     module: nn.Module
     inputs: Mapping[str, Tensor]
     outputs: Sequence[str]
     axes: Mapping[str, Mapping[int, Axis]]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The outputs that are features."""
+        return tuple(self.outputs[1:]) if self.part == "deep" else ()
 
 
 class _TextEncoder(nn.Module):
@@ -109,11 +122,12 @@ def text_encoder(model: CLIPTextModel, sizes: Sizes, *, length: int) -> Traceabl
     """
     ids = torch.randint(0, model.config.vocab_size, (sizes.batch, length), generator=_seeded())
     return Traceable(
-        name="text_encoder",
+        name=names.TEXT_ENCODER,
+        part="text",
         module=_TextEncoder(model, length),
-        inputs={"input_ids": ids},
-        outputs=("last_hidden_state", "pooler_output"),
-        axes={"input_ids": {0: Axis("batch")}},
+        inputs={names.IDS: ids},
+        outputs=(names.HIDDEN, names.POOLED),
+        axes={names.IDS: {0: Axis("batch")}},
     )
 
 
@@ -122,22 +136,23 @@ def unet_deep(unet: UNet2DConditionModel, branches: Sequence[int], *, sizes: Siz
     multiple = 2**unet.num_upsamplers
     channels = int(unet.config["in_channels"])
     inputs = {
-        "sample": _normal(sizes.unet_batch, channels, sizes.latent_height, sizes.latent_width),
-        "timestep": torch.tensor([500.0]),
-        "encoder_hidden_states": _normal(sizes.unet_batch, text_length, _text_width(unet)),
+        names.SAMPLE: _normal(sizes.unet_batch, channels, sizes.latent_height, sizes.latent_width),
+        names.TIMESTEP: torch.tensor([500.0]),
+        names.TEXT: _normal(sizes.unet_batch, text_length, _text_width(unet)),
     }
     return Traceable(
-        name="unet_deep",
+        name=names.UNET_DEEP,
+        part="deep",
         module=DeepPass(unet, branches),
         inputs=inputs,
-        outputs=("out_sample", *(feature_name(k) for k in branches)),
+        outputs=(names.NOISE, *map(names.feature, branches)),
         axes={
-            "sample": {
+            names.SAMPLE: {
                 0: Axis("batch"),
                 2: Axis("latent_height", multiple),
                 3: Axis("latent_width", multiple),
             },
-            "encoder_hidden_states": {0: Axis("batch")},
+            names.TEXT: {0: Axis("batch")},
         },
     )
 
@@ -146,7 +161,8 @@ def vae_decoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:
     """latent_sample [B, C, h, w], already divided by the scaling factor → sample [B, 3, H, W] in [-1, 1]."""
     latents = _normal(sizes.batch, vae.config["latent_channels"], sizes.latent_height, sizes.latent_width)
     return Traceable(
-        name="vae_decoder",
+        name=names.VAE_DECODER,
+        part="decoder",
         module=_VaeDecoder(vae),
         inputs={"latent_sample": latents},
         outputs=("sample",),
@@ -159,7 +175,8 @@ def vae_encoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:
     scale = 2 ** (len(vae.config["block_out_channels"]) - 1)
     pixels = _normal(sizes.batch, 3, sizes.latent_height * scale, sizes.latent_width * scale).clamp(-1, 1)
     return Traceable(
-        name="vae_encoder",
+        name=names.VAE_ENCODER,
+        part="encoder",
         module=_VaeEncoder(vae),
         inputs={"sample": pixels},
         outputs=("latent_parameters",),

@@ -6,7 +6,7 @@ from typing import Final
 
 from accel_runtime.errors import InputError
 from accel_runtime.forms import parse_form
-from accel_runtime.manifest import Device, DType, Form
+from accel_runtime.manifest import Device, Form, Precision
 from accel_runtime.request import MOST_STEPS, check_count, check_side
 
 FORMATS = ("onnx", "inductor")
@@ -19,10 +19,10 @@ NATIVE_OPSET = 23
 _MAX_FUSED_OPSET = 20
 # The first operator set for a precision. Conv takes bfloat16 from 22 on; 23's Attention keeps its scores to itself,
 # which would else be rounded to eight bits before the softmax.
-_LEAST_OPSET: Final[Mapping[DType, int]] = {"bfloat16": NATIVE_OPSET}
+_LEAST_OPSET: Final[Mapping[Precision, int]] = {"bfloat16": NATIVE_OPSET}
 
 # Largest relative difference to float32 torch.
-_TOLERANCES: Final[Mapping[DType, float]] = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
+_TOLERANCES: Final[Mapping[Precision, float]] = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class ExportOptions:
     schedulers: tuple[str, ...] | None = None
     max_steps: int = 100
     tolerance: float | None = None
-    dtype: DType = "float32"
+    dtype: Precision = "float32"
     forms: frozenset[Form] = frozenset({"plain"})
     with_inductor: bool = False
     device: Device = "cpu"
@@ -97,18 +97,18 @@ class ExportOptions:
         if "fused" in self.forms and self.operator_set > _MAX_FUSED_OPSET:
             raise InputError(f"form fused: made of opset 18 to {_MAX_FUSED_OPSET}, got {self.opset}: leave --opset out")
 
-    def allowed_error(self, dtype: DType) -> float:
+    def allowed_error(self, dtype: Precision) -> float:
         """Largest relative difference to torch of a component that computes in ``dtype``."""
         return _TOLERANCES[dtype] if self.tolerance is None else self.tolerance
 
 
-def parse_dtype(text: str) -> DType:
+def parse_dtype(text: str) -> Precision:
     """The precision of a short name.
 
     >>> parse_dtype("fp16")
     'float16'
     """
-    names: dict[str, DType] = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+    names: dict[str, Precision] = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
     if text not in names:
         raise InputError(f"dtype {text!r}: expected one of {', '.join(names)}")
     return names[text]

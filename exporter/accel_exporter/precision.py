@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from accel_exporter.graphs import Traceable
-from accel_runtime.manifest import DType
+from accel_runtime.manifest import Precision
 
 
 class _TextEncoder(nn.Module):
@@ -31,14 +31,14 @@ class _UNet(nn.Module):
         return (noise.float(), *features)
 
 
-def in_precision(traceable: Traceable, dtype: DType) -> Traceable:
+def in_precision(traceable: Traceable, dtype: Precision) -> Traceable:
     """The text encoder or the UNet computing in ``dtype``; its weights are converted in place.
 
     Norms and softmax are of that precision in the graph; GPU providers' kernels accumulate them in float32.
     """
     if dtype == "float32":
         return traceable
-    wrapper = _UNet if "timestep" in traceable.inputs else _TextEncoder
+    wrapper = _UNet if traceable.part == "deep" else _TextEncoder
     return replace(traceable, module=wrapper(traceable.module, getattr(torch, dtype)))
 
 
@@ -48,10 +48,9 @@ def round_weights(traceable: Traceable) -> Traceable:
     return traceable
 
 
-def output_dtype(name: str, dtype: DType) -> DType:
-    """What an output of a component that computes in ``dtype`` leaves its graph in.
+def feature_dtype(dtype: Precision) -> Precision:
+    """The precision in which a UNet that computes in ``dtype`` hands out its features.
 
-    Features do in that precision where numpy has it, since forecasts are summed on the host too; all else meets the
-    loop's float32.
+    It is half precision only where numpy has that, since the host sums forecasts too. All other outputs are float32.
     """
-    return dtype if name.startswith("feature_") and dtype == "float16" else "float32"
+    return "float16" if dtype == "float16" else "float32"

@@ -41,8 +41,6 @@ class DeepPass(nn.Module):
         encoder_hidden_states  [B, L, D]
 
     to ``(noise, feature_k, …)``, the noise [B, C, H, W] and each feature [B, C_k, H_k, W_k].
-    Further inputs that a UNet needs (SDXL's `text_embeds` and `time_ids`, a consistency model's
-    `timestep_cond`) are keyword arguments.
     """
 
     def __init__(self, unet: UNet2DConditionModel, branches: Sequence[int]) -> None:
@@ -50,20 +48,10 @@ class DeepPass(nn.Module):
         self.unet = unet
         self.branches = tuple(branches)
 
-    def forward(
-        self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor, **extra: Tensor
-    ) -> tuple[Tensor, ...]:
+    def forward(self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor) -> tuple[Tensor, ...]:
         """Run the UNet once; see the class."""
-        added = {name: extra.pop(name) for name in ("text_embeds", "time_ids") if name in extra}
         with _Recording(self.unet, self.branches) as recorded:
-            (noise,) = self.unet(
-                sample,
-                timestep,
-                encoder_hidden_states,
-                added_cond_kwargs=added or None,
-                return_dict=False,
-                **extra,
-            )
+            (noise,) = self.unet(sample, timestep, encoder_hidden_states, return_dict=False)
         return (noise, *recorded.features())
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import onnx_ir as ir
 
+from accel_exporter import names
 from accel_exporter.check import Reference, check_graph, torch_reference
 from accel_exporter.flops import count_flops
 from accel_exporter.forms import expand, fuse
@@ -21,12 +22,12 @@ from accel_exporter.passes import (
     in_float32,
     noise_only,
 )
-from accel_exporter.precision import in_precision, output_dtype, round_weights
+from accel_exporter.precision import feature_dtype, in_precision, round_weights
 from accel_exporter.program import Program, export_program
 from accel_exporter.trace import trace
 from accel_exporter.weights import WeightStore
 from accel_runtime.errors import ExportError
-from accel_runtime.manifest import DType, Form, GraphSpec, TensorSpec, feature_name
+from accel_runtime.manifest import DType, Form, GraphSpec, Precision, TensorSpec
 
 Build = Callable[[Sizes], Traceable]
 
@@ -62,7 +63,7 @@ class Settings:
     trace_sizes: Sizes
     check_sizes: Sizes
     flops_sizes: Mapping[str, int]
-    dtype: DType = "float32"
+    dtype: Precision = "float32"
     forms: frozenset[Form] = frozenset({"plain"})
 
 
@@ -86,7 +87,7 @@ class Written:
     """A graph on disk in one form, and what torch expects of it.
 
     Attributes:
-        name: As `GraphSpecs.items` names it.
+        name: Its name in the manifest.
         form: Which of its forms.
         spec: Its contract, that of the plain form.
         path: The file.
@@ -126,7 +127,7 @@ def trace_component(build: Build, settings: Settings) -> Traced:
     traceable = in_precision(build(settings.trace_sizes), settings.dtype)
     program = export_program(traceable, is_static=settings.is_static)
     outputs = {
-        name: values.astype(output_dtype(name, settings.dtype), copy=False)
+        name: values.astype(feature_dtype(settings.dtype) if name in traceable.features else "float32", copy=False)
         for name, values in reference.outputs.items()
     }
     return Traced(program, replace(reference, outputs=outputs), rounded)
@@ -148,9 +149,10 @@ def write_unet(traced: Traced, folder: Path, *, branches: Sequence[int], setting
         The deep pass, then the shallow pass of each branch; then the same in the next form.
     """
     shallow = [
-        _Part(f"unet_shallow_{k}", f"shallow_{k}", cut=partial(cut_shallow, feature=feature_name(k))) for k in branches
+        _Part(names.unet_shallow(k), f"shallow_{k}", cut=partial(cut_shallow, feature=names.feature(k)))
+        for k in branches
     ]
-    parts = [_Part("unet_deep", "deep", cut=lambda model: model), *shallow]
+    parts = [_Part(names.UNET_DEEP, "deep", cut=lambda model: model), *shallow]
     written = tuple(_write(traced, folder / "weights.data", parts, settings=settings))
     ir.save(noise_only(ir.load(folder / "deep.onnx")), folder / "model.onnx")
     return written
@@ -236,7 +238,7 @@ def _check(
 
 def _translate(program: Program, *, opset: int) -> ir.Model:
     model = trace(program, opset=opset)
-    ExposeFeatures()(model)
+    ExposeFeatures(program.traceable.features)(model)
     clean(model)
     NameDimensions(program.traceable.axes)(model)
     model.graph.name = program.traceable.name

@@ -20,7 +20,10 @@ from accel_runtime.forecast import Forecast
 from accel_runtime.loop import Step
 from accel_runtime.manifest import Manifest
 from accel_runtime.pipeline import Pipeline, open_bundle
-from accel_runtime.plan import Deep, Plan, Shallow, make_plan
+from accel_runtime.plan import Deep, Plan, Shallow
+from accel_runtime.plan_compile import compile_plan, resolve_plan
+from accel_runtime.plan_file import read_plan
+from accel_runtime.plan_spec import PlanSpec
 from accel_runtime.request import Request, Result
 from accel_runtime.schedule import ScheduleTable
 
@@ -37,13 +40,16 @@ __all__ = [
     "MissingExtraError",
     "Pipeline",
     "Plan",
+    "PlanSpec",
     "Request",
     "Result",
     "ScheduleTable",
     "Shallow",
     "SourceError",
     "Step",
-    "make_plan",
+    "compile_plan",
     "open_bundle",
     "read_bundle",
+    "read_plan",
+    "resolve_plan",
 ]

@@ -11,19 +11,19 @@ def locate(bundle: Bundle, graph: str, *, artifact: Artifact, form: Form = "plai
 
     Args:
         bundle: An opened bundle.
-        graph: A name of `GraphSpecs.items`, such as `unet_shallow_0`.
-        artifact: The backend's.
-        form: Of an ONNX graph, as `choose_form` chose it.
+        graph: Its name in the manifest.
+        artifact: The kind of file that the backend loads.
+        form: The form of an ONNX graph, as `choose_form` chose it.
 
     Raises:
         BackendError: The bundle was exported without that form.
     """
     manifest = bundle.manifest
     if artifact == "onnx":
-        graphs = dict(manifest.graphs.items()) if form == "plain" else manifest.forms[form].graphs
-        return graphs[graph].file
+        return manifest.graphs[graph].file if form == "plain" else manifest.forms[form][graph].file
     if manifest.inductor is None:
         raise BackendError(
-            f"{bundle.folder}: the bundle has no AOTInductor packages: export it with `accel export --format inductor`"
+            f"{bundle.folder}: the bundle has no AOTInductor packages: "
+            "export it with `accel export --artifact inductor`"
         )
     return manifest.inductor.graphs[graph].file

@@ -22,7 +22,7 @@ from accel_runtime.manifest import (
     encode_manifest,
     parse_manifest,
 )
-from accel_runtime.manifest_digest import read_checked
+from accel_runtime.manifest.digest import read_checked
 from accel_runtime.reading import read_document
 
 Verification = Literal["hashes", "sizes"]

@@ -14,7 +14,7 @@ import msgspec
 from tokenizers import Tokenizer
 
 from accel_runtime.errors import AccelError, BundleError, first_line
-from accel_runtime.manifest import TokenId
+from accel_runtime.manifest.basics import TokenId
 from accel_runtime.reading import decode_json
 
 # CLIP has 49,408 tokens and 48,894 merges.

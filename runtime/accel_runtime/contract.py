@@ -3,13 +3,16 @@
 `accel_runtime.graph_files` then holds the graphs against the manifest.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from accel_runtime.dims import own_sizes, resolve, show
 from accel_runtime.errors import BundleError
-from accel_runtime.manifest import DType, GraphSpec, Manifest, TensorSpec, feature_name
+from accel_runtime.manifest import Codec, DType, FromText, GraphSpec, Input, Manifest, Role, TensorSpec
 
+COLOURS: Final = 3
+# Numbers of SDXL's time ids; see `FromSizes`.
+TIME_IDS: Final = 6
 _NO_ARRAY: Final = "bfloat16"
 
 
@@ -20,16 +23,16 @@ def check_contract(manifest: Manifest) -> None:
         BundleError: A graph lacks a tensor, has one too many, or of another type or rank; names graph and tensor.
     """
     sizes = own_sizes(manifest)
-    for name, graph in manifest.graphs.items():
+    for name, role in manifest.roles.items():
         try:
-            _check_tensors(graph, sizes)
-            _check_component(name, graph, manifest)
+            _check_tensors(manifest.graphs[name], sizes)
+            _check_role(manifest, name, role)
         except (BundleError, ValueError) as error:
             raise BundleError(f"graphs.{name}: {error}: export the bundle again") from error
 
 
 def _check_tensors(graph: GraphSpec, sizes: Mapping[str, int]) -> None:
-    """Whatever the graph is: names that tell tensors apart, types that the host has, dimensions that have a size."""
+    """Hold for every graph: names that tell tensors apart, types that the host has, dimensions that have a size."""
     for tensors in (graph.inputs, graph.outputs):
         names = [tensor.name for tensor in tensors]
         if len({*names}) != len(names):
@@ -41,48 +44,84 @@ def _check_tensors(graph: GraphSpec, sizes: Mapping[str, int]) -> None:
                 raise ValueError(f"{tensor.name}: {show(tensor.shape)} is empty at the model's own size")
 
 
-def _check_component(name: str, graph: GraphSpec, manifest: Manifest) -> None:
-    channels, length = manifest.model.latent_channels, manifest.text.max_length
-    latents, pixels = _floats(None, channels, None, None), _floats(None, 3, None, None)
-    if name == "text_encoder":
-        _one_to_one(graph, _Wanted(("int64", "int32"), (None, length)), _floats(None, length, None))
-    elif name == "vae_decoder":
-        _one_to_one(graph, latents, pixels)
-    elif name == "vae_encoder":
-        _one_to_one(graph, pixels, _floats(None, 2 * channels, None, None))
+def _check_role(manifest: Manifest, name: str, role: Role) -> None:
+    graph, state, pixels = manifest.graphs[name], _state(manifest), _floats(None, COLOURS, None, None)
+    if role.part == "text":
+        _check_text(manifest, name)
+    elif role.part == "decoder":
+        _one_input(graph, state)
+        pixels.check(graph.outputs[0])
+    elif role.part == "encoder":
+        _one_input(graph, pixels)
+        _encoded(manifest, manifest.encoder).check(graph.outputs[0])
     else:
-        branch = next((k for k in manifest.branches if name == f"unet_shallow_{k}"), None)
-        _check_unet(graph, manifest, latents=latents, branch=branch)
+        _check_denoiser(manifest, graph, branch=role.branch)
 
 
-def _one_to_one(graph: GraphSpec, given: "_Wanted", made: "_Wanted") -> None:
-    """A graph that is run on one tensor, and of which the first output is taken."""
+def _check_text(manifest: Manifest, name: str) -> None:
+    """A text encoder takes ids and gives the outputs that the denoiser's inputs are made of."""
+    graph, length = manifest.graphs[name], manifest.texts[name].max_length
+    _one_input(graph, _Wanted(("int64", "int32"), (None, length)))
+    sources = (each.source for each in manifest.denoiser.inputs)
+    outputs = (output for source in sources if isinstance(source, FromText) for output in source.outputs)
+    for output in (each for each in outputs if each.encoder == name):
+        tensor = graph.output(output.tensor)
+        _floats(*((None, length, None) if len(tensor.shape) == 3 else (None, None))).check(tensor)
+
+
+def _one_input(graph: GraphSpec, wanted: "_Wanted") -> None:
     if len(graph.inputs) != 1:
         raise ValueError(f"expected one input, got {', '.join(tensor.name for tensor in graph.inputs)}")
-    given.check(graph.inputs[0])
-    made.check(graph.outputs[0])
+    wanted.check(graph.inputs[0])
 
 
-def _check_unet(graph: GraphSpec, manifest: Manifest, *, latents: "_Wanted", branch: int | None) -> None:
+def _check_denoiser(manifest: Manifest, graph: GraphSpec, *, branch: int | None) -> None:
     """The deep pass, whose ``branch`` is None, or a shallow one, which takes in the feature of its branch."""
-    text = manifest.graphs.text_encoder.outputs[0].shape
+    denoiser = manifest.denoiser
     known = {
-        "sample": latents,
-        "encoder_hidden_states": _floats(None, *(dim if isinstance(dim, int) else None for dim in text[1:])),
-        "timestep": _floats(1),
+        denoiser.sample: _state(manifest),
+        denoiser.timestep: _floats(1),
+        **{each.name: _conditioned(manifest, each) for each in denoiser.inputs},
     }
-    needed = ("sample", "encoder_hidden_states") if branch is None else (feature_name(branch),)
-    for tensor in (graph.input(name) for name in needed):
-        if branch is not None and tensor != (made := manifest.graphs.unet_deep.output(tensor.name)):
-            raise ValueError(f"takes {_describe(tensor)}, but the deep pass makes {_describe(made)}")
-    for tensor in graph.inputs:
+    needed = [denoiser.sample, *(each.name for each in denoiser.inputs)]
+    if branch is not None:
+        needed = [denoiser.shallow[branch].feature]
+        _check_feature(manifest, graph, needed[0])
+    for tensor in (*map(graph.input, needed), *graph.inputs):
         if tensor.name in known:
             known[tensor.name].check(tensor)
         elif tensor.name not in needed:
             raise ValueError(f"takes {tensor.name}, expected only {', '.join(dict.fromkeys((*known, *needed)))}")
-    latents.check(graph.output("out_sample"))
-    if branch is not None:
-        _Wanted((manifest.features,), (None,) * 4).check(graph.input(feature_name(branch)))
+    _state(manifest).check(graph.output(denoiser.noise))
+
+
+def _check_feature(manifest: Manifest, graph: GraphSpec, feature: str) -> None:
+    taken, made = graph.input(feature), manifest.deep.output(feature)
+    if taken != made:
+        raise ValueError(f"takes {_describe(taken)}, but the deep pass makes {_describe(made)}")
+    _Wanted((manifest.features,), (None,) * 4).check(taken)
+
+
+def _conditioned(manifest: Manifest, given: Input) -> "_Wanted":
+    """What an input must look like to take what its source gives."""
+    if not isinstance(given.source, FromText):
+        return _floats(None, TIME_IDS)
+    shapes = [manifest.graphs[each.encoder].output(each.tensor).shape for each in given.source.outputs]
+    if len({shape[1:-1] for shape in shapes}) != 1:
+        raise ValueError(f"{given.name}: expected outputs that differ in the last axis only, got {_listed(shapes)}")
+    widths = [shape[-1] for shape in shapes]
+    width = sum(each for each in widths if isinstance(each, int)) if all(isinstance(w, int) for w in widths) else None
+    inner = (dim if isinstance(dim, int) else None for dim in shapes[0][1:-1])
+    return _floats(None, *inner, width)
+
+
+def _state(manifest: Manifest) -> "_Wanted":
+    return _floats(None, manifest.state.channels, None, None)
+
+
+def _encoded(manifest: Manifest, codec: Codec | None) -> "_Wanted":
+    parts = 2 if codec is not None and codec.gives == "moments" else 1
+    return _floats(None, parts * manifest.state.channels, None, None)
 
 
 class _Wanted(NamedTuple):
@@ -105,3 +144,7 @@ def _floats(*shape: int | None) -> _Wanted:
 
 def _describe(tensor: TensorSpec) -> str:
     return f"{tensor.name} {tensor.dtype} {show(tensor.shape)}"
+
+
+def _listed(shapes: Sequence[Sequence[int | str]]) -> str:
+    return " and ".join(map(show, shapes))

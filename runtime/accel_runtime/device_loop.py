@@ -14,6 +14,7 @@ from accel_runtime.forecaster import DeviceForecaster
 from accel_runtime.loop import Step, not_finite
 from accel_runtime.loop_contract import FORECASTS, KINDS
 from accel_runtime.noise import TorchGenerator, stacked_normal
+from accel_runtime.passes import Passes
 from accel_runtime.plan import Call, Plan, Shallow
 from accel_runtime.schedule import ScheduleRow
 from accel_runtime.unet import UNet
@@ -64,7 +65,7 @@ class DeviceLoop:
     """The loop's buffers and bindings for a plan and a batch; requests run in them one after another.
 
     Args:
-        unet: The UNet, bound for this plan and batch.
+        passes: Runs the plan's calls on this batch.
         plan: What to run at each call.
         latent_shape: [B, C, h, w].
         backend: Allocates.
@@ -73,7 +74,7 @@ class DeviceLoop:
 
     def __init__(
         self,
-        unet: UNet,
+        passes: Passes,
         plan: Plan,
         *,
         latent_shape: tuple[int, ...],
@@ -82,7 +83,7 @@ class DeviceLoop:
     ) -> None:
         rows = plan.schedule.rows
         history = len(rows[0].a) + len(rows[0].b) - 1
-        self._unet = unet
+        self._passes = passes
         self._plan = plan
         self._advance = advance
         self._turns = [_Turn.allocate(backend, (history, *latent_shape)) for _ in range(2)]
@@ -104,11 +105,11 @@ class DeviceLoop:
         """
         plan, rows = self._plan, self._plan.schedule.rows
         self._turns[0].begin(latents)
-        self._unet.prepare(latents * np.float32(rows[0].input_scale), rows[0].timestep)
+        self._passes.unet.prepare(latents * np.float32(rows[0].input_scale), rows[0].timestep)
         if draws := [stacked_normal(generators, latents.shape[1:]) for row in rows for _ in range(row.draws)]:
             self._tables["draws"].write(np.stack(draws))
         for index, call in enumerate(plan.calls):
-            self._unet.execute(call)
+            self._passes.execute(call)
             self._step(index, call).run()
             turn = self._turns[1 - index % 2]
             read: Callable[[], Array] = _Reader(turn.state)
@@ -126,8 +127,9 @@ class DeviceLoop:
         if key not in self._bound:
             now, later = self._turns[index % 2], self._turns[1 - index % 2]
             tables = {name: table for name, table in self._tables.items() if call.guided or name not in _OF_GUIDANCE}
-            noise = self._unet.noise(call)
-            self._bound[key] = _bind(self._advance[kind], self._unet, noise=noise, now=now, later=later, tables=tables)
+            unet = self._passes.unet
+            noise = unet.noise(guided=call.guided)
+            self._bound[key] = _bind(self._advance[kind], unet, noise=noise, now=now, later=later, tables=tables)
         return self._bound[key]
 
 

@@ -21,8 +21,8 @@ def resolve(shape: Sequence[int | str], sizes: Mapping[str, int]) -> tuple[int, 
 
 def own_sizes(manifest: Manifest) -> dict[str, int]:
     """Each symbol of a bundle's graphs for one guided image of the model's own size."""
-    height, width = manifest.model.sample_size
-    scale = manifest.model.latent_scale
+    height, width = manifest.state.sample_size
+    scale = manifest.state.scale
     return {
         "batch": 2,
         "height": height,
@@ -38,7 +38,7 @@ def loop_sizes(manifest: Manifest, graph: str) -> dict[str, int]:
     if graph == "pixels":
         return {**sizes, "batch": 1}
     of_latents = {"height": sizes["latent_height"], "width": sizes["latent_width"], "rows": 2}
-    of_batch = {"images": 1, "guided_images": 2, "channels": manifest.model.latent_channels}
+    of_batch = {"images": 1, "guided_images": 2, "channels": manifest.state.channels}
     of_plan = {"history": 1, "terms": 3, "calls": 2, "calls_and_one": 3, "drawn": 1, "tuples": 1}
     return {**of_latents, **of_batch, **of_plan}
 

@@ -8,11 +8,13 @@ extrapolate the feature as a polynomial in the call number, which is TaylorSeer'
 from collections.abc import Sequence
 from enum import StrEnum
 
+from accel_runtime.errors import InputError
+
 MAX_HISTORY = 3
 
 
 class Forecast(StrEnum):
-    """The built-in ways to make a feature; each needs one deep feature more than the last."""
+    """The built-in forecasts; each uses one deep feature more than the one before."""
 
     HOLD = "hold"
     LINEAR = "linear"
@@ -20,8 +22,20 @@ class Forecast(StrEnum):
 
     @property
     def history(self) -> int:
-        """How many deep features it combines, once there are so many."""
+        """How many deep features it combines; fewer are used until there are so many."""
         return list(Forecast).index(self) + 1
+
+
+def parse_forecast(text: str) -> Forecast:
+    """The forecast of that name.
+
+    Raises:
+        InputError: There is none.
+    """
+    try:
+        return Forecast(text)
+    except ValueError:
+        raise InputError(f"forecast: expected one of {', '.join(Forecast)}, got {text!r}") from None
 
 
 def forecast_weights(forecast: Forecast, call: int, *, deep_calls: Sequence[int]) -> tuple[float, ...]:

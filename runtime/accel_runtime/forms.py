@@ -1,11 +1,15 @@
-"""Which form of a bundle's graphs a provider runs; docs/design/0009-graph-forms.md says why there are several."""
+"""What a provider can run: which form of a bundle's graphs, and which precision.
+
+docs/design/0009-graph-forms.md says why there are several forms. This ages with releases of the providers, so it is
+here and not in bundles.
+"""
 
 from collections.abc import Mapping
 from typing import Final, get_args
 
 from accel_runtime.bundle import Bundle
 from accel_runtime.errors import BackendError, InputError
-from accel_runtime.manifest import DType, ExtraForm, Form
+from accel_runtime.manifest import ExtraForm, Form, Precision
 
 FORMS: Final[tuple[Form, ...]] = ("plain", *get_args(ExtraForm))
 
@@ -21,16 +25,16 @@ _ORDER: Final[Mapping[str, tuple[Form, ...]]] = {
 
 # Precision → the backends that can compute in it, by name; all can in what is not here. ONNX Runtime's CPU provider has
 # no bfloat16 arithmetic, ROCm's and MIGraphX's end before opset 22, from which on ONNX has such convolutions.
-_COMPUTES: Final[Mapping[DType, tuple[str, ...]]] = {"bfloat16": ("cuda", "inductor", "openvino")}
+_COMPUTES: Final[Mapping[Precision, tuple[str, ...]]] = {"bfloat16": ("cuda", "inductor", "openvino")}
 
 
-def providers_in(dtype: DType) -> tuple[str, ...]:
+def providers_in(dtype: Precision) -> tuple[str, ...]:
     """The backends that can compute in a precision, by name; empty where all can."""
     return _COMPUTES.get(dtype, ())
 
 
 def providers_of(form: ExtraForm) -> tuple[str, ...]:
-    """The backends that can run a form, by name: what an export writes into the manifest."""
+    """The backends that can run a form, by name."""
     return tuple(name for name, forms in _ORDER.items() if form in forms)
 
 
@@ -38,29 +42,28 @@ def choose_form(bundle: Bundle, backend: str, asked: str | None = None) -> Form:
     """The form to run.
 
     Args:
-        bundle: What it must be in.
+        bundle: Must have the form.
         backend: `Backend.name`.
-        asked: What the user wants; None for the first of the backend's that the bundle has.
+        asked: What the user wants; None for the backend's preferred one among those that the bundle has.
 
     Raises:
-        InputError: There is no such form, or the backend may not run it, or not compute in the bundle's precision.
+        InputError: There is no such form, or the backend cannot run it, or not compute in the bundle's precision.
         BackendError: The bundle lacks it.
     """
     _check_precision(bundle, backend)
+    has: tuple[Form, ...] = ("plain", *bundle.manifest.forms)
     if asked is None:
-        usable = (form for form in _ORDER.get(backend, ()) if form == "plain" or backend in _allowed(bundle, form))
-        return next(usable, "plain")
+        return next((form for form in _ORDER.get(backend, ()) if form in has), "plain")
     form = parse_form(asked)
     if form == "plain":
         return form
-    allowed = _allowed(bundle, form)
-    if not allowed:
-        has = ", ".join(("plain", *bundle.manifest.forms))
+    if form not in has:
         raise BackendError(
-            f"{bundle.folder}: the bundle has no {form} graphs, only {has}: export it with `accel export --form {form}`"
+            f"{bundle.folder}: the bundle has no {form} graphs, only {', '.join(has)}: "
+            f"export it with `accel export --form {form}`"
         )
-    if backend not in allowed:
-        raise InputError(f"form {form}: {backend} cannot run it, only {', '.join(allowed)}: take --form plain")
+    if backend not in (able := providers_of(form)):
+        raise InputError(f"form {form}: {backend} cannot run it, only {', '.join(able)}: take --form plain")
     return form
 
 
@@ -77,15 +80,10 @@ def parse_form(text: str) -> Form:
 
 
 def _check_precision(bundle: Bundle, backend: str) -> None:
-    able = bundle.manifest.providers
+    dtype = bundle.manifest.dtype
+    able = providers_in(dtype)
     if able and backend not in able:
-        dtype = bundle.manifest.provenance.options.get("dtype")
         raise InputError(
             f"{bundle.folder}: {backend} cannot compute in {dtype}, only {', '.join(able)}: "
             "choose one with --provider, or export with --dtype fp32"
         )
-
-
-def _allowed(bundle: Bundle, form: Form) -> tuple[str, ...]:
-    spec = None if form == "plain" else bundle.manifest.forms.get(form)
-    return spec.providers if spec else ()

@@ -52,16 +52,15 @@ def check_graphs(manifest: Manifest, folder: Path, *, read: ReadFile) -> dict[st
 
 def _contracts(manifest: Manifest) -> Mapping[str, list[Contract]]:
     """File → what the manifest says of the graph in it, once for each place that names it."""
-    graphs = dict(manifest.graphs.items())
     named: dict[str, list[Contract]] = {}
 
     def add(file: str, contract: Contract) -> None:
         named.setdefault(file, []).append(contract)
 
-    for name, spec in graphs.items():
+    for name, spec in manifest.graphs.items():
         add(spec.file, (spec.inputs, spec.outputs))
-        for form in manifest.forms.values():
-            add(form.graphs[name].file, (spec.inputs, spec.outputs))
+        for graphs in manifest.forms.values():
+            add(graphs[name].file, (spec.inputs, spec.outputs))
     if manifest.loop is not None and manifest.loop.version == LOOP_VERSION:
         for name, file in manifest.loop.items():
             tensors = loop_tensors(name, features=manifest.features)
@@ -106,9 +105,8 @@ def _describe(port: Port) -> str:
 
 def _check_packages(manifest: Manifest, inductor: InductorSpec, folder: Path) -> dict[str, tuple[str, ...]]:
     """Every package's weights are those that the manifest names, and its tensors are those of the graph."""
-    graphs = dict(manifest.graphs.items())
     for name, package in inductor.graphs.items():
-        terms, spec = read_terms(folder / package.file), graphs[name]
+        terms, spec = read_terms(folder / package.file), manifest.graphs[name]
         said = {
             "weights": (posixpath.join(posixpath.dirname(package.file), terms.weights), package.weights),
             "inputs": (_sorted(terms.inputs), _sorted(tensor.name for tensor in spec.inputs)),

@@ -9,9 +9,9 @@ import numpy as np
 from accel_runtime.backends.base import Array
 from accel_runtime.errors import NUMERICS_ADVICE, NumericsError
 from accel_runtime.noise import TorchGenerator, stacked_normal
+from accel_runtime.passes import Passes
 from accel_runtime.plan import Call, Deep, Plan
 from accel_runtime.schedule import Recurrence
-from accel_runtime.unet import UNet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,11 +41,11 @@ class Step:
         return self.read()
 
 
-def denoise(unet: UNet, plan: Plan, *, latents: Array, generators: Sequence[TorchGenerator]) -> Iterator[Step]:
+def denoise(passes: Passes, plan: Plan, *, latents: Array, generators: Sequence[TorchGenerator]) -> Iterator[Step]:
     """Run the plan; the caller owns progress, timing, preview and stopping.
 
     Args:
-        unet: The UNet, bound for this plan and batch.
+        passes: Runs the plan's calls on this batch.
         plan: What to run at each call.
         latents: x_0, the scaled noise or the noised image, [B, C, h, w].
         generators: One per image; schedulers that add noise draw from them.
@@ -58,7 +58,7 @@ def denoise(unet: UNet, plan: Plan, *, latents: Array, generators: Sequence[Torc
     for index, (row, call) in enumerate(zip(plan.schedule.rows, plan.calls, strict=True)):
         # What overflows is told below, as an error; numpy would warn of it first.
         with np.errstate(over="ignore", invalid="ignore"):
-            noise = unet.run(call, state.model_input(row), timestep=row.timestep)
+            noise = passes.run(call, state.model_input(row), timestep=row.timestep)
             draw = stacked_normal(generators, latents.shape[1:]) if row.draws else None
             state = state.advance(row, guide(noise, call, rescale=plan.guidance_rescale), draw=draw)
         if not np.isfinite(state.latents).all():

@@ -20,7 +20,6 @@ import numpy.typing as npt
 from accel_runtime.errors import InputError
 
 Noise = npt.NDArray[np.float32]
-HalfNoise = npt.NDArray[np.float16]
 
 _BLOCK = 16
 _LOWEST_SEED, _HIGHEST_SEED = -(2**63), 2**64 - 1
@@ -51,22 +50,13 @@ class TorchGenerator:
             shape: Of the array; what is drawn depends on its number of elements only.
         """
         count = math.prod(shape)
-        values = self._blocks(count, unused=count % _BLOCK) if count >= _BLOCK else self._pairs(count)
+        values = self._blocks(count) if count >= _BLOCK else self._pairs(count)
         return values.reshape(tuple(shape))
 
-    def normal_half(self, shape: Sequence[int]) -> HalfNoise:
-        """The next ``torch.randn(shape, generator=self, dtype=torch.float16)``.
-
-        The same numbers rounded, but for one in 10,000, where our float32 misses torch's by a bit. Only where the size
-        is no multiple of 16 does the stream differ: torch draws no words there that it will not use.
-        """
-        count = math.prod(shape)
-        values = self._blocks(count, unused=0) if count >= _BLOCK else self._pairs(count)
-        return values.reshape(tuple(shape)).astype(np.float16)
-
-    def _blocks(self, count: int, *, unused: int) -> Noise:
+    def _blocks(self, count: int) -> Noise:
         whole = count - count % _BLOCK
-        uniforms = self._uniforms(whole + unused)
+        # torch draws a word for every element first, those of an unfinished block too.
+        uniforms = self._uniforms(count)
         values = np.empty(count, np.float32)
         values[:whole] = _box_muller(uniforms[:whole])
         if whole != count:
@@ -100,19 +90,6 @@ def stacked_normal(generators: Sequence[TorchGenerator], shape: Sequence[int]) -
     Equals diffusers 0.42.1 ``randn_tensor`` with a list of generators.
     """
     return np.stack([generator.normal(shape) for generator in generators])
-
-
-def initial_noise(seeds: Sequence[int], shape: Sequence[int]) -> Noise:
-    """The noise a batch starts from, ``[len(seeds), *shape]``: every image has a generator of its own.
-
-    Args:
-        seeds: One per image.
-        shape: Of one image's latents, such as ``(4, 64, 64)``.
-
-    Raises:
-        InputError: A seed that torch would not take.
-    """
-    return stacked_normal([TorchGenerator(seed) for seed in seeds], shape)
 
 
 def _box_muller(uniforms: Noise) -> Noise:

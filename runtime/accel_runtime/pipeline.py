@@ -1,7 +1,7 @@
 """Text to image from a bundle: prompt → embeddings → denoised latents → pixels."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import _lru_cache_wrapper, cached_property, lru_cache
 from pathlib import Path
@@ -15,27 +15,29 @@ from accel_runtime.backends import Backend, BackendDescription, make_backend
 from accel_runtime.backends.base import Array
 from accel_runtime.bundle import Bundle, Verification, read_bundle
 from accel_runtime.clip_tokenizer import read_tokenizer
-from accel_runtime.components import IDLE_KEPT, Components
-from accel_runtime.device_loop import DeviceLoop, LoopGraphs
+from accel_runtime.components import IDLE_KEPT, Components, Loop
+from accel_runtime.conditioning import Conditioning, condition
+from accel_runtime.deep_calls import parse_deep_calls
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import Forecast
+from accel_runtime.forecast import Forecast, parse_forecast
 from accel_runtime.forms import choose_form
 from accel_runtime.idle import Idle
-from accel_runtime.loop import Step, denoise
+from accel_runtime.loop import Step
 from accel_runtime.manifest import Form
 from accel_runtime.noise import TorchGenerator
-from accel_runtime.plan import Plan, make_plan, parse_deep_calls
+from accel_runtime.plan import Plan
+from accel_runtime.plan_compile import compile_plan
+from accel_runtime.plan_spec import PlanSpec
 from accel_runtime.request import Request, Result
 from accel_runtime.room import check_request
 from accel_runtime.schedule import ScheduleTable
 from accel_runtime.schedule_file import OWN_SCHEDULER, MissingTableError, ScheduleFile, first_call
 from accel_runtime.start import start
 from accel_runtime.tokens import PromptTokenizer, Tokens
-from accel_runtime.unet import Embeddings, UNet
+from accel_runtime.unet import UNet
+from accel_runtime.workspace import Workspace
 
-Loop = Literal["auto", "host", "device"]
-
-# Of encoded prompts, each 0.2 MB in SD1.5: enough for any batch, and a service never grows by more.
+# Encoded prompts, each 0.2 MB in SD1.5: enough for any batch, and a service never grows by more.
 _PROMPTS_KEPT = 256
 
 # Parameters of a UNet from which memory counts more than the seconds that loading it again takes.
@@ -76,14 +78,6 @@ def open_bundle(
     return Pipeline(bundle, backend, low_memory=low_memory, loop=loop, form=chosen)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Workspace:
-    """What one request at a time works in: the UNet's buffers, and the loop's where that is on the device."""
-
-    unet: UNet
-    loop: DeviceLoop | None = None
-
-
 @dataclass(frozen=True, eq=False)
 class Pipeline:
     """A bundle on a backend. Graphs are loaded when first needed and stay loaded.
@@ -96,8 +90,8 @@ class Pipeline:
         backend: What runs it.
         low_memory: Keep each graph loaded only while it is in use, and run the batch entry by entry. None does so for
             large models with ONNX Runtime on the CPU, which suits a single image: further ones load again.
-        loop: Where guidance and schedule are computed: with numpy on the `host`, or by graphs on the `device`, as
-            `auto` does where the backend has memory of its own and the bundle has the graphs.
+        loop: Where guidance, schedule and pixels are computed: with numpy on the `host`, or by graphs on the
+            `device`, as `auto` does where the backend has memory of its own and the bundle has the graphs.
         form: Which of the bundle's graphs to run.
     """
 
@@ -158,12 +152,38 @@ class Pipeline:
         strength: float | None = None,
         branch: int = 0,
         forecast: Forecast | str = Forecast.HOLD,
-        guidance: float | Sequence[float] = 7.5,
+        guided_calls: tuple[int, int] | None = None,
+        guidance: float = 7.5,
     ) -> Plan:
-        """A plan by short names; ``deep`` is ``full``, ``every:3`` or ``calls:0,3,7``."""
-        schedule = self.schedule(steps, scheduler, strength=strength)
-        deep_calls = parse_deep_calls(deep, len(schedule.rows))
-        return make_plan(schedule, deep_calls, branch=branch, forecast=Forecast(forecast), guidance=guidance)
+        """A plan by short names; ``deep`` is ``full``, ``every:3`` or ``calls:0,3,7``.
+
+        Raises:
+            InputError: There is no such plan or forecast, or the plan cannot be run.
+            MissingTableError: The bundle has no such schedule.
+        """
+        spec = PlanSpec(
+            deep=parse_deep_calls(deep),
+            branch=branch,
+            forecast=parse_forecast(forecast),
+            guided_calls=guided_calls,
+            scheduler=scheduler,
+            steps=steps,
+        )
+        return self.compile(spec, strength=strength, guidance=guidance)
+
+    def compile(
+        self, spec: PlanSpec, *, strength: float | None = None, guidance: float = 7.5, guidance_rescale: float = 0.0
+    ) -> Plan:
+        """Compile a plan on the bundle's schedule of its scheduler and steps.
+
+        Raises:
+            InputError: The plan names no steps, does not fit the schedule, or cannot be run.
+            MissingTableError: The bundle has no such schedule.
+        """
+        if spec.steps is None:
+            raise InputError("plan: expected a number of steps, got none: give one, as `spec.with_defaults` does")
+        schedule = self.schedule(spec.steps, spec.scheduler, strength=strength)
+        return compile_plan(spec, schedule, guidance=guidance, guidance_rescale=guidance_rescale)
 
     def generate(self, request: Request, plan: Plan) -> Result:
         """Draw the images of a request."""
@@ -179,56 +199,65 @@ class Pipeline:
         check_request(request, self.bundle.manifest, guided=plan.guided)
         generators = [TorchGenerator(seed) for seed in request.image_seeds]
         latents = start(self.components, request, schedule=plan.schedule, generators=generators)
-        embeddings = self.embed(request, plan)
+        conditioning = self.condition(request, guided=plan.guided)
         key = (latents.shape, plan)
         if (workspace := self._idle.take(key)) is None:
-            workspace = self._make_workspace(plan, latents.shape, embeddings)
+            unet = self.unet(plan.branches, latent_shape=latents.shape, conditioning=conditioning)
+            workspace = Workspace.make(self.components, unet, plan, latent_shape=latents.shape)
         else:
-            workspace.unet.restart(embeddings)
+            workspace.restart(conditioning)
         return self._steps(key, workspace, latents=latents, generators=generators)
 
     def _steps(
         self,
         key: tuple[tuple[int, ...], Plan],
-        workspace: _Workspace,
+        workspace: Workspace,
         *,
         latents: Array,
         generators: Sequence[TorchGenerator],
     ) -> Iterator[Step]:
         """Denoise in a workspace, which is the next request's once the last step is taken or the caller stops."""
         try:
-            if workspace.loop is None:
-                yield from denoise(workspace.unet, key[1], latents=latents, generators=generators)
-            else:
-                yield from workspace.loop.denoise(latents, generators)
+            yield from workspace.denoise(latents, generators)
             # Libraries map weights into memory: what overwrites the file while an image is drawn changes the image.
             self.bundle.check_graphs()
         finally:
             self._idle.give_back(key, workspace)
 
-    def _make_workspace(self, plan: Plan, latent_shape: tuple[int, ...], embeddings: Embeddings) -> _Workspace:
-        graphs = self._loop_graphs()
-        unet = UNet(
-            self.components.unet(plan.branches),
+    def unet(self, branches: Iterable[int], *, latent_shape: tuple[int, ...], conditioning: Conditioning) -> UNet:
+        """The UNet with buffers of its own, for whoever runs single calls.
+
+        Args:
+            branches: The shallow graphs that will be used.
+            latent_shape: [B, C, h, w].
+            conditioning: What `condition` gave.
+
+        Raises:
+            InputError: The bundle lacks a branch, or its graphs are fixed to other sizes.
+        """
+        return UNet(
+            self.components.unet(branches),
             self.backend,
-            plan=plan,
             latent_shape=latent_shape,
-            embeddings=embeddings,
+            conditioning=conditioning,
             rows_at_a_time=1 if self._is_frugal else None,
-            forecaster=graphs.forecaster(self.backend, plan) if graphs else None,
         )
-        if graphs is None:
-            return _Workspace(unet)
-        loop = DeviceLoop(unet, plan, latent_shape=latent_shape, backend=self.backend, advance=graphs.advance)
-        return _Workspace(unet, loop)
 
-    def tokenize(self, prompt: str) -> Tokens:
-        """The ids of a prompt, and what of it does not fit."""
-        return self._tokenizer.encode(prompt)
+    def tokenize(self, prompt: str) -> tuple[Tokens, ...]:
+        """The ids of a prompt and what of it does not fit, for each text encoder."""
+        return tuple(tokenizer.encode(prompt) for tokenizer in self._tokenizers.values())
 
-    def encode(self, prompts: Sequence[str]) -> Array:
-        """Encoded prompts, [B, L, D]; those that were used last are kept."""
-        return np.stack([self._encoded(prompt) for prompt in prompts])
+    def condition(self, request: Request, *, guided: bool) -> Conditioning:
+        """What the denoiser is given of a request; encoded prompts that were used last are kept.
+
+        Args:
+            request: Its prompts and sizes are used.
+            guided: Whether some call runs a negative half.
+
+        Raises:
+            InputError: The request says what the model does not take, or has too few negative prompts.
+        """
+        return condition(request, self.bundle.manifest, encode=self._encoded, guided=guided)
 
     def forget_prompts(self) -> None:
         """Empty the cache of encoded prompts."""
@@ -244,22 +273,26 @@ class Pipeline:
     def components(self) -> Components:
         """The graphs."""
         stay: Literal["all", "in use"] = "in use" if self._is_frugal else "all"
-        return Components(self.bundle, self.backend, form=self.form, stay=stay)
+        return Components(self.bundle, self.backend, form=self.form, stay=stay, place=self.loop)
 
     @cached_property
-    def _encoded(self) -> "_lru_cache_wrapper[Array]":
-        """A prompt, encoded: [L, D]."""
-        return lru_cache(_PROMPTS_KEPT)(lambda prompt: self.components.embed(self.tokenize(prompt).ids))
+    def _encoded(self) -> "_lru_cache_wrapper[Mapping[str, Array]]":
+        """What a text encoder makes of a prompt; see `Components.embed`."""
+
+        def encode(encoder: str, prompt: str) -> Mapping[str, Array]:
+            return self.components.embed(encoder, self._tokenizers[encoder].encode(prompt).ids)
+
+        return lru_cache(_PROMPTS_KEPT)(encode)
 
     @cached_property
-    def _idle(self) -> Idle[_Workspace]:
+    def _idle(self) -> Idle[Workspace]:
         return Idle(keep=0 if self._is_frugal else IDLE_KEPT)
 
     @property
     def _is_frugal(self) -> bool:
         if self.low_memory is not None:
             return self.low_memory
-        return self.backend.name == "cpu" and self.bundle.manifest.graphs.unet_deep.parameters >= _LARGE
+        return self.backend.name == "cpu" and self.bundle.manifest.deep.parameters >= _LARGE
 
     def describe(self) -> BackendDescription:
         """What really runs, and in which form where the graphs have several."""
@@ -268,30 +301,11 @@ class Pipeline:
             return ran
         return msgspec.structs.replace(ran, options={**ran.options, "form": self.form})
 
-    def _loop_graphs(self) -> LoopGraphs | None:
-        """The graphs of the loop on the device; None where it runs on the host."""
-        if self.loop == "host" or (self.loop == "auto" and (self.backend.on_host or not self.components.has_loop)):
-            return None
-        return self.components.loop
-
-    def embed(self, request: Request, plan: Plan) -> Embeddings:
-        """The prompts of a request, encoded, one row per image; negatives only where the plan is guided.
-
-        Raises:
-            InputError: There are neither one negative prompt nor as many as prompts.
-        """
-        count, negatives = len(request.prompts), request.negatives
-        if len(negatives) not in (1, count):
-            raise InputError(f"expected 1 or {count} negative prompts, got {len(negatives)}")
-        repeat = request.images_per_prompt
-        prompt = np.repeat(self.encode(request.prompts), repeat, axis=0)
-        if not plan.guided:
-            return Embeddings(prompt=prompt, negative=None)
-        spread = negatives if len(negatives) == count else negatives * count
-        return Embeddings(prompt=prompt, negative=np.repeat(self.encode(spread), repeat, axis=0))
-
     @cached_property
-    def _tokenizer(self) -> PromptTokenizer:
-        text = self.bundle.manifest.text
-        raw = self.bundle.read(text.tokenizer)
-        return PromptTokenizer(read_tokenizer(raw, self.bundle.path(text.tokenizer)), text)
+    def _tokenizers(self) -> Mapping[str, PromptTokenizer]:
+        """By text encoder."""
+        bundle = self.bundle
+        return {
+            name: PromptTokenizer(read_tokenizer(bundle.read(text.tokenizer), bundle.path(text.tokenizer)), text)
+            for name, text in bundle.manifest.texts.items()
+        }

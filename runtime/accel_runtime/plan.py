@@ -1,20 +1,20 @@
-"""A plan: everything the denoising loop needs beside weights, prompt and noise, as immutable data.
+"""The compiled plan: everything the denoising loop needs besides weights, prompt and noise, as immutable data.
 
-Which calls run the deep pass, what feature each shallow call is given, the guidance and the compiled
-schedule of each call. It prints, hashes and serialises, and a C++ loop reads the same JSON.
+It says which calls run the deep pass, what feature each shallow call is given, and the guidance and the row of the
+compiled schedule of each call. `accel_runtime.plan_compile` makes it of a `PlanSpec`, which is what files hold.
 See docs/design/0002-plan.md.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import MAX_HISTORY, Forecast, forecast_weights
+from accel_runtime.forecast import MAX_HISTORY
 from accel_runtime.schedule import ScheduleTable
 
-# What float32 holds.
+# The largest number that float32 holds.
 MOST_GUIDANCE: Final = 3.4e38
 
 
@@ -34,7 +34,7 @@ class Shallow(msgspec.Struct, frozen=True, tag="shallow", tag_field="pass"):
 
     Attributes:
         guidance: Scale of classifier-free guidance.
-        branch: Which cut of the UNet.
+        branch: Where the UNet is cut.
         forecast: Weights of the last deep features, newest first; `(1.0,)` holds the last one.
     """
 
@@ -57,8 +57,8 @@ class Plan(msgspec.Struct, frozen=True):
     Attributes:
         schedule: The compiled schedule.
         calls: What to run at each of its rows.
-        guidance_rescale: As in diffusers: how far a guided image's deviation is brought back to that of the prompt
-            alone (arXiv:2305.08891, section 3.4); 0 leaves it.
+        guidance_rescale: How far the deviation of a guided image is brought back to that of the prompt alone, 0 to 1,
+            as in diffusers (arXiv:2305.08891, section 3.4).
 
     Raises:
         InputError: The calls cannot be run as given.
@@ -117,96 +117,3 @@ class Plan(msgspec.Struct, frozen=True):
     def history(self) -> int:
         """How many deep features the loop must keep: at least 1, at most `MAX_HISTORY`."""
         return max((len(call.forecast) for call in self.calls if isinstance(call, Shallow)), default=1)
-
-
-def make_plan(
-    schedule: ScheduleTable,
-    deep_calls: Iterable[int],
-    *,
-    branch: int = 0,
-    forecast: Forecast = Forecast.HOLD,
-    weights: Mapping[int, tuple[float, ...]] | None = None,
-    guidance: float | Sequence[float] = 7.5,
-    guidance_rescale: float = 0.0,
-) -> Plan:
-    """A plan that is deep at ``deep_calls`` and shallow on one branch everywhere else.
-
-    Args:
-        schedule: The compiled schedule.
-        deep_calls: Numbers of the deep calls, counted from 0.
-        branch: Where the shallow calls cut the UNet.
-        forecast: How the feature of a shallow call is made.
-        weights: By shallow call, weights in place of ``forecast``'s.
-        guidance: One scale for all calls, or one per call; see `guidance_window`.
-        guidance_rescale: See `Plan`.
-
-    Raises:
-        InputError: A call that is named is not in the schedule, or not shallow; or the plan cannot be run.
-    """
-    total = len(schedule.rows)
-    deep = sorted(set(deep_calls))
-    scales = guidance_of_calls(guidance, total)
-    if outside := [call for call in deep if not 0 <= call < total]:
-        raise InputError(f"plan: deep call {outside[0]} is outside 0…{total - 1}")
-    given = weights or {}
-    shallow = {k: forecast_weights(forecast, k, deep_calls=deep) for k in range(total) if k not in deep}
-    if other := [call for call in given if call not in shallow]:
-        raise InputError(f"plan: forecast weights of call {other[0]}, which is not a shallow one")
-    made = {**shallow, **given}
-    return Plan(
-        schedule=schedule,
-        calls=tuple(
-            Shallow(guidance=scales[k], branch=branch, forecast=made[k]) if k in made else Deep(guidance=scales[k])
-            for k in range(total)
-        ),
-        guidance_rescale=guidance_rescale,
-    )
-
-
-def guidance_of_calls(guidance: float | Sequence[float], calls: int) -> tuple[float, ...]:
-    """One scale for each call.
-
-    Raises:
-        InputError: There are not as many as ``calls``.
-    """
-    scales = (guidance,) * calls if isinstance(guidance, (int, float)) else tuple(guidance)
-    if len(scales) != calls:
-        raise InputError(f"plan: expected one guidance per call, {calls}, got {len(scales)}")
-    return tuple(float(scale) for scale in scales)
-
-
-def guidance_window(scale: float, first: int, *, last: int, calls: int) -> tuple[float, ...]:
-    """Guidance for calls ``first`` to ``last`` alone; the others run without negative prompt, at half the cost.
-
-    Raises:
-        InputError: There are no such calls.
-
-    >>> guidance_window(3.0, 0, last=1, calls=4)
-    (3.0, 3.0, 1.0, 1.0)
-    """
-    if not 0 <= first <= last < calls:
-        raise InputError(f"guided calls: expected first and last of 0 to {calls - 1}, got {first} to {last}")
-    return tuple(scale if first <= call <= last else 1.0 for call in range(calls))
-
-
-def parse_deep_calls(text: str, calls: int) -> tuple[int, ...]:
-    """The deep calls that a short name stands for.
-
-    Args:
-        text: ``full``, ``every:N`` (DeepCache's 1:N rule), or ``calls:0,3,7``.
-        calls: How many UNet calls the schedule has; PNDM and Heun have more calls than steps.
-
-    >>> parse_deep_calls("every:3", 7)
-    (0, 3, 6)
-    """
-    kind, _, value = text.partition(":")
-    try:
-        if text == "full":
-            return tuple(range(calls))
-        if kind == "every" and int(value) >= 1:
-            return tuple(range(0, calls, int(value)))
-        if kind == "calls":
-            return tuple(int(part) for part in value.split(","))
-    except ValueError:
-        pass
-    raise InputError(f"plan {text!r}: expected full, every:N with N ≥ 1, or calls:0,3,7")

@@ -8,12 +8,36 @@ from numpy.typing import NDArray
 
 from accel_runtime.backends.base import Array
 from accel_runtime.errors import InputError
-from accel_runtime.manifest import LONGEST_SIDE, ModelSpec
+from accel_runtime.manifest import LONGEST_SIDE, State
 
 # In one request. More are drawn by asking again, and each costs a generator and a place in the batch from the start.
 MOST_IMAGES: Final = 1000
 # As many as models are trained on.
 MOST_STEPS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """The sizes in pixels that a model of SDXL's kind is told; it was trained on crops of larger pictures.
+
+    Attributes:
+        original: Height and width of the picture before it was cropped.
+        crop: Top and left of the crop.
+        target: Height and width of the crop.
+
+    Raises:
+        InputError: No picture has these sizes.
+    """
+
+    original: tuple[int, int]
+    crop: tuple[int, int]
+    target: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        for side in (*self.original, *self.target):
+            check_side("framing", side)
+        if not all(0 <= at <= LONGEST_SIDE for at in self.crop):
+            raise InputError(f"framing: expected a crop at 0 to {LONGEST_SIDE} pixels, got {self.crop}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +55,7 @@ class Request:
         latents: Initial unit-variance noise [B, C, h, w] instead of the seed's.
         image: Where to start instead of from noise alone: one for all [H, W, 3], or [B, H, W, 3], uint8. How much of it
             is kept is the plan's `begin`.
+        framing: What models that take sizes are told; None says that the picture is whole.
 
     Raises:
         InputError: No images are asked for, or more than `MOST_IMAGES`; or a prompt is no Unicode text.
@@ -45,6 +70,7 @@ class Request:
     width: int | None = None
     latents: Array | None = None
     image: NDArray[np.uint8] | None = None
+    framing: Framing | None = None
 
     def __post_init__(self) -> None:
         check_count(self.images)
@@ -72,20 +98,25 @@ class Request:
             raise InputError(f"seeds: expected one per image, {self.images}, got {len(self.seeds)}")
         return self.seeds
 
-    def latent_shape(self, model: ModelSpec) -> tuple[int, int, int]:
-        """Of one image's latents: (C, h, w).
+    def size(self, state: State) -> tuple[int, int]:
+        """Height and width of the images in pixels.
 
         Raises:
             InputError: The model cannot make images of that size.
         """
-        own = model.sample_size if self.image is None else self.image.shape[-3:-1]
+        own = state.sample_size if self.image is None else self.image.shape[-3:-1]
         height = own[0] if self.height is None else self.height
         width = own[1] if self.width is None else self.width
         for name, size in (("height", height), ("width", width)):
             check_side(name, size)
-            if size % model.size_multiple:
-                raise InputError(f"{name}: expected a positive multiple of {model.size_multiple} pixels, got {size}")
-        return model.latent_channels, height // model.latent_scale, width // model.latent_scale
+            if size % state.multiple:
+                raise InputError(f"{name}: expected a positive multiple of {state.multiple} pixels, got {size}")
+        return height, width
+
+    def latent_shape(self, state: State) -> tuple[int, int, int]:
+        """Shape of one image's latents: (C, h, w); errors as of `size`."""
+        height, width = self.size(state)
+        return state.channels, height // state.scale, width // state.scale
 
 
 def check_side(name: str, size: int) -> None:

@@ -26,18 +26,18 @@ def check_request(request: Request, manifest: Manifest, *, guided: bool) -> None
     Raises:
         InputError: A size is out of range, or the images cannot be held.
     """
-    _, height, width = request.latent_shape(manifest.model)
+    _, height, width = request.latent_shape(manifest.state)
     check_room(manifest, images=request.images, rows=request.images * (2 if guided else 1), latents=(height, width))
 
 
 def check_room(manifest: Manifest, *, images: int, rows: int, latents: Sequence[int]) -> None:
-    """Whether images can be held, with what the UNet takes and makes for them and one of them in the VAE.
+    """Whether images can be held, with what the denoiser takes and makes for them, and one of them in the decoder.
 
     Args:
         manifest: Of the bundle.
         images: How many.
-        rows: Of a call of the UNet.
-        latents: Height and width of the latents.
+        rows: Rows of a call of the denoiser.
+        latents: Height and width of the state.
 
     Raises:
         InputError: They cannot; says how much they need at the least.
@@ -45,7 +45,7 @@ def check_room(manifest: Manifest, *, images: int, rows: int, latents: Sequence[
     there = machine_memory()
     needed = least_bytes(manifest, images=images, rows=rows, latents=latents)
     if there is not None and needed > there:
-        scale = manifest.model.latent_scale
+        scale = manifest.state.scale
         what = "an image" if images == 1 else f"{images} images"
         raise InputError(
             f"{what} of {latents[1] * scale}×{latents[0] * scale} pixels takes at least {needed / 1e9:.1f} GB, "
@@ -56,15 +56,18 @@ def check_room(manifest: Manifest, *, images: int, rows: int, latents: Sequence[
 def least_bytes(manifest: Manifest, *, images: int, rows: int, latents: Sequence[int]) -> int:
     """The bytes of the tensors that are there at once, at the least; arguments as for `check_room`."""
     height, width = latents
-    scale = manifest.model.latent_scale
+    scale = manifest.state.scale
     sizes = {"latent_height": height, "latent_width": width, "height": height * scale, "width": width * scale}
-    deep, vae = manifest.graphs.unet_deep, manifest.graphs.vae_decoder
+    deep = manifest.deep
     # Every feature is made on the way to the noise, whether the plan keeps it or not.
     largest = max(_bytes(tensor, {**sizes, "batch": rows}) for tensor in deep.outputs)
-    in_unet = sum(_bytes(tensor, {**sizes, "batch": rows}) for tensor in deep.inputs) + largest
-    in_vae = sum(_bytes(tensor, {**sizes, "batch": 1}) for tensor in (*vae.inputs, *vae.outputs[:1]))
+    in_denoiser = sum(_bytes(tensor, {**sizes, "batch": rows}) for tensor in deep.inputs) + largest
     pixels = images * sizes["height"] * sizes["width"] * 3
-    return max(in_unet, in_vae + pixels)
+    if manifest.decoder is None:
+        return max(in_denoiser, pixels)
+    decoder = manifest.graphs[manifest.decoder.graph]
+    in_decoder = sum(_bytes(tensor, {**sizes, "batch": 1}) for tensor in (*decoder.inputs, *decoder.outputs[:1]))
+    return max(in_denoiser, in_decoder + pixels)
 
 
 def machine_memory() -> int | None:

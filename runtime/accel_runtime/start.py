@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from accel_runtime.backends.base import Array
 from accel_runtime.components import Components
 from accel_runtime.errors import InputError
-from accel_runtime.manifest import ModelSpec
+from accel_runtime.manifest import State
 from accel_runtime.noise import TorchGenerator, stacked_normal
 from accel_runtime.request import Request
 from accel_runtime.schedule import ScheduleTable
@@ -29,27 +29,25 @@ def start(
     Raises:
         InputError: Request and schedule do not fit each other, or something has the wrong shape.
     """
-    model = components.bundle.manifest.model
+    state = components.bundle.manifest.state
     if request.image is None:
         if schedule.begin:
             raise InputError(f"a schedule that starts at call {schedule.begin} needs an image to start from")
-        return _noise(request, model, generators) * np.float32(schedule.init_noise_sigma)
+        return _noise(request, state, generators) * np.float32(schedule.init_noise_sigma)
     if request.latents is not None:
         raise InputError("image and latents: give only one of them to start from")
     add_noise = schedule.rows[0].add_noise
     if add_noise is None:
         raise InputError(f"{schedule.scheduler} cannot start from an image: choose another scheduler")
-    distinct = _distinct(request.image, request, model)
-    moments = np.stack([components.encode(each) for each in distinct])  # [B or 1, 2C, h, w]
-    image = _posterior_sample(moments, generators) * np.float32(model.scaling_factor)
+    image = _encode(components, _distinct(request.image, request, state), generators)
     weight_of_image, weight_of_noise = (np.float32(weight) for weight in add_noise)
-    started: Array = weight_of_image * image + weight_of_noise * _noise(request, model, generators)
+    started: Array = weight_of_image * image + weight_of_noise * _noise(request, state, generators)
     return started
 
 
-def _noise(request: Request, model: ModelSpec, generators: Sequence[TorchGenerator]) -> Array:
+def _noise(request: Request, state: State, generators: Sequence[TorchGenerator]) -> Array:
     """Unit-variance noise [B, C, h, w]: the one that was given, or each generator's next draw."""
-    shape = request.latent_shape(model)
+    shape = request.latent_shape(state)
     if request.latents is None:
         return stacked_normal(generators, shape)
     if request.latents.shape != (request.images, *shape):
@@ -57,14 +55,25 @@ def _noise(request: Request, model: ModelSpec, generators: Sequence[TorchGenerat
     return request.latents.astype(np.float32)
 
 
-def _distinct(image: NDArray[np.uint8], request: Request, model: ModelSpec) -> NDArray[np.uint8]:
+def _distinct(image: NDArray[np.uint8], request: Request, state: State) -> NDArray[np.uint8]:
     """The images to encode, [B or 1, H, W, 3]."""
-    _, *latent = request.latent_shape(model)
-    one = (*(side * model.latent_scale for side in latent), 3)
+    one = (*request.size(state), 3)
     if image.dtype != np.uint8 or image.shape not in (one, (request.images, *one)):
         got = f"{image.dtype} {list(image.shape)}"
         raise InputError(f"image: expected uint8 {list(one)}, or {request.images} of them, got {got}")
     return image if image.ndim == 4 else image[np.newaxis]
+
+
+def _encode(components: Components, images: NDArray[np.uint8], generators: Sequence[TorchGenerator]) -> Array:
+    """The state of images [B or 1, H, W, 3]: [B, C, h, w], or [1, C, h, w] where it is the same for all."""
+    codec = components.bundle.manifest.encoder
+    if codec is None:
+        raise InputError("image: the bundle has no encoder: start from noise")
+    encoded = np.stack([components.encode(each) for each in images])
+    sample = _posterior_sample(encoded, generators) if codec.gives == "moments" else encoded
+    shifted = sample - np.float32(codec.shift) if codec.shift else sample
+    scaled: Array = shifted * np.float32(codec.scale)
+    return scaled
 
 
 def _posterior_sample(moments: Array, generators: Sequence[TorchGenerator]) -> Array:

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from tests.bundles import kept_bundle
 from tests.exporter.pipelines import TOKENS, tiny_text_encoder
 
-from accel_bench.peers.weights import _stored
+from accel_bench.peers.models import _stored
 from accel_exporter import ExportOptions, parse_forms
 from accel_exporter.check import relative_error
 from accel_exporter.graphs import Sizes, text_encoder
 from accel_exporter.passes import KeepFloat32, in_float32
 from accel_exporter.write import Settings, Written, check_written, trace_component, write_graph
 from accel_runtime import ExportError, InputError, Manifest, Pipeline, Request, open_bundle
-from accel_runtime.manifest import DType, read_manifest
+from accel_runtime.forms import providers_in
+from accel_runtime.manifest import Precision, read_manifest
 
 FLOAT, BFLOAT16 = ir.DataType.FLOAT, ir.DataType.BFLOAT16
 Compute = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -71,10 +72,10 @@ def test_weights_are_half_as_large_and_nothing_crosses_in_bfloat16(folder: Path,
 def test_the_manifest_says_how_far_each_graph_is_and_who_may_run_it(manifest: Manifest, pipeline: Pipeline) -> None:
     errors = {name: graph.relative_error for name, graph in manifest.graphs.items()}
 
-    assert manifest.providers == ("cuda", "inductor", "openvino")
+    assert providers_in(manifest.dtype) == ("cuda", "inductor", "openvino")
     assert 1e-4 < errors["unet_deep"] < 5e-2
     assert errors["vae_decoder"] < 1e-4
-    assert manifest.graphs.unet_deep.flops == pipeline.bundle.manifest.graphs.unet_deep.flops
+    assert manifest.deep.flops == pipeline.bundle.manifest.deep.flops
 
 
 def test_resizing_is_left_to_float32(folder: Path) -> None:
@@ -170,7 +171,7 @@ def test_what_bfloat16_has_not_is_refused_with_what_to_do(options: dict[str, Any
 
 
 @pytest.mark.parametrize(("dtype", "opset"), [("float32", 18), ("float16", 18), ("bfloat16", 23)])
-def test_the_operator_set_is_the_smallest_that_the_precision_has(dtype: DType, opset: int) -> None:
+def test_the_operator_set_is_the_smallest_that_the_precision_has(dtype: Precision, opset: int) -> None:
     assert ExportOptions(dtype=dtype).operator_set == opset
 
 

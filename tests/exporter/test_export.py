@@ -70,9 +70,9 @@ def test_there_is_one_shallow_graph_for_every_skip_of_the_unet(manifest: Manifes
 
 
 def test_each_deeper_branch_costs_more_and_none_more_than_the_whole(manifest: Manifest) -> None:
-    shallow = [manifest.graphs.unet_shallow[str(k)] for k in manifest.branches]
-    flops = [graph.flops for graph in (*shallow, manifest.graphs.unet_deep)]
-    parameters = [graph.parameters for graph in (*shallow, manifest.graphs.unet_deep)]
+    shallow = [manifest.graphs[manifest.denoiser.shallow[k].graph] for k in manifest.branches]
+    flops = [graph.flops for graph in (*shallow, manifest.deep)]
+    parameters = [graph.parameters for graph in (*shallow, manifest.deep)]
 
     assert flops == sorted(set(flops))
     assert parameters == sorted(set(parameters))
@@ -85,7 +85,7 @@ def test_the_deep_graph_costs_what_torch_counts_for_the_unet(manifest: Manifest,
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         unet(torch.randn(1, 4, 8, 8), 1, torch.randn(1, 12, 16))
 
-    assert manifest.graphs.unet_deep.flops == pytest.approx(counter.get_total_flops(), rel=0.01)
+    assert manifest.deep.flops == pytest.approx(counter.get_total_flops(), rel=0.01)
 
 
 def external_ranges(path: Path) -> set[tuple[int, int]]:
@@ -138,7 +138,7 @@ def test_open_graphs_draw_other_sizes_than_they_were_traced_at(pipeline: Pipelin
 def test_a_static_bundle_draws_its_size_even_where_levels_do_not_divide(static_bundle: Path) -> None:
     static = open_bundle(static_bundle)
     result = static.generate(Request(("a cat",)), static.plan(4, "every:2", branch=2))
-    errors = [graph.relative_error for _, graph in static.bundle.manifest.graphs.items()]
+    errors = [graph.relative_error for graph in static.bundle.manifest.graphs.values()]
 
     assert result.images.shape == (1, 22, 16, 3)
     assert max(errors) <= 1e-5

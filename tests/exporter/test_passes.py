@@ -48,7 +48,7 @@ def operators(model: ir.Model) -> list[str]:
 
 def test_a_feature_becomes_the_joined_tensor_itself() -> None:
     model = deep_model()
-    ExposeFeatures()(model)
+    ExposeFeatures(("feature_0",))(model)
     clean(model)
 
     feature = model.graph.outputs[1]
@@ -61,12 +61,12 @@ def test_a_feature_becomes_the_joined_tensor_itself() -> None:
 
 def test_a_feature_that_is_no_part_of_a_join_is_refused() -> None:
     with pytest.raises(ExportError, match="feature_0 is not the first part of a join"):
-        ExposeFeatures()(deep_model(axis=2))
+        ExposeFeatures(("feature_0",))(deep_model(axis=2))
 
 
 def test_the_shallow_pass_has_only_what_the_noise_needs_beside_the_feature() -> None:
     model = deep_model()
-    ExposeFeatures()(model)
+    ExposeFeatures(("feature_0",))(model)
     shallow = cut_shallow(model, "feature_0")
 
     assert operators(shallow) == ["Conv", "Concat", "Conv"]

@@ -5,20 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.bundles import kept_bundle
 from tests.own_memory import OwnMemory
 
-from accel_exporter import ExportOptions
 from accel_exporter.check import relative_error
 from accel_exporter.options import parse_dtype
 from accel_runtime import InputError, Pipeline, Request, open_bundle
-
-
-@pytest.fixture(scope="module")
-def half_folder(source_folder: Path) -> Path:
-    """The small pipeline in half precision."""
-    options = ExportOptions(branches=(0, 1), dtype="float16", schedulers=("ddim",), max_steps=10)
-    return kept_bundle("float16", source_folder, options)
 
 
 @pytest.mark.parametrize(
@@ -44,14 +35,14 @@ def test_the_loop_on_the_device_sums_half_precision_features(half_folder: Path) 
 
 def test_only_features_cross_between_graphs_in_half_precision(half_folder: Path, bundle_folder: Path) -> None:
     graphs = open_bundle(half_folder).bundle.manifest.graphs
-    types = {t.name: t.dtype for _, graph in graphs.items() for t in (*graph.inputs, *graph.outputs)}
+    types = {t.name: t.dtype for graph in graphs.values() for t in (*graph.inputs, *graph.outputs)}
 
     halves = {name for name, dtype in types.items() if dtype == "float16"}
     assert halves == {"feature_0", "feature_1"}
     sizes = [(folder / "unet" / "weights.data").stat().st_size for folder in (half_folder, bundle_folder)]
     assert 0.45 <= sizes[0] / sizes[1] <= 0.55
-    assert graphs.unet_deep.relative_error > 1e-5
-    assert graphs.vae_decoder.relative_error < 1e-4
+    assert graphs["unet_deep"].relative_error > 1e-5
+    assert graphs["vae_decoder"].relative_error < 1e-4
 
 
 def test_an_unknown_precision_is_refused() -> None:

@@ -57,13 +57,14 @@ def test_the_runtime_and_the_bundles_table_have_the_ids_of_transformers(
     pipeline: Pipeline, diffusers_pipeline: Any
 ) -> None:
     prompts, tokenizer = [*BY_HAND, *random_prompts(COUNT, seed=1)], diffusers_pipeline.tokenizer
-    text = pipeline.bundle.manifest.text
+    (text,) = pipeline.bundle.manifest.texts.values()
     assert text.table is not None
     table = TableTokenizer(pipeline.bundle.path(text.table))
     options = {"padding": "max_length", "truncation": True, "max_length": tokenizer.model_max_length}
 
     for prompt, expected in zip(prompts, tokenizer(prompts, **options).input_ids, strict=True):
-        assert pipeline.tokenize(prompt).ids.tolist() == expected, repr(prompt)
+        (tokens,) = pipeline.tokenize(prompt)
+        assert tokens.ids.tolist() == expected, repr(prompt)
         ids = table.encode(prompt)
         cut = ids if len(ids) <= text.max_length else [*ids[: text.max_length - 1], ids[-1]]
         assert cut + [text.pad_id] * (text.max_length - len(cut)) == expected, repr(prompt)
@@ -97,7 +98,7 @@ def test_a_tokenizer_of_another_kind_is_refused(tokenizer: Any) -> None:
 
 
 def test_the_table_is_small(pipeline: Pipeline) -> None:
-    file = pipeline.bundle.manifest.text.table
-    assert file is not None
-    arrays = load_file(pipeline.bundle.path(file))
+    (text,) = pipeline.bundle.manifest.texts.values()
+    assert text.table is not None
+    arrays = load_file(pipeline.bundle.path(text.table))
     assert sum(array.nbytes for name, array in arrays.items() if name != "merges") < 100_000

@@ -97,7 +97,7 @@ class _Mixed(nn.Module):
 
 def test_a_graph_that_needs_decompositions_and_promotions_still_gets_them() -> None:
     x = torch.randn(2, 5, generator=torch.Generator().manual_seed(0))
-    traceable = Traceable("mixed", _Mixed(), {"x": x}, outputs=("y",), axes={})
+    traceable = Traceable("mixed", "decoder", _Mixed(), {"x": x}, outputs=("y",), axes={})
     program = export_program(traceable, is_static=True)
 
     model = trace(program, opset=18)

@@ -19,15 +19,14 @@ from tests.fuzz.mutate import change_document, change_json, change_text, encode
 from tests.fuzz.outcome import digest, run_accel
 from tests.kept import kept
 
-from accel_bench.profiles.find import find_profiles
-from accel_bench.quality.captions import read_captions
-from accel_bench.quality.files import CAPTIONS, data_file
+from accel_bench.profiles.files import find_profiles
+from accel_bench.quality.captions import CAPTIONS, data_file, read_captions
 from accel_bench.quality.prompts import read_prompts
 from accel_bench.records.store import read_record
 
 _RECORDS: Final = Path(__file__).parents[2] / "docs" / "records"
 _SEARCH: Final = (
-    *("--steps", "4", "--num-samples", "2", "--batch-size", "1", "--calibration", "1", "--rounds", "1"),
+    *("--steps", "4", "--num-prompts", "2", "--batch", "1", "--calibration", "1", "--rounds", "1"),
     *("--score", "psnr", "--req-score-loss", "0.9"),
 )
 

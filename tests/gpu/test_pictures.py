@@ -68,10 +68,9 @@ def test_sizes_change_in_one_process_and_back(on_device: Pipeline, on_host: Pipe
 def test_a_plan_that_guides_some_calls_only_works_on_rows_of_the_buffers(
     on_device: Pipeline, on_host: Pipeline
 ) -> None:
-    guidance = (7.5, 7.5, 1.0, 1.0, 1.0)
     request = Request(("a cat",), seed=3)
 
-    latents, _ = differences(on_device, on_host, request, deep="every:2", scheduler="ddim", guidance=guidance)
+    latents, _ = differences(on_device, on_host, request, deep="every:2", scheduler="ddim", guided_calls=(0, 1))
 
     assert latents <= LATENTS
 

@@ -60,7 +60,7 @@ def test_a_form_that_the_provider_has_no_operators_for_is_refused_by_their_names
     bundles: Path, device: Backend
 ) -> None:
     pipeline = open_bundle(bundles / "small", device)
-    spec = pipeline.bundle.manifest.graphs.unet_shallow["0"]
+    spec = pipeline.bundle.manifest.graphs["unet_shallow_0"]
     native = bundles / "small" / "unet" / "shallow_0.native.onnx"
 
     with pytest.raises(BackendError, match="take another --form or --provider"):
@@ -71,7 +71,7 @@ def test_one_operator_that_the_provider_lacks_is_refused_by_name(
     bundles: Path, device: Backend, tmp_path: Path
 ) -> None:
     pipeline = open_bundle(bundles / "small", device)
-    spec = pipeline.bundle.manifest.graphs.vae_decoder
+    spec = pipeline.bundle.manifest.graphs["vae_decoder"]
     model = onnx.load(bundles / "small" / spec.file)
     first = next(node for node in model.graph.node if node.op_type == "Conv")
     made, first.output[0] = first.output[0], "before_rounding"

@@ -1,6 +1,5 @@
 """The loop by graphs on the device gives the latents of the loop in numpy."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,10 @@ from tests.own_memory import OwnMemory
 
 from accel_exporter.check import relative_error
 from accel_exporter.schedules import SCHEDULERS
-from accel_runtime import Pipeline, Request, make_plan, open_bundle
+from accel_runtime import Pipeline, PlanSpec, Request, compile_plan, open_bundle
 from accel_runtime.backends.onnxruntime.memory import OrtBuffer
 from accel_runtime.errors import BundleError, NumericsError
 from accel_runtime.forecast import Forecast
-from accel_runtime.plan import guidance_window
 
 STEPS = 8
 TRAVELLING = tuple(name for name, choice in SCHEDULERS.items() if choice.travels)
@@ -31,9 +29,8 @@ def on_device(bundle_folder: Path) -> Pipeline:
 
 def plan_of(pipeline: Pipeline, scheduler: str, **options: Any) -> Any:
     schedule = pipeline.schedule(STEPS, scheduler, strength=options.pop("strength", None))
-    calls = len(schedule.rows)
-    deep: Sequence[int] = options.pop("deep", range(calls))
-    return make_plan(schedule, [call for call in deep if call < calls], **options)
+    guidance = {"guidance": options.pop("guidance", 7.5), "guidance_rescale": options.pop("guidance_rescale", 0.0)}
+    return compile_plan(PlanSpec(**({"deep": "full"} | options)), schedule, **guidance)
 
 
 @pytest.mark.parametrize("scheduler", TRAVELLING)
@@ -56,7 +53,7 @@ PLANS: dict[str, dict[str, Any]] = {
     "a guidance window": {
         "deep": (0, 2, 5),
         "forecast": Forecast.LINEAR,
-        "guidance": guidance_window(7.5, 0, last=3, calls=STEPS),
+        "guided_calls": (0, 3),
     },
 }
 

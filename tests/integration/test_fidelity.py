@@ -10,8 +10,7 @@ from PIL import Image
 
 from accel_exporter.check import relative_error
 from accel_exporter.schedules import SCHEDULERS
-from accel_runtime import InputError, Pipeline, Request, make_plan
-from accel_runtime.plan import guidance_window
+from accel_runtime import InputError, Pipeline, PlanSpec, Request
 
 STEPS = 10
 TRAVELLING = tuple(name for name, choice in SCHEDULERS.items() if choice.travels)
@@ -113,7 +112,8 @@ def test_guidance_rescale_is_that_of_diffusers(pipeline: Pipeline, diffusers_pip
         guidance_rescale=rescale,
         generator=torch.Generator("cpu").manual_seed(3),
     )
-    plan = make_plan(pipeline.schedule(STEPS, "ddim"), range(STEPS), guidance_rescale=rescale)
+    spec = PlanSpec(deep="full", scheduler="ddim", steps=STEPS)
+    plan = pipeline.compile(spec, guidance_rescale=rescale)
 
     result = pipeline.generate(Request(("a cat",), seed=3), plan)
 
@@ -135,8 +135,7 @@ def test_a_guidance_window_is_guidance_1_outside(pipeline: Pipeline, diffusers_p
         callback_on_step_end_tensor_inputs=["latents", "prompt_embeds"],
         generator=torch.Generator("cpu").manual_seed(3),
     )
-    guidance = guidance_window(7.5, 0, last=3, calls=STEPS)
-    plan = make_plan(pipeline.schedule(STEPS, "ddim"), range(STEPS), guidance=guidance)
+    plan = pipeline.plan(STEPS, scheduler="ddim", guided_calls=(0, 3))
 
     result = pipeline.generate(Request(("a cat",), seed=3), plan)
 
@@ -191,7 +190,7 @@ def test_a_too_long_prompt_is_cut_where_diffusers_cuts_it(pipeline: Pipeline, di
     tokenizer = diffusers_pipeline.tokenizer
     expected = tokenizer(prompt, padding="max_length", max_length=tokenizer.model_max_length, truncation=True)
 
-    tokens = pipeline.tokenize(prompt)
+    (tokens,) = pipeline.tokenize(prompt)
 
     assert tokens.ids.tolist() == expected.input_ids
     assert tokens.cut == "prompt that no text encoder of twelve tokens can take"[1:]
@@ -202,4 +201,5 @@ def test_prompts_become_the_ids_of_transformers(pipeline: Pipeline, diffusers_pi
     tokenizer = diffusers_pipeline.tokenizer
     expected = tokenizer(prompt, padding="max_length", max_length=tokenizer.model_max_length, truncation=True)
 
-    assert pipeline.tokenize(prompt).ids.tolist() == expected.input_ids
+    (tokens,) = pipeline.tokenize(prompt)
+    assert tokens.ids.tolist() == expected.input_ids

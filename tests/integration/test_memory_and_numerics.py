@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 
 from accel_exporter.check import relative_error
-from accel_runtime import Pipeline, Request, make_plan, open_bundle
+from accel_runtime import Pipeline, PlanSpec, Request, compile_plan, open_bundle
 from accel_runtime.errors import NumericsError
 from accel_runtime.forecast import Forecast
-from accel_runtime.plan import guidance_window
 
 
 def test_low_memory_changes_when_graphs_are_loaded_and_nothing_else(pipeline: Pipeline, bundle_folder: Path) -> None:
     frugal = open_bundle(bundle_folder, low_memory=True)
-    guidance = guidance_window(7.5, 0, last=4, calls=6)
-    plan = make_plan(frugal.schedule(6, "euler_a"), (0, 1, 3), branch=1, forecast=Forecast.LINEAR, guidance=guidance)
+    spec = PlanSpec(
+        deep=(0, 1, 3), branch=1, forecast=Forecast.LINEAR, guided_calls=(0, 4), scheduler="euler_a", steps=6
+    )
+    plan = frugal.compile(spec)
     request = Request(("a cat", "a dog"), negatives=("x",), seed=2)
 
     held = [set(frugal.components._loaded) for _ in frugal.denoise(request, plan)]
@@ -32,8 +33,8 @@ def test_low_memory_changes_when_graphs_are_loaded_and_nothing_else(pipeline: Pi
 
 def test_where_it_is_left_open_a_large_model_is_run_frugally(pipeline: Pipeline) -> None:
     manifest = pipeline.bundle.manifest
-    deep = msgspec.structs.replace(manifest.graphs.unet_deep, parameters=860_000_000)
-    graphs = msgspec.structs.replace(manifest.graphs, unet_deep=deep)
+    deep = msgspec.structs.replace(manifest.deep, parameters=860_000_000)
+    graphs = manifest.graphs | {"unet_deep": deep}
     large = replace(pipeline.bundle, manifest=msgspec.structs.replace(manifest, graphs=graphs))
     plan, request = pipeline.plan(4, "every:2", scheduler="ddim"), Request(("a cat",))
 
@@ -54,7 +55,8 @@ def test_latents_that_are_no_numbers_stop_at_the_call_that_made_them(pipeline: P
     schedule = pipeline.schedule(6, "ddim")
     rows = list(schedule.rows)
     rows[3] = msgspec.structs.replace(rows[3], a=(3e38,))
-    plan = make_plan(msgspec.structs.replace(schedule, rows=tuple(rows)), (0, 2, 4))
+    broken = msgspec.structs.replace(schedule, rows=tuple(rows))
+    plan = compile_plan(PlanSpec(deep=(0, 2, 4)), broken, guidance=7.5)
     steps = pipeline.denoise(Request(("a cat",)), plan)
 
     assert [next(steps).index for _ in range(3)] == [0, 1, 2]

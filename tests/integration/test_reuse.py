@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 from accel_exporter.check import relative_error
 from accel_exporter.schedules import compile_for, scheduler_for
 from accel_exporter.unet import inference
-from accel_runtime import Forecast, Pipeline, Request, make_plan
+from accel_runtime import Forecast, Pipeline, PlanSpec, Request, compile_plan
 from accel_runtime.forecast import forecast_weights
 
 STEPS = 10
@@ -64,7 +65,7 @@ def test_deepcaches_rule_is_a_list_of_calls_where_a_scheduler_makes_more_of_them
     times = [row.timestep for row in schedule.rows]
     # The helper looks a call up by its timestep, so a call that repeats one counts as the call that had it first.
     deep = [call for call, time in enumerate(times) if times.index(time) % 3 == 0]
-    plan = make_plan(schedule, deep)
+    plan = compile_plan(PlanSpec(deep=tuple(deep)), schedule, guidance=7.5)
 
     found = pipeline.generate(Request(("a cat",), latents=latents), plan).latents
 
@@ -177,9 +178,8 @@ def test_a_shallow_call_right_after_a_deep_one_at_the_same_input_is_the_full_une
 
 
 def test_guidance_may_end_before_the_last_call(pipeline: Pipeline, latents: Any) -> None:
-    window = [7.5] * 6 + [1.0] * 4
     request = Request(("a cat",), latents=latents)
-    run = pipeline.denoise(request, pipeline.plan(STEPS, "every:4", scheduler="ddim", guidance=window))
+    run = pipeline.denoise(request, pipeline.plan(STEPS, "every:4", scheduler="ddim", guided_calls=(0, 5)))
     always = pipeline.denoise(request, pipeline.plan(STEPS, "every:4", scheduler="ddim"))
     same = [relative_error(a.latents, b.latents) <= 1e-6 for a, b in zip(run, always, strict=True)]
 
@@ -187,12 +187,8 @@ def test_guidance_may_end_before_the_last_call(pipeline: Pipeline, latents: Any)
 
 
 def test_a_plan_may_use_another_branch_at_each_call(pipeline: Pipeline, latents: Any) -> None:
-    import msgspec
-
-    plan = pipeline.plan(STEPS, "every:3", scheduler="ddim", branch=0)
-    calls = list(plan.calls)
-    calls[1] = msgspec.structs.replace(calls[1], branch=1)
-    mixed = msgspec.structs.replace(plan, calls=tuple(calls))
+    spec = PlanSpec(deep="every:3", scheduler="ddim", steps=STEPS)
+    plan, mixed = pipeline.compile(spec), pipeline.compile(msgspec.structs.replace(spec, branches={1: 1}))
     request = Request(("a cat",), latents=latents)
 
     result = pipeline.generate(request, mixed).latents

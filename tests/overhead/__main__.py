@@ -22,19 +22,27 @@ from tests.runtime.test_schedule import latents
 
 from accel_exporter.loop_graphs import write_loop_graphs
 from accel_exporter.schedules import compile_schedule, scheduler_for
-from accel_runtime import make_plan
+from accel_runtime import PlanSpec, compile_plan
 from accel_runtime.backends import Backend, OnnxRuntimeBackend
+from accel_runtime.conditioning import Conditioning
 from accel_runtime.device_loop import DeviceLoop, LoopGraphs
 from accel_runtime.forecast import Forecast
 from accel_runtime.loop import denoise
-from accel_runtime.manifest import GraphSpec, TensorSpec, feature_name
+from accel_runtime.manifest import Cut, Denoiser, FromText, GraphSpec, Input, TensorSpec, TextOutput
 from accel_runtime.noise import TorchGenerator
+from accel_runtime.passes import Passes
 from accel_runtime.plan import Plan
-from accel_runtime.unet import Embeddings, Graph, UNet, UNetGraphs
+from accel_runtime.unet import Graph, UNet, UNetGraphs
 
 STEPS, ROUNDS = 50, 15
 SHAPE, FEATURE, TEXT = (1, 4, 64, 64), (320, 64, 64), (77, 768)
-FEATURE_NAME = feature_name(0)
+FEATURE_NAME = "feature_0"
+INPUT = Input(
+    name="encoder_hidden_states",
+    source=FromText(outputs=(TextOutput(encoder="text", tensor="hidden"),)),
+    negative="negative",
+)
+NAMES = Denoiser(deep="deep", shallow={0: Cut(graph="thin", feature=FEATURE_NAME)}, inputs=(INPUT,))
 SCHEDULERS = ("ddim", "dpmpp_2m", "unipc")
 
 
@@ -60,26 +68,22 @@ def loop(folder: Path, backend: Backend, plan: Plan) -> Callable[[], float]:
     """A function that runs the plan once and gives seconds."""
     deep, shallow = (trivial(folder / name, features=name == "deep", takes=name != "deep") for name in ("deep", "thin"))
     graphs = UNetGraphs(
-        deep=Graph(backend.load(folder / "deep"), deep), shallow={0: Graph(backend.load(folder / "thin"), shallow)}
+        deep=Graph(backend.load(folder / "deep"), deep),
+        shallow={0: Graph(backend.load(folder / "thin"), shallow)},
+        names=NAMES,
     )
     spec = write_loop_graphs(folder / "loop")
     own = LoopGraphs({name: backend.load(folder / file) for name, file in spec.items()})
-    text = np.zeros((1, *TEXT), np.float32)
+    text = {INPUT.name: np.zeros((1, *TEXT), np.float32)}
 
     def run() -> float:
-        unet = UNet(
-            graphs,
-            backend,
-            plan=plan,
-            latent_shape=SHAPE,
-            embeddings=Embeddings(prompt=text, negative=text),
-            forecaster=None if backend.on_host else own.forecaster(backend, plan),
-        )
+        unet = UNet(graphs, backend, latent_shape=SHAPE, conditioning=Conditioning(prompt=text, negative=text))
+        passes = Passes.of(unet, plan, forecaster=None if backend.on_host else own.forecaster(backend, plan))
         options: dict[str, Any] = {"latents": latents(0, SHAPE), "generators": [TorchGenerator(0)]}
         if backend.on_host:
-            steps = denoise(unet, plan, **options)
+            steps = denoise(passes, plan, **options)
         else:
-            loop = DeviceLoop(unet, plan, latent_shape=SHAPE, backend=backend, advance=own.advance)
+            loop = DeviceLoop(passes, plan, latent_shape=SHAPE, backend=backend, advance=own.advance)
             steps = loop.denoise(**options)
         next(steps)  # allocation and binding are the request's, not the call's
         next(steps)
@@ -99,11 +103,12 @@ def cases(folder: Path) -> Iterator[tuple[str, Callable[[], float]]]:
     for (where, backend), name in product(backends.items(), SCHEDULERS):
         schedule = compile_schedule(scheduler_for(name, config), name, spacing=STEPS)
         plans = {
-            "full": make_plan(schedule, range(STEPS)),
-            "every:2 hold": make_plan(schedule, range(0, STEPS, 2)),
-            "every:2 linear": make_plan(schedule, range(0, STEPS, 2), forecast=Forecast.LINEAR),
+            "full": PlanSpec(deep="full"),
+            "every:2 hold": PlanSpec(deep="every:2"),
+            "every:2 linear": PlanSpec(deep="every:2", forecast=Forecast.LINEAR),
         }
-        for label, plan in plans.items():
+        for label, spec in plans.items():
+            plan = compile_plan(spec, schedule, guidance=7.5)
             place = folder / f"{where}-{name}-{label}"
             place.mkdir()
             yield f"{where:6} {name:8} {label}", loop(place, backend, plan)

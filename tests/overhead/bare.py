@@ -21,12 +21,14 @@ def main(folder: Path, rounds: int) -> None:
     plan = pipeline.plan(rounds + 1, "full", scheduler="ddim")
     steps = pipeline.denoise(Request(("a squirrel",)), plan)
     latents = next(steps).latents  # warm
-    file = pipeline.bundle.path(pipeline.bundle.manifest.graphs.unet_deep.file)
+    file = pipeline.bundle.path(pipeline.bundle.manifest.deep.file)
     bare = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     feeds = {
         "sample": np.concatenate([latents, latents]),
         "timestep": np.array([500], np.float32),
-        "encoder_hidden_states": np.repeat(pipeline.encode(("a squirrel",)), 2, axis=0),
+        "encoder_hidden_states": pipeline.condition(Request(("a squirrel",)), guided=True).rows(
+            "encoder_hidden_states"
+        ),
     }
     bare.run(["out_sample"], feeds)
     samples: dict[str, list[float]] = {"ours": [], "bare": []}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from accel_bench.cli.backends import choose_backend
+from accel_bench.cli.options import choose_backend
 from accel_bench.plans.trial import Settings, Trial, prepare
 from accel_bench.timing.contender import PlanContender
 from accel_bench.timing.pipeline import TimedPipeline

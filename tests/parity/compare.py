@@ -14,7 +14,7 @@ from tests.exporter.loops import diffusers_loop, independent_noise, table_loop
 from tests.parity.configurations import Configuration
 
 from accel_exporter.schedules import Spacing, compile_schedule
-from accel_runtime import AccelError, Pipeline, Request, ScheduleTable, make_plan
+from accel_runtime import AccelError, Pipeline, PlanSpec, Request, ScheduleTable, compile_plan
 from accel_runtime.schedule_file import first_call
 
 PROMPT: Final = "red apple on a blue background"
@@ -102,7 +102,7 @@ def _pictures(
     image = None if strength is None else _start(ours)
     expected = _theirs(configuration, theirs, spacing, image=image)
     request = Request((PROMPT,), seed=SEED, image=image)
-    found = ours.generate(request, make_plan(table, range(len(table.rows)), guidance=GUIDANCE))
+    found = ours.generate(request, compile_plan(PlanSpec(deep="full"), table, guidance=GUIDANCE))
     pixels = np.abs(found.images.astype(int) - _decode(theirs, expected).astype(int)).max()
     return Comparison(
         configuration,
@@ -130,7 +130,7 @@ def _table(configuration: Configuration, scheduler: Any, spacing: Spacing, *, be
 
 def _start(ours: Pipeline) -> npt.NDArray[np.uint8]:
     """The picture to start from, of the model's own size."""
-    return np.random.default_rng(0).integers(0, 256, (*ours.bundle.manifest.model.sample_size, 3), dtype=np.uint8)
+    return np.random.default_rng(0).integers(0, 256, (*ours.bundle.manifest.state.sample_size, 3), dtype=np.uint8)
 
 
 def _theirs(

@@ -48,7 +48,7 @@ def test_a_changed_manifest_is_refused_in_one_line_or_is_that_of_a_bundle_which_
         write(bundle / MANIFEST, change_json(raw, rng))
         found = opened(bundle)
         if isinstance(found, Bundle):
-            assert found.manifest.graphs.unet_deep.input("sample").shape[1] == found.manifest.model.latent_channels
+            assert found.manifest.deep.input(found.manifest.denoiser.sample).shape[1] == found.manifest.state.channels
             assert set(found.seen) == set(found.manifest.files)
 
 
@@ -81,7 +81,7 @@ def test_every_command_and_sha256sum_say_the_same_digest_and_any_of_them_pins_th
 @pytest.mark.parametrize("words", [("verify", "bundle"), ("generate", "bundle", "a cat")])
 def test_a_pinned_bundle_is_that_bundle_or_none(bundle: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
     digest = read_bundle(bundle, verification="sizes").digest
-    edit_manifest(bundle, lambda d: d["model"].update(scaling_factor=0.5))
+    edit_manifest(bundle, lambda d: d["decoder"].update(scale=0.5))
 
     assert_refused(accel(*words, "--digest", digest, cwd=tmp_path), f"expected digest {digest}, got", code=1)
     assert_refused(accel(*words, "--digest", digest[:16], cwd=tmp_path), "64 hexadecimal digits", code=2)
@@ -125,19 +125,19 @@ def test_what_accel_itself_writes_beside_the_manifest_is_not_strange(bundle: Pat
 
 
 OUT_OF_RANGE: dict[str, tuple[Change, str]] = {
-    "channels": (put("model", "latent_channels", value=2**40), "model.latent_channels"),
-    "scale": (put("model", "latent_scale", value=0), "model.latent_scale"),
-    "own height": (put("model", "sample_size", value=[2**40, 16]), "model.sample_size[0]"),
-    "scaling factor of nothing": (put("model", "scaling_factor", value=0.0), "model.scaling_factor"),
-    "scaling factor that overflows": (put("model", "scaling_factor", value=1e300), "model.scaling_factor"),
-    "prompt length": (put("text", "max_length", value=10**9), "text.max_length"),
-    "padding": (put("text", "pad_id", value=2**63), "text.pad_id"),
+    "channels": (put("state", "channels", value=2**40), "state.channels"),
+    "scale": (put("state", "scale", value=0), "state.scale"),
+    "own height": (put("state", "sample_size", value=[2**40, 16]), "state.sample_size[0]"),
+    "scaling factor of nothing": (put("decoder", "scale", value=0.0), "decoder.scale"),
+    "scaling factor that overflows": (put("encoder", "scale", value=1e300), "encoder.scale"),
+    "prompt length": (put("texts", "text_encoder", "max_length", value=10**9), "texts.text_encoder.max_length"),
+    "padding": (put("texts", "text_encoder", "pad_id", value=2**63), "texts.text_encoder.pad_id"),
     "dimension": (
         put("graphs", "vae_decoder", "inputs", 0, "shape", 1, value=2**62),
         "inputs[0].shape[1]",
     ),
     "no FLOPs to divide by": (put("graphs", "unet_deep", "flops", value=0), "graphs.unet_deep.flops"),
-    "size of a file": (put("files", "unet/deep.onnx", "size", value=2**64), "files"),
+    "size of a file": (put("files", "unet/deep.onnx", "size", value=2**64), "files.unet/deep.onnx.size"),
     "version": (put("schema_version", value=2**80), "schema_version"),
 }
 
@@ -150,7 +150,7 @@ def test_numbers_far_out_of_range_are_refused_by_their_key(bundle: Path, name: s
     assert key in str(opened(bundle))
 
 
-@pytest.mark.parametrize("nested", ['{"files":' * 100_000, "[" * 100_000, '{"model":{"x":' + "[" * 100_000])
+@pytest.mark.parametrize("nested", ['{"files":' * 100_000, "[" * 100_000, '{"state":{"x":' + "[" * 100_000])
 def test_a_manifest_nested_too_deeply_is_refused(bundle: Path, nested: str) -> None:
     write(bundle / MANIFEST, nested.encode())
 
@@ -175,7 +175,7 @@ CONTRADICTIONS: dict[str, tuple[Change, str]] = {
     ),
     "a dimension that nobody knows": (put("graphs", "unet_deep", "inputs", 0, "shape", 0, value="depth"), "depth"),
     "a division by nothing": (put("graphs", "unet_deep", "inputs", 0, "shape", 2, value="width/0"), "is no dimension"),
-    "another length of prompts": (put("text", "max_length", value=9), "graphs.text_encoder"),
+    "another length of prompts": (put("texts", "text_encoder", "max_length", value=9), "graphs.text_encoder"),
     "a graph that is another": (put("graphs", "vae_decoder", "file", value="unet/deep.onnx"), "unet/deep.onnx"),
     "a graph that is none": (put("graphs", "vae_decoder", "file", value="model_index.json"), "ends in .onnx"),
     "a loop that is another": (put("loop", "pixels", value="loop/forecast_2.onnx"), "loop/forecast_2.onnx"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accel_bench.cli.backends import choose_backend
+from accel_bench.cli.options import choose_backend
 
 
 @pytest.mark.parametrize(("provider", "warns"), [("inductor", True), ("cpu", False), ("openvino", False)])

@@ -12,11 +12,11 @@ from tests.command import accel
 from tests.exporter.pipelines import load_in_diffusers, write_tiny_pipeline
 from tests.kept import kept
 
-from accel_bench.cli.schedules import find_schedule
-from accel_bench.codegen.diffusers_names import scheduler_class
+from accel_bench.cli.find_schedule import find_schedule
+from accel_bench.codegen.settings import scheduler_class
 from accel_exporter import ExportOptions
 from accel_exporter.check import relative_error
-from accel_runtime import InputError, Pipeline, Request, make_plan, open_bundle
+from accel_runtime import InputError, Pipeline, PlanSpec, Request, compile_plan, open_bundle
 from accel_runtime.manifest import read_manifest
 from accel_runtime.schedule_file import OWN_SCHEDULER
 
@@ -81,7 +81,7 @@ def test_a_name_draws_what_the_name_means(ours: Pipeline, theirs: Any) -> None:
 
 def test_steps_that_the_bundle_lacks_are_compiled_of_the_pipelines_own_scheduler(ours: Pipeline, theirs: Any) -> None:
     schedule = find_schedule(ours, STEPS + 2, scheduler=None, strength=None)
-    plan = make_plan(schedule, range(len(schedule.rows)))
+    plan = compile_plan(PlanSpec(deep="full"), schedule, guidance=7.5)
 
     result = ours.generate(Request((PROMPT,), seed=5), plan)
 
@@ -103,7 +103,8 @@ def test_a_script_for_diffusers_cannot_name_it_and_says_so() -> None:
 def test_a_long_prompt_is_cut_where_diffusers_cuts_it(ours: Pipeline, theirs: Any) -> None:
     expected = theirs.tokenizer(PROMPT, padding="max_length", max_length=LENGTH, truncation=True).input_ids
 
-    assert ours.tokenize(PROMPT).ids.tolist() == expected
+    (tokens,) = ours.tokenize(PROMPT)
+    assert tokens.ids.tolist() == expected
     assert len(expected) == LENGTH < theirs.text_encoder.config.max_position_embeddings
 
 

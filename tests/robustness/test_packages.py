@@ -110,7 +110,7 @@ def terms_of(graph: GraphSpec) -> Terms:
 def bundle(bundle_folder: Path, tmp_path: Path) -> Path:
     """The shared bundle with a package for each graph, none of which has any code."""
     folder = copy_bundle(bundle_folder, tmp_path / "bundle")
-    graphs = dict(read_bundle(folder, verification="sizes").manifest.graphs.items())
+    graphs = read_bundle(folder, verification="sizes").manifest.graphs
     (folder / "inductor").mkdir()
     replace_file(folder, "inductor/all.safetensors", b"x")
     for name, graph in graphs.items():
@@ -131,7 +131,7 @@ def test_a_package_reads_the_weights_that_the_manifest_names(bundle: Path) -> No
     ("key", "value"), [("weights", "other.safetensors"), ("inputs", ("x",)), ("outputs", ("sample", "x"))]
 )
 def test_a_package_that_contradicts_the_manifest_is_refused(bundle: Path, key: str, value: Any) -> None:
-    graph = read_bundle(bundle, verification="sizes").manifest.graphs.vae_decoder
+    graph = read_bundle(bundle, verification="sizes").manifest.graphs["vae_decoder"]
     terms = msgspec.structs.replace(terms_of(graph), **{key: value})
     replace_file(bundle, "inductor/vae_decoder.pt2", package(terms))
 

@@ -28,13 +28,13 @@ def test_a_size_or_count_out_of_range_is_refused_before_anything_is_allocated(pi
 
 def test_what_is_said_to_be_needed_is_what_the_tensors_take(pipeline: Pipeline) -> None:
     manifest = pipeline.bundle.manifest
-    model, width = manifest.model, manifest.graphs.text_encoder.outputs[0].shape[2]
+    state, width = manifest.state, manifest.graphs["text_encoder"].outputs[0].shape[2]
     assert isinstance(width, int)
     sizes = {"batch": 6, "latent_height": 8, "latent_width": 16}
-    feature = max(math.prod(resolve(spec.shape, sizes)) for spec in manifest.graphs.unet_deep.outputs)
-    in_unet = 4 * (6 * model.latent_channels * 8 * 16 + 1 + 6 * manifest.text.max_length * width + feature)
-    in_vae = 4 * (model.latent_channels * 8 * 16 + 3 * 8 * 16 * model.latent_scale**2)
-    pixels = 3 * 3 * 8 * 16 * model.latent_scale**2
+    feature = max(math.prod(resolve(spec.shape, sizes)) for spec in manifest.deep.outputs)
+    in_unet = 4 * (6 * state.channels * 8 * 16 + 1 + 6 * manifest.texts["text_encoder"].max_length * width + feature)
+    in_vae = 4 * (state.channels * 8 * 16 + 3 * 8 * 16 * state.scale**2)
+    pixels = 3 * 3 * 8 * 16 * state.scale**2
 
     assert least_bytes(manifest, images=3, rows=6, latents=(8, 16)) == max(in_unet, in_vae + pixels)
 

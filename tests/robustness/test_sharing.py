@@ -17,7 +17,7 @@ _PLANS = ("full", "every:2", "every:3")
 def draw(pipeline: Pipeline, number: int) -> NDArray[np.uint8]:
     """Picture ``number``: another prompt, another plan and another size than its neighbours."""
     plan = pipeline.plan(3, _PLANS[number % 3], scheduler="euler")
-    width = pipeline.bundle.manifest.model.size_multiple * (1 + number % 2)
+    width = pipeline.bundle.manifest.state.multiple * (1 + number % 2)
     request = Request(prompts=(f"picture {number}",), seed=number, height=width, width=width)
     return pipeline.generate(request, plan).images
 
@@ -47,7 +47,7 @@ def test_threads_that_share_a_pipeline_draw_what_each_would_draw_alone(
 def test_two_generators_of_one_pipeline_may_take_turns(bundle_folder: Path, alone: Sequence[NDArray[np.uint8]]) -> None:
     pipeline = open_bundle(bundle_folder)
     plan = pipeline.plan(3, "full", scheduler="euler")
-    size = pipeline.bundle.manifest.model.size_multiple
+    size = pipeline.bundle.manifest.state.multiple
     both = [
         pipeline.denoise(Request(prompts=(f"picture {number}",), seed=number, height=size, width=size), plan)
         for number in (0, 6)
@@ -82,6 +82,6 @@ def test_a_service_keeps_only_the_prompts_that_it_used_last(
     pipeline = open_bundle(bundle_folder)
 
     for number in range(10):
-        pipeline.encode([f"picture {number}"])
+        pipeline.condition(Request((f"picture {number}",)), guided=False)
 
     assert pipeline._encoded.cache_info().currsize == 3

@@ -10,20 +10,15 @@ from tests.runtime.test_manifest import SHA, document, parse
 from accel_runtime.artifacts import locate
 from accel_runtime.bundle import Bundle
 from accel_runtime.errors import AccelError, BundleError, InputError
-from accel_runtime.forms import choose_form, providers_in, providers_of
+from accel_runtime.forms import choose_form, providers_in
 from accel_runtime.manifest import encode_manifest
 
 
 def with_forms(*forms: str) -> dict[str, Any]:
     whole = document()
-    names = ["text_encoder", "unet_deep", "unet_shallow_0", "vae_decoder", "vae_encoder"]
+    names = list(whole["graphs"])
     whole["forms"] = {
-        form: {
-            "providers": list(providers_of(form)),  # type: ignore[arg-type]
-            "graphs": {
-                name: {"file": f"x/{name}.{form}.onnx", "relative_error": 1e-6, "checked": "run"} for name in names
-            },
-        }
+        form: {name: {"file": f"x/{name}.{form}.onnx", "relative_error": 1e-6, "checked": "run"} for name in names}
         for form in forms
     }
     whole["files"] |= {f"x/{name}.{form}.onnx": {"size": 1, "sha256": SHA} for form in forms for name in names}
@@ -79,25 +74,18 @@ def test_what_cannot_run_is_refused_with_what_to_do(
     assert message in str(refused.value)
 
 
-def test_the_manifest_has_the_last_word_on_who_may_run_a_form() -> None:
-    older = with_forms("fused")
-    older["forms"]["fused"]["providers"] = ["rocm"]
-
-    assert choose_form(Bundle(Path("b"), parse(older), digest=""), "cuda") == "plain"
-
-
 def test_a_graph_is_found_in_the_form_that_was_chosen() -> None:
     opened = bundle("fused")
 
-    assert locate(opened, "unet_deep", artifact="onnx", form="fused") == "x/unet_deep.fused.onnx"
-    assert locate(opened, "unet_deep", artifact="onnx") == "unet/model.onnx"
+    assert locate(opened, "deep", artifact="onnx", form="fused") == "x/deep.fused.onnx"
+    assert locate(opened, "deep", artifact="onnx") == "unet/model.onnx"
 
 
 def test_a_form_that_lacks_a_graph_is_no_form() -> None:
     torn = with_forms("fused")
-    del torn["forms"]["fused"]["graphs"]["unet_deep"]
+    del torn["forms"]["fused"]["deep"]
 
-    with pytest.raises(BundleError, match=r"forms\.fused\.graphs: expected text_encoder, unet_deep"):
+    with pytest.raises(BundleError, match=r"forms\.fused: expected clip, deep, thin"):
         parse(torn)
 
 
@@ -106,9 +94,7 @@ def test_a_bundle_without_forms_keeps_its_digest() -> None:
 
 
 def in_bfloat16() -> Bundle:
-    whole = document() | {"providers": list(providers_in("bfloat16"))}
-    whole["provenance"]["options"]["dtype"] = "bfloat16"
-    return Bundle(Path("b"), parse(whole), digest="")
+    return Bundle(Path("b"), parse(document() | {"dtype": "bfloat16"}), digest="")
 
 
 @pytest.mark.parametrize("backend", ["cpu", "rocm", "migraphx"])
@@ -127,6 +113,5 @@ def test_a_provider_that_computes_in_the_bundles_precision_runs_its_plain_graphs
     assert choose_form(in_bfloat16(), backend) == "plain"
 
 
-def test_a_bundle_that_all_can_run_names_no_providers_and_keeps_its_digest() -> None:
+def test_every_provider_computes_in_float32_and_float16() -> None:
     assert providers_in("float32") == providers_in("float16") == ()
-    assert "providers" not in msgspec.json.decode(encode_manifest(parse(document())))

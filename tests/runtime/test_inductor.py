@@ -28,7 +28,7 @@ PLANS: dict[str, dict[str, Any]] = {
     "every second call deep, held": {"deep": "every:2"},
     "every third call deep, a line through the last two": {"deep": "every:3", "forecast": "linear"},
     "unguided": {"deep": "every:2", "guidance": 1.0},
-    "guided at first only": {"deep": "every:2", "guidance": (7.5, 7.5, 7.5, 1.0, 1.0, 1.0, 1.0)},
+    "guided at first only": {"deep": "every:2", "guided_calls": (0, 2)},
 }
 
 
@@ -213,7 +213,7 @@ def test_a_bundle_without_packages_says_how_to_get_them(inductor_bundle: Path) -
     bundle = read_bundle(inductor_bundle, verification="sizes")
     plain = replace(bundle, manifest=msgspec.structs.replace(bundle.manifest, inductor=None))
 
-    with pytest.raises(BackendError, match="accel export --format inductor"):
+    with pytest.raises(BackendError, match="accel export --artifact inductor"):
         locate(plain, "unet_deep", artifact="inductor")
 
 

@@ -19,7 +19,6 @@ from accel_runtime.backends.openvino import OpenVinoCall
 from accel_runtime.backends.openvino_device import Wish, read_execution
 from accel_runtime.dims import resolve
 from accel_runtime.errors import BackendError, InputError, MissingExtraError
-from accel_runtime.plan import guidance_window
 from accel_runtime.unet import Graph
 
 STEPS = 6
@@ -27,10 +26,7 @@ PLANS: dict[str, dict[str, Any]] = {
     "full": {"deep": "full"},
     "every:3, hold": {"deep": "every:3"},
     "every:3, linear, branch 1": {"deep": "every:3", "forecast": "linear", "branch": 1},
-    "guidance in the first half alone": {
-        "deep": "every:2",
-        "guidance": guidance_window(7.5, 0, last=STEPS // 2 - 1, calls=STEPS),
-    },
+    "guidance in the first half alone": {"deep": "every:2", "guided_calls": (0, STEPS // 2 - 1)},
 }
 
 

@@ -1,4 +1,4 @@
-"""Plans: what can be run, and how short names become calls."""
+"""Compiled plans: what can be run."""
 
 import msgspec
 import numpy as np
@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast, forecast_weights
-from accel_runtime.plan import Call, Deep, Plan, Shallow, make_plan, parse_deep_calls
+from accel_runtime.plan import Call, Deep, Plan, Shallow
+from accel_runtime.plan_compile import compile_plan
+from accel_runtime.plan_spec import PlanSpec
 from accel_runtime.schedule import ScheduleRow, ScheduleTable
 
 
@@ -28,55 +30,34 @@ def table(calls: int, *, fixed_deep: int | None = None) -> ScheduleTable:
     return ScheduleTable(scheduler="toy", steps=calls, begin=0, init_noise_sigma=1.0, rows=rows)
 
 
-def test_every_n_goes_deep_at_each_nth_call_from_the_first() -> None:
-    assert parse_deep_calls("every:3", 8) == (0, 3, 6)
-    assert parse_deep_calls("full", 3) == (0, 1, 2)
-    assert parse_deep_calls("calls:0,2", 3) == (0, 2)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "every:0", "every:", "every:x", "calls:", "calls:a", "half", "full:2", "every:-1"]
-)
-def test_a_plan_name_that_means_nothing_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="expected full, every:N"):
-        parse_deep_calls(text, 8)
-
-
-@pytest.mark.parametrize(
-    ("deep_calls", "message"),
-    [
-        ((1, 2), "first call must be deep"),
-        ((), "first call must be deep"),
-        ((0, 9), "outside"),
-        ((0, -1), "outside"),
-    ],
-)
-def test_a_plan_that_cannot_run_is_refused(deep_calls: tuple[int, ...], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        make_plan(table(4), deep_calls)
+def plan(spec: PlanSpec, calls: int, *, guidance: float = 7.5) -> Plan:
+    return compile_plan(spec, table(calls), guidance=guidance)
 
 
 def test_a_call_that_the_schedule_wants_deep_may_not_be_shallow() -> None:
     with pytest.raises(InputError, match="call 2 of toy must be deep"):
-        make_plan(table(4, fixed_deep=2), (0,))
+        compile_plan(PlanSpec(deep=(0,)), table(4, fixed_deep=2), guidance=7.5)
 
 
 def test_a_guided_shallow_call_needs_guided_deep_calls() -> None:
     with pytest.raises(InputError, match="the deep call it reuses was not"):
-        make_plan(table(2), (0,), guidance=(1.0, 7.5))
+        plan(PlanSpec(deep=(0,), guided_calls=(1, 1)), 2)
 
 
 def test_an_unguided_shallow_call_may_reuse_a_guided_deep_call() -> None:
-    plan = make_plan(table(3), (0,), guidance=(7.5, 7.5, 1.0))
+    calls = plan(PlanSpec(deep=(0,), guided_calls=(0, 1)), 3).calls
 
-    assert [call.guided for call in plan.calls] == [True, True, False]
+    assert [call.guided for call in calls] == [True, True, False]
 
 
-def test_guidance_must_be_a_number_per_call() -> None:
-    with pytest.raises(InputError, match="one guidance per call, 3, got 2"):
-        make_plan(table(3), (0,), guidance=(1.0, 2.0))
+def test_guidance_must_be_a_finite_number() -> None:
     with pytest.raises(InputError, match="finite"):
-        make_plan(table(1), (0,), guidance=float("nan"))
+        plan(PlanSpec(deep="full"), 1, guidance=float("nan"))
+
+
+def test_a_plan_without_a_deep_call_first_is_refused() -> None:
+    with pytest.raises(InputError, match="the first call must be deep"):
+        Plan(schedule=table(1), calls=(Shallow(guidance=1.0, branch=0, forecast=(1.0,)),))
 
 
 def test_more_than_three_past_features_are_refused() -> None:
@@ -89,23 +70,23 @@ def test_more_than_three_past_features_are_refused() -> None:
 
 
 def test_a_plan_survives_json() -> None:
-    plan = make_plan(table(7), (0, 3, 6), branch=2, forecast=Forecast.QUADRATIC, guidance=3.0)
+    made = plan(PlanSpec(deep="every:3", branch=2, forecast=Forecast.QUADRATIC), 7, guidance=3.0)
 
-    assert msgspec.json.decode(msgspec.json.encode(plan), type=Plan) == plan
+    assert msgspec.json.decode(msgspec.json.encode(made), type=Plan) == made
 
 
 def test_a_plan_from_json_is_checked_too() -> None:
-    raw = msgspec.to_builtins(make_plan(table(2), (0,)))
+    raw = msgspec.to_builtins(plan(PlanSpec(deep=(0,)), 2))
     raw["calls"] = raw["calls"][::-1]
     with pytest.raises(InputError, match="first call must be deep"):
         msgspec.convert(raw, Plan)
 
 
 def test_the_loop_keeps_only_as_many_features_as_the_plan_weighs() -> None:
-    assert make_plan(table(7), (0, 3, 6)).history == 1
-    assert make_plan(table(7), (0, 2, 4), forecast=Forecast.QUADRATIC).history == 3
-    assert make_plan(table(7), (0, 3), forecast=Forecast.QUADRATIC).history == 2
-    assert make_plan(table(3), (0, 1, 2), forecast=Forecast.QUADRATIC).history == 1
+    assert plan(PlanSpec(deep=(0, 3, 6)), 7).history == 1
+    assert plan(PlanSpec(deep=(0, 2, 4), forecast=Forecast.QUADRATIC), 7).history == 3
+    assert plan(PlanSpec(deep=(0, 3), forecast=Forecast.QUADRATIC), 7).history == 2
+    assert plan(PlanSpec(deep=(0, 1, 2), forecast=Forecast.QUADRATIC), 3).history == 1
 
 
 def test_forecasts_of_higher_order_wait_until_there_is_history() -> None:

@@ -1,58 +1,136 @@
-"""Plans as short data."""
+"""Serialised plans: what they mean, what is refused, and that no form of them says another thing."""
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.runtime.test_plan import table
 
+from accel_runtime.deep_calls import deep_calls_text, parse_deep_calls
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import Forecast
-from accel_runtime.plan import Shallow, make_plan
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.forecast import Forecast, forecast_weights
+from accel_runtime.plan import Deep, Shallow
+from accel_runtime.plan_compile import compile_plan, resolve_plan
+from accel_runtime.plan_spec import PlanError, PlanSpec
+
+KEYS = ["version", "deep", "branch", "branches", "forecast", "weights", "guided_calls", "scheduler", "steps"]
 
 
-@pytest.mark.parametrize("forecast", Forecast)
-def test_a_named_forecast_makes_the_plan_that_short_names_make(forecast: Forecast) -> None:
-    spec = PlanSpec(deep=(0, 2, 3), branch=1, forecast=forecast)
+def test_all_calls_have_the_branch_and_the_forecast_but_for_the_exceptions() -> None:
+    spec = PlanSpec(deep=(0, 2), branch=1, branches={3: 0}, forecast=Forecast.LINEAR, weights={4: (0.9,)})
 
-    assert spec.plan(table(6), guidance=3.0) == make_plan(
-        table(6), (0, 2, 3), branch=1, forecast=forecast, guidance=3.0
-    )
+    calls = compile_plan(spec, table(6), guidance=3.0).calls
+
+    assert calls[0] == calls[2] == Deep(guidance=3.0)
+    assert calls[1] == Shallow(guidance=3.0, branch=1, forecast=(1.0,))
+    assert calls[3] == Shallow(guidance=3.0, branch=0, forecast=(1.5, -0.5))
+    assert calls[4] == Shallow(guidance=3.0, branch=1, forecast=(0.9,))
+    assert calls[5] == Shallow(guidance=3.0, branch=1, forecast=forecast_weights(Forecast.LINEAR, 5, deep_calls=(0, 2)))
 
 
-def test_weights_and_branches_are_those_of_the_shallow_calls_in_order() -> None:
-    plan = PlanSpec(deep=(0, 2), branch=(0, 1), forecast=((1.0,), (1.4, -0.4))).plan(table(4))
+def test_calls_outside_of_the_guided_ones_have_guidance_1() -> None:
+    calls = compile_plan(PlanSpec(deep="full", guided_calls=(1, 2)), table(4), guidance=7.5).calls
 
-    assert plan.calls[1] == Shallow(guidance=7.5, branch=0, forecast=(1.0,))
-    assert plan.calls[3] == Shallow(guidance=7.5, branch=1, forecast=(1.4, -0.4))
+    assert [call.guidance for call in calls] == [1.0, 7.5, 7.5, 1.0]
+
+
+def test_a_rule_fits_any_number_of_calls() -> None:
+    spec = PlanSpec(deep="every:3")
+
+    assert [compile_plan(spec, table(calls), guidance=1.0).deep_calls for calls in (2, 7)] == [(0,), (0, 3, 6)]
+
+
+def test_json_has_every_key_and_numbers_of_calls_as_keys() -> None:
+    spec = PlanSpec(deep=(0, 2), weights={3: (1.5, -0.5)})
+
+    assert list(msgspec.json.decode(msgspec.json.encode(spec))) == KEYS
+    assert msgspec.json.decode(msgspec.json.encode(spec))["weights"] == {"3": [1.5, -0.5]}
 
 
 @pytest.mark.parametrize(
-    "spec",
+    ("parts", "message"),
     [
-        PlanSpec(deep=(0, 2), forecast=Forecast.LINEAR),
-        PlanSpec(deep=(0, 2), branch=(0, 1), forecast=((1.0,), (1.4, -0.4))),
+        ({"deep": (1, 2)}, "the first call must be deep"),
+        ({"deep": ()}, "the first call must be deep"),
+        ({"deep": (0, 2, 1)}, "ascending numbers, each once"),
+        ({"deep": (0, 2, 2)}, "ascending numbers, each once"),
+        ({"deep": "every:0"}, "expected full, every:N with N ≥ 1, or numbers of calls, got 'every:0'"),
+        ({"deep": "calls:0,3"}, "or numbers of calls"),
+        ({"deep": (0, 2), "branches": {2: 1}}, "branches: call 2 is deep"),
+        ({"deep": "every:3", "weights": {6: (1.0,)}}, "weights: call 6 is deep"),
+        ({"deep": "full", "weights": {1: (1.0,)}}, "weights: call 1 is deep"),
+        ({"deep": (0, 2), "weights": {1: (1.0, 0.0)}}, "weights of call 1: expected 1 to 1, of the deep calls before"),
+        ({"deep": "every:2", "weights": {3: (1.0, 0.0, 0.0)}}, "weights of call 3: expected 1 to 2"),
+        ({"deep": (0,), "weights": {1: ()}}, "weights of call 1: expected 1 to 1"),
+        ({"deep": (0,), "weights": {1: (float("nan"),)}}, "finite numbers"),
+        ({"deep": "full", "guided_calls": (2, 1)}, "guided calls: expected a first and a last call, got 2 to 1"),
     ],
 )
-def test_it_survives_json_and_toml(spec: PlanSpec) -> None:
-    assert msgspec.json.decode(msgspec.json.encode(spec), type=PlanSpec) == spec
-    assert msgspec.convert(msgspec.to_builtins(spec), PlanSpec) == spec
+def test_parts_that_contradict_each_other_are_refused(parts: dict[str, object], message: str) -> None:
+    with pytest.raises(PlanError, match=message):
+        PlanSpec(**parts)  # type: ignore[arg-type]  # a test's shorthand
 
 
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        (PlanSpec(deep=(1, 2)), "first call must be deep"),
         (PlanSpec(deep=(0, 4)), "deep call 4 is outside 0…3"),
-        (PlanSpec(deep=(0, 2), branch=(0,)), "expected branches for each of 2 shallow calls, got 1"),
-        (PlanSpec(deep=(0, 2), forecast=((1.0,),)), "expected forecast weights for each of 2 shallow calls, got 1"),
-        (PlanSpec(deep=(0, 2), forecast=((1.0, 0.0), (1.0,))), "weighs 2 deep features, but only 1"),
+        (PlanSpec(deep=(0,), branches={4: 1}), "branches: call 4 is outside 0…3"),
+        (PlanSpec(deep=(0,), weights={9: (1.0,)}), "weights: call 9 is outside 0…3"),
+        (PlanSpec(deep="full", guided_calls=(0, 4)), "guided calls: expected first and last of 0 to 3, got 0 to 4"),
+        (PlanSpec(deep="full", steps=5), "schedule of the plan's 5 steps, got 4"),
     ],
 )
-def test_data_that_makes_no_plan_is_refused(spec: PlanSpec, message: str) -> None:
+def test_a_plan_that_does_not_fit_the_schedule_is_refused(spec: PlanSpec, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        spec.plan(table(4))
+        compile_plan(spec, table(4), guidance=7.5)
 
 
-def test_a_guidance_for_the_wrong_number_of_calls_is_refused() -> None:
-    with pytest.raises(InputError, match="one guidance per call, 4, got 2"):
-        PlanSpec(deep=(0,)).plan(table(4), guidance=(3.0, 1.0))
+def test_a_document_that_contradicts_itself_says_where() -> None:
+    with pytest.raises(msgspec.ValidationError, match=r"plan: weights: call 0 is deep.* - at `\$\[1\]`"):
+        msgspec.convert([{"deep": "full"}, {"deep": "full", "weights": {0: [1.0]}}], list[PlanSpec])
+
+
+def test_what_the_caller_chooses_fills_in_what_the_plan_leaves_open() -> None:
+    spec = PlanSpec(deep="full", steps=30)
+
+    assert spec.with_defaults(steps=20, scheduler="ddim") == PlanSpec(deep="full", steps=30, scheduler="ddim")
+
+
+@st.composite
+def specs(draw: st.DrawFn, calls: int) -> PlanSpec:
+    """Plans that fit so many calls."""
+    numbers = st.sets(st.integers(1, calls - 1)).map(lambda later: (0, *sorted(later)))
+    deep = draw(st.one_of(st.just("full"), st.integers(1, calls).map("every:{}".format), numbers))
+    placed = PlanSpec(deep=deep).deep_calls(calls)
+    shallow = [call for call in range(calls) if call not in placed]
+    weighed = draw(st.sets(st.sampled_from(shallow))) if shallow else set()
+    cut = draw(st.sets(st.sampled_from(shallow))) if shallow else set()
+    most = {call: min(3, sum(node < call for node in placed)) for call in weighed}
+    weight = st.floats(-1e6, 1e6)
+    last = draw(st.one_of(st.none(), st.integers(0, calls - 1)))
+    return PlanSpec(
+        deep=deep,
+        branch=draw(st.integers(0, 3)),
+        branches={call: draw(st.integers(0, 3)) for call in cut},
+        forecast=draw(st.sampled_from(Forecast)),
+        weights={call: tuple(draw(st.lists(weight, min_size=1, max_size=most[call]))) for call in weighed},
+        guided_calls=None if last is None else (0, last),
+        scheduler=draw(st.one_of(st.none(), st.text())),
+        steps=draw(st.sampled_from((None, calls))),
+    )
+
+
+@given(specs(9))
+def test_json_toml_and_resolved_plans_all_compile_to_the_same(spec: PlanSpec) -> None:
+    schedule = table(9)
+    read = msgspec.json.decode(msgspec.json.encode(spec), type=PlanSpec)
+    resolved = resolve_plan(spec, schedule)
+
+    assert read == spec
+    assert hash(read) == hash(spec)
+    assert msgspec.convert(msgspec.to_builtins(spec, str_keys=True), PlanSpec, str_keys=True) == spec
+    assert compile_plan(resolved, schedule, guidance=7.5) == compile_plan(spec, schedule, guidance=7.5)
+    assert resolve_plan(resolved, schedule) == resolved
+    assert (resolved.scheduler, resolved.steps) == (spec.scheduler or "toy", 9)
+    assert parse_deep_calls(deep_calls_text(spec.deep)) == spec.deep

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from tests.studies.plans import CALIBRATION_SEED, EVALUATED, Setting
 
-from accel_bench.cli.backends import choose_backend
 from accel_bench.cli.console import note
+from accel_bench.cli.options import choose_backend
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.search.calibration import Calibration, calibrate
 from accel_bench.search.solver import DeepCalls, Solver, solve

@@ -12,16 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.studies.forecasts import Forecasts, built_in
 from tests.studies.outcomes import Outcomes, mean_error
 from tests.studies.plans import CALIBRATION_SEED, Setting, uncached
 
-from accel_bench.cli.backends import choose_backend
 from accel_bench.cli.console import note
+from accel_bench.cli.options import choose_backend
 from accel_bench.plans.families import moved
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.search.calibration import Calibration, calibrate
-from accel_bench.search.solver import DeepCalls, Solver, built_in, forecast_of
-from accel_bench.search.walk import Forecasts, Tally
+from accel_bench.search.solver import DeepCalls, Solver, forecast_of
+from accel_bench.search.walk import Tally
 from accel_runtime import open_bundle
 from accel_runtime.forecast import Forecast
 

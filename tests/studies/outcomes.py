@@ -4,9 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from tests.studies.forecasts import Forecasts
 
-from accel_bench.search.walk import Forecasts, State, Walker
+from accel_bench.search.walk import State, Walker
 from accel_runtime.backends.base import Array
+from accel_runtime.plan import Call, Deep, Shallow
+
+
+def calls_of(walker: Walker, forecast: Forecasts) -> tuple[Call, ...]:
+    """The calls that a walker runs for these forecasts."""
+    return tuple(
+        Shallow(guidance=call.guidance, branch=walker.branch, forecast=forecast[index])
+        if index in forecast
+        else Deep(guidance=call.guidance)
+        for index, call in enumerate(walker.plan.calls)
+    )
 
 
 @dataclass(eq=False)
@@ -21,27 +33,26 @@ class Outcomes:
     walker: Walker
     reference: Array
     _states: list[State] = field(default_factory=list)
-    _forecast: Forecasts = field(default_factory=dict)
+    _calls: tuple[Call, ...] = ()
 
     def final(self, forecast: Forecasts) -> Array:
         """The final latents of a plan. Shape: [B, C, h, w]."""
-        common = self._common(forecast)
+        calls = calls_of(self.walker, forecast)
+        common = self._common(calls)
         states = self._states[: common + 1] or [self.walker.start()]
         while states[-1].index < self.walker.calls:
-            weights = forecast.get(states[-1].index)
-            step = self.walker.deep(states[-1]) if weights is None else self.walker.shallow(states[-1], weights)
-            states.append(step)
-        self._states, self._forecast = states, dict(forecast)
+            states.append(self.walker.step(states[-1], calls[states[-1].index]))
+        self._states, self._calls = states, calls
         return states[-1].latents
 
     def error(self, forecast: Forecasts) -> float:
         """Mean squared error of the final latents."""
         return float(np.mean(np.square(self.final(forecast) - self.reference)))
 
-    def _common(self, forecast: Forecasts) -> int:
+    def _common(self, calls: Sequence[Call]) -> int:
         """How many first calls a plan has in common with the last one that ran."""
         ran = len(self._states) - 1
-        differs = (call for call in range(ran) if forecast.get(call) != self._forecast.get(call))
+        differs = (index for index in range(ran) if calls[index] != self._calls[index])
         return next(differs, max(ran, 0))
 
 

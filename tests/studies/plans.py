@@ -13,19 +13,20 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from tests.studies.forecasts import built_in, forecasts_of, spec_of
 from tests.studies.outcomes import Outcomes, mean_error
 
 from accel_bench.base.files import write_record
-from accel_bench.cli.backends import choose_backend
 from accel_bench.cli.console import note
+from accel_bench.cli.options import choose_backend
 from accel_bench.plans.families import power_plans, uniform
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.quality.scorers import Scorers
 from accel_bench.records.evaluation import Scores
 from accel_bench.search.calibration import Calibration, calibrate
 from accel_bench.search.driver import joined
-from accel_bench.search.solver import Solver, built_in, forecast_of, spec_of
-from accel_bench.search.walk import Forecasts, Tally, Walker, walk
+from accel_bench.search.solver import Solver, forecast_of
+from accel_bench.search.walk import Tally, Walker, walk
 from accel_runtime import Pipeline, Request, open_bundle
 from accel_runtime.backends import BackendDescription
 from accel_runtime.backends.base import Array
@@ -105,23 +106,16 @@ def trials_of(solver: Solver, deep: int) -> Iterator[Trial]:
     for family, plans in (families | {"solved": placements}).items():
         for forecast in (Forecast.HOLD, Forecast.LINEAR):
             weights = built_in(plans[forecast], calls, forecast=forecast)
-            yield Trial(family, forecast.value, spec_of(weights, calls, branch=0))
+            yield Trial(family, forecast.value, spec_of(weights, calls))
         strengths = solver.strengths(plans[None])
-        yield Trial(family, "solved", spec_of(forecast_of(plans[None], calls, strengths=strengths), calls, branch=0))
+        yield Trial(family, "solved", spec_of(forecast_of(plans[None], calls, strengths=strengths), calls))
     quadratic = built_in(uniform(calls, deep), calls, forecast=Forecast.QUADRATIC)
-    yield Trial("uniform", "quadratic", spec_of(quadratic, calls, branch=0))
-
-
-def forecasts_of(spec: PlanSpec, calls: int) -> Forecasts:
-    """Back from data: the weights of every shallow call."""
-    assert not isinstance(spec.forecast, Forecast)  # a study writes weights out
-    shallow = [call for call in range(calls) if call not in spec.deep]
-    return dict(zip(shallow, spec.forecast, strict=True))
+    yield Trial("uniform", "quadratic", spec_of(quadratic, calls))
 
 
 def uncached(walker: Walker) -> Array:
     """Final latents of every call deep. Shape: [B, C, h, w]."""
-    return walk(walker, walker.start(), forecast={}).latents
+    return walk(walker, walker.start(), walker.plan.calls).latents
 
 
 def run(setting: Setting, trials: Sequence[Trial], *, prompts: int) -> Iterator[tuple[Scores, tuple[Scores, ...]]]:

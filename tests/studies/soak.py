@@ -37,7 +37,7 @@ class Reading:
 def soak(pipeline: Pipeline, images: int, *, seed: int) -> Iterator[Reading]:
     """Draw at least so many images, and read what the process holds every hundredth part."""
     rng, drawn, told = Random(seed), 0, 0  # noqa: S311 - to be had again
-    unit = pipeline.bundle.manifest.model.size_multiple
+    unit = pipeline.bundle.manifest.state.multiple
     while drawn < images:
         batch = rng.choice((1, 1, 2, 3))
         request = Request(

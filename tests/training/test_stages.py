@@ -1,5 +1,4 @@
-from accel_bench.quality.captions import read_captions
-from accel_bench.quality.files import CAPTIONS, data_file
+from accel_bench.quality.captions import CAPTIONS, data_file, read_captions
 from accel_training.cli import Stage
 from accel_training.objects import OBJECTS
 from accel_training.stages import STAGES

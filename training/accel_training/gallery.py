@@ -11,8 +11,7 @@ from matplotlib import pyplot as plt
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from accel_bench.quality.captions import read_captions
-from accel_bench.quality.files import CAPTIONS, data_file
+from accel_bench.quality.captions import CAPTIONS, data_file, read_captions
 from accel_bench.records.captions import Caption
 from accel_exporter import ExportOptions, export_bundle, open_source
 from accel_runtime.pipeline import open_bundle

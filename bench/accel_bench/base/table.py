@@ -1,15 +1,42 @@
-"""Tables as data; `accel_bench.cli.console` alone draws them."""
+"""Tables as data, and what their columns are called; `accel_bench.cli.console` draws them in a terminal."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
+
+
+class Heading(StrEnum):
+    """Headings of figures that several tables show, in a terminal and on a page; some have a unit."""
+
+    DEEP_CALLS = "deep calls"
+    P90 = "90% within"
+    SPEEDUP = "speed-up"
+    PSNR = "PSNR"
+    SSIM = "SSIM"
+    FEATURE_DISTANCE = "feature distance"
+    EMOJI_CLIP = "emoji-clip"
+    SCORE_LOSS = "score loss"
+    COLOUR = "colour right"
+
+    @property
+    def unit(self) -> str:
+        """Unit of the figure; empty where it has none of its own."""
+        return "dB" if self is Heading.PSNR else ""
+
+    @property
+    def with_unit(self) -> str:
+        """Heading and unit, for tables without a place of its own for the unit."""
+        return f"{self} {self.unit}".strip()
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column, with what stands above it.
+    """A column.
 
     Attributes:
-        wraps: Whether long cells go on in the next line.
+        heading: Text above the column.
+        align: Side that cells are flush with.
+        wraps: Whether a long cell goes on in the next line.
     """
 
     heading: str
@@ -19,7 +46,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Plain text in rows, as many cells in each as there are columns."""
+    """Rows of plain text, with one cell for each column."""
 
     title: str
     columns: tuple[Column, ...]
@@ -37,5 +64,6 @@ def prose(*headings: str) -> tuple[Column, ...]:
 
 
 def numbers(*headings: str) -> tuple[Column, ...]:
-    """Columns of figures, to the right."""
-    return tuple(Column(heading, "right") for heading in headings)
+    """Columns of figures, flush right."""
+    texts = (each.with_unit if isinstance(each, Heading) else each for each in headings)
+    return tuple(Column(text, "right") for text in texts)

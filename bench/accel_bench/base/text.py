@@ -11,7 +11,7 @@ def parse_share(text: str, *, option: str) -> float:
     Raises:
         InputError: It is neither, or negative.
 
-    >>> parse_share("5%", option="--precision"), parse_share("0.02", option="--precision")
+    >>> parse_share("5%", option="--tolerance"), parse_share("0.02", option="--tolerance")
     (0.05, 0.02)
     """
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]+)?|\.[0-9]+)(%?)", text.strip())

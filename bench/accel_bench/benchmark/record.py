@@ -1,7 +1,6 @@
 """From a finished measurement to its record."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from io import BytesIO
 
 import numpy as np
@@ -9,11 +8,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from accel_bench.peers import PeerContender
+from accel_bench.plans.trial import Settings
+from accel_bench.plans.workload import workload_of
 from accel_bench.quality.psnr import squared_errors
 from accel_bench.records.bench import BenchRecord, Peaks, PeerRun, PlanRun, ProfileUse
-from accel_bench.records.bundle import bundle_facts
 from accel_bench.records.environment import Environment, peak_rss_bytes
-from accel_bench.records.parts import Doubt, Workload
+from accel_bench.records.head import make_head
+from accel_bench.records.parts import Doubt
 from accel_bench.records.store import seal
 from accel_bench.timing.contender import PlanContender
 from accel_bench.timing.measure import Measurement
@@ -24,7 +25,7 @@ def make_record(
     measurement: Measurement,
     *,
     environment: Environment,
-    guidance: float,
+    settings: Settings,
     profile: ProfileUse | None = None,
     peaks: Peaks | None = None,
     peers: Sequence[PeerRun] = (),
@@ -32,15 +33,12 @@ def make_record(
 ) -> BenchRecord:
     """The record of plans that share pipeline and request, the baseline first."""
     first = plans[0]
+    height, width = measurement.pictures[first.name].shape[1:3]
+    workload = workload_of(settings, first.plan.schedule, size=(height, width))
     record = BenchRecord(
         kind="bench",
         format=2,
-        id="",
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        environment=environment,
-        backend=first.pipeline.describe(),
-        bundle=bundle_facts(first.pipeline.bundle),
-        workload=_workload(first, measurement, guidance=guidance),
+        **make_head(first.pipeline.bundle, first.pipeline.describe(), workload=workload, environment=environment),
         prompt=first.request.prompts[0],
         profile=profile,
         peaks=peaks,
@@ -61,20 +59,6 @@ def peer_run(peer: PeerContender, measurement: Measurement) -> PeerRun:
         measurement.runs[name],
         warm_up_s=measurement.warm_up_s[name],
         picture=to_png(measurement.pictures[name][0]),
-    )
-
-
-def _workload(contender: PlanContender, measurement: Measurement, *, guidance: float) -> Workload:
-    schedule, request = contender.plan.schedule, contender.request
-    batch, height, width, _ = measurement.pictures[contender.name].shape
-    return Workload(
-        scheduler=schedule.scheduler,
-        steps=schedule.steps,
-        guidance=guidance,
-        height=height,
-        width=width,
-        batch=batch,
-        seed=request.seed,
     )
 
 

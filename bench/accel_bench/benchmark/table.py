@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from accel_bench.base.stats import times
-from accel_bench.base.table import Table, numbers, words
+from accel_bench.base.table import Heading, Table, numbers, words
 from accel_bench.benchmark.roofline import limit_s
 from accel_bench.benchmark.summary import DEEP, GraphSummary, PeerSummary, PlanSummary, Summary
 from accel_bench.records.bench import BenchRecord
@@ -37,7 +37,7 @@ def footer(record: BenchRecord) -> str:
 
 
 def _graphs(record: BenchRecord, summary: Summary) -> Table:
-    columns = (*words("graph"), *numbers("runs", "median", "p90", "of deep", "FLOPs of deep"))
+    columns = (*words("graph"), *numbers("runs", "median", Heading.P90, "of deep", "FLOPs of deep"))
     rows = (_graph_cells(row, record) for row in summary.graphs)
     return Table("Seconds of one graph run", columns, tuple(rows))
 
@@ -56,7 +56,10 @@ def _graph_cells(row: GraphSummary, record: BenchRecord) -> tuple[str, ...]:
 
 
 def _plans(record: BenchRecord, summary: Summary) -> Table:
-    headings = ("deep", "seconds", "p90", "speed-up", "UNet, its ceiling", "of limit", "PSNR dB")
+    headings = (
+        *(Heading.DEEP_CALLS, "seconds", Heading.P90, Heading.SPEEDUP),
+        *("UNet, its ceiling", "of limit", Heading.PSNR),
+    )
     rows = (_plan_cells(plan, limit=limit_s(record, plan.name)) for plan in summary.plans)
     return Table("End to end, against full in the same rounds", (*words("plan"), *numbers(*headings)), tuple(rows))
 

@@ -1,8 +1,11 @@
 """The `accel` command: a thin shell over importable functions.
 
-Results go to stdout, progress and doubts to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage
-or a missing extra, 130 interrupted. Each subcommand imports what it needs when it runs, so help
-is quick and nothing but `accel export` and `accel evaluate` needs torch.
+Results go to stdout, progress and doubts to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or a missing extra,
+130 interrupted.
+
+Each command imports what it needs when it runs, so help is quick. These bring torch: `export`, `evaluate`, `search`,
+`schedules add`, `schedulers` without a bundle, `peers weights`, `codegen` for diffusers, and `bench replay` where it
+exports a bundle or scores pictures; `generate` does where the bundle lacks the schedule. No other command does.
 """
 
 import os
@@ -10,10 +13,11 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import typer
 
+from accel_bench.cli.aliases import Command
 from accel_bench.cli.bench import bench
 from accel_bench.cli.codegen import codegen
 from accel_bench.cli.console import print_error
@@ -24,7 +28,8 @@ from accel_bench.cli.generate import generate
 from accel_bench.cli.inspect import inspect
 from accel_bench.cli.peers import peers
 from accel_bench.cli.profiles import profiles
-from accel_bench.cli.schedulers import schedulers, schedules
+from accel_bench.cli.schedulers import schedulers
+from accel_bench.cli.schedules import schedules
 from accel_bench.cli.search import search
 from accel_bench.cli.streams import abandon, prepare_streams
 from accel_bench.cli.verify import verify
@@ -40,11 +45,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (export, generate, evaluate, inspect, verify, schedulers, profiles, search, codegen, doctor):
-    app.command()(command)
-app.add_typer(bench, name="bench")
-app.add_typer(schedules, name="schedules")
-app.add_typer(peers, name="peers")
+_COMMANDS: Final = {
+    "Bundles": (export, inspect, verify, schedulers),
+    "Pictures": (generate,),
+    "Speed and quality": (evaluate, search),
+    "Devices": (doctor, profiles, codegen),
+}
+for panel, commands in _COMMANDS.items():
+    for command in commands:
+        app.command(cls=Command, rich_help_panel=panel)(command)
+app.add_typer(schedules, name="schedules", rich_help_panel="Bundles")
+app.add_typer(bench, name="bench", rich_help_panel="Speed and quality")
+app.add_typer(peers, name="peers", rich_help_panel="Speed and quality")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

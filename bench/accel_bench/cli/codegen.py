@@ -12,7 +12,7 @@ from accel_bench.codegen import DEFAULT_PROMPT, Choice, Defaults, Target, choose
 from accel_bench.codegen.tasks import (
     Answer,
     Found,
-    Wish,
+    Task,
     answer,
     can_search,
     candidates,
@@ -71,21 +71,21 @@ def _write(choice: Choice, script: Path, *, target: Target, defaults: Defaults) 
 
 
 def _answer_all(
-    wishes: tuple[Wish, ...], folder: Path, *, target: Target, defaults: Defaults, force: bool, search: bool
+    tasks: tuple[Task, ...], folder: Path, *, target: Target, defaults: Defaults, force: bool, search: bool
 ) -> list[Answer]:
     """Write a script for each request that some config meets, and search, if asked to, for the others last."""
-    scripts = {wish: folder / f"{wish.id}.py" for wish in wishes}
-    commands = {wish: search_command(wish, profile=folder / f"{wish.id}.toml") for wish in wishes}
-    found = {wish: find(wish, candidates(wish.device)) for wish in wishes}
+    scripts = {task: folder / f"{task.id}.py" for task in tasks}
+    commands = {task: search_command(task, profile=folder / f"{task.id}.toml") for task in tasks}
+    found = {task: find(task, candidates(task.device)) for task in tasks}
     _make_folder(folder)
     check_outputs(list(scripts.values()), force=force)
-    for wish in sorted(wishes, key=lambda wish: found[wish] is None):
-        if found[wish] is None and search:
-            found[wish] = _search(wish, commands[wish])
-        met = found[wish]
+    for task in sorted(tasks, key=lambda task: found[task] is None):
+        if found[task] is None and search:
+            found[task] = _search(task, commands[task])
+        met = found[task]
         if met is not None:
-            _write(met.choice, scripts[wish], target=target, defaults=defaults)
-    return [answer(wish, found[wish], script=scripts[wish], command=commands[wish]) for wish in wishes]
+            _write(met.choice, scripts[task], target=target, defaults=defaults)
+    return [answer(task, found[task], script=scripts[task], command=commands[task]) for task in tasks]
 
 
 def _make_folder(folder: Path) -> None:
@@ -97,14 +97,14 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-def _search(wish: Wish, command: tuple[str, ...]) -> Found | None:
+def _search(task: Task, command: tuple[str, ...]) -> Found | None:
     try:
-        can_search(wish)
+        can_search(task)
     except InputError as refusal:
-        note(f"{wish.id}: {refusal}")
+        note(f"{task.id}: {refusal}")
         return None
     written = command[-1]
-    return None if run_search(command) else find(wish, candidates(written))
+    return None if run_search(command) else find(task, candidates(written))
 
 
 def _report(answers: list[Answer], *, as_json: bool) -> None:

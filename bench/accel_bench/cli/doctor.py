@@ -8,6 +8,7 @@ import typer
 
 from accel_bench.base.table import Table, prose, words
 from accel_bench.cli.console import print_json, print_line, print_table, progress_bar
+from accel_bench.cli.options import AsJson
 from accel_bench.doctor import CANDIDATES, Finding, Report, examine, make_report
 from accel_runtime.backends import AUTO_ORDER
 from accel_runtime.bundle import read_bundle
@@ -16,12 +17,14 @@ from accel_runtime.bundle import read_bundle
 def doctor(
     *,
     bundle: Annotated[
-        Path | None, typer.Option(help="Open this bundle's graphs too, and say where their nodes go.")
+        Path | None,
+        typer.Option(help="Also open the graphs of this bundle, and say which of their nodes run on the CPU."),
     ] = None,
     providers: Annotated[
-        list[str] | None, typer.Option("--provider", help="Try this provider only; repeat. Default: all.")
+        list[str] | None,
+        typer.Option("--provider", help="Try this provider only; repeat for several.", show_default="all"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what is installed, which providers really run a graph here, and what to do about the others."""
     if bundle is not None:

@@ -6,10 +6,26 @@ from typing import Annotated
 
 import typer
 
-from accel_bench.base.extras import quality_extra
 from accel_bench.base.files import check_outputs, write_record
-from accel_bench.cli.backends import Provider, ProviderOptions, choose_backend
 from accel_bench.cli.console import note, print_json, print_line, print_table, progress_bar, show
+from accel_bench.cli.options import (
+    PICTURES,
+    RESULTS,
+    SCORES,
+    AsJson,
+    Batch,
+    BundleFolder,
+    Force,
+    Guidance,
+    NamedScheduler,
+    Provider,
+    ProviderOptions,
+    RecordFile,
+    Steps,
+    Threads,
+    choose_backend,
+)
+from accel_bench.cli.scorers import open_scorers
 from accel_bench.doubts import evaluation_doubts
 from accel_bench.evaluation.grid import grid_paths, write_grid
 from accel_bench.evaluation.run import Runs, evaluation_steps
@@ -27,33 +43,51 @@ from accel_runtime.request import Request
 
 
 def evaluate(
-    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    bundle: BundleFolder,
     *,
+    num_prompts: Annotated[
+        int,
+        typer.Option(help="Held-out captions to draw; a multiple of the batch.", rich_help_panel=PICTURES),
+    ] = 64,
+    steps: Steps = 50,
+    scheduler: NamedScheduler = "ddim",
+    guidance: Guidance = 4.0,
+    batch: Batch = 8,
+    seed: Annotated[
+        int,
+        typer.Option(help="Chooses the captions; image i draws its noise from seed + i.", rich_help_panel=PICTURES),
+    ] = 0,
     plans: Annotated[str, typer.Option(help="Deep calls, by commas.")] = "every:1,every:2,every:3,every:5,every:10",
     branches: Annotated[str, typer.Option(help="Where shallow calls cut the UNet, by commas.")] = "0,1",
     forecasts: Annotated[str, typer.Option(help="How a shallow call's feature is made, by commas.")] = "hold,linear",
-    steps: Annotated[int, typer.Option(help="Denoising steps.")] = 50,
-    scheduler: Annotated[str, typer.Option(help="One of the bundle's.")] = "ddim",
-    guidance: Annotated[float, typer.Option(help="Classifier-free guidance.")] = 4.0,
-    prompts: Annotated[int, typer.Option(help="Held-out captions to draw; a multiple of the batch.")] = 64,
-    batch: Annotated[int, typer.Option(help="Prompts at a time.")] = 8,
-    seed: Annotated[int, typer.Option(help="Chooses the captions; image i draws its noise from seed + i.")] = 0,
-    data: Annotated[Path | None, typer.Option(help="Folder of other captions and emoji-clip.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of other captions and another emoji-clip.",
+            show_default="the built-in model's",
+            rich_help_panel=SCORES,
+        ),
+    ] = None,
     provider: Provider = "cpu",
     provider_options: ProviderOptions = None,
-    threads: Annotated[int | None, typer.Option(help="Threads per operator.")] = None,
-    grid: Annotated[Path | None, typer.Option(help="Folder for pictures of all plans side by side.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the record here.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing outputs.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print record and summary as JSON.")] = False,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table in GitHub's Markdown.")] = False,
+    threads: Threads = None,
+    output: RecordFile = None,
+    grid: Annotated[
+        Path | None,
+        typer.Option(help="Also write pictures of all plans side by side into this folder.", rich_help_panel=RESULTS),
+    ] = None,
+    force: Force = False,
+    as_json: AsJson = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the table in GitHub's Markdown.", rich_help_panel=RESULTS)
+    ] = False,
 ) -> None:
-    """Judge cached plans against the full UNet, same prompts and seeds: speed and quality in one table."""
+    """Judge cached plans against the full UNet, with the same prompts and seeds: speed and quality in one table."""
     if as_json and as_markdown:
         raise InputError("--json and --markdown: choose one of them")
     settings = Settings(steps=steps, scheduler=scheduler, guidance=guidance, batch=batch, seed=seed)
     trials = parse_trials(plans, branches, forecasts)
-    captions = evaluation_captions(prompts, seed, folder=data)
+    captions = evaluation_captions(num_prompts, seed, folder=data)
     batches = split([caption.caption for caption in captions], settings)
     grids = [] if grid is None else grid_paths(grid, len(batches), force=force)
     if output is not None:
@@ -81,16 +115,13 @@ def _run(
     data: Path | None,
     runs: Runs,
 ) -> EvaluationRecord:
-    with quality_extra():
-        # It brings torch, so it is imported only where it is used; and what is missing is said before any work.
-        from accel_bench.quality.scorers import Scorers  # noqa: PLC0415
     work = run_evaluation(
         pipeline,
         prepared,
         captions=captions,
         batches=batches,
         settings=settings,
-        scorers=Scorers.open(data),
+        scorers=open_scorers(data),
         runs=runs,
     )
     with progress_bar() as progress:

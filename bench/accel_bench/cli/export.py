@@ -4,15 +4,21 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from accel_bench.base.extras import export_extra
+from accel_bench.base.extras import extra
 from accel_bench.cli.console import note, print_json, print_line, progress_bar
+from accel_bench.cli.options import RESULTS, AsJson, Force
 from accel_bench.records.environment import available_cores, peak_rss_bytes
 from accel_runtime.bundle import read_bundle
 from accel_runtime.errors import InputError
+
+# The groups of the help page.
+SOURCE: Final = "The model"
+GRAPHS: Final = "Graphs"
+SCHEDULES: Final = "Schedules"
 
 
 class Weights(StrEnum):
@@ -30,50 +36,113 @@ class PackageDevice(StrEnum):
 
 
 def export(
-    source: Annotated[str, typer.Argument(help="A diffusers folder, a hub id, or an alias: tiny, sd15.")] = "tiny",
+    source: Annotated[
+        str, typer.Argument(help="A diffusers folder, a hub id, or an alias: tiny, the built-in model, or sd15.")
+    ] = "tiny",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The bundle to write; by default SOURCE-bundle, here.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="The bundle to write.", show_default="SOURCE-bundle, here", rich_help_panel=RESULTS
+        ),
     ] = None,
     *,
-    branches: Annotated[str, typer.Option(help="Cuts that get a shallow graph: 0,1 or all.")] = "0,1",
-    weights: Annotated[Weights, typer.Option(help="random: an alias's architecture, no download.")] = Weights.TRAINED,
-    seed: Annotated[int, typer.Option(help="Seed of random weights.")] = 0,
-    variant: Annotated[str | None, typer.Option(help="Weights variant to prefer, such as fp16.")] = None,
-    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit on the hub.")] = None,
-    cache_dir: Annotated[Path | None, typer.Option(help="Where downloads are kept.")] = None,
+    weights: Annotated[
+        Weights,
+        typer.Option(help="random: only the alias's architecture, without a download.", rich_help_panel=SOURCE),
+    ] = Weights.TRAINED,
+    seed: Annotated[int, typer.Option(help="With --weights random: their seed.", rich_help_panel=SOURCE)] = 0,
+    variant: Annotated[
+        str | None, typer.Option(help="Prefer this variant of the weights, such as fp16.", rich_help_panel=SOURCE)
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit on the hub.", rich_help_panel=SOURCE)
+    ] = None,
+    cache_dir: Annotated[
+        Path | None,
+        typer.Option(help="Folder for downloads.", show_default="the hub's cache", rich_help_panel=SOURCE),
+    ] = None,
+    branches: Annotated[
+        str,
+        typer.Option(help="Cuts of the UNet that get a shallow graph, by commas, or all.", rich_help_panel=GRAPHS),
+    ] = "0,1",
+    dtype: Annotated[
+        str,
+        typer.Option(help="What UNet and text encoder compute in: fp32, fp16 or bf16.", rich_help_panel=GRAPHS),
+    ] = "fp32",
     formats: Annotated[
         list[str] | None,
-        typer.Option("--format", help="onnx, which is always written, or inductor, which adds packages; repeat."),
+        typer.Option(
+            "--format",
+            help="inductor adds AOTInductor packages to the ONNX graphs, which are always written; repeat.",
+            show_default="onnx",
+            rich_help_panel=GRAPHS,
+        ),
     ] = None,
     forms: Annotated[
         list[str] | None,
-        typer.Option("--form", help="plain, which is always written, fused or native, which add graphs; repeat."),
+        typer.Option(
+            "--form",
+            help="fused or native adds such graphs to the plain ones, which are always written; repeat.",
+            show_default="plain",
+            rich_help_panel=GRAPHS,
+        ),
     ] = None,
-    device: Annotated[PackageDevice, typer.Option(help="What inductor packages are compiled for.")] = PackageDevice.CPU,
-    dtype: Annotated[str, typer.Option(help="What UNet and text encoder compute in: fp32, fp16 or bf16.")] = "fp32",
-    opset: Annotated[int | None, typer.Option(help="ONNX operator set, 18 to 23; by default 18, of bf16 23.")] = None,
-    static: Annotated[bool, typer.Option("--static", help="Fix batch, height and width.")] = False,
-    batch: Annotated[int | None, typer.Option(help="With --static: images at a time.")] = None,
-    height: Annotated[int | None, typer.Option(help="With --static: pixels.")] = None,
-    width: Annotated[int | None, typer.Option(help="With --static: pixels.")] = None,
-    schedulers: Annotated[str | None, typer.Option(help="These only, by commas; pipeline is the source's own.")] = None,
-    max_steps: Annotated[int, typer.Option(help="Compile schedules of 1 to this many steps.")] = 100,
+    device: Annotated[
+        PackageDevice,
+        typer.Option(help="With inductor: what packages are compiled for.", rich_help_panel=GRAPHS),
+    ] = PackageDevice.CPU,
+    opset: Annotated[
+        int | None,
+        typer.Option(help="ONNX operator set, 18 to 23.", show_default="18, for bf16 23", rich_help_panel=GRAPHS),
+    ] = None,
+    static: Annotated[
+        bool, typer.Option("--static", help="Fix batch, height and width.", rich_help_panel=GRAPHS)
+    ] = False,
+    batch: Annotated[
+        int | None,
+        typer.Option(help="With --static: images drawn together.", show_default="1", rich_help_panel=GRAPHS),
+    ] = None,
+    height: Annotated[
+        int | None, typer.Option(help="With --static: pixels.", show_default="the model's", rich_help_panel=GRAPHS)
+    ] = None,
+    width: Annotated[
+        int | None, typer.Option(help="With --static: pixels.", show_default="the model's", rich_help_panel=GRAPHS)
+    ] = None,
     tolerance: Annotated[
         float | None,
-        typer.Option(help="Largest relative difference to torch; by default 1e-4, of fp16 2e-2, of bf16 1e-1."),
+        typer.Option(
+            help="Largest relative difference to torch that is accepted.",
+            show_default="1e-4, for fp16 2e-2, for bf16 1e-1",
+            rich_help_panel=GRAPHS,
+        ),
     ] = None,
+    schedulers: Annotated[
+        str | None,
+        typer.Option(
+            help="Schedulers to compile, by commas; `pipeline` is the source's own.",
+            show_default="those that `accel schedulers` marks",
+            rich_help_panel=SCHEDULES,
+        ),
+    ] = None,
+    max_steps: Annotated[
+        int, typer.Option(help="Compile schedules of 1 to this many steps.", rich_help_panel=SCHEDULES)
+    ] = 100,
     jobs: Annotated[
         int | None,
-        typer.Option(help="Processes, 1 or 2: a second one takes memory of its own; by default 2 for `tiny` alone."),
+        typer.Option(
+            help="Processes, 1 or 2; a second one needs memory of its own.",
+            show_default="2 for tiny, else 1",
+            rich_help_panel=RESULTS,
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a bundle at the output.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON.")] = False,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Export a pipeline as a bundle: deep and shallow UNet graphs, CLIP, VAE, schedules, manifest.
+    """Export a pipeline as a bundle: UNet graphs deep and shallow, text encoder, VAE, schedules, manifest.
 
-    Without SOURCE it is the built-in model, `tiny`, whose weights come with the package.
+    Without SOURCE it exports `tiny`, the built-in model, whose weights come with the package.
     """
-    with export_extra():
+    with extra("export"):
         # The exporter brings torch, so it is imported only where it is used.
         from accel_exporter import (  # noqa: PLC0415
             ExportOptions,
@@ -146,13 +215,13 @@ def _report(output: Path, own_scheduler: str, *, seconds: float, as_json: bool) 
                 "peak_rss_bytes": peak_rss_bytes(with_children=True),
                 "relative_error": {name: graph.relative_error for name, graph in manifest.graphs.items()},
                 "forms": {
-                    form: {name: graph.relative_error for name, graph in spec.graphs.items()}
-                    for form, spec in manifest.forms.items()
+                    form: {name: graph.relative_error for name, graph in graphs.items()}
+                    for form, graphs in manifest.forms.items()
                 },
             }
         )
         return
-    worst = max(graph.relative_error for _, graph in manifest.graphs.items())
+    worst = max(graph.relative_error for graph in manifest.graphs.values())
     print_line(
         f"{output}: branches {', '.join(map(str, manifest.branches))}, {size / 1e6:.1f} MB, "
         f"{seconds:.0f} s, peak memory {peak_rss_bytes(with_children=True) / 1e9:.1f} GB, "

@@ -11,19 +11,39 @@ from numpy.typing import NDArray
 
 from accel_bench.base.files import check_outputs
 from accel_bench.base.latents import read_latents
-from accel_bench.cli.backends import Form, Provider, ProviderOptions, choose_backend
-from accel_bench.cli.bundle_options import Digest
 from accel_bench.cli.console import note, print_json, print_line, progress_bar
-from accel_bench.cli.schedules import find_schedule
+from accel_bench.cli.find_schedule import find_schedule
+from accel_bench.cli.options import (
+    MACHINE,
+    PICTURES,
+    RESULTS,
+    AsJson,
+    BundleFolder,
+    Digest,
+    Force,
+    Form,
+    Guidance,
+    Height,
+    Provider,
+    ProviderOptions,
+    Scheduler,
+    Seed,
+    Steps,
+    Width,
+    choose_backend,
+)
 from accel_bench.images import ImageLabel, image_paths, read_image, write_latents, write_png
 from accel_bench.plans.guided_calls import parse_guided_calls
 from accel_bench.records.environment import peak_rss_bytes, runs
 from accel_runtime.backends import BackendDescription
 from accel_runtime.bundle import Verification
+from accel_runtime.deep_calls import parse_deep_calls
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
 from accel_runtime.pipeline import Pipeline, open_bundle
-from accel_runtime.plan import Plan, guidance_window, make_plan, parse_deep_calls
+from accel_runtime.plan import Plan
+from accel_runtime.plan_compile import compile_plan
+from accel_runtime.plan_spec import PlanSpec
 from accel_runtime.request import Request, Result, check_count, check_side
 
 
@@ -44,29 +64,40 @@ class Generated(msgspec.Struct, frozen=True):
 
 
 def generate(
-    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    bundle: BundleFolder,
     prompts: Annotated[list[str], typer.Argument(metavar="PROMPT", help="What to draw; several make a batch.")],
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", help="PNG to write; of several, image-0.png, …")] = Path(
-        "image.png"
-    ),
-    steps: Annotated[int, typer.Option(help="Denoising steps.")] = 20,
-    scheduler: Annotated[str | None, typer.Option(help="One of the bundle's; by default the pipeline's own.")] = None,
-    guidance: Annotated[float, typer.Option(help="Classifier-free guidance; 1 or less skips it.")] = 7.5,
-    guided_calls: Annotated[str | None, typer.Option(help="Guide only these calls, such as 0-14.")] = None,
-    guidance_rescale: Annotated[float, typer.Option(help="Bring guided contrast back, 0 to 1.")] = 0.0,
-    negative: Annotated[str, typer.Option(help="What not to draw.")] = "",
-    image: Annotated[Path | None, typer.Option(help="Start from this picture instead of from noise.")] = None,
-    strength: Annotated[float | None, typer.Option(help="With --image: how much to change, up to 1.")] = None,
-    seed: Annotated[int, typer.Option(help="Image i draws its noise from seed + i.")] = 0,
+    negative: Annotated[str, typer.Option(help="What not to draw.", rich_help_panel=PICTURES)] = "",
+    steps: Steps = 20,
+    scheduler: Scheduler = None,
+    guidance: Guidance = 7.5,
+    guided_calls: Annotated[
+        str | None,
+        typer.Option(help="Guide these UNet calls only, such as 0-14.", show_default="all", rich_help_panel=PICTURES),
+    ] = None,
+    guidance_rescale: Annotated[
+        float,
+        typer.Option(help="How far to take back the contrast that guidance adds, 0 to 1.", rich_help_panel=PICTURES),
+    ] = 0.0,
+    batch: Annotated[int, typer.Option(help="Images of each prompt.", rich_help_panel=PICTURES)] = 1,
+    seed: Seed = 0,
+    height: Height = None,
+    width: Width = None,
+    image: Annotated[
+        Path | None, typer.Option(help="Start from this picture instead of from noise.", rich_help_panel=PICTURES)
+    ] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(
+            help="With --image: how much of it to change, up to 1.", show_default="0.8", rich_help_panel=PICTURES
+        ),
+    ] = None,
+    latents_in: Annotated[
+        Path | None, typer.Option(help="Initial noise: a .npy file of [B, C, h, w].", rich_help_panel=PICTURES)
+    ] = None,
     plan: Annotated[str, typer.Option(help="Deep calls: full, every:3 or calls:0,3,7.")] = "full",
     branch: Annotated[int, typer.Option(help="Where shallow calls cut the UNet.")] = 0,
     forecast: Annotated[Forecast, typer.Option(help="How a shallow call's feature is made.")] = Forecast.HOLD,
-    batch: Annotated[int, typer.Option(help="Images per prompt.")] = 1,
-    height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
-    width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
-    latents_in: Annotated[Path | None, typer.Option(help="Initial noise, .npy [B, C, H/8, W/8].")] = None,
-    latents_out: Annotated[Path | None, typer.Option(help="Write the final latents, .npy.")] = None,
     provider: Provider = "cpu",
     provider_options: ProviderOptions = None,
     form: Form = None,
@@ -74,15 +105,32 @@ def generate(
         bool | None,
         typer.Option(
             "--low-memory/--keep-loaded",
-            help="Load each graph only while in use, and run image by image; default for large models on cpu.",
+            help="Load each graph only while it is used, and draw image by image.",
+            show_default="low memory for large models on cpu",
+            rich_help_panel=MACHINE,
         ),
     ] = None,
-    trust_files: Annotated[bool, typer.Option("--trust-files", help="Skip hashing the bundle's weights.")] = False,
+    trust_files: Annotated[
+        bool,
+        typer.Option("--trust-files", help="Do not hash the bundle's weights on opening.", rich_help_panel=MACHINE),
+    ] = False,
     digest: Digest = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing outputs.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The PNG to write; several become image-0.png, image-1.png, …",
+            rich_help_panel=RESULTS,
+        ),
+    ] = Path("image.png"),
+    latents_out: Annotated[
+        Path | None, typer.Option(help="Also write the final latents, as .npy.", rich_help_panel=RESULTS)
+    ] = None,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Draw images from a bundle, without torch."""
+    """Draw images from a bundle."""
     if strength is not None and image is None:
         raise InputError("--strength is for --image: add the picture to start from")
     check_count(len(prompts) * batch)
@@ -103,14 +151,13 @@ def generate(
     )
     change = 0.8 if image is not None and strength is None else strength  # 0.8 is diffusers' default
     schedule = find_schedule(pipeline, steps, scheduler=scheduler, strength=change)
-    chosen = make_plan(
-        schedule,
-        parse_deep_calls(plan, len(schedule.rows)),
+    spec = PlanSpec(
+        deep=parse_deep_calls(plan),
         branch=branch,
         forecast=forecast,
-        guidance=_guidance(guidance, guided_calls, calls=len(schedule.rows)),
-        guidance_rescale=guidance_rescale,
+        guided_calls=None if guided_calls is None else parse_guided_calls(guided_calls),
     )
+    chosen = compile_plan(spec, schedule, guidance=guidance, guidance_rescale=guidance_rescale)
     _note_cut_prompts(pipeline, request)
     started = perf_counter()
     result = _run(pipeline, request, chosen)
@@ -121,27 +168,21 @@ def generate(
     _report(pipeline, request, chosen, paths=paths, seconds=seconds, as_json=as_json)
 
 
-def _guidance(scale: float, guided_calls: str | None, *, calls: int) -> float | tuple[float, ...]:
-    if guided_calls is None:
-        return scale
-    first, last = parse_guided_calls(guided_calls)
-    return guidance_window(scale, first, last=last, calls=calls)
-
-
 def _read_start(path: Path, pipeline: Pipeline, *, height: int | None, width: int | None) -> NDArray[np.uint8]:
     """The picture to start from, [H, W, 3], brought to a size that the model takes."""
     for name, side in (("height", height), ("width", width)):
         if side is not None:
             check_side(name, side)
-    multiple = pipeline.bundle.manifest.model.size_multiple
+    multiple = pipeline.bundle.manifest.state.multiple
     return read_image(path, multiple=multiple, height=height, width=width)
 
 
 def _note_cut_prompts(pipeline: Pipeline, request: Request) -> None:
     """Too long prompts lose their end, as in diffusers, but not in silence."""
     for prompt in (*request.prompts, *request.negatives):
-        tokens = pipeline.tokenize(prompt)
-        if tokens.cut:
+        # Encoders of one model have like tokenizers: the one that cuts most says it for all.
+        tokens = max(pipeline.tokenize(prompt), key=lambda each: len(each.cut), default=None)
+        if tokens is not None and tokens.cut:
             fits = f"the prompt has {tokens.count} tokens, {len(tokens.ids)} fit"
             note(f"{fits}; this end of it is not used: {tokens.cut!r}")
 

@@ -1,23 +1,22 @@
 """`accel inspect`."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated
-
-import typer
+from itertools import chain
 
 from accel_bench.base.table import Table, numbers, prose, words
 from accel_bench.cli.console import print_json, print_line, print_table
+from accel_bench.cli.options import AsJson, BundleFolder
 from accel_runtime.bundle import Bundle, read_bundle
+from accel_runtime.forms import providers_in, providers_of
 from accel_runtime.manifest import GraphSpec, InductorSpec, Manifest
 
 
 def inspect(
-    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    bundle: BundleFolder,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest and its digest as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Show what a bundle holds: graphs, parameters, FLOPs per pass, branches, sizes, where it comes from."""
+    """Show what a bundle holds: its graphs, their parameters and FLOPs, its sizes, and where it comes from."""
     opened = read_bundle(bundle, verification="sizes")
     if as_json:
         print_json({"digest": opened.digest, "manifest": opened.manifest})
@@ -25,20 +24,20 @@ def inspect(
     for line in _heading(opened):
         print_line(line)
     print_table(_graph_table(opened.manifest))
-    for line in (*_footer(opened.manifest), f"digest {opened.digest}"):
+    for line in (*_footer(opened), f"digest {opened.digest}"):
         print_line(line)
 
 
 def _heading(opened: Bundle) -> Iterator[str]:
     made = opened.manifest.provenance
-    model = opened.manifest.model
+    state = opened.manifest.state
     revision = f" at {made.revision}" if made.revision else ""
     weights = "random weights, images mean nothing" if made.weights == "random" else "trained weights"
-    height, width = model.sample_size
-    yield f"{opened.folder}: {model.pipeline_class} from {made.source}{revision}, {weights}"
+    height, width = state.sample_size
+    yield f"{opened.folder}: {made.pipeline_class} from {made.source}{revision}, {weights}"
     yield (
-        f"made for {width}×{height} pixels, sizes in multiples of {model.size_multiple}, "
-        f"{model.latent_channels} latent channels, {model.latent_scale} pixels per latent"
+        f"made for {width}×{height} pixels, sizes in multiples of {state.multiple}, "
+        f"{state.channels} latent channels, {state.scale} pixels per latent"
     )
 
 
@@ -46,13 +45,13 @@ def _graph_table(manifest: Manifest) -> Table:
     rows = (
         (
             name,
-            _contract(graph),
+            _contract(graph := manifest.graphs[name]),
             f"{graph.parameters / 1e6:.2f} M",
             f"{graph.flops / 1e9:.2f}",
-            _share(name, graph, deep=manifest.graphs.unet_deep),
+            f"{graph.flops / manifest.deep.flops:.1%}" if role.part in ("deep", "shallow") else "",
             f"{graph.relative_error:.0e}",
         )
-        for name, graph in manifest.graphs.items()
+        for name, role in manifest.roles.items()
     )
     return Table(
         "Graphs; FLOPs of one call at batch 1 and the size above",
@@ -65,15 +64,13 @@ def _contract(graph: GraphSpec) -> str:
     return f"{', '.join(t.name for t in graph.inputs)} → {', '.join(t.name for t in graph.outputs)}"
 
 
-def _share(name: str, graph: GraphSpec, *, deep: GraphSpec) -> str:
-    return f"{graph.flops / deep.flops:.1%}" if name.startswith("unet") else ""
-
-
-def _footer(manifest: Manifest) -> Iterator[str]:
+def _footer(opened: Bundle) -> Iterator[str]:
+    manifest = opened.manifest
     size = sum(file.size for file in manifest.files.values())
-    unet = sum(file.size for path, file in manifest.files.items() if path.startswith("unet/"))
-    dtype = manifest.provenance.options.get("dtype", "float32")
-    weights = manifest.graphs.unet_deep.parameters * (4 if dtype == "float32" else 2)
+    denoiser = [manifest.graphs[name].file for name, role in manifest.roles.items() if role.part in ("deep", "shallow")]
+    read = {*denoiser, *chain.from_iterable(opened.reads[file] for file in denoiser)}
+    unet = sum(manifest.files[file].size for file in read)
+    weights = manifest.deep.parameters * (4 if manifest.dtype == "float32" else 2)
     schedulers = ", ".join(
         f"{name} (default)" if name == manifest.schedules.default else name for name in manifest.schedules.files
     )
@@ -82,22 +79,23 @@ def _footer(manifest: Manifest) -> Iterator[str]:
         f"bundle {size / 1e6:.1f} MB in {len(manifest.files)} files"
     )
     yield f"schedulers {schedulers}"
-    if manifest.providers:
-        yield f"{dtype} for {', '.join(manifest.providers)} only"
+    if able := providers_in(manifest.dtype):
+        yield f"{manifest.dtype} for {', '.join(able)} only"
     yield from _forms(manifest)
     if manifest.inductor is not None:
         yield _packages(manifest, manifest.inductor)
 
 
 def _forms(manifest: Manifest) -> Iterator[str]:
-    for form, spec in manifest.forms.items():
-        worst = max(graph.relative_error for graph in spec.graphs.values())
-        yield f"{form} graphs for {', '.join(spec.providers)}, largest difference to torch {worst:.0e}"
+    for form, graphs in manifest.forms.items():
+        worst = max(graph.relative_error for graph in graphs.values())
+        yield f"{form} graphs for {', '.join(providers_of(form))}, largest difference to torch {worst:.0e}"
 
 
 def _packages(manifest: Manifest, inductor: InductorSpec) -> str:
     worst = max(package.relative_error for package in inductor.graphs.values())
-    size = sum(file.size for path, file in manifest.files.items() if path.startswith("inductor/"))
+    files = {file for package in inductor.graphs.values() for file in (package.file, package.weights)}
+    size = sum(manifest.files[file].size for file in files)
     return (
         f"AOTInductor packages for {inductor.device} by torch {inductor.torch}: {size / 1e6:.1f} MB with weights, "
         f"largest difference to torch {worst:.0e}"

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from accel_bench.base.table import Table, prose, words
+from accel_bench.base.table import Heading, Table, prose, words
 from accel_bench.cli.console import print_json, print_line, print_table
+from accel_bench.cli.options import AsJson
 from accel_bench.doctor.devices import Device, read_devices
 from accel_bench.profiles import (
     Config,
@@ -23,18 +24,18 @@ from accel_bench.profiles import (
 _HEADINGS = {
     "latency_s": "seconds",
     "steps_per_s": "steps/s",
-    "speedup": "speed-up",
-    "psnr_db": "PSNR dB",
-    "score_loss": "score loss",
+    "speedup": Heading.SPEEDUP,
+    "psnr_db": Heading.PSNR.with_unit,
+    "score_loss": Heading.SCORE_LOSS,
 }
 
 
 def profiles(
-    name: Annotated[str | None, typer.Argument(help="A profile's name or file; without it, all names.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A profile's name or file; without it, all are listed.")] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """List the profiles of devices, or show one: its facts, its backends, its configs and what they should give."""
+    """List the profiles of devices, or show one: the device, its backends, its configs and their expected figures."""
     devices = read_devices()
     shown = list_profiles() if name is None else (load_profile(name),)
     if as_json:

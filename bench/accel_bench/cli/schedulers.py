@@ -1,21 +1,17 @@
-"""`accel schedulers` and `accel schedules add`."""
+"""`accel schedulers`."""
 
-import re
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from accel_bench.base.extras import export_extra
+from accel_bench.base.extras import extra
 from accel_bench.base.table import Table, prose
-from accel_bench.cli.console import print_json, print_line, print_table, progress_bar
+from accel_bench.cli.console import print_json, print_table
+from accel_bench.cli.options import AsJson
 from accel_runtime.bundle import read_bundle
-from accel_runtime.errors import InputError
-from accel_runtime.request import MOST_STEPS
 from accel_runtime.schedule_file import ScheduleFile
-
-schedules = typer.Typer(help="The schedule tables of a bundle.", no_args_is_help=True)
 
 
 class SchedulerFacts(msgspec.Struct, frozen=True):
@@ -41,11 +37,13 @@ class SchedulerFacts(msgspec.Struct, frozen=True):
 
 
 def schedulers(
-    bundle: Annotated[Path | None, typer.Argument(help="A bundle; without it, all names that can be compiled.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Argument(help="A bundle's folder; without it, all that can be compiled.", show_default=False)
+    ] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """List schedulers: of a bundle, or all that `accel export` knows."""
+    """List the schedulers of a bundle, or all that `accel export` can compile."""
     if bundle is None:
         _list_known(as_json=as_json)
         return
@@ -58,51 +56,8 @@ def schedulers(
     print_table(_table(facts, default=opened.manifest.schedules.default))
 
 
-@schedules.command()
-def add(
-    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
-    scheduler: Annotated[str, typer.Argument(help="A name of `accel schedulers`, a diffusers class, or pipeline.")],
-    *,
-    steps: Annotated[str, typer.Option(help="Step counts: 20, 20,30 or 1-100.")] = "1-100",
-    strength: Annotated[float | None, typer.Option(help="Of img2img; by default, from noise.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was added as JSON.")] = False,
-) -> None:
-    """Compile further schedule tables into a bundle."""
-    counts = parse_steps(steps)
-    opened = read_bundle(bundle, verification="sizes")
-    with export_extra():
-        from accel_exporter.schedules import add_tables, compile_for  # noqa: PLC0415  # brings torch
-    with progress_bar() as progress:
-        progress.add_task(f"compile {scheduler}", total=None)
-        compiled = compile_for(opened, scheduler, steps=counts, strength=strength)
-        manifest = add_tables(opened, compiled)
-    name = compiled.tables[0].scheduler
-    file = manifest.schedules.files[name]
-    if as_json:
-        added = [{"steps": table.steps, "begin": table.begin, "calls": len(table.rows)} for table in compiled.tables]
-        print_json({"scheduler": name, "file": file, "added": added})
-        return
-    print_line(f"{bundle / file}: {name}, {len(compiled.tables)} tables added")
-
-
-def parse_steps(text: str) -> tuple[int, ...]:
-    """Step counts of a list with ranges.
-
-    >>> parse_steps("4,10-12")
-    (4, 10, 11, 12)
-    """
-    counts: set[int] = set()
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*([0-9]{1,4})(?:-([0-9]{1,4}))?\s*", part)
-        low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-        if not 1 <= low <= high <= MOST_STEPS:
-            raise InputError(f"steps {text!r}: expected counts of 1 to {MOST_STEPS} such as 20, 20,30 or 1-100")
-        counts.update(range(low, high + 1))
-    return tuple(sorted(counts))
-
-
 def _list_known(*, as_json: bool) -> None:
-    with export_extra():
+    with extra("export"):
         from accel_exporter.schedules import SCHEDULERS  # noqa: PLC0415  # brings torch
     if as_json:
         print_json({"schedulers": SCHEDULERS})

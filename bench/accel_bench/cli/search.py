@@ -3,17 +3,29 @@
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated, Final, Protocol, TypeVar
 
 import typer
 
 from accel_bench.base.dtypes import SHORT_NAMES
 from accel_bench.base.errors import InfeasibleError, StoppedError
-from accel_bench.base.extras import quality_extra
 from accel_bench.base.text import parse_share
-from accel_bench.bundle_cache import Wanted, cache_folder, find_or_export
-from accel_bench.cli.backends import Provider, ProviderOptions, choose_backend
+from accel_bench.bundle_cache import BundleSpec, cache_folder, find_or_export
 from accel_bench.cli.console import note, print_json, print_line, print_table, progress_bar, show
+from accel_bench.cli.options import (
+    PICTURES,
+    PROMPTS_HELP,
+    RESULTS,
+    AsJson,
+    Batch,
+    Guidance,
+    Provider,
+    ProviderOptions,
+    Seed,
+    Threads,
+    choose_backend,
+)
+from accel_bench.cli.scorers import open_scorers
 from accel_bench.doubts import search_doubts
 from accel_bench.plans.trial import Settings
 from accel_bench.records.environment import read_environment
@@ -32,52 +44,106 @@ from accel_runtime.bundle import read_bundle
 from accel_runtime.errors import InputError
 
 Result = TypeVar("Result")
+# The groups of the help page.
+GOAL: Final = "The goal"
+STRATEGY: Final = "How it searches"
 
 
 def search(
-    bundle: Annotated[Path | None, typer.Argument(help="The bundle's folder; without it, --pipe is exported.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Argument(help="The bundle's folder; without it, --model is exported into the cache.")
+    ] = None,
     *,
-    pipe: Annotated[str | None, typer.Option(help="The model, as for `accel export`; profiles call it so.")] = None,
-    dtype: Annotated[str, typer.Option(help="With --pipe: fp32, fp16 or bf16, as for `accel export`.")] = "fp32",
-    sched: Annotated[str, typer.Option(help="The baseline's scheduler.")] = "ddim",
-    steps: Annotated[int, typer.Option(help="The baseline's denoising steps.")] = 50,
-    guidance: Annotated[float, typer.Option(help="Classifier-free guidance.")] = 7.5,
+    model: Annotated[
+        str | None,
+        typer.Option(help="The model as in `accel export`, and its name in the profile.", rich_help_panel=PICTURES),
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="Without BUNDLE: fp32, fp16 or bf16.", rich_help_panel=PICTURES)] = "fp32",
+    steps: Annotated[int, typer.Option(help="Denoising steps of the baseline.", rich_help_panel=PICTURES)] = 50,
+    scheduler: Annotated[str, typer.Option(help="The baseline's scheduler.", rich_help_panel=PICTURES)] = "ddim",
+    guidance: Guidance = 7.5,
+    prompts: Annotated[
+        Path | None,
+        typer.Option(
+            help=PROMPTS_HELP, show_default="held-out captions of the built-in model", rich_help_panel=PICTURES
+        ),
+    ] = None,
+    num_prompts: Annotated[int, typer.Option(help="Pictures that a plan is judged on.", rich_help_panel=PICTURES)] = 32,
+    batch: Batch = 8,
+    seed: Seed = 0,
+    req_speedup: Annotated[
+        float | None, typer.Option(help="Speed-up over the baseline, at least.", rich_help_panel=GOAL)
+    ] = None,
+    req_time: Annotated[float | None, typer.Option(help="Seconds of one image, at most.", rich_help_panel=GOAL)] = None,
+    req_score_loss: Annotated[
+        str, typer.Option(help="Share of the baseline's score that may be lost.", rich_help_panel=GOAL)
+    ] = "5%",
+    min_psnr: Annotated[
+        float | None,
+        typer.Option(help="PSNR in dB against the baseline's pictures, at least.", rich_help_panel=GOAL),
+    ] = None,
+    max_feature_distance: Annotated[
+        float | None,
+        typer.Option(help="Feature distance from the baseline's pictures, at most.", rich_help_panel=GOAL),
+    ] = None,
+    score: Annotated[
+        Score, typer.Option(help="The score of --req-score-loss.", rich_help_panel=GOAL)
+    ] = Score.EMOJI_CLIP,
+    clip_model: Annotated[
+        Path | None, typer.Option(help="With --score clip: the folder of a CLIP checkpoint.", rich_help_panel=GOAL)
+    ] = None,
     search_targets: Annotated[
-        str, typer.Option(help="What may change, by commas: deepcache, steps, guidance.")
+        str,
+        typer.Option(help="What may change, by commas: deepcache, steps, guidance.", rich_help_panel=STRATEGY),
     ] = "deepcache",
     branches: Annotated[str, typer.Option(help="Where shallow calls may cut, by commas; solved on the first.")] = "0",
-    req_speedup: Annotated[float | None, typer.Option(help="T_base / T at least.")] = None,
-    req_time: Annotated[float | None, typer.Option(help="Seconds of one image at most.")] = None,
-    req_score_loss: Annotated[str, typer.Option(help="(S_base - S) / S_base at most.")] = "5%",
-    score: Annotated[Score, typer.Option(help="What the loss is of.")] = Score.EMOJI_CLIP,
-    clip_model: Annotated[Path | None, typer.Option(help="With --score clip: a CLIP checkpoint's folder.")] = None,
-    min_psnr: Annotated[float | None, typer.Option(help="In dB, against the baseline's pictures, at least.")] = None,
-    max_feature_distance: Annotated[float | None, typer.Option(help="From the baseline's pictures, at most.")] = None,
-    strategy: Annotated[Strategy, typer.Option(help="How candidates are looked for.")] = Strategy.SOLVED,
-    trials: Annotated[int, typer.Option(help="With --strategy optuna: of the study, earlier ones included.")] = 100,
+    strategy: Annotated[
+        Strategy, typer.Option(help="How plans are looked for.", rich_help_panel=STRATEGY)
+    ] = Strategy.SOLVED,
+    calibration: Annotated[
+        int,
+        typer.Option(
+            help="With --strategy solved: pictures to solve plans with; they are never judged.",
+            rich_help_panel=STRATEGY,
+        ),
+    ] = 8,
     moves: Annotated[
-        int, typer.Option(help="With --strategy solved: run so many more plans, each with one deep call moved.")
+        int,
+        typer.Option(
+            help="With --strategy solved: also run this many plans that differ by one moved deep call.",
+            rich_help_panel=STRATEGY,
+        ),
     ] = 0,
-    prompts: Annotated[
-        Path | None, typer.Option(help="Text, JSON or COCO captions; by default the built-in model's held-out ones.")
-    ] = None,
-    num_samples: Annotated[int, typer.Option(help="Pictures that a candidate is judged on.")] = 32,
-    batch_size: Annotated[int, typer.Option(help="Prompts drawn at a time.")] = 8,
-    calibration: Annotated[int, typer.Option(help="Pictures that plans are solved with; never judged.")] = 8,
-    seed: Annotated[int, typer.Option(help="Of the first picture; picture i draws its noise from seed + i.")] = 0,
-    rounds: Annotated[int, typer.Option(help="How often each finalist is timed end to end.")] = 6,
+    trials: Annotated[
+        int,
+        typer.Option(
+            help="With --strategy optuna: trials of the study, earlier ones included.", rich_help_panel=STRATEGY
+        ),
+    ] = 100,
+    rounds: Annotated[
+        int, typer.Option(help="How often each finalist is timed end to end.", rich_help_panel=STRATEGY)
+    ] = 6,
     provider: Provider = "cpu",
     provider_options: ProviderOptions = None,
-    threads: Annotated[int | None, typer.Option(help="Threads per operator.")] = None,
-    write_to: Annotated[
-        Path | None, typer.Option("--write-profile", help="Add what is chosen to this profile, NAME.toml.")
-    ] = None,
+    threads: Threads = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The search's folder; one that was interrupted goes on.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The search's folder; an interrupted search in it goes on.",
+            rich_help_panel=RESULTS,
+        ),
     ] = Path("search"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print record and summary as JSON.")] = False,
+    write_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--write-profile", help="Add the chosen plan to this profile, NAME.toml.", rich_help_panel=RESULTS
+        ),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Find the cheapest plan that keeps its promises: a speed-up, a time, or what a picture may lose."""
+    """Find the fastest plan that loses no more quality than allowed, or the best one that is as fast as required."""
     goal = Goal(
         score,
         max_loss=parse_share(req_score_loss, option="--req-score-loss"),
@@ -88,22 +154,22 @@ def search(
     )
     if (score is Score.CLIP) != (clip_model is not None):
         raise InputError("--score clip and --clip-model: expected both or neither")
-    if bundle is None and pipe is None:
-        raise InputError("expected a bundle's folder, or --pipe with what `accel export` takes")
+    if bundle is None and model is None:
+        raise InputError("expected a bundle's folder, or --model with what `accel export` takes")
     _check_counts(trials, moves)
     stop = StopRule(rounds)
     check_strategy(strategy)
-    settings = Settings(steps=steps, scheduler=sched, guidance=guidance, batch=batch_size, seed=seed)
+    settings = Settings(steps=steps, scheduler=scheduler, guidance=guidance, batch=batch, seed=seed)
     if strategy is Strategy.SOLVED and calibration < 1:
-        raise InputError(f"--calibration: expected a multiple of the batch, {batch_size}, got {calibration}")
+        raise InputError(f"--calibration: expected a multiple of the batch, {batch}, got {calibration}")
     solved_with = calibration if strategy is Strategy.SOLVED else 0
-    chosen_prompts, sources = choose_prompts(prompts, samples=num_samples, calibration=solved_with, settings=settings)
+    chosen_prompts, sources = choose_prompts(prompts, samples=num_prompts, calibration=solved_with, settings=settings)
     targets, cuts = parse_targets(search_targets), parse_branches(branches)
     backend = choose_backend(provider, threads=threads, options=provider_options)
     if write_to is not None:
         check_profile(write_to, on_host=backend.on_host)
     with _bar(output) as tell:
-        folder = bundle or tell(_export(str(pipe), settings=settings, branches=cuts, dtype=dtype, provider=provider))
+        folder = bundle or tell(_export(str(model), settings=settings, branches=cuts, dtype=dtype, provider=provider))
         opening = Opening(
             TimedPipeline.open(read_bundle(folder), backend),
             settings=settings,
@@ -115,10 +181,7 @@ def search(
             branches=cuts,
         )
         opening.space()
-        with quality_extra():
-            # It brings torch, so it is imported only where it is used; and what is missing is said before any work.
-            from accel_bench.quality.scorers import Scorers  # noqa: PLC0415
-        scorers = Scorers.open(clip=clip_model)
+        scorers = open_scorers(clip=clip_model)
         found = tell(
             Search(
                 opening,
@@ -135,8 +198,8 @@ def search(
     if found.record.chosen is None:
         raise InfeasibleError(f"nothing that was tried meets the goal: {why_not(found.record)}")
     if write_to is not None:
-        model = pipe or opening.timed.pipeline.bundle.manifest.provenance.source
-        _keep(write_to, found, opening, model=model, provider=provider)
+        named = model or opening.timed.pipeline.bundle.manifest.provenance.source
+        _keep(write_to, found, opening, model=named, provider=provider)
 
 
 def _keep(path: Path, found: Found, opening: Opening, *, model: str, provider: str) -> None:
@@ -147,7 +210,7 @@ def _keep(path: Path, found: Found, opening: Opening, *, model: str, provider: s
         found.record,
         found.finalists,
         model=model,
-        dtype=SHORT_NAMES[str(pipeline.bundle.manifest.provenance.options.get("dtype") or "float32")],
+        dtype=SHORT_NAMES[pipeline.bundle.manifest.dtype],
         provider=provider,
         on_host=pipeline.backend.on_host,
     )
@@ -182,11 +245,11 @@ def _bar(folder: Path) -> Iterator[_Tell]:
 
 
 def _export(
-    pipe: str, *, settings: Settings, branches: tuple[int, ...], dtype: str, provider: str
+    model: str, *, settings: Settings, branches: tuple[int, ...], dtype: str, provider: str
 ) -> Generator[str, None, Path]:
     """The bundle of a model, found in the cache or exported into it."""
-    wanted = Wanted(
-        model=pipe,
+    wanted = BundleSpec(
+        model=model,
         weights="trained",
         dtype=dtype,
         branches=branches,

@@ -1,18 +1,14 @@
 """`accel verify`."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-import typer
-
-from accel_bench.cli.backends import Provider, ProviderOptions, choose_backend
-from accel_bench.cli.bundle_options import Digest
 from accel_bench.cli.console import note, print_json, print_line, progress_bar
+from accel_bench.cli.options import AsJson, BundleFolder, Digest, Provider, ProviderOptions, choose_backend
 from accel_runtime.bundle import Bundle, read_bundle, unlisted_files, verify_files
 from accel_runtime.forms import choose_form
 from accel_runtime.manifest import MANIFEST_DIGEST_NAME
-from accel_runtime.manifest_digest import stated_digests
+from accel_runtime.manifest.digest import stated_digests
 from accel_runtime.pipeline import Pipeline
 
 # Names of unlisted files in a note.
@@ -20,16 +16,16 @@ _SHOWN: Final = 5
 
 
 def verify(
-    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    bundle: BundleFolder,
     *,
     provider: Provider = "cpu",
     provider_options: ProviderOptions = None,
     digest: Digest = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Check that a bundle is what it says and that every graph opens, for one image of the model's own size."""
+    """Check a bundle: every file has its hash, and every graph opens on a provider."""
     opened = read_bundle(bundle, verification="sizes", digest=digest)
-    graphs = opened.manifest.graphs.items()
+    graphs = opened.manifest.graphs
     backend = choose_backend(provider, options=provider_options)
     form = choose_form(opened, backend.name)
     with progress_bar() as progress:

@@ -1,14 +1,11 @@
 """Standalone scripts that run one config of a profile (docs/codegen.md).
 
-scripts/           a whole program for each target, with settings of its own that are replaced
-literals.py        values as Python writes them
-fill.py            a program with other settings and a header
-choice.py          the config that is asked for
-header.py          what the header says of it
-settings.py        what the settings of each target are
-diffusers_names.py what short names are in diffusers
-generate.py        all of it together
-tasks/             requests for a speed-up or a latency, looked up in profiles
+scripts/      a whole program for each target, with settings of its own that are replaced
+choice.py     the config that is asked for
+settings.py   what the settings of each target are
+template.py   a program with other settings and a header
+script.py     all of it together
+tasks/        requests for a speed-up or a latency, looked up in profiles
 """
 
 from accel_bench.codegen.choice import Choice, all_choices, choose

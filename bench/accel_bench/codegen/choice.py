@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from accel_bench.profiles import Config, Profile, load_profile
-from accel_bench.profiles.find import find_profile
+from accel_bench.profiles.files import find_profile
 from accel_bench.profiles.toml import suggest
 from accel_runtime.bundle import describe_file
 from accel_runtime.errors import InputError

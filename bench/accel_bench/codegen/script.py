@@ -1,21 +1,29 @@
-"""A config as a script of its own."""
+"""A config as a script of its own, with a header that says where it is from and how it is run."""
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from accel_bench.codegen.choice import Choice
-from accel_bench.codegen.diffusers_names import hub_id, scheduler_class
-from accel_bench.codegen.header import describe_choice, export_command, script_command
-from accel_bench.codegen.settings import diffusers_settings, runtime_settings
-from accel_bench.codegen.template import fill
+from accel_bench.codegen.settings import default_bundle, diffusers_settings, hub_id, runtime_settings, scheduler_class
+from accel_bench.codegen.template import COMMAND, fill
+from accel_bench.profiles import Figure, Measured, Published
+from accel_runtime.backends.choose import INDUCTOR_DEVICES
 
 DEFAULT_PROMPT: Final = "a photo of a squirrel on a mossy log"
 
 # Where our own package keeps the model that no hub has, and the files that it has of it.
 _OWN_FOLDER: Final = "the folder sources/architectures/{model} of the installed package accel_exporter"
 _OWN_VARIANT: Final = "fp16"
+_NAMES: Final = {
+    "latency_s": "{:g} s for a batch",
+    "steps_per_s": "{:g} steps a second",
+    "speedup": "a speed-up of {:g}",
+    "psnr_db": "{:g} dB PSNR to the baseline",
+    "score_loss": "a score loss of {:g}",
+}
 
 
 class Target(StrEnum):
@@ -88,3 +96,44 @@ def _needs(choice: Choice, model: str | None) -> Iterator[str]:
     yield "Needs torch, diffusers (written for 0.42) and transformers."
     if model is None:
         yield f"The model is {_OWN_FOLDER.format(model=choice.config.model)}: give its path as --model."
+
+
+def describe_choice(choice: Choice) -> Iterator[tuple[str, ...]]:
+    """Paragraphs on the config and on what it should give."""
+    profile, config = choice.profile, choice.config
+    against = f", compared with config {config.baseline}" if config.baseline else ""
+    yield f"Config {choice.name} of profile {profile.name} ({profile.title}){against}.", *filter(None, [config.note])
+    yield (f"sha256 of the profile: {choice.digest}",)
+    if config.weights == "random":
+        yield ("Its figures are of random weights: only the timings mean something.",)
+    figures = config.expected.items()
+    yield tuple(
+        f"Expected: {_NAMES[key].format(figure.value)}, {_origin(choice, figure)}." for key, figure in figures
+    ) or ("Expected: nothing is known.",)
+
+
+def script_command(script: str, *options: str) -> str:
+    """The line that runs a script, indented as a command."""
+    return COMMAND + shlex.join(["python", script, "a red apple", *options, "--seed", "1", "--output", "apple.png"])
+
+
+def export_command(choice: Choice) -> str:
+    """The line that makes the bundle, indented as a command."""
+    config = choice.config
+    words = ["accel", "export", config.model, "--branches", str(config.branch), "--schedulers", config.scheduler]
+    words += ["--weights", "random"] if config.weights == "random" else []
+    words += ["--dtype", config.dtype] if config.dtype != "fp32" else []
+    words += ["--max-steps", str(config.steps)]
+    device = INDUCTOR_DEVICES.get(choice.profile.backends[0].provider)
+    words += ["--format", "inductor", "--device", device] if device else []
+    words += ["-o", default_bundle(config)]
+    return COMMAND + shlex.join(words)
+
+
+def _origin(choice: Choice, figure: Figure) -> str:
+    note = f" ({figure.note})" if figure.note else ""
+    if isinstance(figure, Published):
+        return f"published: {choice.profile.sources[figure.source].title}{note}"
+    if isinstance(figure, Measured):
+        return f"measured on {figure.machine}{note}"
+    return f"predicted by {figure.formula}{note}"

@@ -1,18 +1,38 @@
-"""The settings of each target's script, as a config has them."""
+"""The settings of each target's script, as a config has them.
+
+What short names of ours are in diffusers only the exporter knows, so scripts for diffusers take the `export` extra.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
+from accel_bench.base.extras import extra
 from accel_bench.codegen.choice import Choice
-from accel_bench.codegen.diffusers_names import SchedulerClass
 from accel_bench.codegen.template import Setting
 from accel_bench.plans.guided_calls import parse_guided_calls
 from accel_bench.profiles import Config
-from accel_runtime.plan import parse_deep_calls
+from accel_runtime.deep_calls import CALLS_OF_STEP, FULL, interval, parse_deep_calls
+from accel_runtime.errors import InputError
+from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.schedule_file import OWN_SCHEDULER
 
-# No scheduler makes more UNet calls of a step.
-_CALLS_OF_STEP: Final = 2
+
+@dataclass(frozen=True, slots=True)
+class SchedulerClass:
+    """A scheduler as a diffusers user makes it.
+
+    Attributes:
+        name: Of the class.
+        options: Of its config.
+        eta: Of every step; 0 where the class has none.
+        keeps_seeds: Whether a seed gives the same picture there as here.
+    """
+
+    name: str
+    options: Mapping[str, object]
+    eta: float
+    keeps_seeds: bool
 
 
 def runtime_settings(choice: Choice, *, prompt: str, bundle: str | None) -> dict[str, Setting]:
@@ -26,14 +46,8 @@ def runtime_settings(choice: Choice, *, prompt: str, bundle: str | None) -> dict
         "PROVIDER": Setting(backend.provider, f"The profile's first choice; then {others}." if others else ""),
         "PROVIDER_OPTIONS": Setting(dict(backend.options), annotation="dict[str, str]"),
         **_size(config),
-        "SCHEDULER": Setting(config.scheduler),
-        "STEPS": Setting(config.steps),
         "GUIDANCE": Setting(config.guidance),
-        "GUIDED_CALLS": _guided_calls(config),
-        "PLAN": Setting(config.plan, _in_words(config)),
-        "BRANCH": Setting(config.branch, "Where shallow calls cut the UNet; 0 keeps the least of it."),
-        "FORECAST": Setting(config.forecast.value, "How a shallow call's feature is made of the last deep ones."),
-        "FORECAST_WEIGHTS": _weights(config),
+        "PLAN": Setting(_spec(config), _plan_words(_spec(config))),
     }
 
 
@@ -41,7 +55,7 @@ def diffusers_settings(
     choice: Choice, *, prompt: str, model: str | None, variant: str | None, scheduler: SchedulerClass
 ) -> dict[str, Setting]:
     """Constants of `scripts/run_diffusers.py`."""
-    config = choice.config
+    config, plan = choice.config, _spec(choice.config)
     dtype = "What UNet and text encoder compute in on a GPU; a processor computes in fp32."
     return {
         "PROMPT": Setting(prompt),
@@ -55,13 +69,13 @@ def diffusers_settings(
         "ETA": Setting(scheduler.eta),
         "STEPS": Setting(config.steps),
         "GUIDANCE": Setting(config.guidance),
-        "GUIDED_CALLS": _guided_calls(config),
-        "DEEP_CALLS": Setting(_deep_calls(config), _in_words(config), "Sequence[int]"),
-        "BRANCH": Setting(config.branch, "Where shallow calls cut the UNet; 0 keeps the least of it."),
+        "GUIDED_CALLS": _guided_calls(plan),
+        "DEEP_CALLS": Setting(_deep_calls(plan), f"{_deep_words(plan)}.", "Sequence[int]"),
+        "BRANCH": Setting(plan.branch, "Where shallow calls cut the UNet; 0 keeps the least of it."),
         "HISTORY": Setting(
-            config.forecast.history, f"How many deep features make a shallow call's: {config.forecast.value}."
+            plan.forecast.history, f"How many deep features make a shallow call's: {plan.forecast.value}."
         ),
-        "FORECAST_WEIGHTS": _weights(config),
+        "FORECAST_WEIGHTS": _weights(plan),
     }
 
 
@@ -74,34 +88,85 @@ def _size(config: Config) -> Mapping[str, Setting]:
     return {"WIDTH": Setting(config.width), "HEIGHT": Setting(config.height), "BATCH": Setting(config.batch)}
 
 
-def _weights(config: Config) -> Setting:
-    weights = {int(call): values for call, values in config.forecast_weights.items()}
-    told = "By shallow call, weights of its own for the last deep features, newest first." if weights else ""
-    return Setting(weights, told, "dict[int, tuple[float, ...]]")
+def _spec(config: Config) -> PlanSpec:
+    return PlanSpec(
+        deep=parse_deep_calls(config.plan),
+        branch=config.branch,
+        forecast=config.forecast,
+        weights={int(call): values for call, values in config.forecast_weights.items()},
+        guided_calls=parse_guided_calls(config.guided_calls) if config.guided_calls else None,
+        scheduler=config.scheduler,
+        steps=config.steps,
+    )
 
 
-def _guided_calls(config: Config) -> Setting:
+def _most_calls(plan: PlanSpec) -> int:
+    """As many UNet calls as the steps can make."""
+    return CALLS_OF_STEP * (plan.steps or 0)
+
+
+def _weights(plan: PlanSpec) -> Setting:
+    told = "By shallow call, weights of its own for the last deep features, newest first." if plan.weights else ""
+    return Setting(dict(plan.weights), told, "dict[int, tuple[float, ...]]")
+
+
+def _guided_calls(plan: PlanSpec) -> Setting:
     """As many as the steps can make where all are guided."""
-    first, last = 0, _CALLS_OF_STEP * config.steps - 1
-    told = "The calls that are guided: all."
-    if config.guided_calls:
-        first, last = parse_guided_calls(config.guided_calls)
-        told = "The calls that are guided; all others run on the prompt alone."
+    if plan.guided_calls is None:
+        return Setting(range(_most_calls(plan)), "The calls that are guided: all.", "Sequence[int]")
+    first, last = plan.guided_calls
+    told = "The calls that are guided; all others run on the prompt alone."
     return Setting(range(first, last + 1), told, "Sequence[int]")
 
 
-def _deep_calls(config: Config) -> range | tuple[int, ...]:
-    """The deep calls of as many UNet calls as the steps can make; a range where they are one."""
-    calls = parse_deep_calls(config.plan, _CALLS_OF_STEP * config.steps)
-    kind, _, value = config.plan.partition(":")
-    if kind == "calls":
-        return tuple(sorted(set(calls)))
-    return range(0, _CALLS_OF_STEP * config.steps, int(value or 1))
+def _deep_calls(plan: PlanSpec) -> range | tuple[int, ...]:
+    """The deep calls of as many UNet calls as the steps can make; a range where a rule says them."""
+    return plan.deep if isinstance(plan.deep, tuple) else range(0, _most_calls(plan), interval(plan.deep) or 1)
 
 
-def _in_words(config: Config) -> str:
-    kind, _, value = config.plan.partition(":")
-    if kind == "full":
-        return "The deep calls: all."
-    which = f"every {value}, from call 0" if kind == "every" else "by number from 0"
-    return f"The deep calls, {which}; all others are shallow."
+def _plan_words(plan: PlanSpec) -> str:
+    """The comment above a whole plan."""
+    if plan.deep == FULL:
+        return f"{_deep_words(plan)}."
+    shallow = "These cut the UNet at `branch`; 0 keeps the least of it. `forecast` says how their features are made."
+    return f"{_deep_words(plan)}. {shallow}"
+
+
+def _deep_words(plan: PlanSpec) -> str:
+    step = interval(plan.deep)
+    if plan.deep == FULL:
+        return "The deep calls: all"
+    which = "by number from 0" if step is None else f"every {step}, from call 0"
+    return f"The deep calls, {which}; all others are shallow"
+
+
+def scheduler_class(name: str) -> SchedulerClass:
+    """The class that a short name stands for.
+
+    Raises:
+        InputError: There is no such scheduler, or it is a pipeline's own, which no name describes.
+        MissingExtraError: The `export` extra is not installed.
+    """
+    with extra("export"):
+        # It brings torch, so it is imported only where it is used.
+        from accel_exporter.schedules import SCHEDULERS, short_name  # noqa: PLC0415
+    if name == OWN_SCHEDULER:
+        raise InputError(f"scheduler {name!r}: the pipeline's own has no name in diffusers: write it for the runtime")
+    chosen = SCHEDULERS[short_name(name)]
+    return SchedulerClass(
+        name=chosen.class_name,
+        options=chosen.overrides,
+        eta=float(str(chosen.step_options.get("eta", 0.0))),
+        keeps_seeds=chosen.keeps_seeds,
+    )
+
+
+def hub_id(model: str) -> str | None:
+    """What diffusers loads for a config's model; None where only our package brings the weights.
+
+    Raises:
+        MissingExtraError: The `export` extra is not installed.
+    """
+    with extra("export"):
+        from accel_exporter.sources.aliases import ALIASES  # noqa: PLC0415  # as above
+    return ALIASES[model].hub_id if model in ALIASES else model

@@ -2,19 +2,24 @@
 
 The programs run as they are. Three comments in them say what is replaced: `# (header)`, and all between
 `# (settings)` and `# (end)`. Nothing else is touched, so whatever is put in goes through `literal` or is a comment.
+Values are laid out as ruff's formatter lays them out.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from textwrap import wrap
 from typing import Final
 
-from accel_bench.codegen.literals import LINE_LENGTH, assignment
+from accel_runtime.plan_spec import PlanSpec
 
+LINE_LENGTH: Final = 88
+_INDENT: Final = "    "
+# Parts of a plan that are written even where they have their defaults.
+_ALWAYS: Final = ("deep", "branch", "forecast")
 # What a line begins with that is a command, to be copied: it is never wrapped.
 COMMAND: Final = "    "
-
 _FOLDER: Final = Path(__file__).parent / "scripts"
 _HEADER, _SETTINGS, _END = "# (header)\n", "# (settings)\n", "# (end)\n"
 
@@ -63,3 +68,67 @@ def _setting(name: str, setting: Setting) -> str:
     target = f"{name}: {setting.annotation}" if setting.annotation else name
     above = [*comment(setting.comment)] if setting.comment else []
     return "\n".join([*above, assignment(target, setting.value)])
+
+
+def assignment(name: str, value: object) -> str:
+    """`name = value` in one line, or one line for each item where that is too long.
+
+    >>> print(assignment("PLAN", "every:3"))
+    PLAN = "every:3"
+    """
+    return "\n".join(_laid_out(f"{name} = ", value, indent="", end=""))
+
+
+def literal(value: object) -> str:
+    """The expression that evaluates to ``value``: strings, numbers, None, ranges, plans, and tuples and dicts of them.
+
+    >>> literal({"a": (1, 0.5)})
+    '{"a": (1, 0.5)}'
+    >>> literal(PlanSpec(deep="every:3", steps=20))
+    'PlanSpec(deep="every:3", branch=0, forecast=Forecast.HOLD, steps=20)'
+    """
+    if isinstance(value, Enum):
+        return str(f"{type(value).__name__}.{value.name}")
+    if isinstance(value, str):
+        return _string(value)
+    if isinstance(value, range) and (value.start, value.step) == (0, 1):
+        return f"range({value.stop})"
+    if not isinstance(value, (dict, tuple, PlanSpec)):
+        return repr(value)
+    opening, closing = _brackets(value)
+    inner = ", ".join(prefix + literal(item) for prefix, item in _items(value))
+    return f"{opening}{inner}{',' * (isinstance(value, tuple) and len(value) == 1)}{closing}"
+
+
+def _laid_out(prefix: str, value: object, *, indent: str, end: str) -> list[str]:
+    """The lines of a value after ``prefix``."""
+    line = f"{indent}{prefix}{literal(value)}{end}"
+    items = _items(value)
+    if len(line) <= LINE_LENGTH or not items:
+        return [line]
+    opening, closing = _brackets(value)
+    inner = [row for before, item in items for row in _laid_out(before, item, indent=indent + _INDENT, end=",")]
+    return [f"{indent}{prefix}{opening}", *inner, f"{indent}{closing}{end}"]
+
+
+def _brackets(value: object) -> tuple[str, str]:
+    if isinstance(value, dict):
+        return "{", "}"
+    return ("PlanSpec(", ")") if isinstance(value, PlanSpec) else ("(", ")")
+
+
+def _items(value: object) -> list[tuple[str, object]]:
+    """What a value holds, each with what stands before it."""
+    if isinstance(value, dict):
+        return [(f"{literal(key)}: ", item) for key, item in value.items()]
+    if isinstance(value, PlanSpec):
+        default = PlanSpec(deep=value.deep)
+        parts = {name: getattr(value, name) for name in value.__struct_fields__}
+        return [(f"{name}=", part) for name, part in parts.items() if name in _ALWAYS or part != getattr(default, name)]
+    return [("", item) for item in value] if isinstance(value, tuple) else []
+
+
+def _string(text: str) -> str:
+    """Double quotes, unless single ones need fewer escapes."""
+    quote = "'" if text.count('"') > text.count("'") else '"'
+    return quote + "".join(f"\\{quote}" if sign == quote else repr(sign)[1:-1] for sign in text) + quote

@@ -21,12 +21,12 @@ class Device(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: `cpu`, `nvidia` or `amd`.
-        name: As the driver calls it.
-        memory_bytes: Its memory; None where the driver does not say.
-        architecture: As compilers call it: `x86_64`, `sm_90`, `gfx90a`.
+        name: Name that the driver gives it.
+        memory_bytes: Size of its memory; None where the driver does not say.
+        architecture: Name that compilers give it, such as `x86_64`, `sm_90` or `gfx90a`.
         details: Driver, cores, features.
-        compute_units: Of AMD's cards.
-        pci_id: Of AMD's cards, the PCI device.
+        compute_units: Number of compute units; only of AMD's cards.
+        pci_id: PCI device id; only of AMD's cards.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class Device(msgspec.Struct, frozen=True):
 
 
 def read_devices() -> tuple[Device, ...]:
-    """All that can be seen from here."""
+    """Every processor and graphics card that this process can see."""
     return (_cpu(), *_nvidia(), *_amd())
 
 
@@ -61,7 +61,7 @@ def _nvidia() -> list[Device]:
 
 
 def parse_nvidia_smi(text: str) -> list[Device]:
-    """The devices of ``nvidia-smi --query-gpu=name,driver_version,memory.total,compute_cap``, memory in MiB."""
+    """Parse what ``nvidia-smi --query-gpu=name,driver_version,memory.total,compute_cap`` prints, memory in MiB."""
     rows = [[cell.strip() for cell in line.split(",")] for line in text.splitlines() if line.count(",") == 3]
     return [
         Device(
@@ -82,14 +82,14 @@ def _amd() -> list[Device]:
 
 
 def read_kfd(nodes: Path, *, drm: Path, rocm: str) -> list[Device]:
-    """The devices of the kernel's compute driver for AMD; a card with two dies, such as MI250, is two of them.
+    """The devices that the kernel's compute driver for AMD lists; a card with two dies, such as MI250, is two devices.
 
-    This is the list that HIP itself works from. What a container was not given cannot be read, and is left out.
+    HIP itself works from this list. A device that a container was not given cannot be read, and is left out.
 
     Args:
-        nodes: The driver's folder in sysfs.
-        drm: The folder in sysfs where cards say their product name.
-        rocm: Version to note beside them.
+        nodes: Folder of the driver in sysfs.
+        drm: Folder in sysfs where cards tell their product name.
+        rocm: Version of ROCm, noted in the details.
     """
     numbered = sorted((path for path in nodes.glob("*") if path.name.isdecimal()), key=lambda path: int(path.name))
     facts = ((node, _kfd_properties(node)) for node in numbered)
@@ -100,9 +100,7 @@ def read_kfd(nodes: Path, *, drm: Path, rocm: str) -> list[Device]:
             memory_bytes=_kfd_memory(node),
             architecture=gfx_name(properties["gfx_target_version"]),
             details={"ROCm": rocm},
-            compute_units=properties["simd_count"] // properties["simd_per_cu"]
-            if "simd_per_cu" in properties
-            else None,
+            compute_units=_compute_units(properties),
             pci_id=properties.get("device_id"),
         )
         for node, properties in facts
@@ -116,6 +114,7 @@ def _kfd_properties(node: Path) -> dict[str, int]:
 
 
 def _compute_units(properties: dict[str, int]) -> int | None:
+    """How many there are; None where the driver does not say, or says 0."""
     simds, per_unit = properties.get("simd_count"), properties.get("simd_per_cu")
     return simds // per_unit if simds and per_unit else None
 
@@ -125,7 +124,7 @@ def _product(card: Path) -> str:
 
 
 def _text(file: Path) -> str:
-    """What a file of the kernel's says; empty where there is none, or where it must not be read."""
+    """The content of a file of the kernel's; empty where there is none or it may not be read."""
     try:
         return file.read_text(errors="replace").strip()
     except OSError:
@@ -133,7 +132,7 @@ def _text(file: Path) -> str:
 
 
 def gfx_name(version: int) -> str:
-    """The architecture's name of the driver's number: decimal major, minor, stepping; the last two in hexadecimal.
+    """The name of an architecture from the driver's number, which holds major, minor and stepping as decimals.
 
     >>> gfx_name(90010), gfx_name(110001)
     ('gfx90a', 'gfx1101')

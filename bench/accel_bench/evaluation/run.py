@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -11,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_bench.plans.trial import BASELINE, Prepared, Settings, plan_facts
-from accel_bench.records.bundle import bundle_facts
+from accel_bench.plans.workload import workload_of
 from accel_bench.records.captions import Caption
 from accel_bench.records.environment import Environment, peak_rss_bytes, read_environment
 from accel_bench.records.evaluation import EvaluationRecord, Scores, TrialRun
-from accel_bench.records.parts import Workload
+from accel_bench.records.head import make_head
 from accel_bench.records.store import seal
 from accel_bench.timing.measure import turns
 from accel_runtime.pipeline import Pipeline
@@ -146,28 +145,15 @@ def make_evaluation(
     environment: Environment,
 ) -> EvaluationRecord:
     """The record of finished and scored runs."""
-    schedule = trials[0].plan.schedule
     height, width = runs.batches[BASELINE.name][0].shape[1:3]
+    workload = workload_of(settings, trials[0].plan.schedule, size=(height, width))
     record = EvaluationRecord(
         kind="evaluation",
         format=2,
-        id="",
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        environment=environment,
-        backend=pipeline.describe(),
-        bundle=bundle_facts(pipeline.bundle),
-        workload=Workload(
-            scheduler=schedule.scheduler,
-            steps=schedule.steps,
-            guidance=settings.guidance,
-            height=height,
-            width=width,
-            batch=settings.batch,
-            seed=settings.seed,
-        ),
+        **make_head(pipeline.bundle, pipeline.describe(), workload=workload, environment=environment),
         scorers=versions,
         captions=tuple(captions),
-        cut_captions=sum(bool(pipeline.tokenize(caption.caption).cut) for caption in captions),
+        cut_captions=sum(any(each.cut for each in pipeline.tokenize(caption.caption)) for caption in captions),
         warm_up_s=runs.warm_up_s,
         trials=tuple(_trial_run(each, runs) for each in trials),
         peak_rss_bytes=peak_rss_bytes(),

@@ -1,14 +1,13 @@
 """What an evaluation says of each trial, computed from its raw samples when asked."""
 
-from collections.abc import Sequence
 from statistics import mean
 
 import msgspec
 
-from accel_bench.base.stats import Spread, ratios, standard_error
+from accel_bench.base.stats import Spread, ratios
 from accel_bench.plans.trial import trial_of
+from accel_bench.quality.loss import score_loss
 from accel_bench.quality.psnr import psnr
-from accel_bench.records.bounds import LEAST_SCORE
 from accel_bench.records.evaluation import EvaluationRecord, TrialRun
 
 
@@ -53,7 +52,7 @@ def summarise_evaluation(record: EvaluationRecord) -> tuple[TrialSummary, ...]:
 
 def _summarise(trial: TrialRun, baseline: TrialRun) -> TrialSummary:
     scores, facts = trial.scores, trial.facts
-    loss, loss_error = _loss(scores.emoji_clip, baseline.scores.emoji_clip)
+    loss, loss_error = score_loss(scores.emoji_clip, baseline.scores.emoji_clip)
     return TrialSummary(
         name=facts.name,
         plan=" ".join([facts.plan, *trial_of(facts).changes]),
@@ -71,17 +70,3 @@ def _summarise(trial: TrialRun, baseline: TrialRun) -> TrialSummary:
         score_loss_error=loss_error,
         colour_accuracy=mean(scores.colour_right),
     )
-
-
-def _loss(scores: Sequence[float], baseline: Sequence[float]) -> tuple[float | None, float | None]:
-    """Return the relative loss of the mean, and its standard error.
-
-    The pictures of one seed are alike, so the error is of their differences and far smaller than that of either
-    mean. The error of the denominator is left out: it scales the loss and does not shift it.
-    """
-    base = mean(baseline)
-    if base < LEAST_SCORE:
-        return None, None
-    lost = [before - after for before, after in zip(baseline, scores, strict=True)]
-    error = standard_error(lost)
-    return mean(lost) / base, None if error is None else error / base

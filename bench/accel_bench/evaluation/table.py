@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 
 from accel_bench.base.stats import times
-from accel_bench.base.table import Table, numbers, words
+from accel_bench.base.table import Heading, Table, numbers, words
 from accel_bench.evaluation.summary import TrialSummary
 
 _TEXT = ("plan", "branch", "forecast")
-_NUMBERS = ("deep", "speed-up", "PSNR dB", "SSIM", "feature dist.", "emoji-clip", "loss", "colour")
+_NUMBERS = (
+    *(Heading.DEEP_CALLS, Heading.SPEEDUP, Heading.PSNR, Heading.SSIM, Heading.FEATURE_DISTANCE),
+    *(Heading.EMOJI_CLIP, Heading.SCORE_LOSS, Heading.COLOUR),
+)
 _NOTHING = "–"
 
 
@@ -18,7 +21,11 @@ def terminal_table(summaries: Sequence[TrialSummary], title: str) -> Table:
 
 def markdown_table(summaries: Sequence[TrialSummary], title: str) -> str:
     """Return the same in GitHub's Markdown, without a line end."""
-    rows = [(*_TEXT, *_NUMBERS), ("---",) * len(_TEXT) + ("---:",) * len(_NUMBERS), *map(_cells, summaries)]
+    rows = [
+        (*_TEXT, *(each.with_unit for each in _NUMBERS)),
+        ("---",) * len(_TEXT) + ("---:",) * len(_NUMBERS),
+        *map(_cells, summaries),
+    ]
     return "\n".join([f"{title}\n", *(f"| {' | '.join(row)} |" for row in rows)])
 
 

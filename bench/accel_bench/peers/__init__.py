@@ -1,9 +1,8 @@
 """Other software at the same work: each peer behind a small adapter, in its own process and environment."""
 
 from accel_bench.peers.catalogue import PEERS, PeerChoice, PeerKind, parse_peer
-from accel_bench.peers.contender import PeerContender
+from accel_bench.peers.contender import PeerContender, Residence
 from accel_bench.peers.opening import open_peers
-from accel_bench.peers.residence import Residence
 from accel_bench.peers.work import PeerWork, peer_work
 
 __all__ = [

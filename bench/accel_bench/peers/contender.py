@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_bench.peers.catalogue import PeerChoice
-from accel_bench.peers.residence import Residence
 from accel_bench.peers.work import PeerWork
 from accel_bench.peers.worker import Drew, Opened, Worker, adapter_command
 from accel_bench.records.bench import ImageRun, PeerRun
@@ -20,6 +20,18 @@ from accel_bench.timing.meters import Meters
 # A deep call and, where a peer reuses features, a shallow one.
 _REHEARSAL_STEPS: Final = 2
 UNET: Final = "unet"
+
+
+class Residence(StrEnum):
+    """What becomes of a peer's process between two drawings.
+
+    Attributes:
+        STAY: It stays, idle.
+        RESTART: It ends, and is started, loaded and warmed again before the next one; none of that is timed.
+    """
+
+    STAY = "stay"
+    RESTART = "restart"
 
 
 @dataclass(eq=False)

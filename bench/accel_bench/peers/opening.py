@@ -1,4 +1,4 @@
-"""Peers for a measurement: found, given their models, and ended afterwards."""
+"""Peers for a measurement: found, given their models, kept in memory or not, and ended afterwards."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -6,21 +6,47 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from accel_bench.cli.console import note
 from accel_bench.peers.catalogue import PeerChoice, parse_peer
-from accel_bench.peers.contender import PeerContender
-from accel_bench.peers.conversion import converted
+from accel_bench.peers.contender import PeerContender, Residence
 from accel_bench.peers.environments import python_of
-from accel_bench.peers.residence import Residence, choose_residence
-from accel_bench.peers.weights import check_weights
+from accel_bench.peers.models import check_weights, converted
 from accel_bench.peers.work import PeerWork
 from accel_bench.timing.meters import Meters, NoMeters
 from accel_runtime.bundle import read_bundle
 from accel_runtime.errors import InputError
 from accel_runtime.forms import choose_form
 
+# What a model is taken to need while it draws, in bytes of its files: a guess on the safe side.
+_PER_FILE_BYTE: Final = 1.6
+_SHARE: Final = 0.9
 _PATIENCE_S: Final = 3600.0
 _NO_METERS: Final = NoMeters()
+
+
+def choose_residence(models: Sequence[Path], *, bundle: Path) -> Residence:
+    """Stay where all models and the bundle fit into what is free now."""
+    available = available_bytes()
+    needed = _PER_FILE_BYTE * sum(map(folder_bytes, (*models, bundle)))
+    return Residence.STAY if available is None or needed <= _SHARE * available else Residence.RESTART
+
+
+def available_bytes() -> int | None:
+    """Memory that can be had without swapping; None where the system does not tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    (line,) = (line for line in lines if line.startswith("MemAvailable:"))
+    return int(line.split()[1]) * 1024
+
+
+def folder_bytes(folder: Path) -> int:
+    """All files in it."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _say_nothing(_: str) -> None:
+    """The default of `open_peers`: nobody is told."""
 
 
 @contextmanager
@@ -31,7 +57,7 @@ def open_peers(
     residence: Residence | None = None,
     patience_s: float = _PATIENCE_S,
     meters: Meters = _NO_METERS,
-    tell: Callable[[str], None] = note,
+    tell: Callable[[str], None] = _say_nothing,
 ) -> Iterator[tuple[PeerContender, ...]]:
     """The peers called ``names``; each loads its model at its warm-up, and all end with the block.
 

@@ -66,8 +66,8 @@ def peer_work(
         MissingTableError: The bundle lacks the schedule.
         InputError: The model cannot make images of that size.
     """
-    model, file = pipeline.bundle.manifest.model, pipeline.schedule_file(scheduler)
-    shape = request.latent_shape(model)
+    state, file = pipeline.bundle.manifest.state, pipeline.schedule_file(scheduler)
+    shape = request.latent_shape(state)
     return PeerWork(
         bundle=pipeline.bundle.folder,
         weights=weights,
@@ -78,8 +78,8 @@ def peer_work(
         schedule=file.path,
         guidance=guidance,
         seed=request.seed,
-        height=shape[1] * model.latent_scale,
-        width=shape[2] * model.latent_scale,
+        height=shape[1] * state.scale,
+        width=shape[2] * state.scale,
         batch=request.images,
         latent_shape=shape,
         threads=threads,

@@ -9,10 +9,13 @@ from typing import TypeAlias
 
 from accel_bench.plans.guided_calls import guided_calls_text
 from accel_bench.records.parts import PlanFacts
+from accel_runtime.deep_calls import deep_numbers, parse_deep_calls
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import Forecast
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plan import Plan, guidance_window, make_plan, parse_deep_calls
+from accel_runtime.plan import Plan
+from accel_runtime.plan_compile import compile_plan
+from accel_runtime.plan_spec import PlanSpec
 from accel_runtime.request import Request
 
 Weights: TypeAlias = tuple[float, ...]
@@ -58,7 +61,7 @@ class Trial:
 
     def deep_calls(self, calls: int) -> tuple[int, ...]:
         """The numbers of the deep ones of so many calls."""
-        return parse_deep_calls(self.plan, calls)
+        return deep_numbers(parse_deep_calls(self.plan), calls)
 
     @property
     def how(self) -> str:
@@ -170,19 +173,14 @@ def plan_of(pipeline: Pipeline, trial: Trial, *, settings: Settings) -> Plan:
         InputError: The bundle lacks the schedule, or the trial cannot be run on it.
     """
     schedule = pipeline.schedule(trial.steps or settings.steps, trial.scheduler or settings.scheduler)
-    calls = len(schedule.rows)
-    guidance: float | tuple[float, ...] = settings.guidance
-    if trial.guided_calls is not None:
-        first, last = trial.guided_calls
-        guidance = guidance_window(settings.guidance, first, last=last, calls=calls)
-    return make_plan(
-        schedule,
-        parse_deep_calls(trial.plan, calls),
+    spec = PlanSpec(
+        deep=parse_deep_calls(trial.plan),
         branch=trial.branch,
         forecast=trial.forecast,
         weights=dict(trial.weights),
-        guidance=guidance,
+        guided_calls=trial.guided_calls,
     )
+    return compile_plan(spec, schedule, guidance=settings.guidance)
 
 
 def plan_facts(trial: Trial, plan: Plan) -> PlanFacts:

@@ -10,9 +10,9 @@ from accel_bench.profiles.schema import Config, Fact, Figure, Peaks, Profile, Pu
 from accel_bench.profiles.toml import show, suggest
 from accel_runtime.backends import PROVIDER_NAMES
 from accel_runtime.backends.onnxruntime.providers import PROVIDERS
+from accel_runtime.deep_calls import CALLS_OF_STEP, deep_numbers, parse_deep_calls
 from accel_runtime.errors import InputError
 from accel_runtime.forecast import MAX_HISTORY
-from accel_runtime.plan import parse_deep_calls
 
 _ANY_SIGN = "score_loss"
 _PLANS = "full, every:N with N of 1 or more, or calls:0,3,7"
@@ -20,8 +20,6 @@ _NAME = "words of the driver's name for it, such as MI250, or H100 SXM* (no regu
 _ID = "an id of lower-case letters and digits, joined by - or ."
 # The one provider whose name a device or precision may follow.
 _TAKES_TARGET = "openvino"
-# No scheduler makes more UNet calls of a step.
-_CALLS_OF_STEP = 2
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,5}")
 
 
@@ -99,18 +97,18 @@ def _config(name: str, config: Config, profile: Profile) -> Iterator[Problem]:
 
 
 def _plan(config: Config) -> Iterator[Problem]:
-    most = _CALLS_OF_STEP * config.steps
+    most = CALLS_OF_STEP * config.steps
     try:
-        deep = parse_deep_calls(config.plan, most)
+        deep = parse_deep_calls(config.plan)
     except InputError:
         yield Problem(("plan",), _PLANS, show(config.plan))
         return
-    if 0 not in deep or min(deep) < 0:
+    if isinstance(deep, tuple) and deep[0] != 0:
         yield Problem(("plan",), "call 0 among the deep ones, and none before it", show(config.plan))
-    elif max(deep) >= most:
+    elif isinstance(deep, tuple) and deep[-1] >= most:
         yield Problem(("plan",), f"calls below {most}, the most that {config.steps} steps make", show(config.plan))
     else:
-        yield from _weights(config, deep, most=most)
+        yield from _weights(config, deep_numbers(deep, most), most=most)
 
 
 def _weights(config: Config, deep: Sequence[int], *, most: int) -> Iterator[Problem]:
@@ -132,7 +130,7 @@ def _guided_calls(config: Config) -> Iterator[Problem]:
     except InputError:
         yield Problem(("guided_calls",), GUIDED_CALLS, show(config.guided_calls))
         return
-    most = _CALLS_OF_STEP * config.steps
+    most = CALLS_OF_STEP * config.steps
     if last >= most:
         expected = f"calls below {most}, the most that {config.steps} steps make"
         yield Problem(("guided_calls",), expected, show(config.guided_calls))

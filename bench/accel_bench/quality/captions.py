@@ -1,13 +1,18 @@
-"""The captions that pictures are evaluated on."""
+"""The captions that pictures are evaluated on, and where they and the scorer of the built-in model lie."""
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
-from accel_bench.quality.files import CAPTIONS, data_file
 from accel_bench.records.captions import Caption
 from accel_runtime.errors import InputError
 from accel_runtime.reading import decode_json, read_document
+
+DATA: Final = Path(__file__).parent / "data"
+CAPTIONS: Final = "captions.json"
+EMOJI_CLIP: Final = "emoji_clip.onnx"
+TOKENIZER: Final = "tokenizer.json"
 
 
 def evaluation_captions(count: int | None, seed: int, *, folder: Path | None = None) -> tuple[Caption, ...]:
@@ -40,3 +45,19 @@ def read_captions(path: Path) -> tuple[Caption, ...]:
         InputError: It cannot be read or is malformed; names the file and the key.
     """
     return decode_json(read_document(path, error=InputError), tuple[Caption, ...], path=path, error=InputError)
+
+
+def data_file(name: str, folder: Path | None = None) -> Path:
+    """Return the path of one of the files above.
+
+    Args:
+        name: The file.
+        folder: Where to look; by default, beside this module.
+
+    Raises:
+        InputError: It is not there.
+    """
+    path = (folder or DATA) / name
+    if not path.is_file():
+        raise InputError(f"{path}: missing: evaluation needs {CAPTIONS}, {EMOJI_CLIP} and {TOKENIZER} in that folder")
+    return path

@@ -1,19 +1,37 @@
-"""CLIP score: how well a picture fits a caption, by a CLIP checkpoint that the caller has on disk."""
+"""CLIP score: how well a picture fits a caption, by a CLIP checkpoint that the caller has on disk.
 
+transformers reads the checkpoint, and each of its failures becomes one of our errors.
+"""
+
+import logging
+import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import CLIPModel, CLIPProcessor
+from transformers.utils import logging as transformers_logging
 
-from accel_bench.quality.clip_folder import checkpoint_versions, load_clip
-from accel_runtime.errors import InputError
+from accel_runtime.bundle import describe_file
+from accel_runtime.errors import InputError, first_line
 
+# In the order in which transformers looks for them.
+_WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin")
+# Of tokenizer and image processor: the files of today's form, or those of the other.
+_FORMS: Final = (
+    (("tokenizer.json",), ("vocab.json", "merges.txt")),
+    (("preprocessor_config.json",), ("processor_config.json",)),
+)
 _BATCH: Final = 16  # bounds memory; the result does not depend on it
+
+_Schema = TypeVar("_Schema")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,3 +88,114 @@ class Clip:
             )
             found = self.model(**inputs)  # both of unit length
             yield (100 * (found.image_embeds * found.text_embeds).sum(dim=-1)).numpy()
+
+
+class _Config(msgspec.Struct):
+    """What `config.json` must say; all else is transformers' business."""
+
+    model_type: str
+
+
+class _Index(msgspec.Struct):
+    """Which file holds which tensor, where weights are in several files."""
+
+    weight_map: dict[str, str]
+
+
+def load_clip(folder: Path) -> tuple[CLIPModel, CLIPProcessor]:
+    """Return model (float32, evaluation mode) and processor of the checkpoint in ``folder``, and of nowhere else.
+
+    Raises:
+        InputError: It is missing, incomplete or no CLIP model.
+    """
+    _check_files(folder)
+    with _reading(folder):
+        # Their class methods are not annotated.
+        loader: Any = CLIPModel
+        model, report = loader.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            local_files_only=True,
+            ignore_mismatched_sizes=True,  # refused below, by name
+            output_loading_info=True,
+        )
+        # Pillow is here always; torchvision, which transformers prefers, scales a little differently.
+        processor = CLIPProcessor.from_pretrained(folder, local_files_only=True, backend="pil")
+    _check_parts(folder, model, processor=processor, report=report)
+    return model, processor
+
+
+def checkpoint_versions(folder: Path) -> dict[str, str]:
+    """Return what a score of this checkpoint depends on: transformers' version, and the weights' SHA-256 by file."""
+    weights = {f"clip/{path.name}": describe_file(path).sha256 for path in _weight_files(folder)}
+    return {"transformers": version("transformers")} | weights
+
+
+def _check_files(folder: Path) -> None:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: expected a folder with a CLIP model, such as `hf download --local-dir` makes")
+    kind = _read(folder / "config.json", _Config).model_type
+    if kind != "clip":
+        raise InputError(f"{folder / 'config.json'}: expected model_type 'clip', got '{kind}'")
+    # Without a tokenizer, transformers makes an empty one, to which every caption is the same.
+    for forms in _FORMS:
+        if not any(all((folder / name).is_file() for name in form) for form in forms):
+            raise InputError(
+                f"{folder}: missing: a CLIP model needs {' or '.join(' and '.join(form) for form in forms)}"
+            )
+    for path in _weight_files(folder):
+        if not path.is_file():
+            raise InputError(f"{path}: missing: a CLIP model needs all of its weights")
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The files that transformers takes weights from; the first that it would look for where there are none."""
+    for name in _WEIGHTS:
+        index = folder / f"{name}.index.json"
+        if (folder / name).is_file():
+            return [folder / name]
+        if index.is_file():
+            return [folder / shard for shard in sorted(set(_read(index, _Index).weight_map.values()))]
+    return [folder / _WEIGHTS[0]]
+
+
+def _check_parts(folder: Path, model: CLIPModel, *, processor: CLIPProcessor, report: dict[str, Any]) -> None:
+    """Refuse what transformers accepts: weights with holes, which it fills at random, and another model's tokenizer."""
+    wrong = sorted(report["missing_keys"] | {name for name, *_ in report["mismatched_keys"]})
+    if wrong:
+        raise InputError(
+            f"{folder}: {len(wrong)} tensors that config.json asks for are missing or of another shape, "
+            f"such as '{wrong[0]}'"
+        )
+    text: Any = model.config.text_config
+    tokens, rows = len(processor.tokenizer), text.vocab_size
+    if tokens > rows:
+        raise InputError(f"{folder}: expected a tokenizer of at most the model's {rows} tokens, got {tokens}")
+
+
+def _read(path: Path, schema: type[_Schema]) -> _Schema:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=schema)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}: expected a CLIP model's folder") from error
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    """Mute transformers, and turn whatever it raises over a broken folder into one line."""
+    library: Any = transformers_logging  # half annotated
+    level, bars = library.get_verbosity(), library.is_progress_bar_enabled()
+    library.set_verbosity(logging.CRITICAL)
+    library.disable_progress_bar()
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    # It raises OSError, ValueError, KeyError, RuntimeError and what safetensors, tokenizers and pickle raise.
+    except Exception as error:
+        raise InputError(f"{folder}: transformers cannot load it: {first_line(error)}") from error
+    finally:
+        library.set_verbosity(level)
+        if bars:
+            library.enable_progress_bar()

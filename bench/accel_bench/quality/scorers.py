@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_bench.base.extras import quality_extra
+from accel_bench.base.extras import extra
+from accel_bench.quality.captions import CAPTIONS, EMOJI_CLIP, TOKENIZER, data_file
 from accel_bench.quality.colour import background_colour
 from accel_bench.quality.emoji_clip import EmojiClip
-from accel_bench.quality.files import CAPTIONS, EMOJI_CLIP, TOKENIZER, data_file
 from accel_bench.quality.psnr import squared_errors
-from accel_bench.quality.reference import Lite0Features, feature_distances
-from accel_bench.quality.similarity import ssim
+from accel_bench.quality.reference import Lite0Features, feature_distances, ssim
 from accel_bench.records.captions import Caption
 from accel_bench.records.evaluation import Scores
 from accel_runtime.bundle import describe_file
@@ -87,7 +86,7 @@ class Scorers:
 
 
 def _open_clip(folder: Path) -> "Clip":
-    with quality_extra():
+    with extra("quality"):
         from accel_bench.quality.clip import Clip  # noqa: PLC0415
     return Clip.open(folder)
 

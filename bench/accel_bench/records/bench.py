@@ -12,9 +12,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from accel_bench.records.bounds import Calls, Count, Elapsed, Energy, Many, Rate, Seconds, SquaredError, check
-from accel_bench.records.environment import Environment
-from accel_bench.records.parts import BundleFacts, Doubt, PlanFacts, Span, Workload
-from accel_runtime.backends import BackendDescription
+from accel_bench.records.head import RecordHead
+from accel_bench.records.parts import Doubt, PlanFacts, Span
 
 # Ticks between two readings of a clock.
 _CLOCK: Final = 1.0001
@@ -123,11 +122,10 @@ class Peaks(msgspec.Struct, frozen=True):
     source: str
 
 
-class BenchRecord(msgspec.Struct, frozen=True):
+class BenchRecord(RecordHead, frozen=True, kw_only=True):
     """One run of `accel bench`.
 
     Attributes:
-        id: The start of the hash of all other fields.
         peaks: What the device can do; None where it is not known.
         load_s: By graph, reading and compiling it; in no statistic.
         plans: The first is the baseline, with every call deep.
@@ -138,12 +136,6 @@ class BenchRecord(msgspec.Struct, frozen=True):
 
     kind: Literal["bench"]
     format: Literal[2]
-    id: str
-    started: str
-    environment: Environment
-    backend: BackendDescription
-    bundle: BundleFacts
-    workload: Workload
     prompt: str
     profile: ProfileUse | None
     peaks: Peaks | None

@@ -18,16 +18,16 @@ def bundle_facts(bundle: Bundle) -> BundleFacts:
         digest=bundle.digest,
         source=manifest.provenance.source,
         weights=manifest.provenance.weights,
-        sample_size=manifest.model.sample_size,
-        graphs={name: _graph_facts(name, graph, manifest) for name, graph in manifest.graphs.items()},
+        sample_size=manifest.state.sample_size,
+        graphs={name: _graph_facts(name, manifest.graphs[name], manifest) for name in manifest.roles},
     )
 
 
 def graph_names(manifest: Manifest) -> dict[str, str]:
     """By file in the bundle, what its graph is called in spans."""
     names = {graph.file: name for name, graph in manifest.graphs.items()}
-    for form in manifest.forms.values():
-        names |= {graph.file: name for name, graph in form.graphs.items()}
+    for graphs in manifest.forms.values():
+        names |= {graph.file: name for name, graph in graphs.items()}
     names |= {file: name for name, file in (manifest.loop.items() if manifest.loop else ())}
     if manifest.inductor is not None:
         names |= {package.file: name for name, package in manifest.inductor.graphs.items()}
@@ -35,12 +35,11 @@ def graph_names(manifest: Manifest) -> dict[str, str]:
 
 
 def _graph_facts(name: str, graph: GraphSpec, manifest: Manifest) -> GraphFacts:
-    model = manifest.model
-    height, width = model.sample_size
-    scale = model.latent_scale
+    height, width = manifest.state.sample_size
+    scale = manifest.state.scale
     sizes = {"height": height, "width": width, "latent_height": height // scale, "latent_width": width // scale}
-    # The VAE always computes in float32.
-    dtype = "float32" if name.startswith("vae_") else str(manifest.provenance.options.get("dtype") or "float32")
+    # Encoder and decoder always compute in float32.
+    dtype = "float32" if manifest.roles[name].part in ("decoder", "encoder") else manifest.dtype
     return GraphFacts(
         flops=graph.flops,
         weight_bytes=graph.parameters * _BYTES[dtype],

@@ -23,9 +23,8 @@ from accel_bench.records.bounds import (
     check,
 )
 from accel_bench.records.captions import Caption
-from accel_bench.records.environment import Environment
-from accel_bench.records.parts import BundleFacts, PlanFacts, Workload
-from accel_runtime.backends import BackendDescription
+from accel_bench.records.head import RecordHead
+from accel_bench.records.parts import PlanFacts
 
 
 class Scores(msgspec.Struct, frozen=True):
@@ -67,11 +66,10 @@ class TrialRun(msgspec.Struct, frozen=True):
     scores: Scores
 
 
-class EvaluationRecord(msgspec.Struct, frozen=True):
+class EvaluationRecord(RecordHead, frozen=True, kw_only=True):
     """One run of `accel evaluate`.
 
     Attributes:
-        id: The start of the hash of all other fields.
         scorers: Versions and hashes of what scored.
         cut_captions: How many captions did not fit the text encoder and lost their end.
         warm_up_s: By trial, a short batch that loads and warms its graphs; in no statistic.
@@ -80,12 +78,6 @@ class EvaluationRecord(msgspec.Struct, frozen=True):
 
     kind: Literal["evaluation"]
     format: Literal[2]
-    id: str
-    started: str
-    environment: Environment
-    backend: BackendDescription
-    bundle: BundleFacts
-    workload: Workload
     scorers: dict[str, str]
     captions: tuple[Caption, ...]
     cut_captions: Count

@@ -10,9 +10,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from accel_bench.records.bounds import Batch, Count, Elapsed, Many, Rate, Seconds, Share, check
-from accel_bench.records.environment import Environment
-from accel_bench.records.parts import BundleFacts, Doubt, PlanFacts, Workload
-from accel_runtime.backends import BackendDescription
+from accel_bench.records.head import RecordHead
+from accel_bench.records.parts import Doubt, PlanFacts
 
 
 class Scenario(StrEnum):
@@ -107,11 +106,10 @@ class ScenarioRun(msgspec.Struct, frozen=True):
             check(isinstance(value, (int, float)) and 0 < value < _MOST, f"a number above 0 as the result {key}")
 
 
-class ScenarioRecord(msgspec.Struct, frozen=True):
+class ScenarioRecord(RecordHead, frozen=True, kw_only=True):
     """One run of `accel bench scenario`.
 
     Attributes:
-        id: The start of the hash of all other fields.
         loadgen: Version of MLPerf's load generator.
         workload: Its batch is the largest of all runs; sample i draws its noise from `seed + i`.
         prompts: By sample.
@@ -121,13 +119,7 @@ class ScenarioRecord(msgspec.Struct, frozen=True):
 
     kind: Literal["scenario"]
     format: Literal[1]
-    id: str
-    started: str
-    environment: Environment
-    backend: BackendDescription
-    bundle: BundleFacts
     loadgen: str
-    workload: Workload
     prompts: tuple[str, ...]
     runs: Annotated[tuple[ScenarioRun, ...], Many]
     doubts: tuple[Doubt, ...]

@@ -13,10 +13,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from accel_bench.records.bounds import Branch, Count, Elapsed, Many, Seconds, check
-from accel_bench.records.environment import Environment
 from accel_bench.records.evaluation import Scores
-from accel_bench.records.parts import BundleFacts, Doubt, PlanFacts, Workload
-from accel_runtime.backends import BackendDescription
+from accel_bench.records.head import RecordHead
+from accel_bench.records.parts import Doubt, PlanFacts
 from accel_runtime.errors import InputError
 
 
@@ -132,11 +131,10 @@ class Asked(msgspec.Struct, frozen=True):
     moves: Count = 0
 
 
-class SearchRecord(msgspec.Struct, frozen=True):
+class SearchRecord(RecordHead, frozen=True, kw_only=True):
     """One run of `accel search`.
 
     Attributes:
-        id: The start of the hash of all other fields.
         workload: Of the baseline; the batch is that of judging, times are of one image.
         prompts: Of all judged pictures, in the order of their scores.
         scorers: Versions and hashes of what scored.
@@ -150,12 +148,6 @@ class SearchRecord(msgspec.Struct, frozen=True):
 
     kind: Literal["search"]
     format: Literal[1]
-    id: str
-    started: str
-    environment: Environment
-    backend: BackendDescription
-    bundle: BundleFacts
-    workload: Workload
     goal: Goal
     asked: Asked
     prompts: tuple[str, ...]

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from accel_bench.bundle_cache import Wanted
+from accel_bench.bundle_cache import BundleSpec
 from accel_bench.plans.guided_calls import parse_guided_calls
 from accel_bench.plans.trial import BASELINE, Trial
 from accel_bench.profiles import Config, Profile
@@ -87,11 +87,11 @@ def _work(config: Config, known: Mapping[str, Config]) -> Config:
     return msgspec.structs.replace(config, scheduler=baseline.scheduler, steps=baseline.steps)
 
 
-def wanted_bundle(work: Config, groups: Iterable[Group], *, provider: str) -> Wanted:
+def wanted_bundle(work: Config, groups: Iterable[Group], *, provider: str) -> BundleSpec:
     """The one bundle that serves every config of the same model and precision as ``work``, and their baselines."""
     configs = [config for each in groups for config in (each.work, *each.configs.values())]
     alike = [each for each in configs if _model(each) == _model(work)]
-    return Wanted(
+    return BundleSpec(
         model=work.model,
         weights=work.weights,
         dtype=work.dtype,

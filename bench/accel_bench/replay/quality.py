@@ -24,7 +24,7 @@ _ERRORS = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Gallery:
+class QualityCheck:
     """What configs draw to be judged.
 
     Attributes:

@@ -9,18 +9,18 @@ from accel_bench.benchmark.record import make_record
 from accel_bench.benchmark.roofline import measured_peaks
 from accel_bench.bundle_cache import find_or_export
 from accel_bench.plans.trial import Settings, prepare
+from accel_bench.plans.workload import request_of
 from accel_bench.profiles import Config
 from accel_bench.records.bench import BenchRecord, Peaks, ProfileUse
 from accel_bench.records.environment import read_environment
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.replay.groups import Group, group, wanted_bundle
 from accel_bench.replay.place import Place, adapt, fit
-from accel_bench.replay.quality import Gallery
+from accel_bench.replay.quality import QualityCheck
 from accel_bench.timing.measure import Measurement, StopRule, measure
 from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.backends import Backend
 from accel_runtime.bundle import Bundle, read_bundle
-from accel_runtime.request import Request
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +36,7 @@ class Replay:
         bundle: To run in place of exported ones.
         cache: Where exported ones are kept.
         prompt: What is drawn.
-        gallery: What is drawn to judge pictures; None where only times are measured.
+        check: What is drawn to judge pictures; None where only times are measured.
         records: One for each group that has been run.
         evaluations: By a record's id, of groups whose weights are trained.
     """
@@ -51,7 +51,7 @@ class Replay:
     prompt: str
     model: str | None = None
     bundle: Path | None = None
-    gallery: Gallery | None = None
+    check: QualityCheck | None = None
     records: list[BenchRecord] = field(default_factory=list)
     evaluations: dict[str, EvaluationRecord] = field(default_factory=dict)
 
@@ -67,9 +67,9 @@ class Replay:
         """
         adapted = {name: self._adapt(config) for name, config in configs.items()}
         groups = group({name: config for name, (config, _) in adapted.items()}, known)
-        if self.gallery is not None:
+        if self.check is not None:
             for each in groups:
-                self.gallery.check(each.work.batch)
+                self.check.check(each.work.batch)
         for each in groups:
             told = {word: None for name in each.configs for word in adapted[name][1]}
             bundle = yield from self._bundle(each, groups)
@@ -87,13 +87,13 @@ class Replay:
         return read_bundle(folder)
 
     def _measure(self, chosen: Group, bundle: Bundle, *, model: str, told: tuple[str, ...]) -> Iterator[str]:
-        work, resized = fit(chosen.work, bundle.manifest.model.sample_size, model=model)
+        work, resized = fit(chosen.work, bundle.manifest.state.sample_size, model=model)
         settings = Settings(
             steps=work.steps, scheduler=work.scheduler, guidance=work.guidance, batch=work.batch, seed=0
         )
         timed = TimedPipeline.open(bundle, self.backend)
         trials = prepare(timed.pipeline, tuple(chosen.trials.values()), settings=settings)
-        request = Request((self.prompt,), images_per_prompt=work.batch, height=work.height, width=work.width)
+        request = request_of(self.prompt, settings, size=(work.height, work.width))
         contenders = [timed.contender(each, request=request) for each in trials]
         environment, measurement = read_environment(), Measurement()
         for name in measure(contenders, self.stop, into=measurement):
@@ -103,13 +103,13 @@ class Replay:
             contenders,
             measurement,
             environment=environment,
-            guidance=work.guidance,
+            settings=settings,
             profile=ProfileUse(self.profile, self.sha256, chosen.names, comparable=not instead, instead=instead),
             peaks=self._peaks() or measured_peaks(self.backend, measurement.yardstick_s),
         )
         self.records.append(record)
-        if self.gallery is not None and record.bundle.weights == "trained":
-            evaluation = yield from self.gallery.judge(timed.pipeline, trials, settings=settings, work=work)
+        if self.check is not None and record.bundle.weights == "trained":
+            evaluation = yield from self.check.judge(timed.pipeline, trials, settings=settings, work=work)
             self.evaluations[record.id] = evaluation
 
     def _peaks(self) -> Peaks | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from accel_bench.base.table import Table, numbers, words
+from accel_bench.base.table import Heading, Table, numbers, words
 from accel_bench.replay.verdict import Verdict
 
 _NOTHING = "–"
@@ -11,7 +11,11 @@ _UNITS = {"latency_s": "s", "steps_per_s": "/s", "speedup": "×", "psnr_db": "dB
 
 def verdict_table(verdicts: Sequence[Verdict], title: str) -> Table:
     """One row per figure."""
-    columns = (*words("config", "figure"), *numbers("median", "p90", "expected", "ratio"), *words("kind", "verdict"))
+    columns = (
+        *words("config", "figure"),
+        *numbers("median", Heading.P90, "expected", "ratio"),
+        *words("kind", "verdict"),
+    )
     before = ("", *(each.config for each in verdicts))
     pairs = zip(verdicts, before[: len(verdicts)], strict=True)
     rows = (_cells(each, config="" if each.config == last else each.config) for each, last in pairs)

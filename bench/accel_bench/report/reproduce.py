@@ -1,4 +1,4 @@
-"""The command line that measures again what a record holds."""
+"""The command line that measures or searches again what a record holds."""
 
 from collections.abc import Sequence
 from shlex import join
@@ -7,9 +7,8 @@ from accel_bench.plans.trial import trial_of
 from accel_bench.records.bench import BenchRecord, ProfileUse
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.parts import PlanFacts
-from accel_bench.records.search import SearchRecord
+from accel_bench.records.search import Goal, Score, SearchRecord
 from accel_bench.records.store import PictureRecord
-from accel_bench.report.search_command import search_words
 from accel_runtime.backends import BackendDescription
 from accel_runtime.backends.onnxruntime.providers import PROVIDERS
 from accel_runtime.backends.openvino_device import PRECISIONS
@@ -31,7 +30,7 @@ def command(record: PictureRecord) -> str | None:
 def _words(record: PictureRecord) -> list[str] | None:
     if isinstance(record, BenchRecord):
         return _bench(record)
-    return search_words(record) if isinstance(record, SearchRecord) else _evaluate(record)
+    return _search(record) if isinstance(record, SearchRecord) else _evaluate(record)
 
 
 def _bench(record: BenchRecord) -> list[str] | None:
@@ -67,7 +66,7 @@ def _evaluate(record: EvaluationRecord) -> list[str] | None:
     if len(trials) != len(plans) * len(branches) * len(forecasts) or not all(map(_has_options, trials)):
         return None
     chosen = ["--plans", ",".join(plans), "--branches", ",".join(branches), "--forecasts", ",".join(forecasts)]
-    return ["evaluate", "BUNDLE", *_work(record), *chosen, "--prompts", str(len(record.captions))]
+    return ["evaluate", "BUNDLE", *_work(record), *chosen, "--num-prompts", str(len(record.captions))]
 
 
 def _has_options(facts: PlanFacts) -> bool:
@@ -96,3 +95,31 @@ def _provider(backend: BackendDescription) -> str | None:
     name = names.get(backend.provider)
     is_software = str(backend.options.get("adapter", "")).endswith(", software")
     return f"{name}:software" if is_software else name
+
+
+def _search(record: SearchRecord) -> list[str]:
+    """The words after `accel`, without the provider."""
+    work, asked = record.workload, record.asked
+    words = ["search", "BUNDLE", "--scheduler", work.scheduler, "--steps", str(work.steps)]
+    words += ["--guidance", f"{work.guidance:g}", "--search-targets", ",".join(asked.targets)]
+    words += ["--branches", ",".join(map(str, asked.branches)), "--strategy", asked.strategy]
+    words += [] if asked.trials is None else ["--trials", str(asked.trials)]
+    words += ["--moves", str(asked.moves)] if asked.moves else []
+    words += [] if asked.prompts == "built-in" else ["--prompts", asked.prompts]
+    words += ["--num-prompts", str(len(record.prompts)), "--batch", str(work.batch)]
+    words += ["--calibration", str(asked.calibration), "--seed", str(work.seed), *_goal(record.goal)]
+    rounds = len(record.tried[0].image_s)
+    return [*words, *(["--rounds", str(rounds)] if rounds else [])]
+
+
+def _goal(goal: Goal) -> list[str]:
+    words = ["--score", goal.score.value, *(["--clip-model", "CLIP"] if goal.score is Score.CLIP else [])]
+    loss = None if goal.max_loss is None else f"{100 * goal.max_loss:.10g}%"
+    bounds = {
+        "--req-speedup": goal.speedup,
+        "--req-time": goal.seconds,
+        "--req-score-loss": loss,
+        "--min-psnr": goal.min_psnr,
+        "--max-feature-distance": goal.max_feature_distance,
+    }
+    return words + [word for option, value in bounds.items() if value is not None for word in (option, str(value))]

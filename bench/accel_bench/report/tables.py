@@ -1,15 +1,65 @@
-"""The numbers of a benchmark in rows."""
+"""The numbers of benchmarks, evaluations and searches in rows."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from accel_bench.base.stats import times
+from accel_bench.base.table import Heading
 from accel_bench.benchmark.summary import DEEP, GraphSummary, PeerSummary, PlanSummary, Summary
 from accel_bench.evaluation.summary import TrialSummary
 from accel_bench.evaluation.table import loss_text, psnr_text
 from accel_bench.records.bench import BenchRecord
 from accel_bench.report.charts.stages import STAGES
-from accel_bench.report.table import Column, Table, make_table
 from accel_bench.report.words import NOTHING, Unit, digits, share
+from accel_bench.search.summary import TriedSummary
+from accel_bench.search.table import loss_words, plan_words
+
+_DEEP, _SHALLOW = "deep", "shallow"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A heading and its cells.
+
+    Attributes:
+        unit: Shown small beside the heading.
+        numeric: Set flush right.
+    """
+
+    heading: str
+    cells: Sequence[str]
+    unit: str = ""
+    numeric: bool = True
+
+    @property
+    def says_something(self) -> bool:
+        """Whether any cell does."""
+        return any(cell not in ("", NOTHING) for cell in self.cells)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns of one length; the first names the rows.
+
+    Attributes:
+        name: Distinct on the page.
+        caption: What the numbers are.
+    """
+
+    name: str
+    caption: str
+    columns: Sequence[Column]
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """The cells row by row."""
+        return list(zip(*(column.cells for column in self.columns), strict=True))
+
+
+def make_table(name: str, caption: str, columns: Sequence[Column]) -> Table:
+    """A table without the columns in which nothing is said."""
+    first, *others = columns
+    return Table(name, caption, [first, *(column for column in others if column.says_something)])
 
 
 def contender_table(
@@ -28,10 +78,10 @@ def contender_table(
     least = [limits.get(each.name) for each in both]
     columns = [
         Column("", [each.name for each in both], numeric=False),
-        Column("deep calls", [_deep(each) for each in both]),
+        Column(Heading.DEEP_CALLS, [_deep(each) for each in both]),
         Column("image", [unit.spread(each.image_s) for each in both], unit.name),
-        Column("90% within", [unit.number(each.image_s.p90) for each in both], unit.name),
-        Column("speed-up", [times(each.speedup) for each in both]),
+        Column(Heading.P90, [unit.number(each.image_s.p90) for each in both], unit.name),
+        Column(Heading.SPEEDUP, [times(each.speedup) for each in both]),
         Column("limit", [NOTHING if seconds is None else unit.number(seconds) for seconds in least], unit.name),
         Column("energy", [NOTHING if each.joules is None else digits(each.joules) for each in both], "J"),
         *_peer_columns(summary),
@@ -99,9 +149,11 @@ def _score_columns(scores: Sequence[TrialSummary | None]) -> list[Column]:
 
     known = {index: score for index, score in enumerate(scores) if score is not None}
     return [
-        Column("PSNR", cells({index: psnr_text(score) for index, score in known.items()}), "dB"),
-        Column("feature distance", cells({index: digits(score.feature_distance) for index, score in known.items()})),
-        Column("score loss", cells({index: loss_text(score) for index, score in known.items()})),
+        Column(Heading.PSNR, cells({index: psnr_text(score) for index, score in known.items()}), Heading.PSNR.unit),
+        Column(
+            Heading.FEATURE_DISTANCE, cells({index: digits(score.feature_distance) for index, score in known.items()})
+        ),
+        Column(Heading.SCORE_LOSS, cells({index: loss_text(score) for index, score in known.items()})),
     ]
 
 
@@ -112,3 +164,81 @@ def _flops_share(graph: str, record: BenchRecord) -> str:
 
 def _loading(graph: str, record: BenchRecord, unit: Unit) -> str:
     return unit.number(record.load_s[graph]) if graph in record.load_s else NOTHING
+
+
+def trial_table(name: str, trials: Sequence[TrialSummary]) -> Table:
+    """One row per trial, the baseline first."""
+    unit = Unit.fit(trial.batch_s.median for trial in trials)
+    columns = [
+        Column("", [trial.plan for trial in trials], numeric=False),
+        Column("branch", [NOTHING if trial.branch is None else str(trial.branch) for trial in trials]),
+        Column("forecast", [trial.forecast or NOTHING for trial in trials], numeric=False),
+        Column(Heading.DEEP_CALLS, [f"{trial.deep} / {trial.calls}" for trial in trials]),
+        Column("batch", [unit.spread(trial.batch_s) for trial in trials], unit.name),
+        Column(Heading.SPEEDUP, [times(trial.speedup) for trial in trials]),
+        Column(Heading.PSNR, [psnr_text(trial) for trial in trials], Heading.PSNR.unit),
+        Column(Heading.SSIM, [f"{trial.ssim:.4f}" for trial in trials]),
+        Column(Heading.FEATURE_DISTANCE, [digits(trial.feature_distance) for trial in trials]),
+        Column(Heading.EMOJI_CLIP, [f"{trial.emoji_clip:.2f}" for trial in trials]),
+        Column(Heading.SCORE_LOSS, [loss_text(trial) for trial in trials]),
+        Column(Heading.COLOUR, [share(trial.colour_accuracy) for trial in trials]),
+    ]
+    return make_table(name, "Speed and quality of each plan, against full on the same captions and seeds", columns)
+
+
+def front_table(name: str, summaries: Sequence[TriedSummary], *, score: str) -> Table:
+    """The Pareto front and every finalist, the slowest first; an arrow leads to what was chosen."""
+    shown = [each for each in summaries if each.in_front or each.measured is not None]
+    shown.sort(key=lambda each: -each.composed_s)
+    names = [f"→ {plan_words(each)}" if each.chosen else plan_words(each) for each in shown]
+    columns = _columns(names, shown, score=score)
+    measured = [NOTHING if each.measured is None else times(each.measured) for each in shown]
+    columns.insert(5, Column("measured", measured))
+    return make_table(name, "Pareto front and finalists", columns)
+
+
+def candidate_table(name: str, summaries: Sequence[TriedSummary], *, score: str) -> Table:
+    """Every candidate with its deep calls, in the order of the record."""
+    columns = _columns([each.facts.name for each in summaries], summaries, score=score)
+    most = summaries[0].pictures
+    columns.insert(3, Column("pictures", [str(each.pictures) for each in summaries]))
+    columns.append(Column("front", ["yes" if each.in_front else NOTHING for each in summaries], numeric=False))
+    columns.append(Column("keeps the goal", [_keeps(each, most=most) for each in summaries], numeric=False))
+    return make_table(name, "Every candidate", columns)
+
+
+def cost_table(name: str, calls: Mapping[str, int], grid: Mapping[str, int]) -> Table:
+    """UNet calls by purpose, and what the grid would take."""
+    calibration = {kind: calls.get(f"calibration {kind}", 0) for kind in (_DEEP, _SHALLOW)}
+    rows = {"judging": calls, "calibration": calibration}
+    rows["together"] = {kind: calls[kind] + calibration[kind] for kind in (_DEEP, _SHALLOW)}
+    rows[f"the grid's {grid['trials']} candidates"] = grid
+    columns = [
+        Column("", list(rows), numeric=False),
+        Column(Heading.DEEP_CALLS, [f"{row[_DEEP]:,}" for row in rows.values()]),
+        Column("shallow calls", [f"{row[_SHALLOW]:,}" for row in rows.values()]),
+        Column("all", [f"{row[_DEEP] + row[_SHALLOW]:,}" for row in rows.values()]),
+    ]
+    return make_table(name, "UNet calls of one picture each", columns)
+
+
+def _keeps(each: TriedSummary, *, most: int) -> str:
+    """Nothing where it was dropped before all pictures were judged."""
+    if each.pictures < most:
+        return NOTHING
+    return "yes" if each.meets else "no"
+
+
+def _columns(names: Sequence[str], shown: Sequence[TriedSummary], *, score: str) -> list[Column]:
+    unit = Unit.fit(each.composed_s for each in shown)
+    psnr = ["same" if each.quality.psnr is None else f"{each.quality.psnr:.2f}" for each in shown]
+    return [
+        Column("", names, numeric=False),
+        Column("family", [each.family for each in shown], numeric=False),
+        Column(Heading.DEEP_CALLS, [f"{len(each.facts.deep_calls)} / {each.facts.calls}" for each in shown]),
+        Column("image", [unit.number(each.composed_s) for each in shown], unit.name),
+        Column(Heading.SPEEDUP, [f"{each.speedup:.2f}×" for each in shown]),
+        Column(Heading.PSNR, psnr, Heading.PSNR.unit),
+        Column(Heading.FEATURE_DISTANCE, [digits(each.quality.feature_distance) for each in shown]),
+        Column(f"loss of {score}", [loss_words(each) for each in shown]),
+    ]

@@ -1,11 +1,16 @@
-"""What a record says, in plain words."""
+"""What a record says, in plain words: how plans compare, and what came of a search's goal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from accel_bench.base.stats import CONFIDENCE, Spread
+from accel_bench.base.stats import CONFIDENCE, Spread, times
 from accel_bench.benchmark.summary import PeerSummary, PlanSummary, Summary
-from accel_bench.report.words import Unit, amount
+from accel_bench.records.parts import PlanFacts, Workload
+from accel_bench.records.search import Goal, SearchRecord
+from accel_bench.report.facts import Fact
+from accel_bench.report.words import Unit, amount, digits, duration
+from accel_bench.search.summary import TriedSummary
+from accel_bench.search.table import loss_words, why_not
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +61,94 @@ def compare(name: str, factor: Spread, *, than: str, remark: str) -> Verdict:
     if factor.low <= 1 <= factor.high:
         return Verdict(f"{name} is not shown to differ from {than}:", number, f"as fast {ends}; {remark}")
     return Verdict(f"{name} draws", number, f"as fast as {than} {ends}; {remark}")
+
+
+def goal_words(goal: Goal) -> str:
+    """What was looked for, in a sentence."""
+    allowed = " and ".join(_bounds(goal)) or "no bound on quality"
+    if goal.speedup is not None:
+        return f"At least {goal.speedup:g}× as fast, with {allowed}; of such, the pictures nearest to the baseline's."
+    if goal.seconds is not None:
+        limit = duration(goal.seconds)
+        return f"An image in at most {limit}, with {allowed}; of such, the pictures nearest to the baseline's."
+    return f"The fastest with {allowed}."
+
+
+def search_verdict(summaries: Sequence[TriedSummary], record: SearchRecord) -> Verdict:
+    """Whether the goal was met, and by what."""
+    baseline, *others = summaries
+    for each in others:
+        if each.chosen and each.measured is not None:
+            name = f"Goal met: {short_words(each)}"
+            return compare(name, each.measured, than=baseline.facts.name, remark=_kept(each, record))
+    return Verdict("Nothing that was tried meets the goal:", "", f"{why_not(record)}.")
+
+
+def chosen_facts(each: TriedSummary, record: SearchRecord) -> list[Fact]:
+    """What a plan is and what is known of it, line by line."""
+    facts, quality = each.facts, each.quality
+    reuse = facts.branch is not None
+    found = [
+        Fact("Deep calls", _deep(facts)),
+        Fact("Other calls", f"cut the UNet at branch {facts.branch}; {forecast_words(facts)}" if reuse else ""),
+        Fact("Steps", _steps(facts, record.workload)),
+        Fact("Guidance", _guidance(facts)),
+        Fact("Family", each.family),
+        Fact("Measured", "" if each.measured is None else f"{times(each.measured)} as fast, end to end"),
+        Fact("Composed", f"{each.speedup:.2f}× as fast, {duration(each.composed_s)} an image, by its graphs' times"),
+        Fact("PSNR", "no pixel differs" if quality.psnr is None else f"{quality.psnr:.2f} dB"),
+        Fact("Feature distance", digits(quality.feature_distance)),
+        Fact(f"Loss of {record.goal.score}", loss_words(each)),
+    ]
+    return [fact for fact in found if fact.value]
+
+
+def forecast_words(facts: PlanFacts) -> str:
+    """How the features of shallow calls are made."""
+    if facts.weights:
+        longest = max(map(len, facts.weights.values()))
+        rest = facts.calls - len(facts.deep_calls) - len(facts.weights)
+        others = f", of {amount(rest, 'other')} by the rule {facts.forecast}" if rest else ""
+        last = "deep one" if longest == 1 else f"{longest} deep ones"
+        return f"features of {amount(len(facts.weights), 'call')} are the last {last} with solved weights{others}"
+    return {
+        "hold": "features are those of the last deep call",
+        "linear": "features are extrapolated linearly from the last two deep calls",
+        "quadratic": "features are extrapolated quadratically from the last three deep calls",
+    }[str(facts.forecast)]
+
+
+def short_words(each: TriedSummary) -> str:
+    """A candidate in a few words, without the list of its deep calls."""
+    facts = each.facts
+    words = f"{each.family} with {len(facts.deep_calls)} of {amount(facts.calls, 'call')} deep"
+    return words if facts.guided_calls is None else f"{words}, guided on some"
+
+
+def _bounds(goal: Goal) -> Iterator[str]:
+    if goal.max_loss is not None:
+        yield f"a loss of at most {100 * goal.max_loss:g}% of {goal.score}"
+    if goal.min_psnr is not None:
+        yield f"a PSNR of at least {goal.min_psnr:g} dB"
+    if goal.max_feature_distance is not None:
+        yield f"a feature distance of at most {goal.max_feature_distance:g}"
+
+
+def _kept(each: TriedSummary, record: SearchRecord) -> str:
+    psnr = "no pixel differs" if each.quality.psnr is None else f"{each.quality.psnr:.1f} dB"
+    return f"{psnr}, and {record.goal.score} loses {loss_words(each)}"
+
+
+def _deep(facts: PlanFacts) -> str:
+    count = f"{len(facts.deep_calls)} of {facts.calls}"
+    if facts.branch is None:
+        return f"all {facts.calls}"
+    return f"{count}: {', '.join(map(str, facts.deep_calls))}"
+
+
+def _steps(facts: PlanFacts, work: Workload) -> str:
+    return "" if facts.steps is None else f"{facts.steps} instead of {work.steps}"
+
+
+def _guidance(facts: PlanFacts) -> str:
+    return "" if facts.guided_calls is None else "on calls {} to {} alone".format(*facts.guided_calls)

@@ -19,7 +19,7 @@ from accel_bench.records.environment import peak_rss_bytes
 from accel_bench.records.scenario import Load, Query, Scenario, ScenarioRun
 from accel_bench.scenarios import loadgen
 from accel_bench.scenarios.process import Failed, Finished, Job, Message, Progress
-from accel_bench.scenarios.system import Samples, WaitingRoom, serve
+from accel_bench.scenarios.system import Batcher, Samples, serve
 from accel_runtime.backends import make_backend
 from accel_runtime.errors import AccelError
 from accel_runtime.pipeline import open_bundle
@@ -78,19 +78,19 @@ def work(job: Job, *, folder: Path) -> Iterator[Message]:
 
 def under_load(samples: Samples, load: Load, *, image_s: float, folder: Path) -> Iterator[tuple[Query, ...]]:
     """Let the load generator ask on a thread of its own and draw on this one, yielding each batch."""
-    room = WaitingRoom(load.batch)
+    batcher = Batcher(load.batch)
     count = len(samples.prompts)
 
     def ask() -> None:
         try:
-            loadgen.ask(load, room.enter, samples=count, image_s=image_s, folder=folder)
+            loadgen.ask(load, batcher.add, samples=count, image_s=image_s, folder=folder)
         finally:
-            room.close()
+            batcher.close()
 
     # A daemon, so that it does not outlive a failure here.
     asking = Thread(target=ask, daemon=True)
     asking.start()
-    yield from serve(room, draw=samples.draw, answer=loadgen.answer)
+    yield from serve(batcher, draw=samples.draw, answer=loadgen.answer)
     asking.join()
 
 

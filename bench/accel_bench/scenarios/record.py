@@ -1,47 +1,44 @@
 """From finished runs to their record."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from importlib.metadata import version
 
 from accel_bench.plans.trial import Settings
-from accel_bench.records.bundle import bundle_facts
+from accel_bench.plans.workload import workload_of
 from accel_bench.records.environment import Environment
-from accel_bench.records.parts import Workload
+from accel_bench.records.head import make_head
 from accel_bench.records.scenario import ScenarioRecord
 from accel_bench.records.store import seal
 from accel_bench.scenarios.process import Finished
 from accel_runtime.bundle import Bundle
+from accel_runtime.schedule import ScheduleTable
 
 
 def make_scenario_record(
     bundle: Bundle,
     finished: Sequence[Finished],
     *,
+    schedule: ScheduleTable,
     settings: Settings,
     prompts: tuple[str, ...],
     environment: Environment,
 ) -> ScenarioRecord:
-    """The record of runs of one bundle, those of the full UNet first."""
-    height, width = bundle.manifest.model.sample_size
+    """The record of runs of one bundle, those of the full UNet first.
+
+    Args:
+        bundle: What was drawn with.
+        finished: The runs.
+        schedule: The baseline's schedule.
+        settings: Settings of all runs; their batch is the largest of any run.
+        prompts: Prompts by sample.
+        environment: Machine and packages.
+    """
+    workload = workload_of(settings, schedule, size=bundle.manifest.state.sample_size)
     record = ScenarioRecord(
         kind="scenario",
         format=1,
-        id="",
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        environment=environment,
-        backend=finished[0].backend,
-        bundle=bundle_facts(bundle),
+        **make_head(bundle, finished[0].backend, workload=workload, environment=environment),
         loadgen=version("mlcommons-loadgen"),
-        workload=Workload(
-            scheduler=settings.scheduler or bundle.manifest.schedules.default,
-            steps=settings.steps,
-            guidance=settings.guidance,
-            height=height,
-            width=width,
-            batch=max(each.run.load.batch for each in finished),
-            seed=settings.seed,
-        ),
         prompts=prompts,
         runs=tuple(each.run for each in finished),
         doubts=(),

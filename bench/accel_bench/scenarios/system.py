@@ -18,14 +18,14 @@ class Samples:
 
     Attributes:
         plan: What is drawn.
-        rehearsal: A short plan that runs each graph of ``plan``.
+        warm_up_plan: A short plan that runs each graph of ``plan``.
         prompts: By sample.
         seed: Sample i draws its noise from ``seed + i``, whatever it shares its batch with.
     """
 
     pipeline: Pipeline
     plan: Plan
-    rehearsal: Plan
+    warm_up_plan: Plan
     prompts: tuple[str, ...]
     seed: int
 
@@ -35,7 +35,7 @@ class Samples:
 
     def warm_up(self, batch: int) -> float:
         """Load and run each graph on so many samples; returns its seconds."""
-        return self._draw([index % len(self.prompts) for index in range(batch)], self.rehearsal)
+        return self._draw([index % len(self.prompts) for index in range(batch)], self.warm_up_plan)
 
     def _draw(self, samples: Sequence[int], plan: Plan) -> float:
         started = perf_counter()
@@ -64,12 +64,12 @@ class Ticket:
 
 
 @dataclass(eq=False)
-class WaitingRoom:
-    """Where samples wait. The worker takes all that are there, up to ``batch``, and never waits for more to come.
+class Batcher:
+    """A queue of samples that a worker takes in batches: all that wait, up to ``batch``; it never waits for more.
 
     Attributes:
-        batch: How many leave together at most.
-        first: When the first one came, in seconds of `perf_counter`.
+        batch: Most samples of a batch.
+        first: When the first sample came, in seconds of `perf_counter`.
     """
 
     batch: int
@@ -78,8 +78,8 @@ class WaitingRoom:
     _changed: Condition = field(default_factory=Condition)
     _closed: bool = False
 
-    def enter(self, samples: Sequence[tuple[int, int]]) -> None:
-        """Let samples in, each a key and a number; those of one call cannot be separated by a worker that is quick."""
+    def add(self, samples: Sequence[tuple[int, int]]) -> None:
+        """Queue samples, each a key and a number; a quick worker cannot separate those of one call."""
         now = perf_counter()
         with self._changed:
             self.first = now if self.first is None else self.first
@@ -87,38 +87,38 @@ class WaitingRoom:
             self._changed.notify()
 
     def close(self) -> None:
-        """Nobody comes any more."""
+        """Say that no more samples come."""
         with self._changed:
             self._closed = True
             self._changed.notify()
 
     def batches(self) -> Iterator[tuple[Ticket, ...]]:
-        """What leaves together, until the room is closed and empty."""
+        """The batches, until the queue is closed and empty."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
                 if not self._waiting:
                     return
-                leaving = tuple(self._waiting.popleft() for _ in range(min(self.batch, len(self._waiting))))
-            yield leaving
+                taken = tuple(self._waiting.popleft() for _ in range(min(self.batch, len(self._waiting))))
+            yield taken
 
 
 def serve(
-    room: WaitingRoom, *, draw: Callable[[Sequence[int]], object], answer: Callable[[Sequence[int]], None]
+    batcher: Batcher, *, draw: Callable[[Sequence[int]], object], answer: Callable[[Sequence[int]], None]
 ) -> Iterator[tuple[Query, ...]]:
-    """Draw what waits in ``room`` batch by batch, yielding each batch once it is answered.
+    """Draw what waits in ``batcher`` batch by batch, yielding each batch once it is answered.
 
     Args:
-        room: Filled by others meanwhile.
+        batcher: Filled by others meanwhile.
         draw: Makes the pictures of samples.
         answer: Called with keys; each key is answered once.
     """
-    for number, tickets in enumerate(room.batches()):
+    for number, tickets in enumerate(batcher.batches()):
         begun = perf_counter()
         draw([ticket.sample for ticket in tickets])
         ended = perf_counter()
         answer([ticket.key for ticket in tickets])
-        first = room.first or begun
+        first = batcher.first or begun
         yield tuple(
             Query(ticket.sample, ticket.asked - first, begun - first, ended - first, number) for ticket in tickets
         )

@@ -118,7 +118,7 @@ def measure_response(
         error = drift.errors[call, max(0, call - _AGE)].reshape(final.shape)
         noise = trajectory.noises[call] + error
         disturbed = walker.advance(trajectory.states[call], noise, feature=trajectory.features[call])
-        change = walk(walker, disturbed, forecast={}).latents - final
+        change = walk(walker, disturbed, walker.plan.calls).latents - final
         yield call, float(np.linalg.norm(change) / np.linalg.norm(error))
 
 

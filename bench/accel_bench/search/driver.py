@@ -72,7 +72,7 @@ def choose_prompts(
     texts = tuple(each if isinstance(each, str) else each.caption for each in source)
     if not 1 <= samples <= len(texts):
         where = "the built-in captions" if path is None else str(path)
-        raise InputError(f"--num-samples: expected 1 to {len(texts)}, the prompts of {where}, got {samples}")
+        raise InputError(f"--num-prompts: expected 1 to {len(texts)}, the prompts of {where}, got {samples}")
     judged = split(texts[:samples], settings)
     size = settings.batch
     captions = tuple(source[at : at + size] for at in range(0, samples, size))
@@ -189,7 +189,7 @@ class Driver:
 
     def _reference(self, batch: int) -> NDArray[np.uint8]:
         if batch not in self._references:
-            request, own = self.prompts.judged[batch], self.pipeline.bundle.manifest.model.sample_size
+            request, own = self.prompts.judged[batch], self.pipeline.bundle.manifest.state.sample_size
             known = self.store.reference(batch, (request.images, *own, 3))
             if known is None:
                 known = self.pipeline.generate(self.prompts.judged[batch], self.plan(FULL.trial)).images

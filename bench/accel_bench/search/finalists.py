@@ -2,7 +2,6 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from statistics import median
 
 import msgspec
@@ -11,9 +10,9 @@ from accel_bench.base.stats import median_ratio
 from accel_bench.benchmark.record import make_record
 from accel_bench.plans.trial import plan_facts, prepare
 from accel_bench.records.bench import BenchRecord
-from accel_bench.records.bundle import bundle_facts
 from accel_bench.records.environment import Environment, peak_rss_bytes
-from accel_bench.records.parts import Doubt, Workload
+from accel_bench.records.head import make_head
+from accel_bench.records.parts import Doubt
 from accel_bench.records.search import Asked, Goal, SearchRecord, Tried
 from accel_bench.records.store import seal
 from accel_bench.search.cost import compose_s
@@ -71,7 +70,8 @@ class Finish:
         """Time candidates against the baseline in the same rounds, yielding their names; returns the record."""
         driver = self.driver
         prompt = driver.prompts.judged[0].prompts[0]
-        request = Request((prompt,), seed=driver.settings.seed)
+        settings = replace(driver.settings, batch=1)
+        request = Request((prompt,), seed=settings.seed)
         trials = [each.trial for each in candidates]
         prepared = prepare(self.timed.pipeline, trials, settings=driver.settings)
         contenders = [self.timed.contender(each, request=request) for each in prepared]
@@ -80,7 +80,7 @@ class Finish:
         by_name = {each.trial.name: each.id for each in (FULL, *candidates)}
         for name, runs in measurement.runs.items():
             self.image_s[by_name[name]] = tuple(run.seconds for run in runs)
-        return make_record(contenders, measurement, environment=self.environment, guidance=driver.settings.guidance)
+        return make_record(contenders, measurement, environment=self.environment, settings=settings)
 
     def pick(self) -> Candidate | None:
         """The most wanted finalist by its times end to end; None where none meets the goal."""
@@ -99,12 +99,12 @@ class Finish:
         record = SearchRecord(
             kind="search",
             format=1,
-            id="",
-            started=datetime.now(UTC).isoformat(timespec="seconds"),
-            environment=self.environment,
-            backend=driver.pipeline.describe(),
-            bundle=bundle_facts(driver.pipeline.bundle),
-            workload=self._workload(finalists),
+            **make_head(
+                driver.pipeline.bundle,
+                driver.pipeline.describe(),
+                workload=msgspec.structs.replace(finalists.workload, batch=driver.settings.batch),
+                environment=self.environment,
+            ),
             goal=self.goal,
             asked=asked,
             prompts=tuple(prompt for batch in first for prompt in batch.prompts),
@@ -119,10 +119,6 @@ class Finish:
             doubts=tuple(self._doubts()),
         )
         return seal(record)
-
-    def _workload(self, finalists: BenchRecord) -> Workload:
-        settings = self.driver.settings
-        return msgspec.structs.replace(finalists.workload, batch=settings.batch, seed=settings.seed)
 
     def _tried(self) -> Iterator[Tried]:
         """The baseline, then all others by their composed seconds."""

@@ -14,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_bench.search.calibration import Calibration, Drift, Vectors
-from accel_bench.search.walk import Forecasts
 from accel_runtime.forecast import Forecast, forecast_weights
-from accel_runtime.plan_spec import PlanSpec
 
 # A solved strength stays near what was measured: 0 holds, 1 is linear.
 STRENGTHS = (-0.5, 1.25)
@@ -237,15 +235,3 @@ def total_price(prices: Prices, deep_calls: DeepCalls, *, history: int) -> float
     """The sum over a plan's segments."""
     ends = (*deep_calls[1:], prices.drift.calls)
     return sum(prices(deep_calls[at::-1][:history], end) for at, end in enumerate(ends))
-
-
-def built_in(deep_calls: DeepCalls, calls: int, *, forecast: Forecast) -> Forecasts:
-    """The weights of every shallow call by a built-in forecast."""
-    shallow = sorted(set(range(calls)) - set(deep_calls))
-    return {call: forecast_weights(forecast, call, deep_calls=deep_calls) for call in shallow}
-
-
-def spec_of(forecast: Forecasts, calls: int, *, branch: int) -> PlanSpec:
-    """The plan as data."""
-    deep = tuple(call for call in range(calls) if call not in forecast)
-    return PlanSpec(deep=deep, branch=branch, forecast=tuple(forecast[call] for call in sorted(forecast)))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
 from accel_bench.base.stats import median_ratio, times
-from accel_bench.base.table import Table, numbers, prose, words
+from accel_bench.base.table import Heading, Table, numbers, prose, words
 from accel_bench.plans.trial import trial_of
 from accel_bench.records.environment import machine
 from accel_bench.records.search import SearchRecord
@@ -17,7 +17,10 @@ _NOTHING = "–"
 def front_table(summaries: Sequence[TriedSummary], record: SearchRecord) -> Table:
     """The Pareto front and every finalist, the slowest first; what the search recommends has an arrow."""
     shown = [each for each in summaries if each.in_front or each.measured is not None]
-    headings = ("deep", "seconds", "speed-up", "measured", "PSNR dB", "feature dist.", f"loss of {record.goal.score}")
+    headings = (
+        *(Heading.DEEP_CALLS, "seconds", Heading.SPEEDUP, "measured", Heading.PSNR, Heading.FEATURE_DISTANCE),
+        f"loss of {record.goal.score}",
+    )
     return Table(
         "Pareto front and finalists",
         (*words(""), *prose("plan", "family"), *numbers(*headings)),

@@ -53,7 +53,7 @@ class PlanContender:
     Attributes:
         pipeline: On a backend that notes in ``spans``; shared by all plans of a run.
         plan: What is timed.
-        rehearsal: A short plan that runs each graph of ``plan``.
+        warm_up_plan: A short plan that runs each graph of ``plan``.
     """
 
     facts: PlanFacts
@@ -61,7 +61,7 @@ class PlanContender:
     spans: Spans
     request: Request
     plan: Plan
-    rehearsal: Plan
+    warm_up_plan: Plan
     meters: Meters
 
     @property
@@ -71,7 +71,7 @@ class PlanContender:
 
     def warm_up(self) -> float:
         """Load and run each graph."""
-        return self._draw(self.rehearsal).run.seconds
+        return self._draw(self.warm_up_plan).run.seconds
 
     def draw(self) -> Drawn:
         """Draw, the prompt encoded anew."""

@@ -24,19 +24,19 @@ class StopRule:
 
     Attributes:
         rounds: How many there are at least.
-        precision: Go on until every ratio to the baseline is known to ± this share; None stops after ``rounds``.
+        target_error: Go on until every ratio to the baseline is known to ± this share; None stops after ``rounds``.
         budget_s: Begin no round beyond ``rounds`` after so many seconds.
     """
 
     rounds: int
-    precision: float | None = None
+    target_error: float | None = None
     budget_s: float = 600.0
 
     def __post_init__(self) -> None:
         if self.rounds < 1:
             raise InputError(f"rounds: expected 1 or more, got {self.rounds}")
-        if self.precision is not None and not 0 < self.precision < 1:
-            raise InputError(f"precision: expected a share between 0 and 1, such as 2%, got {self.precision:g}")
+        if self.target_error is not None and not 0 < self.target_error < 1:
+            raise InputError(f"target error: expected a share between 0 and 1, such as 2%, got {self.target_error:g}")
 
 
 @dataclass(eq=False)
@@ -91,8 +91,8 @@ def turns(items: Sequence[Item]) -> Iterator[tuple[Item, ...]]:
 
 
 def _is_precise(contenders: Sequence[Contender], stop: StopRule, *, into: Measurement) -> bool:
-    if stop.precision is None:
+    if stop.target_error is None:
         return True
     baseline, *others = ([run.seconds for run in into.runs[each.name]] for each in contenders)
     measured = [ratios(baseline, other) for other in others] or [baseline]
-    return all(width(values) <= stop.precision for values in measured)
+    return all(width(values) <= stop.target_error for values in measured)

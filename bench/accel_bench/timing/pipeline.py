@@ -49,7 +49,7 @@ class TimedPipeline:
             spans=self.spans,
             request=request,
             plan=prepared.plan,
-            rehearsal=prepared.warm_up,
+            warm_up_plan=prepared.warm_up,
             meters=self.meters,
         )
 

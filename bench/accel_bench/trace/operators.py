@@ -83,13 +83,13 @@ def profile_image(
     *,
     facts: PlanFacts,
     plan: Plan,
-    rehearsal: Plan,
+    warm_up: Plan,
     provider: str = "cpu",
     threads: int | None = None,
     options: dict[str, str] | None = None,
     form: str | None = None,
 ) -> ProfiledImage:
-    """Draw ``request`` once with a profile of every operator, after a ``rehearsal`` that loads and warms each graph.
+    """Draw ``request`` once with a profile of every operator, after ``warm_up``, which runs each graph once.
 
     Raises:
         AccelError: The provider cannot be had, or the plan or the ``form`` of graphs cannot be run.
@@ -99,7 +99,7 @@ def profile_image(
         keeping = KeepingBackend(provider, threads=threads, options=options, profile_folder=Path(folder))
         spans = Spans()
         pipeline = Pipeline(bundle, TimedBackend(keeping, spans, names), form=choose_form(bundle, provider, form))
-        contender = PlanContender(facts, pipeline, spans, request, plan, rehearsal, NoMeters())
+        contender = PlanContender(facts, pipeline, spans, request, plan, warm_up, NoMeters())
         contender.warm_up()
         run = contender.draw().run
         # ONNX Runtime counts from a reading of the system's clock, our spans from one of `perf_counter`.
@@ -109,7 +109,7 @@ def profile_image(
             for path, session in keeping.sessions
             for operator in _operators(session, names[f"{path.parent.name}/{path.name}"], origin=origin)
         ]
-    # What the rehearsal ran came before.
+    # What the warm-up ran came before.
     during = sorted((each for each in found if each.start_s >= 0), key=lambda each: each.start_s)
     return ProfiledImage(facts.name, run, tuple(row.timestep for row in plan.schedule.rows), tuple(during))
 

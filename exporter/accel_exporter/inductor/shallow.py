@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import torch
 
+from accel_exporter import names
 from accel_exporter.graphs import Axis, Traceable
 from accel_exporter.inductor.cut import cut_module, input_names
 from accel_exporter.program import Program, export_program
 from accel_runtime.dims import resolve
 from accel_runtime.errors import ExportError
-from accel_runtime.manifest import GraphSpec, feature_name
+from accel_runtime.manifest import GraphSpec
 
 
 def shallow_program(deep: Program, branch: int, *, spec: GraphSpec) -> Program:
@@ -24,21 +25,22 @@ def shallow_program(deep: Program, branch: int, *, spec: GraphSpec) -> Program:
     Raises:
         ExportError: Its inputs are not those of the ONNX graph.
     """
-    feature = feature_name(branch)
+    feature = names.feature(branch)
     graph = deep.exported.module(check_guards=False)
     module = cut_module(graph, deep.traceable.outputs.index(feature))
-    names = (*input_names(module)[:-1], feature)
-    if names != tuple(tensor.name for tensor in spec.inputs):
-        raise ExportError(f"unet: torch's shallow pass takes {', '.join(names)}, the ONNX graph does not")
+    inputs = (*input_names(module)[:-1], feature)
+    if inputs != tuple(tensor.name for tensor in spec.inputs):
+        raise ExportError(f"unet: torch's shallow pass takes {', '.join(inputs)}, the ONNX graph does not")
     given = deep.traceable
     contract = spec.input(feature).shape
     sizes = {axis.symbol: given.inputs[name].shape[at] for name, at, axis in _axes(given)}
     zeros = torch.zeros(resolve(contract, sizes), dtype=getattr(torch, spec.input(feature).dtype))
     traceable = Traceable(
-        name=f"unet_shallow_{branch}",
+        name=names.unet_shallow(branch),
+        part="shallow",
         module=module,
-        inputs={**{name: given.inputs[name] for name in names[:-1]}, feature: zeros},
-        outputs=("out_sample",),
+        inputs={**{name: given.inputs[name] for name in inputs[:-1]}, feature: zeros},
+        outputs=(names.NOISE,),
         axes={**given.axes, feature: _feature_axes(contract, given)},
     )
     return export_program(traceable, is_static=deep.is_static)

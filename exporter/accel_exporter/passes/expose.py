@@ -1,5 +1,7 @@
 """Hand out the feature itself, not a slice of the join it went into."""
 
+from collections.abc import Collection
+
 import onnx_ir as ir
 
 from accel_runtime.errors import ExportError
@@ -11,16 +13,23 @@ class ExposeFeatures(ir.passes.InPlacePass):
     The deep pass says in torch what a feature is: the leading channels of a join. In the graph
     that is a copy of a tensor that exists already.
 
-    1. Each output called ``feature_*`` must be a Slice of a Concat of two tensors on axis 1.
+    1. Each feature output must be a Slice of a Concat of two tensors on axis 1.
     2. The output becomes the Concat's first input, under the output's name.
     3. The Slice goes; nothing else changes.
+
+    Args:
+        features: The names of the feature outputs.
     """
+
+    def __init__(self, features: Collection[str]) -> None:
+        super().__init__()
+        self._features = features
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Rewire every feature output of ``model``."""
         outputs = model.graph.outputs
         for index, output in enumerate(outputs):
-            if (output.name or "").startswith("feature_"):
+            if output.name in self._features:
                 outputs[index] = self._expose(output)
         return ir.passes.PassResult(model, modified=True)
 

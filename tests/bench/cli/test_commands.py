@@ -180,8 +180,10 @@ def test_bench_keeps_every_raw_sample_and_prints_what_follows_from_them(bundle_f
 
 def test_bench_goes_on_until_it_knows_enough_or_its_budget_is_spent(bundle_folder: Path, tmp_path: Path) -> None:
     options = ("--steps", "2", "--scheduler", "ddim", "--plan", "calls:0", "--rounds", "1", "--json")
-    patient = json.loads(accel("bench", bundle_folder, *options, "--precision", "90%", cwd=tmp_path))
-    hasty = json.loads(accel("bench", bundle_folder, *options, "--precision", "0.01%", "--budget", "0", cwd=tmp_path))
+    patient = json.loads(accel("bench", bundle_folder, *options, "--target-error", "90%", cwd=tmp_path))
+    hasty = json.loads(
+        accel("bench", bundle_folder, *options, "--target-error", "0.01%", "--budget", "0", cwd=tmp_path)
+    )
 
     assert len(patient["record"]["yardstick_s"]) >= 6  # fewer give no interval
     assert len(hasty["record"]["yardstick_s"]) == 1
@@ -233,7 +235,7 @@ def test_inspect_shows_the_cost_of_each_pass(bundle_folder: Path, tmp_path: Path
 
     assert "unet_shallow_3" in shown
     assert "100.0%" in shown
-    assert as_json["manifest"]["schema_version"] == 1
+    assert as_json["manifest"]["schema_version"] == 2
 
 
 def test_verify_counts_what_it_checked(bundle_folder: Path, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from tests.command import accel, accel_process, assert_refused
 import accel_bench.cli.codegen as command
 from accel_bench.cli.app import app
 from accel_bench.codegen import Defaults, Target
-from accel_bench.codegen.tasks import Wish
-from accel_bench.profiles.find import FOLDER_VARIABLE
+from accel_bench.codegen.tasks import Task
+from accel_bench.profiles.files import FOLDER_VARIABLE
 from accel_runtime.errors import InputError
 
 TASKS = """\
@@ -125,7 +125,7 @@ def test_for_people_a_line_says_what_the_script_is_based_on(lab: Path) -> None:
     done = accel("codegen", "--tasks", "tasks.toml", "-o", "out", cwd=lab)
 
     assert "can: out/can.py, config sd15-b1-every3 of mi250: 2.17 (predicted), score loss not known\n" in done.stdout
-    assert "cannot: no config; run accel search --pipe sd15 --sched ddim --steps 50 " in done.stdout
+    assert "cannot: no config; run accel search --model sd15 --scheduler ddim --steps 50 " in done.stdout
     assert "note: can: the figure is predicted, not measured\n" in done.stderr
 
 
@@ -142,7 +142,7 @@ def test_scripts_that_are_there_are_kept(lab: Path) -> None:
 def test_what_a_search_writes_becomes_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The search is stood in for: what is tested is that its profile is read, and that its failure is no config."""
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
-    wishes = tuple(Wish(name, "sd15", "ddim", 50, max_score_loss=0.05, speedup=50.0) for name in ("hard", "harder"))
+    tasks = tuple(Task(name, "sd15", "ddim", 50, max_score_loss=0.05, speedup=50.0) for name in ("hard", "harder"))
 
     def search(words: tuple[str, ...]) -> int:
         if words[-1].endswith("harder.toml"):
@@ -152,7 +152,7 @@ def test_what_a_search_writes_becomes_a_script(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(command, "run_search", search)
     answers = command._answer_all(
-        wishes, tmp_path / "out", target=Target.RUNTIME, defaults=Defaults(), force=False, search=True
+        tasks, tmp_path / "out", target=Target.RUNTIME, defaults=Defaults(), force=False, search=True
     )
 
     assert [(each.profile, each.config, each.search is None) for each in answers] == [

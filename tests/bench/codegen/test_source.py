@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from tests.bench.codegen.lab import write_lab
 
 from accel_bench.codegen import Choice, Defaults, Target, all_choices, generate_script
-from accel_bench.codegen.literals import assignment, literal
-from accel_bench.codegen.template import comment
+from accel_bench.codegen.template import assignment, comment, literal
 from accel_bench.profiles import find_profiles
 
 SCALARS = st.one_of(st.text(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.none())

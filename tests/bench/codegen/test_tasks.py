@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from tests.bench.codegen.shelf import RIGHT, config, write_profile
 
-from accel_bench.codegen.tasks import Wish, candidates, find, read_tasks, search_command
-from accel_bench.codegen.tasks.sentences import parse_sentence
-from accel_bench.profiles.find import FOLDER_VARIABLE
+from accel_bench.codegen.tasks import Task, candidates, find, read_tasks, search_command
+from accel_bench.codegen.tasks.read import parse_sentence
+from accel_bench.profiles.files import FOLDER_VARIABLE
 from accel_runtime.errors import InputError
 
 WRONG = [
@@ -49,8 +49,8 @@ def write(folder: Path, text: str) -> Path:
 
 def test_a_request_is_its_parts_or_a_sentence(tmp_path: Path) -> None:
     assert read_tasks(write(tmp_path, RIGHT)) == (
-        Wish("fast", "sd15", "ddim", 50, max_score_loss=0.05, speedup=2.0),
-        Wish("soon", "sd15", "ddim", 50, max_score_loss=0.02, seconds=1.5, device="mi250"),
+        Task("fast", "sd15", "ddim", 50, max_score_loss=0.05, speedup=2.0),
+        Task("soon", "sd15", "ddim", 50, max_score_loss=0.02, seconds=1.5, device="mi250"),
     )
 
 
@@ -104,29 +104,29 @@ SHELF = {
 
 
 @pytest.mark.parametrize(
-    ("wish", "expected"),
+    ("task", "expected"),
     [
-        (Wish("w", "sd15", "ddim", 50, max_score_loss=0.05, speedup=2.0), "better"),
-        (Wish("w", "sd15", "ddim", 50, max_score_loss=0.05, speedup=2.1), "known"),
-        (Wish("w", "sd15", "ddim", 50, max_score_loss=0.02, speedup=2.1), "unknown"),
-        (Wish("w", "sd15", "ddim", 50, max_score_loss=0.05, speedup=2.3), "published"),
-        (Wish("w", "sd15", "ddim", 50, max_score_loss=0.0, speedup=2.3), "predicted"),
-        (Wish("w", "sd15", "ddim", 50, max_score_loss=0.2, speedup=4.0), "lossy"),
-        (Wish("w", "sd15", "ddim", 50, max_score_loss=0.05, speedup=4.0), None),
-        (Wish("w", "sd15", "pndm", 50, max_score_loss=0.05, speedup=2.0), None),
-        (Wish("w", "sd15", "ddim", 20, max_score_loss=0.05, speedup=2.0), "other-steps"),
-        (Wish("w", "tiny", "ddim", 50, max_score_loss=0.05, speedup=2.0), "other-model"),
-        (Wish("w", "sd15", "ddim", 50, max_score_loss=0.05, seconds=1.5, device="shelf"), "known"),
-        (Wish("w", "sd15", "ddim", 50, max_score_loss=0.05, seconds=1.6, device="shelf"), "better"),
-        (Wish("w", "sd15", "ddim", 50, max_score_loss=0.05, seconds=1.0, device="shelf"), None),
+        (Task("w", "sd15", "ddim", 50, max_score_loss=0.05, speedup=2.0), "better"),
+        (Task("w", "sd15", "ddim", 50, max_score_loss=0.05, speedup=2.1), "known"),
+        (Task("w", "sd15", "ddim", 50, max_score_loss=0.02, speedup=2.1), "unknown"),
+        (Task("w", "sd15", "ddim", 50, max_score_loss=0.05, speedup=2.3), "published"),
+        (Task("w", "sd15", "ddim", 50, max_score_loss=0.0, speedup=2.3), "predicted"),
+        (Task("w", "sd15", "ddim", 50, max_score_loss=0.2, speedup=4.0), "lossy"),
+        (Task("w", "sd15", "ddim", 50, max_score_loss=0.05, speedup=4.0), None),
+        (Task("w", "sd15", "pndm", 50, max_score_loss=0.05, speedup=2.0), None),
+        (Task("w", "sd15", "ddim", 20, max_score_loss=0.05, speedup=2.0), "other-steps"),
+        (Task("w", "tiny", "ddim", 50, max_score_loss=0.05, speedup=2.0), "other-model"),
+        (Task("w", "sd15", "ddim", 50, max_score_loss=0.05, seconds=1.5, device="shelf"), "known"),
+        (Task("w", "sd15", "ddim", 50, max_score_loss=0.05, seconds=1.6, device="shelf"), "better"),
+        (Task("w", "sd15", "ddim", 50, max_score_loss=0.05, seconds=1.0, device="shelf"), None),
     ],
 )
 def test_the_best_evidence_comes_first_and_then_the_least_loss(
-    wish: Wish, expected: str | None, tmp_path: Path
+    task: Task, expected: str | None, tmp_path: Path
 ) -> None:
     path = write_profile(tmp_path, SHELF)
 
-    found = find(wish, candidates(str(path)))
+    found = find(task, candidates(str(path)))
 
     assert (found and found.choice.name) == expected
 
@@ -134,9 +134,9 @@ def test_the_best_evidence_comes_first_and_then_the_least_loss(
 def test_without_a_device_all_profiles_are_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     write_profile(tmp_path, SHELF)
-    wish = Wish("w", "sd15", "ddim", 50, max_score_loss=0.05, speedup=2.0)
+    task = Task("w", "sd15", "ddim", 50, max_score_loss=0.05, speedup=2.0)
 
-    found = find(wish, candidates(None))
+    found = find(task, candidates(None))
 
     assert found is not None
     assert (found.choice.profile.name, found.choice.name) == ("shelf", "better")
@@ -144,12 +144,12 @@ def test_without_a_device_all_profiles_are_asked(tmp_path: Path, monkeypatch: py
 
 
 def test_the_search_that_is_proposed_says_all_that_the_request_does() -> None:
-    fast = Wish("fast", "sd15", "ddim", 50, max_score_loss=0.05, speedup=2.0)
-    soon = Wish("soon", "sd15", "ddim", 50, max_score_loss=0.02, seconds=1.5, device="mi250")
+    fast = Task("fast", "sd15", "ddim", 50, max_score_loss=0.05, speedup=2.0)
+    soon = Task("soon", "sd15", "ddim", 50, max_score_loss=0.02, seconds=1.5, device="mi250")
 
     assert " ".join(search_command(fast, profile=Path("fast.toml"))) == (
-        "accel search --pipe sd15 --sched ddim --steps 50 --search-targets deepcache,steps,guidance --num-samples 32 "
-        "--batch-size 8 --req-speedup 2 --req-score-loss 0.05 --score emoji-clip "
+        "accel search --model sd15 --scheduler ddim --steps 50 --search-targets deepcache,steps,guidance "
+        "--num-prompts 32 --batch 8 --req-speedup 2 --req-score-loss 0.05 --score emoji-clip "
         "--output fast-search --write-profile fast.toml"
     )
     assert "--req-time 1.5 --req-score-loss 0.02" in " ".join(search_command(soon, profile=Path("soon.toml")))

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from tests.bench.profiles.kfd import card, write_host
+from tests.bench.profiles.kfd import card, write_host, write_node
 from tests.command import accel, assert_refused
 
 from accel_bench.doctor import CANDIDATES
@@ -105,3 +105,20 @@ def test_the_two_dies_of_an_mi250_are_two_devices(tmp_path: Path) -> None:
     assert (dies[0].architecture, dies[0].compute_units, dies[0].pci_id) == ("gfx90a", 104, 0x740C)
     assert dies[0].details == {"ROCm": "7.2.4"}
     assert dies[0].memory_bytes == 64 * 2**30
+
+
+@pytest.mark.parametrize("left_out", ["simd_count", "simd_per_cu"])
+@pytest.mark.parametrize("zero", [True, False])
+def test_a_card_whose_driver_does_not_count_its_units_is_listed_without_them(
+    tmp_path: Path, left_out: str, *, zero: bool
+) -> None:
+    facts = {**card(0x740C, simds=416), "simd_per_cu": 4, "drm_render_minor": 128}
+    if zero:
+        facts[left_out] = 0
+    else:
+        del facts[left_out]
+    write_node(tmp_path, 1, facts, name="aldebaran")
+
+    (device,) = read_kfd(tmp_path / "nodes", drm=tmp_path / "drm", rocm="7.2.4")
+
+    assert (device.name, device.compute_units) == ("aldebaran", None)

@@ -13,7 +13,7 @@ from tests.command import accel, assert_refused
 
 from accel_bench.records.evaluation import EvaluationRecord
 
-TINY = ("--steps", "2", "--prompts", "2", "--batch", "1", "--plans", "every:1,every:2", "--forecasts", "hold")
+TINY = ("--steps", "2", "--num-prompts", "2", "--batch", "1", "--plans", "every:1,every:2", "--forecasts", "hold")
 
 
 def test_evaluate_keeps_every_raw_score_and_prints_what_follows_from_them(
@@ -68,9 +68,9 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
     "plan that starts shallow": (("--plans", "calls:1"), "first call must be deep"),
     "unknown scheduler": (("--scheduler", "magic"), "scheduler 'magic'"),
     "no steps": (("--steps", "0"), "steps"),
-    "no prompts": (("--prompts", "0"), "prompts: expected 1 to 8"),
-    "more prompts than are held out": (("--prompts", "64"), "prompts: expected 1 to 8"),
-    "prompts that do not divide": (("--prompts", "3", "--batch", "2"), "multiple of the batch, 2, got 3"),
+    "no prompts": (("--num-prompts", "0"), "prompts: expected 1 to 8"),
+    "more prompts than are held out": (("--num-prompts", "64"), "prompts: expected 1 to 8"),
+    "prompts that do not divide": (("--num-prompts", "3", "--batch", "2"), "multiple of the batch, 2, got 3"),
     "no batch": (("--batch", "0"), "batch: expected 1 or more"),
     "negative seed": (("--seed", "-1"), "seed: expected 0 or more"),
     "output that exists": (("-o", "here.json"), "--force"),

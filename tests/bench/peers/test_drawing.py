@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.bench.peers.drawing import STEPS, difference, ours, small_work
 
 from accel_bench.peers import Residence, open_peers
-from accel_runtime import Pipeline
+from accel_runtime import Pipeline, open_bundle
 
 STAY = Residence.STAY
 
@@ -64,6 +64,18 @@ def test_bare_sessions_draw_our_pictures_and_may_leave_between_rounds(pipeline: 
     assert difference(drawn[1].images, ours(pipeline, scheduler="pndm")) == 0
     assert record.calls == STEPS + 1
     assert record.settings["residence"] == "restart"
+
+
+def test_bare_sessions_tell_the_precision_that_the_bundle_computes_in(pipeline: Pipeline, half_folder: Path) -> None:
+    precisions = []
+    for opened in (pipeline, open_bundle(half_folder)):
+        with open_peers(["onnxruntime-bare"], small_work(opened, None), residence=STAY) as (peer,):
+            drawn = peer.draw()
+            precisions.append(peer.record([drawn.run], warm_up_s=0.0, picture=None).settings["dtype"])
+
+        assert difference(drawn.images, ours(opened)) == 0
+
+    assert precisions == ["float32", "float16"]
 
 
 def test_more_calls_than_ours_are_told(pipeline: Pipeline) -> None:

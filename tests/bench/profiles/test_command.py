@@ -7,7 +7,7 @@ import pytest
 from tests.bench.profiles.minimal import TEXT, write
 from tests.command import accel, assert_refused
 
-from accel_bench.profiles.find import FOLDER_VARIABLE
+from accel_bench.profiles.files import FOLDER_VARIABLE
 
 
 @pytest.fixture

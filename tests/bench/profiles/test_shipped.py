@@ -26,7 +26,7 @@ from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import machine_name
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.store import Record, read_record
-from accel_runtime.plan import parse_deep_calls
+from accel_runtime.deep_calls import deep_numbers, parse_deep_calls
 
 ROOT = Path(__file__).parents[3]
 RECORDS = ROOT / "docs" / "records"
@@ -135,7 +135,7 @@ def work(config: Config, flops: dict[str, int]) -> tuple[float, float, float, fl
 
 
 def plan_work(config: Config, *, deep: float, shallow: float, rest: float) -> float:
-    calls = len(parse_deep_calls(config.plan, config.steps))
+    calls = len(deep_numbers(parse_deep_calls(config.plan), config.steps))
     return calls * deep + (config.steps - calls) * shallow + rest
 
 

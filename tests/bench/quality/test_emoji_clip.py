@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from accel_bench.quality import emoji_clip, files
+from accel_bench.quality import captions, emoji_clip
 from accel_bench.quality.emoji_clip import EmojiClip, fit
 from accel_runtime.errors import InputError
 
@@ -129,7 +129,7 @@ def test_files_that_are_not_the_scorer_are_refused_in_one_line(data_folder: Path
 
 
 def test_the_built_in_files_are_beside_the_code(monkeypatch: pytest.MonkeyPatch, data_folder: Path) -> None:
-    assert Path(emoji_clip.__file__).parent / "data" == files.DATA
-    monkeypatch.setattr(files, "DATA", data_folder)
+    assert Path(emoji_clip.__file__).parent / "data" == captions.DATA
+    monkeypatch.setattr(captions, "DATA", data_folder)
 
     assert EmojiClip.open().tokenizer.encode("a").count == 3

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio
 
 from accel_bench.quality.psnr import psnr, squared_errors
-from accel_bench.quality.similarity import ssim
+from accel_bench.quality.reference import ssim
 
 seeds = st.integers(0, 2**32 - 1)
 

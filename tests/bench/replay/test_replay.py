@@ -14,8 +14,7 @@ from accel_bench.records.captions import Caption
 from accel_bench.records.environment import machine_name, read_environment
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.store import read_bench, read_record
-from accel_runtime import Pipeline, Request, make_plan
-from accel_runtime.plan import guidance_window
+from accel_runtime import Pipeline, PlanSpec, Request
 
 # What `accel bench` draws where it is told nothing else.
 PROMPT = "red apple on a blue background"
@@ -190,7 +189,7 @@ def psnr_of(pipeline: Pipeline, captions: tuple[Caption, ...]) -> float | None:
 
 def picture_of(pipeline: Pipeline, *, weights: dict[int, tuple[float, ...]]) -> bytes:
     """The first picture of the solved config's plan, with these weights."""
-    guidance = guidance_window(3.0, 0, last=1, calls=3)
-    plan = make_plan(pipeline.schedule(3, "ddim"), (0,), branch=3, weights=weights, guidance=guidance)
+    spec = PlanSpec(deep=(0,), branch=3, weights=weights, guided_calls=(0, 1), scheduler="ddim", steps=3)
+    plan = pipeline.compile(spec, guidance=3.0)
     request = Request((PROMPT,), images_per_prompt=2, height=16, width=16)
     return to_png(pipeline.generate(request, plan).images[0])

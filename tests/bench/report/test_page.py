@@ -22,9 +22,9 @@ from accel_bench.records.bench import ProfileUse
 from accel_bench.records.parts import BundleFacts, Doubt
 from accel_bench.records.store import PictureRecord
 from accel_bench.report.page import render_page, render_report
-from accel_bench.report.quality import scores_of
 from accel_bench.report.reproduce import command
 from accel_bench.report.section import Section
+from accel_bench.report.sections.bench import scores_of
 from accel_runtime.backends import BackendDescription, make_backend
 
 RANDOM = BundleFacts("d" * 64, "small", "random", (8, 8), bench_record().bundle.graphs)
@@ -197,7 +197,9 @@ def test_the_command_line_asks_for_a_software_adapter_by_name() -> None:
 
 
 def test_an_evaluation_s_command_line_is_derived_too() -> None:
-    assert "--seed 0 --plans every:2 --branches 0 --forecasts linear --prompts 2" in str(command(evaluation_record()))
+    assert "--seed 0 --plans every:2 --branches 0 --forecasts linear --num-prompts 2" in str(
+        command(evaluation_record())
+    )
 
 
 def test_a_profile_s_configs_are_measured_again_by_their_names() -> None:

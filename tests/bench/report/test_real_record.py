@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from accel_bench.benchmark.record import make_record
-from accel_bench.cli.backends import choose_backend
+from accel_bench.cli.options import choose_backend
 from accel_bench.plans.trial import Settings, Trial, plan_facts, prepare
 from accel_bench.records.bundle import graph_names
 from accel_bench.records.environment import read_environment
@@ -30,7 +30,7 @@ def test_the_calls_of_a_measured_image_are_drawn_as_its_plan_made_them(bundle_fo
     measurement = Measurement()
     for _ in measure(contenders, StopRule(1), into=measurement):
         pass
-    record = make_record(contenders, measurement, environment=read_environment(), guidance=4.0)
+    record = make_record(contenders, measurement, environment=read_environment(), settings=settings)
 
     page = render_report([record])
 

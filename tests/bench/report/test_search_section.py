@@ -25,9 +25,9 @@ from accel_bench.records.parts import Doubt, PlanFacts
 from accel_bench.records.search import Goal, Score, SearchRecord, Tried
 from accel_bench.report.page import render_report
 from accel_bench.report.reproduce import command
-from accel_bench.report.search_words import forecast_words, goal_words
 from accel_bench.report.sections.search import SearchView, search_section
-from accel_bench.report.table import Table
+from accel_bench.report.tables import Table
+from accel_bench.report.verdicts import forecast_words, goal_words
 from accel_bench.search.summary import summarise_search
 from accel_bench.search.table import plan_words
 
@@ -209,10 +209,10 @@ def test_pictures_are_pointed_to_only_where_the_finalists_record_is_on_the_page(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "search BUNDLE --sched ddim --steps 50 --guidance 4 --search-targets deepcache,steps --branches 0 "),
+        ({}, "search BUNDLE --scheduler ddim --steps 50 --guidance 4 --search-targets deepcache,steps --branches 0 "),
         (
             {},
-            "--num-samples 8 --batch-size 4 --calibration 8 --seed 0 --score emoji-clip --req-score-loss 5% --rounds 6",
+            "--num-prompts 8 --batch 4 --calibration 8 --seed 0 --score emoji-clip --req-score-loss 5% --rounds 6",
         ),
         ({}, "--provider cpu --threads 1"),
         ({"goal": Goal(Score.PSNR, speedup=2.5, min_psnr=30)}, "--score psnr --req-speedup 2.5 --min-psnr 30"),
@@ -224,7 +224,7 @@ def test_pictures_are_pointed_to_only_where_the_finalists_record_is_on_the_page(
             {"goal": Goal(Score.CLIP, max_loss=0.07), "tried": BY_CLIP},
             "--score clip --clip-model CLIP --req-score-loss 7% ",
         ),
-        ({"asked": asked(prompts="mine.txt")}, "--strategy solved --prompts mine.txt --num-samples 8"),
+        ({"asked": asked(prompts="mine.txt")}, "--strategy solved --prompts mine.txt --num-prompts 8"),
         ({"asked": asked(branches=(0, 2))}, "--branches 0,2 --strategy solved"),
         ({"asked": asked(strategy="optuna", trials=40)}, "--strategy optuna --trials 40"),
         ({"asked": asked(moves=40)}, "--strategy solved --moves 40"),
@@ -243,6 +243,6 @@ def test_the_command_line_is_one_that_the_command_takes() -> None:
     words = str(command(search_record(goal=goal))).split()[2:]
     taken = typer.main.get_command(app).make_context("search", words).params
 
-    assert (taken["steps"], taken["num_samples"], taken["batch_size"], taken["rounds"]) == (CALLS, 8, 4, 6)
+    assert (taken["steps"], taken["num_prompts"], taken["batch"], taken["rounds"]) == (CALLS, 8, 4, 6)
     assert (taken["req_score_loss"], taken["req_speedup"], taken["min_psnr"]) == ("5%", 2.5, 30)
     assert (taken["search_targets"], taken["strategy"], taken["score"]) == ("deepcache,steps", "solved", "psnr")

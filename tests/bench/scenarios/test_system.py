@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accel_bench.scenarios.system import WaitingRoom, serve
+from accel_bench.scenarios.system import Batcher, serve
 
 
 @settings(max_examples=30, deadline=None)
 @given(arrivals=st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=9), max_size=12), batch=st.integers(1, 5))
 def test_every_sample_is_answered_once_in_batches_of_at_most_the_maximum(arrivals: list[list[int]], batch: int) -> None:
-    room = WaitingRoom(batch)
+    batcher = Batcher(batch)
     drawn: list[Sequence[int]] = []
     answered: list[int] = []
     expected = [(key, sample) for key, sample in enumerate(sample for query in arrivals for sample in query)]
@@ -22,12 +22,12 @@ def test_every_sample_is_answered_once_in_batches_of_at_most_the_maximum(arrival
     def arrive() -> None:
         waiting = iter(expected)
         for query in arrivals:
-            room.enter([next(waiting) for _ in query])
-        room.close()
+            batcher.add([next(waiting) for _ in query])
+        batcher.close()
 
     asking = Thread(target=arrive)
     asking.start()
-    batches = list(serve(room, draw=drawn.append, answer=answered.extend))
+    batches = list(serve(batcher, draw=drawn.append, answer=answered.extend))
     asking.join()
 
     assert answered == [key for key, _ in expected]
@@ -40,11 +40,11 @@ def test_every_sample_is_answered_once_in_batches_of_at_most_the_maximum(arrival
 
 
 def test_samples_that_come_together_fill_the_first_batch() -> None:
-    room = WaitingRoom(4)
+    batcher = Batcher(4)
     drawn: list[Sequence[int]] = []
-    room.enter([(key, key) for key in range(6)])
-    room.close()
-    list(serve(room, draw=drawn.append, answer=lambda _keys: None))
+    batcher.add([(key, key) for key in range(6)])
+    batcher.close()
+    list(serve(batcher, draw=drawn.append, answer=lambda _keys: None))
 
     assert drawn == [[0, 1, 2, 3], [4, 5]]
 
@@ -54,10 +54,10 @@ def test_nothing_is_answered_that_could_not_be_drawn() -> None:
         if 2 in samples:
             raise ValueError("no picture")
 
-    room = WaitingRoom(1)
+    batcher = Batcher(1)
     answered: list[int] = []
-    room.enter([(10, 1), (20, 2), (30, 3)])
+    batcher.add([(10, 1), (20, 2), (30, 3)])
     with pytest.raises(ValueError, match="no picture"):
-        list(serve(room, draw=fail, answer=answered.extend))
+        list(serve(batcher, draw=fail, answer=answered.extend))
 
     assert answered == [10]

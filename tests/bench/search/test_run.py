@@ -20,7 +20,7 @@ from accel_bench.search.store import Entry
 from accel_bench.search.summary import front_of, summarise_search
 from accel_runtime.errors import AccelError
 
-SMALL = ("--steps", "6", "--num-samples", "2", "--batch-size", "1", "--calibration", "1", "--rounds", "1")
+SMALL = ("--steps", "6", "--num-prompts", "2", "--batch", "1", "--calibration", "1", "--rounds", "1")
 LOOSE = ("--score", "psnr", "--req-score-loss", "0.9")
 
 
@@ -190,15 +190,15 @@ def test_a_goal_out_of_reach_is_an_error_that_names_what_is_nearest(
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ((), "expected a bundle's folder, or --pipe"),
+        ((), "expected a bundle's folder, or --model"),
         (("nowhere",), "nowhere"),
         (("BUNDLE", "--score", "clip"), "--score clip and --clip-model: expected both or neither"),
         (("BUNDLE", "--req-speedup", "2", "--req-time", "1"), "expected one of them, got both"),
         (("BUNDLE", "--search-targets", "deepcache,magic"), "expected some of deepcache, steps, guidance"),
         (("BUNDLE", "--branches", "9"), "which the bundle has, got 9"),
         (("BUNDLE", "--branches", "x"), "--branches: expected numbers by commas"),
-        (("BUNDLE", "--num-samples", "3", "--batch-size", "2"), "expected a multiple of the batch, 2, got 3"),
-        (("BUNDLE", "--num-samples", "9999"), "--num-samples: expected 1 to"),
+        (("BUNDLE", "--num-prompts", "3", "--batch", "2"), "expected a multiple of the batch, 2, got 3"),
+        (("BUNDLE", "--num-prompts", "9999"), "--num-prompts: expected 1 to"),
         (("BUNDLE", "--rounds", "0"), "rounds: expected 1 or more, got 0"),
         (("BUNDLE", "--trials", "0"), "--trials: expected 1 or more, got 0"),
         (("BUNDLE", "--moves", "-1"), "--moves: expected 0 or more, got -1"),
@@ -206,7 +206,7 @@ def test_a_goal_out_of_reach_is_an_error_that_names_what_is_nearest(
         (("BUNDLE", "--calibration", "0"), "--calibration: expected a multiple of the batch"),
         (("BUNDLE", "--write-profile", "mine.json"), "expected a file such as mine.toml"),
         (("BUNDLE", "--write-profile", "none/mine.toml"), "the folder none does not exist"),
-        (("BUNDLE", "--sched", "nothing"), "nothing"),
+        (("BUNDLE", "--scheduler", "nothing"), "nothing"),
         (("BUNDLE", "-o", "taken"), "taken"),
         (("BUNDLE", "--prompts", "missing.txt"), "missing.txt"),
     ],

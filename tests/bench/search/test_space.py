@@ -6,15 +6,15 @@ from hypothesis import strategies as st
 
 from accel_bench.plans.trial import Trial
 from accel_bench.search.space import Candidate, Space, distinct, parse_targets, plan_text
+from accel_runtime.deep_calls import deep_numbers, parse_deep_calls
 from accel_runtime.errors import InputError
-from accel_runtime.plan import parse_deep_calls
 
 
 @given(st.sets(st.integers(1, 19), max_size=19))
 def test_the_short_name_of_deep_calls_says_all_of_them(others: set[int]) -> None:
     deep = (0, *sorted(others))
 
-    assert parse_deep_calls(plan_text(deep, 20), 20) == deep
+    assert deep_numbers(parse_deep_calls(plan_text(deep, 20)), 20) == deep
 
 
 def test_the_same_trial_is_the_same_candidate_whoever_thought_of_it() -> None:

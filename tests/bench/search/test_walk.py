@@ -2,43 +2,45 @@
 
 import numpy as np
 import pytest
-from tests.studies.outcomes import Outcomes
+from tests.studies.forecasts import built_in, spec_of
+from tests.studies.outcomes import Outcomes, calls_of
 
 from accel_bench.search.calibration import Calibration, calibrate, impulse_response, record, weigh
-from accel_bench.search.solver import Solver, built_in, spec_of
-from accel_bench.search.walk import Tally, Walker, combine, walk
-from accel_runtime import Pipeline, Request
+from accel_bench.search.solver import Solver
+from accel_bench.search.walk import Tally, Walker, walk
+from accel_runtime import Pipeline, PlanSpec, Request, compile_plan
 from accel_runtime.backends.base import Array
 from accel_runtime.forecast import Forecast
-from accel_runtime.plan import guidance_window
 
 REQUEST = Request(("a red apple", "a dog"), seed=3)
 STEPS = 6
 
 
-def open_walker(pipeline: Pipeline, scheduler: str = "ddim", *, guidance: float | tuple[float, ...] = 4.0) -> Walker:
-    plan = pipeline.plan(STEPS, scheduler=scheduler, guidance=guidance)
+def open_walker(
+    pipeline: Pipeline,
+    scheduler: str = "ddim",
+    *,
+    guidance: float = 4.0,
+    guided_calls: tuple[int, int] | None = None,
+) -> Walker:
+    plan = pipeline.plan(STEPS, scheduler=scheduler, guidance=guidance, guided_calls=guided_calls)
     return Walker.open(pipeline, REQUEST, plan=plan, branch=0, tally=Tally())
 
 
-def final(
-    pipeline: Pipeline, deep: str, forecast: str, *, scheduler: str, guidance: float | tuple[float, ...]
-) -> Array:
-    plan = pipeline.plan(STEPS, deep, scheduler=scheduler, forecast=forecast, guidance=guidance)
-    return list(pipeline.denoise(REQUEST, plan))[-1].latents
-
-
 @pytest.mark.parametrize("scheduler", ["ddim", "dpmpp_2m", "euler_a"])
-@pytest.mark.parametrize("guidance", [1.0, 4.0, guidance_window(4.0, 0, last=3, calls=STEPS)])
+@pytest.mark.parametrize(("guidance", "guided_calls"), [(1.0, None), (4.0, None), (4.0, (0, 3))])
 def test_a_walk_ends_where_the_loop_does(
-    pipeline: Pipeline, scheduler: str, guidance: float | tuple[float, ...]
+    pipeline: Pipeline, scheduler: str, guidance: float, guided_calls: tuple[int, int] | None
 ) -> None:
-    walker = open_walker(pipeline, scheduler, guidance=guidance)
+    walker = open_walker(pipeline, scheduler, guidance=guidance, guided_calls=guided_calls)
     forecast = built_in((0, 2, 4), STEPS, forecast=Forecast.LINEAR)
 
-    walked = walk(walker, walker.start(), forecast=forecast).latents
+    walked = walk(walker, walker.start(), calls_of(walker, forecast)).latents
 
-    looped = final(pipeline, "calls:0,2,4", "linear", scheduler=scheduler, guidance=guidance)
+    spec = PlanSpec(
+        deep=(0, 2, 4), forecast=Forecast.LINEAR, guided_calls=guided_calls, scheduler=scheduler, steps=STEPS
+    )
+    looped = list(pipeline.denoise(REQUEST, pipeline.compile(spec, guidance=guidance)))[-1].latents
     np.testing.assert_allclose(walked, looped, rtol=0, atol=1e-6)
     assert (walker.tally.deep, walker.tally.shallow) == (6, 6)  # three of each, two pictures
 
@@ -47,9 +49,9 @@ def test_a_plan_written_as_data_runs_as_it_was_walked(pipeline: Pipeline) -> Non
     walker = open_walker(pipeline)
     forecast = {1: (1.0,), 3: (1.4, -0.4), 5: (0.9, 0.1)}
 
-    walked = walk(walker, walker.start(), forecast=forecast).latents
+    walked = walk(walker, walker.start(), calls_of(walker, forecast)).latents
 
-    plan = spec_of(forecast, STEPS, branch=0).plan(pipeline.schedule(STEPS, "ddim"), guidance=4.0)
+    plan = compile_plan(spec_of(forecast, STEPS), pipeline.schedule(STEPS, "ddim"), guidance=4.0)
     looped = list(pipeline.denoise(REQUEST, plan))[-1].latents
     np.testing.assert_allclose(walked, looped, rtol=0, atol=1e-6)
 
@@ -62,7 +64,7 @@ def test_what_a_trial_does_leaves_no_trace_in_the_next(pipeline: Pipeline) -> No
     found = [outcomes.final(plan) for plan in plans]
 
     for plan, latents in zip(plans, found, strict=True):
-        np.testing.assert_array_equal(latents, walk(walker, walker.start(), forecast=plan).latents)
+        np.testing.assert_array_equal(latents, walk(walker, walker.start(), calls_of(walker, plan)).latents)
 
 
 def test_trials_that_begin_alike_run_their_beginning_once(pipeline: Pipeline) -> None:
@@ -131,9 +133,3 @@ def test_solved_placements_keep_every_budget(pipeline: Pipeline) -> None:
 
     assert {deep: len(plan) for deep, plan in placements.items()} == {deep: deep for deep in range(1, STEPS + 1)}
     assert all(plan[0] == 0 for plan in placements.values())
-
-
-def test_features_are_summed_as_the_runtime_sums_them() -> None:
-    features = (np.array([1.0, 2.0], np.float32), np.array([3.0, 5.0], np.float32))
-
-    np.testing.assert_array_equal(combine(features, (1.5, -0.5)), np.array([0.0, 0.5], np.float32))

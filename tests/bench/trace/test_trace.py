@@ -49,7 +49,7 @@ def record(pipeline: Pipeline, prepared: tuple[Prepared, ...]) -> BenchRecord:
     measurement = Measurement()
     for _ in measure(plans, StopRule(rounds=2), into=measurement):
         pass
-    return make_record(plans, measurement, environment=read_environment(), guidance=4.0)
+    return make_record(plans, measurement, environment=read_environment(), settings=SETTINGS)
 
 
 def document_of(record: BenchRecord, *profiled: ProfiledImage) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def test_operators_of_the_profiler_lie_within_the_call_that_ran_them(
         REQUEST,
         facts=plan_facts(each.trial, each.plan),
         plan=each.plan,
-        rehearsal=each.warm_up,
+        warm_up=each.warm_up,
         threads=1,
     )
     document = document_of(record, image)
@@ -204,7 +204,7 @@ def test_operators_are_of_the_form_that_was_timed(forms_folder: Path, tmp_path: 
     plans = plan_contenders(bundle, backend, trials=[], settings=SETTINGS, request=REQUEST, form=form)
     for _ in measure(plans, StopRule(rounds=1), into=measurement):
         pass
-    timed = make_record(plans, measurement, environment=read_environment(), guidance=4.0)
+    timed = make_record(plans, measurement, environment=read_environment(), settings=SETTINGS)
     write_record(tmp_path / "record.json", timed)
 
     trace(tmp_path / "record.json", output=tmp_path / "trace.json", operators=forms_folder, threads=1)

@@ -5,6 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from accel_bench.cli.aliases import Command
 from accel_bench.cli.bench.compare import compare
 from accel_bench.cli.bench.replay import replay
 from accel_bench.cli.bench.report import report
@@ -35,4 +36,4 @@ bench = typer.Typer(
     `accel bench replay --profile NAME …`: their `--help` lists the options.""",
 )
 for command in (run, replay, compare, report, scenario, trace):
-    bench.command()(command)
+    bench.command(cls=Command)(command)

@@ -6,51 +6,95 @@ from typing import Annotated
 import typer
 
 from accel_bench.base.errors import PromiseError
-from accel_bench.base.extras import quality_extra
 from accel_bench.base.files import check_outputs, write_record
 from accel_bench.base.text import parse_share
 from accel_bench.benchmark.table import footer, heading
 from accel_bench.bundle_cache import cache_folder
 from accel_bench.cli.console import note, print_json, print_line, print_table, progress_bar
+from accel_bench.cli.options import (
+    MACHINE,
+    RESULTS,
+    SCORES,
+    TIMING,
+    AsJson,
+    Budget,
+    Force,
+    TargetError,
+    Threads,
+    stop_rule,
+)
+from accel_bench.cli.scorers import open_scorers
 from accel_bench.doctor.devices import read_devices
 from accel_bench.doubts import bench_doubts
 from accel_bench.profiles import BackendChoice, load_profile
-from accel_bench.profiles.find import find_profile
+from accel_bench.profiles.files import find_profile
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.replay.groups import choose_configs, group
 from accel_bench.replay.place import choose_place, open_backend
-from accel_bench.replay.quality import Gallery
+from accel_bench.replay.quality import QualityCheck
 from accel_bench.replay.run import Replay
 from accel_bench.replay.table import verdict_table
 from accel_bench.replay.verdict import Verdict, judge
-from accel_bench.timing.measure import StopRule
 from accel_runtime.bundle import describe_file
 
 
 def replay(
-    bundle: Annotated[Path | None, typer.Argument(help="Run on this bundle; without it, one is exported.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Argument(help="Run on this bundle; without it, the configs' models are exported.")
+    ] = None,
     *,
-    profile: Annotated[str, typer.Option(help="A name that `accel profiles` lists, or a file.")],
-    configs: Annotated[list[str] | None, typer.Option("--config", help="One of its configs; repeat.")] = None,
-    device: Annotated[str | None, typer.Option(help="Run on the device of this profile instead.")] = None,
-    allow_other_device: Annotated[
-        bool, typer.Option("--allow-other-device", help="Run all the same; nothing is comparable then.")
-    ] = False,
-    model: Annotated[str | None, typer.Option(help="Run this model instead, such as tiny.")] = None,
+    profile: Annotated[str, typer.Option(help="A profile's name, of `accel profiles`, or its file.")],
+    configs: Annotated[
+        list[str] | None,
+        typer.Option("--config", help="Run this config only; repeat for several.", show_default="all"),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Run this model instead of the configs', such as tiny.")] = None,
     prompt: Annotated[str, typer.Option(help="What to draw.")] = "red apple on a blue background",
-    provider: Annotated[str | None, typer.Option(help="Instead of the profile's own order.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads per operator.")] = None,
-    rounds: Annotated[int, typer.Option(help="Samples of each config, at least.")] = 6,
-    precision: Annotated[str, typer.Option(help="Go on until every speed-up is known to ± this share.")] = "3%",
-    budget: Annotated[float, typer.Option(help="But begin no more rounds after so many seconds.")] = 120.0,
-    tolerance: Annotated[str, typer.Option(help="How far a figure may be off what is expected.")] = "10%",
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="Run on the device of this profile, with --allow-other-device.",
+            show_default="the profile's own",
+            rich_help_panel=MACHINE,
+        ),
+    ] = None,
+    allow_other_device: Annotated[
+        bool,
+        typer.Option(
+            "--allow-other-device",
+            help="Allow another device than the profile's; its figures are then compared with nothing.",
+            rich_help_panel=MACHINE,
+        ),
+    ] = False,
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            help="What runs the graphs.", show_default="the first of the profile's that works", rich_help_panel=MACHINE
+        ),
+    ] = None,
+    threads: Threads = None,
+    rounds: Annotated[
+        int, typer.Option(help="Rounds at least; each times every config once.", rich_help_panel=TIMING)
+    ] = 6,
+    target_error: TargetError = "3%",
+    budget: Budget = 120.0,
     quality: Annotated[
-        int, typer.Option(help="Also draw and score so many held-out captions: PSNR and score loss.")
+        int,
+        typer.Option(help="Also score this many held-out captions: PSNR and score loss.", rich_help_panel=SCORES),
     ] = 0,
-    gate: Annotated[bool, typer.Option("--gate", help="Fail if a measured figure is missed.")] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the records.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing records.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print verdicts and records as JSON.")] = False,
+    tolerance: Annotated[
+        str, typer.Option(help="How far a figure may be from what is expected.", rich_help_panel=RESULTS)
+    ] = "10%",
+    gate: Annotated[
+        bool,
+        typer.Option("--gate", help="Fail if a figure that the profile measured is missed.", rich_help_panel=RESULTS),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write the records into this folder.", rich_help_panel=RESULTS),
+    ] = None,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run the configs of a profile, and say which of its figures hold here."""
     wanted, share = load_profile(profile), parse_share(tolerance, option="--tolerance")
@@ -59,7 +103,7 @@ def replay(
     if output is not None:
         groups = group(chosen, wanted.configs)
         check_outputs([path for at in range(len(groups)) for path in _paths(output / wanted.name, at)], force=force)
-    gallery = _gallery(quality) if quality else None
+    check = QualityCheck(evaluation_captions(quality, 0), open_scorers()) if quality else None
     choices = place.profile.backends if provider is None else (BackendChoice(provider),)
     ran, backend = open_backend(choices, threads=threads)
     note(f"profile {wanted.name} on {place.profile.device.title} by {ran}")
@@ -69,12 +113,12 @@ def replay(
         place=place,
         provider=ran,
         backend=backend,
-        stop=StopRule(rounds, parse_share(precision, option="--precision"), budget),
+        stop=stop_rule(rounds, target_error, budget_s=budget),
         cache=cache_folder(),
         prompt=prompt,
         model=model,
         bundle=bundle,
-        gallery=gallery,
+        check=check,
     )
     with progress_bar() as progress:
         task = progress.add_task("open", total=None)
@@ -87,14 +131,6 @@ def replay(
     broken = [f"{each.config} {each.figure}" for each in verdicts if each.is_broken]
     if gate and broken:
         raise PromiseError(f"profile {wanted.name} does not hold here: {', '.join(broken)}")
-
-
-def _gallery(count: int) -> Gallery:
-    captions = evaluation_captions(count, 0)
-    with quality_extra():
-        # It brings torch, so it is imported only where it is used; and what is missing is said before any work.
-        from accel_bench.quality.scorers import Scorers  # noqa: PLC0415
-    return Gallery(captions, Scorers.open())
 
 
 def _paths(stem: Path, index: int) -> tuple[Path, Path]:

@@ -15,11 +15,37 @@ from accel_bench.benchmark.record import make_record, peer_run
 from accel_bench.benchmark.roofline import measured_peaks
 from accel_bench.benchmark.summary import summarise
 from accel_bench.benchmark.table import footer, heading, tables
-from accel_bench.cli.backends import Form, Provider, ProviderOptions, choose_backend
 from accel_bench.cli.console import note, print_json, print_line, print_table, progress_bar
+from accel_bench.cli.options import (
+    MACHINE,
+    PEERS,
+    PICTURES,
+    RESULTS,
+    TIMING,
+    AsJson,
+    Batch,
+    Budget,
+    BundleFolder,
+    Force,
+    Form,
+    Guidance,
+    Height,
+    Provider,
+    ProviderOptions,
+    RecordFile,
+    Scheduler,
+    Seed,
+    Steps,
+    TargetError,
+    Threads,
+    Width,
+    choose_backend,
+    stop_rule,
+)
 from accel_bench.doubts import bench_doubts
 from accel_bench.peers import PeerContender, open_peers, peer_work
 from accel_bench.plans.trial import Settings, Trial
+from accel_bench.plans.workload import request_of
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import read_environment
 from accel_bench.records.store import read_bench
@@ -29,61 +55,75 @@ from accel_bench.timing.pipeline import plan_contenders
 from accel_bench.trace import write_trace
 from accel_runtime.bundle import read_bundle
 from accel_runtime.forecast import Forecast
-from accel_runtime.request import Request
 
 _PROMPT = "a squirrel"
 
 
 def run(
-    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    bundle: BundleFolder,
     *,
+    prompt: Annotated[str, typer.Option(help="What to draw.", rich_help_panel=PICTURES)] = _PROMPT,
+    steps: Steps = 20,
+    scheduler: Scheduler = None,
+    guidance: Guidance = 7.5,
+    batch: Batch = 1,
+    seed: Seed = 0,
+    height: Height = None,
+    width: Width = None,
     plans: Annotated[
         list[str] | None,
         typer.Option("--plan", help="Deep calls to compare with full, such as every:3; repeat."),
     ] = None,
-    steps: Annotated[int, typer.Option(help="Denoising steps.")] = 20,
-    scheduler: Annotated[str | None, typer.Option(help="One of the bundle's.")] = None,
-    guidance: Annotated[float, typer.Option(help="Classifier-free guidance.")] = 7.5,
     branch: Annotated[int, typer.Option(help="Where shallow calls cut the UNet.")] = 0,
     forecast: Annotated[Forecast, typer.Option(help="How a shallow call's feature is made.")] = Forecast.HOLD,
-    batch: Annotated[int, typer.Option(help="Images at a time.")] = 1,
-    height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
-    width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
-    prompt: Annotated[str, typer.Option(help="What to draw.")] = _PROMPT,
-    seed: Annotated[int, typer.Option(help="Of the first image's noise.")] = 0,
-    rounds: Annotated[int, typer.Option(help="Samples of each plan, at least.")] = 3,
-    precision: Annotated[
-        str | None, typer.Option(help="Go on until every speed-up is known to ± this share, such as 2%.")
+    peers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--peer",
+            help="Other software of `accel peers` to time in the same rounds; repeat for several.",
+            rich_help_panel=PEERS,
+        ),
     ] = None,
-    budget: Annotated[float, typer.Option(help="But begin no more rounds after so many seconds.")] = 600.0,
+    peer_weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="The bundle's model as a diffusers folder, which most peers read; see `accel peers weights`.",
+            rich_help_panel=PEERS,
+        ),
+    ] = None,
+    rounds: Annotated[
+        int, typer.Option(help="Rounds at least; each times every plan and peer once.", rich_help_panel=TIMING)
+    ] = 3,
+    target_error: TargetError = None,
+    budget: Budget = 600.0,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(help="An earlier record; fail if a plan has become slower than in it.", rich_help_panel=TIMING),
+    ] = None,
+    max_regression: Annotated[
+        str,
+        typer.Option(help="With --baseline: how much slower a plan may be.", rich_help_panel=TIMING),
+    ] = "5%",
     provider: Provider = "cpu",
     provider_options: ProviderOptions = None,
     form: Form = None,
-    threads: Annotated[int | None, typer.Option(help="Threads per operator.")] = None,
-    low_memory: Annotated[bool, typer.Option("--low-memory", help="Keep only the graphs in use.")] = False,
-    peers: Annotated[
-        list[str] | None,
-        typer.Option("--peer", help="Other software to time beside it, of `accel peers`; repeat."),
+    threads: Threads = None,
+    low_memory: Annotated[
+        bool,
+        typer.Option("--low-memory", help="Load each graph only while it is used.", rich_help_panel=MACHINE),
+    ] = False,
+    output: RecordFile = None,
+    trace: Annotated[
+        Path | None, typer.Option(help="Also write a trace for ui.perfetto.dev.", rich_help_panel=RESULTS)
     ] = None,
-    peer_weights: Annotated[
-        Path | None, typer.Option(help="The diffusers folder that the bundle is of; see `accel peers weights`.")
-    ] = None,
-    baseline: Annotated[Path | None, typer.Option(help="An earlier record to hold this run against.")] = None,
-    max_regression: Annotated[str, typer.Option(help="How much slower than --baseline a plan may be.")] = "5%",
-    trace: Annotated[Path | None, typer.Option(help="Write a trace for Perfetto here.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the record here.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing outputs.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print record and summary as JSON.")] = False,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Time the full UNet against cached plans, end to end and graph by graph."""
     check_outputs([path for path in (output, trace) if path is not None], force=force)
     earlier = None if baseline is None else read_bench(baseline)
     allowed = parse_share(max_regression, option="--max-regression")
-    stop = StopRule(
-        rounds=rounds,
-        precision=None if precision is None else parse_share(precision, option="--precision"),
-        budget_s=budget,
-    )
+    stop = stop_rule(rounds, target_error, budget_s=budget)
     names = dict.fromkeys(plans or ("every:3", "every:5"))
     settings = Settings(steps=steps, scheduler=scheduler, guidance=guidance, batch=batch, seed=seed)
     contenders = plan_contenders(
@@ -91,12 +131,12 @@ def run(
         choose_backend(provider, threads=threads, options=provider_options),
         trials=[Trial(name, branch, forecast) for name in names],
         settings=settings,
-        request=Request(prompts=(prompt,), images_per_prompt=batch, seed=seed, height=height, width=width),
+        request=request_of(prompt, settings, size=(height, width)),
         low_memory=low_memory,
         form=form,
     )
     with _open_peers(peers or (), contenders[0], settings=settings, weights=peer_weights, threads=threads) as opened:
-        record = _measure(contenders, opened, stop=stop, guidance=guidance)
+        record = _measure(contenders, opened, stop=stop, settings=settings)
     if output is not None:
         write_record(output, record)
     if trace is not None:
@@ -122,11 +162,11 @@ def _open_peers(
         guidance=settings.guidance,
         threads=threads,
     )
-    return open_peers(names, work, meters=ours.meters)
+    return open_peers(names, work, meters=ours.meters, tell=note)
 
 
 def _measure(
-    plans: Sequence[PlanContender], peers: Sequence[PeerContender], *, stop: StopRule, guidance: float
+    plans: Sequence[PlanContender], peers: Sequence[PeerContender], *, stop: StopRule, settings: Settings
 ) -> BenchRecord:
     environment = read_environment()
     measurement = Measurement()
@@ -139,7 +179,7 @@ def _measure(
         plans,
         measurement,
         environment=environment,
-        guidance=guidance,
+        settings=settings,
         peaks=measured_peaks(plans[0].pipeline.backend, measurement.yardstick_s),
         peers=[peer_run(peer, measurement) for peer in peers],
     )

@@ -10,13 +10,32 @@ from typing import Annotated
 
 import typer
 
-from accel_bench.base.extras import loadgen_extra
+from accel_bench.base.extras import extra
 from accel_bench.base.files import check_outputs, write_record
-from accel_bench.cli.backends import Provider, ProviderOptions, choose_backend, parse_options
 from accel_bench.cli.console import note, print_json, print_line, print_table, progress_bar
+from accel_bench.cli.options import (
+    LOAD,
+    PICTURES,
+    PROMPTS_HELP,
+    RESULTS,
+    AsJson,
+    BundleFolder,
+    Force,
+    Guidance,
+    NamedScheduler,
+    Provider,
+    ProviderOptions,
+    RecordFile,
+    Seed,
+    Steps,
+    Threads,
+    choose_backend,
+    parse_options,
+)
 from accel_bench.doubts import scenario_doubts
 from accel_bench.plans.trial import BASELINE, Settings, Trial, prepare
 from accel_bench.quality.captions import evaluation_captions
+from accel_bench.quality.prompts import read_prompts
 from accel_bench.records.environment import read_environment
 from accel_bench.records.scenario import Scenario, ScenarioRecord
 from accel_bench.scenarios.loads import make_loads
@@ -32,43 +51,64 @@ _CAPTIONS = 64
 
 
 def scenario(
-    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    bundle: BundleFolder,
     *,
-    kind: Annotated[Scenario, typer.Option("--scenario", help="How queries come.")] = Scenario.SINGLE_STREAM,
+    kind: Annotated[
+        Scenario, typer.Option("--scenario", help="How MLPerf's load generator asks.", rich_help_panel=LOAD)
+    ] = Scenario.SINGLE_STREAM,
+    batches: Annotated[
+        str | None,
+        typer.Option(
+            "--batch",
+            help="Images drawn together at most, by commas; each is a run of its own.",
+            show_default="offline 1,4,8, server 4",
+            rich_help_panel=LOAD,
+        ),
+    ] = None,
+    qps: Annotated[
+        str | None,
+        typer.Option(
+            help="Server: queries per second, or auto, 0.7 of what single images allow.",
+            show_default="auto",
+            rich_help_panel=LOAD,
+        ),
+    ] = None,
+    latency_bound: Annotated[
+        float | None,
+        typer.Option(help="Server: seconds within which to answer.", show_default="2", rich_help_panel=LOAD),
+    ] = None,
+    percentile: Annotated[
+        float | None,
+        typer.Option(help="Server: share of queries to answer in time.", show_default="0.9", rich_help_panel=LOAD),
+    ] = None,
+    queries: Annotated[int, typer.Option(help="Images to ask for at least.", rich_help_panel=LOAD)] = 64,
+    duration: Annotated[float, typer.Option(help="Seconds to go on asking at least.", rich_help_panel=LOAD)] = 0.0,
+    prompts: Annotated[
+        Path | None,
+        typer.Option(
+            help=PROMPTS_HELP, show_default="64 held-out captions of the built-in model", rich_help_panel=PICTURES
+        ),
+    ] = None,
+    steps: Steps = 20,
+    scheduler: NamedScheduler = "ddim",
+    guidance: Guidance = 7.5,
+    seed: Seed = 0,
     plans: Annotated[
         list[str] | None, typer.Option("--plan", help="Deep calls, such as every:3; repeat. full is always run.")
     ] = None,
     branch: Annotated[int, typer.Option(help="Where shallow calls cut the UNet.")] = 0,
     forecast: Annotated[Forecast, typer.Option(help="How a shallow call's feature is made.")] = Forecast.HOLD,
-    batches: Annotated[
-        str | None, typer.Option("--batch", help="Images at a time at most, by commas: 1,4,8 offline, 4 for a server.")
-    ] = None,
-    qps: Annotated[str | None, typer.Option(help="Server: arrivals per second, or auto.", show_default="auto")] = None,
-    latency_bound: Annotated[
-        float | None, typer.Option(help="Server: seconds within which to answer.", show_default="2")
-    ] = None,
-    percentile: Annotated[
-        float | None, typer.Option(help="Server: share of queries to answer in time.", show_default="0.9")
-    ] = None,
-    queries: Annotated[int, typer.Option(help="Samples to ask for at least.")] = 64,
-    duration: Annotated[float, typer.Option(help="Seconds to go on asking at least.")] = 0.0,
-    steps: Annotated[int, typer.Option(help="Denoising steps.")] = 20,
-    scheduler: Annotated[str, typer.Option(help="One of the bundle's.")] = "ddim",
-    guidance: Annotated[float, typer.Option(help="Classifier-free guidance.")] = 7.5,
-    seed: Annotated[int, typer.Option(help="Sample i draws its noise from seed + i.")] = 0,
-    prompts: Annotated[
-        Path | None,
-        typer.Option(help="Text file, a prompt a line; by default held-out captions of the built-in model."),
-    ] = None,
     provider: Provider = "cpu",
     provider_options: ProviderOptions = None,
-    threads: Annotated[int | None, typer.Option(help="Threads per operator.")] = None,
-    logs: Annotated[Path | None, typer.Option(help="Folder to keep the load generator's own logs in.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the record here.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing outputs.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print record and summary as JSON.")] = False,
+    threads: Threads = None,
+    output: RecordFile = None,
+    logs: Annotated[
+        Path | None, typer.Option(help="Keep the load generator's own logs in this folder.", rich_help_panel=RESULTS)
+    ] = None,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Put plans under the loads of MLPerf, by its own load generator: latency, throughput, or a server's tail."""
+    """Time plans under the loads of MLPerf, asked by its own load generator: latency, throughput, a server's tail."""
     loads = make_loads(
         kind,
         batches=batches,
@@ -80,14 +120,15 @@ def scenario(
     )
     largest = max(load.batch for load in loads)
     settings = Settings(steps=steps, scheduler=scheduler, guidance=guidance, batch=largest, seed=seed)
-    texts = _captions(seed) if prompts is None else _read_prompts(prompts)
+    texts = _captions(seed) if prompts is None else read_prompts(prompts)
     if output is not None:
         check_outputs([output], force=force)
-    with loadgen_extra():
+    with extra("loadgen"):
         # Only the process under load runs it; that it is missing is said before any work.
         import mlperf_loadgen  # noqa: F401, PLC0415
     pipeline = open_bundle(bundle, choose_backend(provider, threads=threads, options=provider_options))
     trials = [Trial(plan, branch, forecast) for plan in plans or [] if plan != BASELINE.plan]
+    prepared = prepare(pipeline, trials, settings=settings)
     jobs = [
         Job(
             bundle=str(bundle),
@@ -99,12 +140,19 @@ def scenario(
             prompts=texts,
             load=load,
         )
-        for load, each in product(loads, prepare(pipeline, trials, settings=settings))
+        for load, each in product(loads, prepared)
     ]
     folders = _log_folders(jobs, logs, force=force)
     environment = read_environment()
     finished = _run(jobs, folders)
-    record = make_scenario_record(pipeline.bundle, finished, settings=settings, prompts=texts, environment=environment)
+    record = make_scenario_record(
+        pipeline.bundle,
+        finished,
+        schedule=prepared[0].plan.schedule,
+        settings=settings,
+        prompts=texts,
+        environment=environment,
+    )
     if output is not None:
         write_record(output, record)
     _print(record, as_json=as_json)
@@ -112,17 +160,6 @@ def scenario(
 
 def _captions(seed: int) -> tuple[str, ...]:
     return tuple(caption.caption for caption in evaluation_captions(_CAPTIONS, seed))
-
-
-def _read_prompts(path: Path) -> tuple[str, ...]:
-    try:
-        lines = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines())
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as text: {error}") from error
-    found = tuple(line for line in lines if line)
-    if not found:
-        raise InputError(f"{path}: expected a prompt a line, found none")
-    return found
 
 
 def _log_folders(jobs: Sequence[Job], logs: Path | None, *, force: bool) -> list[Path | None]:

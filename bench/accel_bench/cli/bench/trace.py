@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from accel_bench.base.files import check_outputs
-from accel_bench.cli.backends import parse_options
 from accel_bench.cli.console import note, print_line, progress_bar
-from accel_bench.plans.trial import Settings, plan_facts, prepare, trial_of
+from accel_bench.cli.options import MACHINE, RESULTS, Force, ProviderOptions, Threads, parse_options
+from accel_bench.plans.trial import plan_facts, prepare, trial_of
+from accel_bench.plans.workload import request_of, settings_of
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.store import read_bench
 from accel_bench.trace import ProfiledImage, profile_image, write_trace
@@ -18,31 +19,35 @@ from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.bundle import Bundle, read_bundle
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.request import Request
 
 
 def trace(
-    record: Annotated[Path, typer.Argument(help="A record of `accel bench`.")],
+    record: Annotated[Path, typer.Argument(help="A record that `accel bench` wrote.")],
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The trace to write.")] = Path("trace.json"),
     operators: Annotated[
         Path | None,
         typer.Option(
-            metavar="BUNDLE", help="Draw each plan once more from the record's bundle, under ONNX Runtime's profiler."
+            metavar="BUNDLE",
+            help="Also draw each plan once from this bundle, the record's, under ONNX Runtime's profiler.",
         ),
     ] = None,
-    provider: Annotated[str, typer.Option(help="With --operators: ONNX Runtime's provider.")] = "cpu",
-    provider_options: Annotated[
-        list[str] | None,
-        typer.Option("--provider-option", metavar="KEY=VALUE", help="With --operators: an option of it; repeat."),
-    ] = None,
+    provider: Annotated[
+        str, typer.Option(help="With --operators: ONNX Runtime's provider.", rich_help_panel=MACHINE)
+    ] = "cpu",
+    provider_options: ProviderOptions = None,
     form: Annotated[
-        str | None, typer.Option(help="With --operators: which graphs to run; by default those of the record.")
+        str | None,
+        typer.Option(
+            help="With --operators: which graphs to run.", show_default="the record's", rich_help_panel=MACHINE
+        ),
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="With --operators: threads per operator.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+    threads: Threads = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The trace to write.", rich_help_panel=RESULTS)] = Path(
+        "trace.json"
+    ),
+    force: Force = False,
 ) -> None:
-    """Turn a record of `accel bench` into a trace that ui.perfetto.dev draws: every image, stage and call."""
+    """Turn a record of `accel bench` into a trace for ui.perfetto.dev, with every image, stage and UNet call."""
     check_outputs([output], force=force)
     measured = read_bench(record)
     profiled: list[ProfiledImage] = []
@@ -72,14 +77,8 @@ def _profile(
     bundle: Bundle, record: BenchRecord, *, provider: str, options: dict[str, str], form: str, threads: int | None
 ) -> Iterator[ProfiledImage]:
     work = record.workload
-    settings = Settings(work.steps, work.scheduler, guidance=work.guidance, batch=work.batch, seed=work.seed)
-    request = Request(
-        prompts=(record.prompt,),
-        images_per_prompt=work.batch,
-        seed=work.seed,
-        height=work.height,
-        width=work.width,
-    )
+    settings = settings_of(work)
+    request = request_of(record.prompt, settings, size=(work.height, work.width))
     trials = [trial_of(each.facts) for each in record.plans]
     # Plans are compiled from the bundle's schedules; nothing is loaded for that.
     planner = Pipeline(bundle, OnnxRuntimeBackend(provider, options=options))
@@ -89,7 +88,7 @@ def _profile(
             request,
             facts=plan_facts(each.trial, each.plan),
             plan=each.plan,
-            rehearsal=each.warm_up,
+            warm_up=each.warm_up,
             provider=provider,
             threads=threads,
             options=options,

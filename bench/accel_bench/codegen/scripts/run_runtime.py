@@ -3,13 +3,11 @@
 # (header)
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
-from accel_runtime import Forecast, Pipeline, Plan, Request, make_plan, open_bundle
+from accel_runtime import Forecast, PlanSpec, Request, open_bundle
 from accel_runtime.backends import make_backend
-from accel_runtime.plan import parse_deep_calls
 from PIL import Image
 
 # (settings)
@@ -20,29 +18,11 @@ PROVIDER = "cpu"
 PROVIDER_OPTIONS: dict[str, str] = {}
 WIDTH, HEIGHT = 64, 64
 BATCH = 1
-SCHEDULER = "ddim"
-STEPS = 20
 GUIDANCE = 7.5
-GUIDED_CALLS: Sequence[int] = range(40)
-PLAN = "every:3"
-BRANCH = 0
-FORECAST = "hold"
-FORECAST_WEIGHTS: dict[int, tuple[float, ...]] = {}
+PLAN = PlanSpec(
+    deep="every:3", branch=0, forecast=Forecast.HOLD, scheduler="ddim", steps=20
+)
 # (end)
-
-
-def plan_calls(pipeline: Pipeline) -> Plan:
-    """For each UNet call which pass runs, on which feature, and how it is guided."""
-    schedule = pipeline.schedule(STEPS, SCHEDULER)
-    calls = len(schedule.rows)
-    return make_plan(
-        schedule,
-        parse_deep_calls(PLAN, calls),
-        branch=BRANCH,
-        forecast=Forecast(FORECAST),
-        weights=FORECAST_WEIGHTS,
-        guidance=[GUIDANCE if call in GUIDED_CALLS else 1.0 for call in range(calls)],
-    )
 
 
 def main() -> None:
@@ -59,7 +39,7 @@ def main() -> None:
     options = PROVIDER_OPTIONS if arguments.provider == PROVIDER else {}
     backend = make_backend(arguments.provider, options=options)
     pipeline = open_bundle(arguments.bundle, backend)
-    plan = plan_calls(pipeline)
+    plan = pipeline.compile(PLAN, guidance=GUIDANCE)
     request = Request(
         (arguments.prompt,),
         negatives=(arguments.negative,),

@@ -1,14 +1,86 @@
-"""What came of a request, for people and for `--json`."""
+"""What came of a request: the config that meets it among those of profiles, or the search for one."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from accel_bench.codegen.tasks.lookup import Found
-from accel_bench.codegen.tasks.wishes import Wish
-from accel_bench.profiles import Figure
+from accel_bench.base.process import run_module
+from accel_bench.codegen.choice import Choice, all_choices
+from accel_bench.codegen.tasks.read import Task
+from accel_bench.doctor.devices import read_devices
+from accel_bench.profiles import Figure, find_profiles, load_profile, matching_devices
+
+# What is believed first.
+_KINDS: Final = ("measured", "published", "predicted")
+_SPACE: Final = ("--search-targets", "deepcache,steps,guidance", "--num-prompts", "32", "--batch", "8")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A config, and why it meets the request.
+
+    Attributes:
+        figure: Its speed-up or its seconds, as the request asks.
+        score_loss: None where the profile does not know it.
+    """
+
+    choice: Choice
+    figure: Figure
+    score_loss: Figure | None
+
+
+def candidates(device: str | None) -> list[Choice]:
+    """Every config of a device's profile, or of all that can be called by name.
+
+    Raises:
+        InputError: There is no such profile, or one breaks the schema.
+    """
+    names = list(find_profiles()) if device is None else [device]
+    return [choice for name in names for choice in all_choices(name)]
+
+
+def find(task: Task, choices: Iterable[Choice]) -> Found | None:
+    """The config that meets the request on the best evidence; of those, the one that changes the pictures least.
+
+    The baseline must be the request's; the config itself may use another scheduler or fewer steps. A score loss that
+    nobody knows is no reason against a config, but one that is known is preferred.
+    """
+    met = [found for choice in choices if (found := _match(task, choice)) is not None]
+    return min(met, key=_rank, default=None)
+
+
+def _match(task: Task, choice: Choice) -> Found | None:
+    config, baseline = choice.config, choice.baseline
+    if (config.model, baseline.scheduler, baseline.steps) != (task.pipe, task.sched, task.steps):
+        return None
+    loss = config.expected.score_loss
+    if loss is not None and loss.value > task.max_score_loss:
+        return None
+    figure = _figure(task, choice)
+    return None if figure is None else Found(choice, figure, loss)
+
+
+def _figure(task: Task, choice: Choice) -> Figure | None:
+    """The figure that meets the request; seconds are of one image, so those of larger batches say nothing."""
+    expected = choice.config.expected
+    if task.speedup is not None:
+        figure = expected.speedup
+        return figure if figure is not None and figure.value >= task.speedup else None
+    figure = expected.latency_s if choice.config.batch == 1 else None
+    return figure if figure is not None and figure.value <= (task.seconds or 0) else None
+
+
+def _rank(found: Found) -> tuple[float, ...]:
+    """What is smallest is best: evidence, then score loss; where that is not known, less speed-up reuses less."""
+    loss, speedup = found.score_loss, found.choice.config.expected.speedup
+    kind = _KINDS.index(found.figure.kind)
+    return kind, loss is None, 0.0 if loss is None else loss.value, 0.0 if speedup is None else speedup.value
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -35,31 +107,57 @@ class Answer(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-def answer(wish: Wish, found: Found | None, *, script: Path, command: Sequence[str]) -> Answer:
+def answer(task: Task, found: Found | None, *, script: Path, command: Sequence[str]) -> Answer:
     """The answer to a request: the config that was found, or the command that looks for one."""
     if found is None:
-        notes = () if wish.device is None else (f"run the search on the device of profile {wish.device}",)
-        return Answer(wish.id, search=shlex.join(command), notes=notes)
+        notes = () if task.device is None else (f"run the search on the device of profile {task.device}",)
+        return Answer(task.id, search=shlex.join(command), notes=notes)
     return Answer(
-        wish.id,
+        task.id,
         profile=found.choice.profile.name,
         config=found.choice.name,
         figure=found.figure,
         score_loss=found.score_loss,
         script=str(script),
-        notes=tuple(_notes(wish, found)),
+        notes=tuple(_notes(task, found)),
     )
 
 
-def _notes(wish: Wish, found: Found) -> Iterator[str]:
+def _notes(task: Task, found: Found) -> Iterator[str]:
     config, baseline = found.choice.config, found.choice.baseline
     if found.figure.kind != "measured":
         yield f"the figure is {found.figure.kind}, not measured"
     if found.score_loss is None:
-        yield f"the score loss is not known, {wish.max_score_loss:g} may be exceeded"
+        yield f"the score loss is not known, {task.max_score_loss:g} may be exceeded"
     if config.weights == "random":
         yield "of random weights: only the timing means something"
     if (config.scheduler, config.steps) != (baseline.scheduler, baseline.steps):
         yield f"it uses {config.scheduler} with {config.steps} steps"
     if config.guided_calls:
         yield f"it guides calls {config.guided_calls} alone"
+
+
+def search_command(task: Task, *, profile: Path) -> tuple[str, ...]:
+    """The words of the command that looks for a config and writes it into ``profile``."""
+    target = ("--req-speedup", f"{task.speedup:g}") if task.speedup is not None else ("--req-time", f"{task.seconds:g}")
+    baseline = ("--model", task.pipe, "--scheduler", task.sched, "--steps", str(task.steps))
+    quality = ("--req-score-loss", f"{task.max_score_loss:g}", "--score", "emoji-clip")
+    provider = () if task.device is None else ("--provider", load_profile(task.device).backends[0].provider)
+    outputs = ("--output", f"{profile.with_suffix('')}-search", "--write-profile", str(profile))
+    return ("accel", "search", *baseline, *_SPACE, *target, *quality, *provider, *outputs)
+
+
+def can_search(task: Task) -> None:
+    """Seconds of a device are found on that device.
+
+    Raises:
+        InputError: This machine does not have it; names what is here instead.
+    """
+    if task.device is not None:
+        matching_devices(load_profile(task.device), read_devices())
+
+
+def run_search(command: Sequence[str]) -> int:
+    """Run it in a process of its own, whose output goes to stderr; returns the exit code."""
+    words = run_module("accel_bench", *command[1:])
+    return subprocess.run(words, stdout=sys.stderr, check=False).returncode  # noqa: S603  # our own command

@@ -26,17 +26,19 @@ class BarePeer:
         options = onnxruntime.SessionOptions()
         if work.threads is not None:
             options.intra_op_num_threads = work.threads
-        graphs = self._manifest["graphs"]
+        self._denoiser, self._decoder = self._manifest["denoiser"], self._manifest["decoder"]
+        ((encoder, self._text),) = self._manifest["texts"].items()
+        graphs = {"text_encoder": encoder, "unet": self._denoiser["deep"], "vae_decoder": self._decoder["graph"]}
         self._sessions = {
             name: onnxruntime.InferenceSession(
-                self._folder / graphs[graph]["file"], options, providers=["CPUExecutionProvider"]
+                self._folder / self._manifest["graphs"][graph]["file"], options, providers=["CPUExecutionProvider"]
             )
-            for name, graph in (("text_encoder",) * 2, ("unet", "unet_deep"), ("vae_decoder",) * 2)
+            for name, graph in graphs.items()
         }
-        self._dtype = "float16" if graphs["unet_deep"]["inputs"][0]["dtype"] == "float16" else "float32"
         self.settings: dict[str, str | int | float | bool] = {
             "threads": work.threads or "ONNX Runtime's own choice",
-            "dtype": self._dtype,
+            # Graphs of every precision take and give float32, so their tensors do not tell what they compute in.
+            "dtype": self._manifest["dtype"],
             "provider": "CPUExecutionProvider",
         }
 
@@ -45,9 +47,9 @@ class BarePeer:
         prompts = ["", self._work.prompt] if self._work.guidance > 1 else [self._work.prompt]
         embeddings = np.concatenate([self._embed(prompt) for prompt in prompts])
         latents = self._denoise(steps, np.repeat(embeddings, self._work.batch, axis=0))
-        scaled = latents / np.float32(self._manifest["model"]["scaling_factor"])
+        scaled = latents / np.float32(self._decoder["scale"]) + np.float32(self._decoder["shift"])
         with self._clock.span("vae_decoder"):
-            pixels = self._run("vae_decoder", latent_sample=scaled)
+            pixels = self._run("vae_decoder", scaled)
         return ((pixels / 2 + 0.5).clip(0, 1) * 255).round().astype(np.uint8).transpose(0, 2, 3, 1)
 
     def _denoise(self, steps: int, embeddings: Array) -> Array:
@@ -71,26 +73,28 @@ class BarePeer:
         return guided
 
     def _unet(self, latents: Array, timestep: float, embeddings: Array) -> Array:
+        (text,) = self._denoiser["inputs"]
+        given = {
+            self._denoiser["sample"]: latents,
+            self._denoiser["timestep"]: np.array([timestep], np.float32),
+            text["name"]: embeddings,
+        }
         with self._clock.span("unet"):
-            output = self._run(
-                "unet",
-                sample=latents.astype(self._dtype),
-                timestep=np.array([timestep], self._dtype),
-                encoder_hidden_states=embeddings.astype(self._dtype),
-            )
-        return output.astype(np.float32, copy=False)
+            output: Array = self._sessions["unet"].run([self._denoiser["noise"]], given)[0]
+        return output
 
     def _embed(self, prompt: str) -> Array:
-        text = self._manifest["text"]
+        text = self._text
         tokenizer = Tokenizer.from_file(str(self._folder / text["tokenizer"]))
         tokenizer.enable_truncation(text["max_length"])
         tokenizer.enable_padding(length=text["max_length"], pad_id=text["pad_id"])
         with self._clock.span("text_encoder"):
-            return self._run("text_encoder", input_ids=np.array([tokenizer.encode(prompt).ids], np.int64))
+            return self._run("text_encoder", np.array([tokenizer.encode(prompt).ids], np.int64))
 
-    def _run(self, graph: str, **inputs: Any) -> Array:
+    def _run(self, graph: str, values: NDArray[Any]) -> Array:
+        """Run a graph of one input; its first output."""
         session = self._sessions[graph]
-        output: Array = session.run([session.get_outputs()[0].name], inputs)[0]
+        output: Array = session.run([session.get_outputs()[0].name], {session.get_inputs()[0].name: values})[0]
         return output
 
     def _table(self, steps: int) -> dict[str, Any]:

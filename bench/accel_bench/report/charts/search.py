@@ -6,10 +6,10 @@ from typing import TypeAlias
 
 from accel_bench.base.stats import times
 from accel_bench.records.search import Score, SearchRecord, Tried
+from accel_bench.report.charts.known import known_feature_distance, known_loss, known_psnr
 from accel_bench.report.charts.pareto import Mark, Measure, pareto
 from accel_bench.report.charts.plane import Known
 from accel_bench.report.charts.svg import Figure
-from accel_bench.report.known import known_feature_distance, known_loss, known_psnr
 from accel_bench.report.words import amount
 from accel_bench.search.summary import TriedSummary
 from accel_bench.search.table import loss_words, plan_words

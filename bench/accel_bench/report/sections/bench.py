@@ -6,20 +6,19 @@ from typing import Final
 
 from accel_bench.benchmark.summary import PeerSummary, PlanSummary, Summary, image_seconds, summarise
 from accel_bench.doubts import bench_doubts
+from accel_bench.evaluation.summary import TrialSummary, summarise_evaluation
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.evaluation import EvaluationRecord
-from accel_bench.records.parts import Doubt
+from accel_bench.records.parts import Doubt, PlanFacts, Workload
 from accel_bench.report.charts.bars import Bar, peer_bar, plan_bar, stage_bars
 from accel_bench.report.charts.strips import strips
 from accel_bench.report.charts.svg import Figure
 from accel_bench.report.charts.timeline import timeline, tracks
 from accel_bench.report.facts import Fact, banners, facts, what, when, where
 from accel_bench.report.pictures import GAIN, Picture, pictures
-from accel_bench.report.quality import scores_of
 from accel_bench.report.reproduce import command
 from accel_bench.report.section import Section
-from accel_bench.report.table import Table
-from accel_bench.report.tables import contender_table, graph_table, sample_table, stage_table
+from accel_bench.report.tables import Table, contender_table, graph_table, sample_table, stage_table
 from accel_bench.report.verdicts import Verdict, verdicts
 from accel_bench.report.words import certainty
 
@@ -123,3 +122,30 @@ def _samples(record: BenchRecord) -> dict[str, Sequence[float]]:
     found: dict[str, Sequence[float]] = {plan.facts.name: image_seconds(plan) for plan in record.plans}
     found |= {peer.name: image_seconds(peer) for peer in record.peers}
     return found | ({_YARDSTICK: record.yardstick_s} if record.yardstick_s else {})
+
+
+def scores_of(record: BenchRecord, evaluations: Sequence[EvaluationRecord]) -> dict[str, TrialSummary]:
+    """By the benchmark's name of a plan, the first evaluation of the same calls on the same bundle and settings."""
+    found: dict[str, TrialSummary] = {}
+    for evaluation in evaluations:
+        if evaluation.bundle.digest == record.bundle.digest and _same_work(evaluation.workload, record.workload):
+            trials = zip(evaluation.trials, summarise_evaluation(evaluation), strict=True)
+            by_calls = {_calls(trial.facts): summary for trial, summary in trials}
+            for plan in record.plans:
+                if _calls(plan.facts) in by_calls:
+                    found.setdefault(plan.facts.name, by_calls[_calls(plan.facts)])
+    return found
+
+
+def _same_work(one: Workload, other: Workload) -> bool:
+    """Whether pictures come from the same settings; batch and seed do not change what a plan loses."""
+    return _settings(one) == _settings(other)
+
+
+def _settings(work: Workload) -> tuple[object, ...]:
+    return work.scheduler, work.steps, work.guidance, work.height, work.width
+
+
+def _calls(facts: PlanFacts) -> tuple[object, ...]:
+    drawn = facts.scheduler, facts.steps, facts.guided_calls
+    return facts.branch, facts.forecast, tuple(facts.weights.items()), facts.calls, facts.deep_calls, *drawn

@@ -7,15 +7,14 @@ from accel_bench.doubts import evaluation_doubts
 from accel_bench.evaluation.summary import TrialSummary, summarise_evaluation
 from accel_bench.records.evaluation import EvaluationRecord, TrialRun
 from accel_bench.records.parts import Doubt
+from accel_bench.report.charts.known import known_feature_distance, known_loss, known_psnr
 from accel_bench.report.charts.plane import Known
 from accel_bench.report.charts.scatter import Point, scatter
 from accel_bench.report.charts.svg import Figure
 from accel_bench.report.facts import Fact, banners, facts, what, when, where
-from accel_bench.report.known import known_feature_distance, known_loss, known_psnr
 from accel_bench.report.reproduce import command
 from accel_bench.report.section import Section
-from accel_bench.report.table import Table
-from accel_bench.report.trial_table import trial_table
+from accel_bench.report.tables import Table, trial_table
 from accel_bench.report.words import amount, certainty, digits
 
 _Score = Callable[[TrialRun, TrialSummary], Known | None]

@@ -12,11 +12,9 @@ from accel_bench.report.charts.search import search_charts
 from accel_bench.report.charts.svg import Figure
 from accel_bench.report.facts import Fact, banners, facts, what, when, where
 from accel_bench.report.reproduce import command
-from accel_bench.report.search_tables import candidate_table, cost_table, front_table
-from accel_bench.report.search_words import chosen_facts, goal_words, verdict
 from accel_bench.report.section import Section
-from accel_bench.report.table import Table
-from accel_bench.report.verdicts import Verdict
+from accel_bench.report.tables import Table, candidate_table, cost_table, front_table
+from accel_bench.report.verdicts import Verdict, chosen_facts, goal_words, search_verdict
 from accel_bench.report.words import amount, certainty
 from accel_bench.search.summary import TriedSummary, summarise_search
 from accel_bench.search.table import composed_words
@@ -83,7 +81,7 @@ def _view(record: SearchRecord, summaries: Sequence[TriedSummary], *, benches: S
         id=record.id,
         banners=banners(record),
         goal=goal_words(record.goal),
-        verdict=verdict(summaries, record),
+        verdict=search_verdict(summaries, record),
         chosen=[] if chosen is None else chosen_facts(chosen, record),
         strip=None if chosen is None else call_strip(f"{prefix}-calls", "Its calls", chosen.facts),
         pictures=next((f"record-{bench.id}" for bench in benches if bench.id == record.finalists), None),

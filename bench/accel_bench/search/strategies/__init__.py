@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from accel_bench.base.extras import search_extra
+from accel_bench.base.extras import extra
 from accel_bench.records.search import Goal
 from accel_bench.search.driver import Driver
 from accel_bench.search.space import FULL, Proposer, Space
@@ -37,7 +37,7 @@ def check_strategy(strategy: Strategy) -> None:
         MissingExtraError: Optuna is wanted, and not installed.
     """
     if strategy is Strategy.OPTUNA:
-        with search_extra():
+        with extra("search"):
             import optuna  # noqa: F401, PLC0415  # an extra brings it
 
 

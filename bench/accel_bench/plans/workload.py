@@ -1,0 +1,42 @@
+"""Between what a command line sets, what a record keeps of it, and what a pipeline is asked to draw."""
+
+from accel_bench.plans.trial import Settings
+from accel_bench.records.parts import Workload
+from accel_runtime.request import Request
+from accel_runtime.schedule import ScheduleTable
+
+
+def workload_of(settings: Settings, schedule: ScheduleTable, *, size: tuple[int, int]) -> Workload:
+    """What a record keeps of settings.
+
+    Args:
+        settings: Settings of the run.
+        schedule: The baseline's schedule, which names the scheduler and its steps.
+        size: Height and width of the pictures in pixels.
+    """
+    return Workload(
+        scheduler=schedule.scheduler,
+        steps=schedule.steps,
+        guidance=settings.guidance,
+        height=size[0],
+        width=size[1],
+        batch=settings.batch,
+        seed=settings.seed,
+    )
+
+
+def settings_of(work: Workload) -> Settings:
+    """The settings that a record was measured with."""
+    return Settings(work.steps, work.scheduler, guidance=work.guidance, batch=work.batch, seed=work.seed)
+
+
+def request_of(prompt: str, settings: Settings, *, size: tuple[int | None, int | None]) -> Request:
+    """A request for one batch of images of one prompt.
+
+    Args:
+        prompt: What to draw.
+        settings: The batch, and the seed of its first image.
+        size: Height and width in pixels; None takes the model's own.
+    """
+    height, width = size
+    return Request((prompt,), images_per_prompt=settings.batch, seed=settings.seed, height=height, width=width)

@@ -1,0 +1,33 @@
+"""The names that an export gives to graphs and tensors.
+
+A bundle's manifest says what they are for, so nobody else needs to know them. Tensors are named as in optimum's ONNX
+layout, so that other loaders recognise the graphs.
+"""
+
+from typing import Final
+
+TEXT_ENCODER: Final = "text_encoder"
+UNET_DEEP: Final = "unet_deep"
+VAE_DECODER: Final = "vae_decoder"
+VAE_ENCODER: Final = "vae_encoder"
+
+# Tensors of the UNet.
+SAMPLE: Final = "sample"
+TIMESTEP: Final = "timestep"
+TEXT: Final = "encoder_hidden_states"
+NOISE: Final = "out_sample"
+
+# Tensors of the text encoder.
+IDS: Final = "input_ids"
+HIDDEN: Final = "last_hidden_state"
+POOLED: Final = "pooler_output"
+
+
+def unet_shallow(branch: int) -> str:
+    """The graph of a shallow pass."""
+    return f"unet_shallow_{branch}"
+
+
+def feature(branch: int) -> str:
+    """The tensor that the deep pass hands out and the shallow pass of ``branch`` takes in."""
+    return f"feature_{branch}"

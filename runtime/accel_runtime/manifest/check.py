@@ -1,0 +1,141 @@
+"""Whether the parts of a manifest fit each other. Each complaint is a `ValueError` that begins with a key."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from accel_runtime.manifest.basics import GraphSpec, TensorSpec
+from accel_runtime.manifest.parts import InductorSpec
+from accel_runtime.manifest.roles import FromText
+
+if TYPE_CHECKING:
+    from accel_runtime.manifest.schema import Manifest
+
+_COLOURS: Final = 3
+
+
+def check_roles(manifest: "Manifest") -> None:
+    """Whether every graph has one role, and every role names graphs and tensors that are there.
+
+    Raises:
+        ValueError: Names the key.
+    """
+    graphs, named = manifest.graphs, dict(_named_graphs(manifest))
+    for key, name in named.items():
+        if name not in graphs:
+            raise ValueError(f"{key}: no graph {name!r} under `graphs`, only {', '.join(graphs)}")
+    for name, count in Counter([*named.values(), *dict.fromkeys(graphs)]).items():
+        if count != 2:
+            raise ValueError(f"graphs.{name}: expected one role for it, got {count - 1}")
+    for branch, cut in manifest.denoiser.shallow.items():
+        key = f"denoiser.shallow.{branch}.feature"
+        _check_tensor(manifest.deep.outputs, cut.feature, whose=f"{key}: the deep graph has no output")
+        _check_tensor(graphs[cut.graph].inputs, cut.feature, whose=f"{key}: the shallow graph has no input")
+    _check_inputs(manifest)
+
+
+def check_parts(manifest: "Manifest") -> None:
+    """Whether state and codecs go together, and every kind of graph is complete.
+
+    Raises:
+        ValueError: Names the key.
+    """
+    state = manifest.state
+    if manifest.decoder is None and (state.channels, state.scale) != (_COLOURS, 1):
+        raise ValueError(f"decoder: expected one, as a state of {state.channels} channels is no picture")
+    if manifest.decoder is not None and manifest.decoder.gives != "sample":
+        raise ValueError(f"decoder.gives: expected 'sample', got {manifest.decoder.gives!r}")
+    if manifest.inductor is not None:
+        _check_complete("inductor.graphs", manifest.inductor.graphs, manifest.graphs)
+    for form, graphs in manifest.forms.items():
+        _check_complete(f"forms.{form}", graphs, manifest.graphs)
+    if manifest.schedules.default not in manifest.schedules.files:
+        raise ValueError(f"schedules.default: no table for {manifest.schedules.default!r}")
+
+
+def check_files(manifest: "Manifest") -> None:
+    """Whether every path stays in the bundle, and every file that is named is listed.
+
+    Raises:
+        ValueError: Names the key.
+    """
+    for path in manifest.files:
+        _check_path(path)
+    for key, path, ending in _references(manifest):
+        if path not in manifest.files:
+            raise ValueError(f"{key}: {path!r} is not listed under `files`")
+        if not path.endswith(ending):
+            raise ValueError(f"{key}: expected a name that ends in {ending}, got {path!r}")
+
+
+def _named_graphs(manifest: "Manifest") -> Iterator[tuple[str, str]]:
+    """Every key that gives a graph a role, and the graph."""
+    yield from ((f"texts.{name}", name) for name in manifest.texts)
+    yield "denoiser.deep", manifest.denoiser.deep
+    yield from ((f"denoiser.shallow.{k}.graph", cut.graph) for k, cut in manifest.denoiser.shallow.items())
+    codecs = (("decoder", manifest.decoder), ("encoder", manifest.encoder))
+    yield from ((f"{key}.graph", codec.graph) for key, codec in codecs if codec is not None)
+
+
+def _check_inputs(manifest: "Manifest") -> None:
+    denoiser, used = manifest.denoiser, set[str]()
+    names = [denoiser.sample, denoiser.timestep, *(each.name for each in denoiser.inputs)]
+    for at, each in enumerate(denoiser.inputs):
+        key = f"denoiser.inputs[{at}]"
+        if names.count(each.name) > 1:
+            raise ValueError(f"{key}.name: {each.name!r} is the name of two inputs")
+        if isinstance(each.source, FromText):
+            used |= {output.encoder for output in each.source.outputs}
+            _check_text(f"{key}.source", each.source, manifest)
+        elif each.negative != "same":
+            raise ValueError(f"{key}.negative: expected 'same', as sizes have no negative, got {each.negative!r}")
+    if unused := sorted(manifest.texts.keys() - used):
+        raise ValueError(f"texts.{unused[0]}: no input of the denoiser takes it")
+
+
+def _check_text(key: str, source: FromText, manifest: "Manifest") -> None:
+    for at, output in enumerate(source.outputs):
+        if output.encoder not in manifest.texts:
+            raise ValueError(f"{key}.outputs[{at}].encoder: no text encoder {output.encoder!r} under `texts`")
+        outputs = manifest.graphs[output.encoder].outputs
+        _check_tensor(outputs, output.tensor, whose=f"{key}.outputs[{at}].tensor: {output.encoder} has no output")
+
+
+def _check_tensor(tensors: Iterable[TensorSpec], name: str, *, whose: str) -> None:
+    if name not in [tensor.name for tensor in tensors]:
+        raise ValueError(f"{whose} {name!r}")
+
+
+def _check_complete(key: str, graphs: Iterable[str], expected: Mapping[str, GraphSpec]) -> None:
+    if sorted(graphs) != sorted(expected):
+        raise ValueError(f"{key}: expected {', '.join(expected)}, got {', '.join(graphs)}")
+
+
+def _references(manifest: "Manifest") -> Iterator[tuple[str, str, str]]:
+    """Key, the file that it names, and how that must end: backends choose by the ending how they read a file."""
+    for name, graph in manifest.graphs.items():
+        yield f"graphs.{name}.file", graph.file, ".onnx"
+    for name, path in manifest.schedules.files.items():
+        yield f"schedules.files.{name}", path, ""
+    for name, text in manifest.texts.items():
+        yield f"texts.{name}.tokenizer", text.tokenizer, ""
+        yield from [(f"texts.{name}.table", text.table, "")] if text.table else ()
+    for name, path in manifest.loop.items() if manifest.loop else ():
+        yield f"loop.{name}", path, ".onnx"
+    for form, graphs in manifest.forms.items():
+        yield from ((f"forms.{form}.{name}.file", each.file, ".onnx") for name, each in graphs.items())
+    yield from _package_references(manifest.inductor) if manifest.inductor else ()
+
+
+def _package_references(inductor: InductorSpec) -> Iterator[tuple[str, str, str]]:
+    for name, graph in inductor.graphs.items():
+        yield f"inductor.graphs.{name}.file", graph.file, ".pt2"
+        yield f"inductor.graphs.{name}.weights", graph.weights, ".safetensors"
+
+
+def _check_path(path: str) -> None:
+    pure = PurePosixPath(path)
+    is_plain = path.isprintable() and not pure.is_absolute() and not {"\\", ":"} & set(path)
+    if not path or not is_plain or ".." in pure.parts or str(pure) != path or len(path) > 1000:
+        raise ValueError(f"files: {path!r} must be a plain relative path inside the bundle")

@@ -1,0 +1,105 @@
+"""The parts of the manifest beside graphs and their roles."""
+
+from typing import Literal
+
+from accel_runtime.manifest.basics import Count, Device, Error, Few, Sha256, Strict
+
+
+class LoopSpec(Strict, frozen=True, omit_defaults=True):
+    """The loop's own graphs, for backends with memory of their own (docs/design/0008-device-loop.md).
+
+    Attributes:
+        version: Version of what the graphs take and give (`accel_runtime.loop_contract`).
+        pixels: The graph that makes pixels; None where there is none.
+    """
+
+    advance_guided: str
+    advance_unguided: str
+    advance_plain: str
+    forecast_2: str
+    forecast_3: str
+    pixels: str | None = None
+    version: Few = 1
+
+    def items(self) -> tuple[tuple[str, str], ...]:
+        """Every graph's name and file."""
+        named = ((name, getattr(self, name)) for name in self.__struct_fields__ if name != "version")
+        return tuple((name, file) for name, file in named if file is not None)
+
+
+class FormGraph(Strict, frozen=True):
+    """One graph in another form (docs/design/0009-graph-forms.md). Its contract is the plain graph's of the same name.
+
+    Attributes:
+        file: Path in the bundle.
+        relative_error: Largest difference to torch at export, over the largest output.
+        checked: How: the graph itself was `run`, or, where no CPU can run it, its `expansion` into standard operators.
+    """
+
+    file: str
+    relative_error: Error
+    checked: Literal["run", "expansion"]
+
+
+class InductorGraph(Strict, frozen=True):
+    """One graph as an AOTInductor package. Its contract is the ONNX graph's of the same name.
+
+    Attributes:
+        file: The package's path in the bundle.
+        weights: The file that its constants are loaded from; graphs of one component share it.
+        relative_error: Largest difference to torch at export, over the largest output.
+    """
+
+    file: str
+    weights: str
+    relative_error: Error
+
+
+class InductorSpec(Strict, frozen=True):
+    """The AOTInductor packages of a bundle.
+
+    Attributes:
+        device: What they were compiled for; `cuda` is also torch's name for AMD's GPUs.
+        torch: The version that compiled them, and the only one that runs them.
+        graphs: One package for each graph, by the same names.
+    """
+
+    device: Device
+    torch: str
+    graphs: dict[str, InductorGraph]
+
+
+class SchedulesSpec(Strict, frozen=True):
+    """The compiled schedule tables: scheduler name → file, and the pipeline's own scheduler."""
+
+    default: str
+    files: dict[str, str]
+
+
+class FileSpec(Strict, frozen=True):
+    """Size and hash of one file of the bundle."""
+
+    size: Count
+    sha256: Sha256
+
+
+class Provenance(Strict, frozen=True):
+    """Where the bundle comes from. Images of `random` weights mean nothing; only their timing does.
+
+    Attributes:
+        source: What was exported: a name on the hub, an alias, or the name of a folder.
+        pipeline_class: Its class in diffusers.
+        revision: Its commit on the hub.
+        weights: Whether the weights are trained.
+        seed: The seed of random weights.
+        packages: Versions of the libraries that took part.
+        options: What the export was asked for.
+    """
+
+    source: str
+    pipeline_class: str
+    revision: str | None
+    weights: Literal["trained", "random"]
+    seed: int | None
+    packages: dict[str, str]
+    options: dict[str, str | int | bool | None]

@@ -1,0 +1,136 @@
+"""What the graphs of a bundle are for; docs/design/0017-roles.md has the whole picture.
+
+A role is the only way to find a graph or a tensor: their names mean nothing.
+"""
+
+from typing import Annotated, Literal, NamedTuple
+
+import msgspec
+
+from accel_runtime.manifest.basics import Few, Side, Strict, TokenId
+
+Branch = Annotated[int, msgspec.Meta(ge=0, le=9999)]
+Factor = Annotated[float, msgspec.Meta(ge=1e-6, le=1e6)]
+Shift = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
+Part = Literal["text", "deep", "shallow", "decoder", "encoder"]
+
+
+class Role(NamedTuple):
+    """What a graph is for; `branch` says which shallow graph, and is None for all others."""
+
+    part: Part
+    branch: int | None = None
+
+
+class State(Strict, frozen=True):
+    """What the loop denoises.
+
+    Attributes:
+        channels: Channels of the state.
+        scale: Pixels per cell of the state in each direction; 1 where the state is made of pixels.
+        sample_size: (height, width) in pixels that the model was made for.
+        multiple: Height and width must be multiples of this many pixels.
+    """
+
+    channels: Few
+    scale: Few
+    sample_size: tuple[Side, Side]
+    multiple: Side
+
+
+class Cut(Strict, frozen=True):
+    """One shallow pass.
+
+    Attributes:
+        graph: The graph that runs it.
+        feature: The tensor that the deep graph hands out and this graph takes in.
+    """
+
+    graph: str
+    feature: str
+
+
+class TextOutput(Strict, frozen=True):
+    """An output of a text encoder."""
+
+    encoder: str
+    tensor: str
+
+
+class FromText(Strict, frozen=True, tag_field="from", tag="text"):
+    """Encoded prompts: outputs of one or several encoders, joined on the last axis. An output of rank 2 is pooled."""
+
+    outputs: Annotated[tuple[TextOutput, ...], msgspec.Meta(min_length=1, max_length=8)]
+
+
+class FromSizes(Strict, frozen=True, tag_field="from", tag="sizes"):
+    """SDXL's time ids: height and width of the original, top and left of the crop, height and width of the target."""
+
+
+class Input(Strict, frozen=True):
+    """An input of the denoiser beside sample, timestep and feature.
+
+    Attributes:
+        name: The tensor's.
+        source: Where its value comes from.
+        negative: What the negative half of a guided call gets: the negative prompt, the same value as the prompt half,
+            or zeros where the negative prompt is empty.
+    """
+
+    name: str
+    source: FromText | FromSizes
+    negative: Literal["negative", "same", "zeros"] = "same"
+
+
+class Denoiser(Strict, frozen=True):
+    """The deep graph and the shallow ones cut out of it. This is the only place that names their tensors.
+
+    Attributes:
+        deep: The graph of the deep pass.
+        shallow: The shallow passes by branch.
+        inputs: What the graphs take beside sample, timestep and feature. A shallow graph may lack some.
+        guidance: Whether a guided call runs a negative half before the prompt half; `none` is never guided.
+        sample: The input for the scaled state, [B, C, h, w].
+        timestep: The input for the timestep, [1].
+        noise: The output that the schedule is applied to, [B, C, h, w].
+    """
+
+    deep: str
+    shallow: dict[Branch, Cut]
+    inputs: Annotated[tuple[Input, ...], msgspec.Meta(max_length=32)] = ()
+    guidance: Literal["halves", "none"] = "halves"
+    sample: str = "sample"
+    timestep: str = "timestep"
+    noise: str = "out_sample"
+
+
+class TextSpec(Strict, frozen=True):
+    """How a prompt becomes the ids that a text encoder takes.
+
+    Attributes:
+        tokenizer: The file that the `tokenizers` library reads.
+        table: The same for a reader without libraries (docs/tokenizer-table.md); None where it is not CLIP's.
+        max_length: Ids of a prompt, begin and end included.
+        pad_id: The id that fills up the rest.
+    """
+
+    tokenizer: str
+    table: str | None
+    max_length: Annotated[int, msgspec.Meta(ge=2, le=2**16)]
+    pad_id: TokenId
+
+
+class Codec(Strict, frozen=True):
+    """A graph between pixels in [-1, 1] and the state, where the state is ``(sample - shift) * scale``.
+
+    Attributes:
+        graph: It has one input; its first output is taken.
+        scale: See above.
+        shift: See above.
+        gives: A `sample`, or the `moments` of one: mean, then log-variance, on the channels.
+    """
+
+    graph: str
+    scale: Factor = 1.0
+    shift: Shift = 0.0
+    gives: Literal["sample", "moments"] = "sample"

@@ -1,0 +1,84 @@
+"""The manifest as a whole. An unknown key or a wrong type is an error; so is a part that does not fit another.
+
+Schema history:
+    1  one text encoder, one VAE and one UNet, by fixed names
+    2  graphs by free names, and their roles
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from accel_runtime.manifest.basics import ExtraForm, GraphSpec, Precision, Strict
+from accel_runtime.manifest.check import check_files, check_parts, check_roles
+from accel_runtime.manifest.parts import FileSpec, FormGraph, InductorSpec, LoopSpec, Provenance, SchedulesSpec
+from accel_runtime.manifest.roles import Codec, Denoiser, Role, State, TextSpec
+
+SCHEMA_VERSION: Final = 2
+
+
+class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
+    """The whole of `accel.json`. What follows `provenance` is left out where there is none.
+
+    Attributes:
+        dtype: What the denoiser and the text encoders compute in; encoder and decoder always compute in float32.
+        state: What the loop denoises.
+        graphs: All graphs by name; each has one role.
+        denoiser: Which graphs denoise, and what their tensors mean.
+        texts: By graph, the text encoders; empty where the model takes no prompt.
+        encoder: Makes a state of pixels; None where images cannot be started from.
+        decoder: Makes pixels of a state; None where the state is the picture.
+        loop: The loop's own graphs.
+        inductor: AOTInductor packages.
+        forms: By form, every graph in another form than plain.
+    """
+
+    schema_version: Literal[2]
+    dtype: Precision
+    state: State
+    graphs: Annotated[dict[str, GraphSpec], msgspec.Meta(max_length=1000)]
+    denoiser: Denoiser
+    texts: Annotated[dict[str, TextSpec], msgspec.Meta(max_length=8)]
+    encoder: Codec | None
+    decoder: Codec | None
+    schedules: SchedulesSpec
+    files: Annotated[dict[str, FileSpec], msgspec.Meta(max_length=100_000)]
+    provenance: Provenance
+    loop: LoopSpec | None = None
+    inductor: InductorSpec | None = None
+    forms: dict[ExtraForm, dict[str, FormGraph]] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_roles(self)
+        check_parts(self)
+        check_files(self)
+
+    @cached_property
+    def roles(self) -> Mapping[str, Role]:
+        """Every graph's role by its name, in the order in which an image needs them."""
+        shallow = sorted(self.denoiser.shallow.items())
+        return {
+            **dict.fromkeys(self.texts, Role("text")),
+            self.denoiser.deep: Role("deep"),
+            **{cut.graph: Role("shallow", branch) for branch, cut in shallow},
+            **({self.decoder.graph: Role("decoder")} if self.decoder else {}),
+            **({self.encoder.graph: Role("encoder")} if self.encoder else {}),
+        }
+
+    @property
+    def deep(self) -> GraphSpec:
+        """The graph of the deep pass."""
+        return self.graphs[self.denoiser.deep]
+
+    @property
+    def branches(self) -> tuple[int, ...]:
+        """The branches that have a shallow graph, ascending."""
+        return tuple(sorted(self.denoiser.shallow))
+
+    @property
+    def features(self) -> Precision:
+        """Precision of the denoiser's features; float32 where there are none."""
+        made = {self.deep.output(cut.feature).dtype for cut in self.denoiser.shallow.values()}
+        return "float16" if made == {"float16"} else "float32"
