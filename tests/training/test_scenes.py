@@ -1,15 +1,20 @@
 """Scenes: what is drawn can be read back, and training never sees what is held out."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from accel_bench.quality.scenes.read import read_scene
 from accel_bench.quality.scenes.scene import Size
 from accel_bench.quality.scenes.score import accuracy, check_facts
+from accel_training.scenes import pool as pool_module
+from accel_training.scenes.__main__ import Stage
 from accel_training.scenes.captions import draw_caption
 from accel_training.scenes.draw import draw
-from accel_training.scenes.pool import ScenePool, draw_scenes
+from accel_training.scenes.pool import ScenePool, draw_scenes, keep_scenes, read_scenes
 from accel_training.scenes.sample import HELD_OUT, SIZE, place, sample_scene
+from accel_training.scenes.stages import SCENE_STAGES
 
 # What the reader gets right of real drawings, in shares; the rest is overlaps and the smallest objects.
 LEAST = {
@@ -106,3 +111,20 @@ def test_groups_of_three_or_more_are_small() -> None:
     groups = [group for _ in range(300) for group in sample_scene(rng).groups]
 
     assert {group.size for group in groups if group.count > 2} == {Size.SMALL}
+
+
+def test_the_command_offers_every_stage_in_order() -> None:
+    assert [stage.value for stage in Stage] == list(SCENE_STAGES)
+
+
+def test_kept_scenes_are_drawn_once_and_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "_CHUNK", 3)
+    assert list(keep_scenes(tmp_path, 6, seed=1)) == [3, 6]
+    before = {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
+
+    assert list(keep_scenes(tmp_path, 6, seed=1)) == [3, 6]
+    assert {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()} == before
+    kept, drawn = read_scenes(tmp_path, 5), draw_scenes(3, seed=2)
+    assert len(kept.scenes) == len(kept.images) == 5
+    assert kept.scenes[3:] == drawn.scenes[:2]
+    assert np.array_equal(kept.images[3:], drawn.images[:2])
