@@ -14,7 +14,7 @@ accel doctor
 bundle=$out/sd15-fp16
 packages=
 if [ "$provider" != webgpu ] && python -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2> /dev/null; then
-    packages="--format inductor --device cuda"
+    packages="--artifact inductor --device cuda"
 fi
 # shellcheck disable=SC2086  # several words
 [ -d "$bundle" ] || accel export sd15 --weights random --dtype fp16 --branches 0 --schedulers ddim \

@@ -33,7 +33,7 @@ venv/bin/mypy --strict outsider.py
 venv/bin/accel verify bundle
 venv/bin/accel generate bundle "a cat" --steps 4 --plan every:2 --output cat.png
 venv/bin/accel bench bundle --steps 4 --rounds 1 --plan every:2
-if venv/bin/accel evaluate bundle --branches 0 --steps 4 2>error.txt; then echo "evaluate without its extra must fail"; exit 1; fi
+if venv/bin/accel evaluate bundle --branch 0 --steps 4 2>error.txt; then echo "evaluate without its extra must fail"; exit 1; fi
 grep -q "accel-sd\[quality\]" error.txt
 if venv/bin/accel export --output other 2>error.txt; then echo "export without its extra must fail"; exit 1; fi
 grep -q "accel-sd\[export\]" error.txt

@@ -1,4 +1,4 @@
-"""The arrows training → bench → exporter → runtime, what each layer may import, and the floors of the bench."""
+"""The arrows training → bench → exporter → runtime, what each layer may import, and the floors of runtime and bench."""
 
 import ast
 import subprocess
@@ -25,20 +25,33 @@ def imported(folder: Path) -> Iterator[tuple[str, str]]:
             yield from ((file.name, name) for name in names_of(node))
 
 
-# The floors of the bench, the ground first. A folder imports itself and lower floors alone.
-FLOORS: tuple[tuple[str, ...], ...] = (
-    ("base",),
-    ("records", "bundle_cache", "images"),
-    ("plans", "quality", "doctor"),
-    ("timing", "profiles", "scenarios"),
-    ("evaluation", "peers", "codegen"),
-    ("benchmark",),
-    ("replay", "trace"),
-    ("search",),
-    ("doubts",),
-    ("report",),
-    ("cli",),
-)
+# The floors of a layer, the ground first. A folder imports itself and lower floors alone.
+FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "runtime": (
+        ("printable",),
+        ("errors",),
+        ("base", "durable"),
+        ("manifest", "schedules"),
+        ("backends", "text"),
+        ("request",),
+        ("bundle", "plans"),
+        ("denoising",),
+        ("pipeline",),
+    ),
+    "bench": (
+        ("base",),
+        ("records", "bundle_cache", "images"),
+        ("plans", "quality", "doctor"),
+        ("timing", "profiles", "scenarios"),
+        ("evaluation", "peers", "codegen"),
+        ("benchmark",),
+        ("replay", "trace"),
+        ("search",),
+        ("doubts",),
+        ("report",),
+        ("cli",),
+    ),
+}
 
 
 def names_of(node: ast.AST) -> list[str]:
@@ -86,42 +99,44 @@ def test_only_what_exports_or_asks_for_names_and_schedules_knows_the_exporter() 
     }
 
 
-def rooms() -> set[str]:
-    """The folders of the bench, and the modules beside them."""
-    inside = [path for path in LAYERS["bench"].iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()]
+def rooms(layer: str) -> set[str]:
+    """The folders of a layer, and the modules beside them."""
+    inside = [path for path in LAYERS[layer].iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()]
     return {path.stem for path in inside} - {"__init__", "__main__"}
 
 
-def imports_between_rooms() -> Iterator[tuple[str, str, str]]:
-    """Each import from one room of the bench to another: the room, the one that it imports, and the file."""
-    for file in sorted(LAYERS["bench"].rglob("*.py")):
-        here = file.relative_to(LAYERS["bench"]).parts[0].removesuffix(".py")
+def imports_between_rooms(layer: str) -> Iterator[tuple[str, str, str]]:
+    """Each import from one room of a layer to another: the room, the one that it imports, and the file."""
+    for file in sorted(LAYERS[layer].rglob("*.py")):
+        here = file.relative_to(LAYERS[layer]).parts[0].removesuffix(".py")
         for node in ast.walk(ast.parse(file.read_text())):
-            for there in rooms_of(node) - {here}:
+            for there in rooms_of(node, package=LAYERS[layer].name) - {here}:
                 yield here, there, str(file.relative_to(ROOT))
 
 
-def rooms_of(node: ast.AST) -> set[str]:
-    """The rooms of the bench that a statement imports."""
+def rooms_of(node: ast.AST, *, package: str) -> set[str]:
+    """The rooms of a package that a statement imports."""
     if isinstance(node, ast.ImportFrom):
         modules = [f"{node.module}.{alias.name}" for alias in node.names]
     else:
         modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-    return {parts[1] for parts in (module.split(".") for module in modules) if parts[0] == "accel_bench" and parts[1:]}
+    return {parts[1] for parts in (module.split(".") for module in modules) if parts[0] == package and parts[1:]}
 
 
-def test_every_room_of_the_bench_is_on_one_floor() -> None:
-    on_floors = [room for floor in FLOORS for room in floor]
+@pytest.mark.parametrize("layer", FLOORS)
+def test_every_room_is_on_one_floor(layer: str) -> None:
+    on_floors = [room for floor in FLOORS[layer] for room in floor]
 
-    assert sorted(on_floors) == sorted(rooms())
+    assert sorted(on_floors) == sorted(rooms(layer))
 
 
-def test_a_room_of_the_bench_imports_lower_floors_alone_so_no_rooms_form_a_cycle() -> None:
-    height = {room: number for number, floor in enumerate(FLOORS) for room in floor}
+@pytest.mark.parametrize("layer", FLOORS)
+def test_a_room_imports_lower_floors_alone_so_no_rooms_form_a_cycle(layer: str) -> None:
+    height = {room: number for number, floor in enumerate(FLOORS[layer]) for room in floor}
     wrong = [
         f"{file}: {here} (floor {height[here]}) imports {there} (floor {height[there]})"
-        for here, there, file in imports_between_rooms()
-        if here != "__main__" and height[there] >= height[here]
+        for here, there, file in imports_between_rooms(layer)
+        if here not in ("__init__", "__main__") and height[there] >= height[here]
     ]
 
     assert wrong == []

@@ -1,4 +1,4 @@
-"""Bundles that benchmarks make for themselves, kept by content."""
+"""A cache of bundles that benchmarks export for themselves, by content."""
 
 import hashlib
 from collections.abc import Generator
@@ -10,24 +10,25 @@ from typing import Any, Final, Literal
 import msgspec
 
 from accel_bench.base.extras import extra
+from accel_runtime.base.user_cache import user_cache
 from accel_runtime.manifest import MANIFEST_NAME, Device
-from accel_runtime.user_cache import user_cache
 
-# What an exported graph depends on, beside its source.
+# Beside its source, an exported graph depends on the versions of these.
 _PACKAGES: Final = ("accel-sd", "torch", "diffusers", "onnxscript")
 
 
 @dataclass(frozen=True, slots=True)
 class BundleSpec:
-    """A bundle that configs need.
+    """What a bundle must hold.
 
     Attributes:
         model: An alias, folder or hub id.
-        dtype: As in a profile.
-        branches: Of all configs.
-        schedulers: Same.
-        max_steps: Same.
-        inductor: The device that packages are to be compiled for; None for ONNX alone.
+        weights: Whether weights are the model's or random.
+        dtype: Short name of the dtype, as in profiles.
+        branches: Cuts of the UNet that get a shallow graph.
+        schedulers: Schedulers to compile.
+        max_steps: Most steps of a schedule.
+        inductor: Device to compile AOTInductor packages for; None for ONNX alone.
     """
 
     model: str
@@ -40,36 +41,46 @@ class BundleSpec:
 
 
 def cache_folder() -> Path:
-    """Where such bundles are kept: ``$ACCEL_CACHE``, or a folder of the user's cache."""
+    """The folder of the cache: ``$ACCEL_CACHE``, or one in the user's cache."""
     return user_cache("bundles", variable="ACCEL_CACHE")
 
 
-def find_or_export(wanted: BundleSpec, *, into: Path) -> Generator[str, None, Path]:
-    """Yield what is being done; returns the bundle's folder.
+def find_or_export(spec: BundleSpec, *, into: Path) -> Generator[str, None, Path]:
+    """Find a bundle in the cache, or export it into the cache.
 
-    Its name is the hash of the source's content, the options and the versions that export it.
+    Its name holds a hash of the source's content, the options and the versions of the exporting packages.
+
+    Args:
+        spec: What the bundle must hold.
+        into: Folder of the cache.
+
+    Yields:
+        What is being done.
+
+    Returns:
+        The bundle's folder.
 
     Raises:
-        AccelError: The source cannot be read, or not be exported.
+        AccelError: The source cannot be read or exported.
     """
     with extra("export"):
         # It brings torch, so it is imported only where it is used.
         from accel_exporter import ExportOptions, export_bundle, open_source, parse_dtype  # noqa: PLC0415
-    yield f"look for {wanted.model}"
-    source = open_source(wanted.model, weights=wanted.weights)
+    yield f"look for {spec.model}"
+    source = open_source(spec.model, weights=spec.weights)
     options = ExportOptions(
-        branches=wanted.branches,
-        schedulers=wanted.schedulers,
-        max_steps=wanted.max_steps,
-        dtype=parse_dtype(wanted.dtype),
-        with_inductor=wanted.inductor is not None,
-        device=wanted.inductor or "cpu",
+        branches=spec.branches,
+        schedulers=spec.schedulers,
+        max_steps=spec.max_steps,
+        dtype=parse_dtype(spec.dtype),
+        with_inductor=spec.inductor is not None,
+        device=spec.inductor or "cpu",
     )
-    folder = into / f"{Path(wanted.model).name}-{_key(source.digest, asdict(options))}"
+    folder = into / f"{Path(spec.model).name}-{_key(source.digest, asdict(options))}"
     if not (folder / MANIFEST_NAME).exists():
         into.mkdir(parents=True, exist_ok=True)
         for stage in export_bundle(source, folder, options=options):
-            yield f"export {wanted.model}: {stage.name}"
+            yield f"export {spec.model}: {stage.name}"
     return folder
 
 

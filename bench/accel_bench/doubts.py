@@ -1,4 +1,4 @@
-"""Reasons not to trust the numbers of a record, each with advice."""
+"""Reasons to doubt the numbers of a record, each with advice."""
 
 from collections.abc import Callable, Iterator, Sequence
 from statistics import median
@@ -14,18 +14,18 @@ from accel_bench.records.scenario import Scenario, ScenarioRecord
 from accel_bench.records.search import Score, SearchRecord
 from accel_bench.search.summary import summarise_search
 
-# Of one processor's time that others may take before it shows.
+# Load average before a run from which on other programs disturb it.
 _IDLE_LOAD: Final = 0.5
-# A sample further than this many median deviations from the median is an outlier (hyperfine takes 1.4826 × 10).
+# A sample more than this many median deviations from the median is an outlier; hyperfine has the same bound.
 _OUTLIER: Final = 14.826
-# How much the machine's own speed may change within a run.
+# Largest share by which the machine's own speed may change within a run.
 _STEADY: Final = 0.1
-# Half an interval over its median from which on a figure is vague.
+# A figure is vague if half its interval is more than this share of its median.
 _VAGUE: Final = 0.1
 
 
 def bench_doubts(record: BenchRecord) -> tuple[Doubt, ...]:
-    """What a reader should know of a benchmark's record: noticed while measuring, or found in the samples."""
+    """Doubts about a benchmark: those noted while measuring, and those that its samples show."""
     found = [*record.doubts, *_random_weights(record.bundle.weights), *_other_load(record.environment)]
     found += _unsteady(record.yardstick_s)
     for name, seconds in _samples(record):
@@ -33,12 +33,12 @@ def bench_doubts(record: BenchRecord) -> tuple[Doubt, ...]:
     found += _throttled(record)
     if record.profile is not None and not record.profile.comparable:
         text = f"not what profile {record.profile.name} describes: {'; '.join(record.profile.instead)}"
-        found.append(Doubt("different-device", "", text, "compare these figures with nothing that the profile says"))
+        found.append(Doubt("different-device", "", text, "do not compare these figures with the profile's"))
     return tuple(found)
 
 
 def evaluation_doubts(record: EvaluationRecord) -> tuple[Doubt, ...]:
-    """The same for an evaluation."""
+    """Doubts about an evaluation."""
     work = record.workload
     found = [*_random_weights(record.bundle.weights), *_other_load(record.environment)]
     if (work.height, work.width) != (64, 64):
@@ -52,7 +52,7 @@ def evaluation_doubts(record: EvaluationRecord) -> tuple[Doubt, ...]:
 
 
 def search_doubts(record: SearchRecord) -> tuple[Doubt, ...]:
-    """The same for a search."""
+    """Doubts about a search: those noted while measuring, and those that its samples show."""
     found = [*record.doubts, *_random_weights(record.bundle.weights), *_other_load(record.environment)]
     work = record.workload
     if record.goal.score is Score.EMOJI_CLIP and (work.height, work.width) != (64, 64):
@@ -67,7 +67,7 @@ def search_doubts(record: SearchRecord) -> tuple[Doubt, ...]:
 
 
 def scenario_doubts(record: ScenarioRecord) -> tuple[Doubt, ...]:
-    """The same for scenarios."""
+    """Doubts about runs under load: those noted while measuring, and those that always hold."""
     found = [*record.doubts, *_random_weights(record.bundle.weights), *_other_load(record.environment)]
     load = record.runs[0].load
     asked = f"{load.queries} queries, {load.duration_s:g} s or more"
@@ -97,11 +97,11 @@ def _random_weights(weights: str) -> Iterator[Doubt]:
 def _other_load(environment: Environment) -> Iterator[Doubt]:
     if environment.load_average > _IDLE_LOAD:
         text = f"other load on the machine before the run: load average {environment.load_average:.1f}"
-        yield Doubt("other-load", "", text, "stop what else runs and measure again")
+        yield Doubt("other-load", "", text, "stop other programs and measure again")
 
 
 def _unsteady(yardstick_s: Sequence[float]) -> Iterator[Doubt]:
-    # The first is often cold.
+    # The first one is often slow, as the processor is still idle.
     warm = yardstick_s[1:]
     if len(warm) < 2:
         return
@@ -125,7 +125,7 @@ def _outliers(name: str, seconds: Sequence[float]) -> Iterator[Doubt]:
     far = sum(abs(value - middle) > _OUTLIER * deviation for value in seconds) if deviation else 0
     if far:
         text = f"{far} of {len(seconds)} samples lie far from the others"
-        yield Doubt("outliers", name, text, "look for what else ran, or measure more rounds")
+        yield Doubt("outliers", name, text, "look for other programs that ran, or measure more rounds")
 
 
 def _vague(name: str, seconds: Sequence[float]) -> Iterator[Doubt]:
@@ -138,7 +138,7 @@ def _vague(name: str, seconds: Sequence[float]) -> Iterator[Doubt]:
 
 
 def _throttled(record: BenchRecord) -> Iterator[Doubt]:
-    """Steadily slower from the first third of the rounds to the last, as a device that grows hot is."""
+    """Tell of rounds that all became slower, from the first third to the last, as on a device that grows hot."""
     seconds = image_seconds(record.plans[0])
     third = len(seconds) // 3
     if third < 2:

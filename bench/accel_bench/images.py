@@ -1,4 +1,4 @@
-"""Images and latents on disk: written aside and renamed, labelled with how they were made."""
+"""Image and latent files: written whole or not at all, and labelled with how they were made."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from accel_runtime.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class ImageLabel:
-    """The text metadata of a PNG: enough to make the same image again."""
+    """The text metadata of a PNG, which is enough to make the same image again."""
 
     prompt: str
     negative: str
@@ -29,7 +29,11 @@ class ImageLabel:
 
 
 def image_paths(output: Path, *, count: int) -> list[Path]:
-    """One path per image: the output itself, or numbered ones beside it."""
+    """One path per image: ``output`` itself, or numbered files beside it.
+
+    Raises:
+        InputError: The name does not end in .png.
+    """
     if output.suffix.lower() != ".png":
         raise InputError(f"{output}: expected a name that ends in .png")
     if count == 1:
@@ -49,16 +53,16 @@ def write_png(path: Path, pixels: NDArray[np.uint8], *, label: ImageLabel) -> No
 
 
 def read_image(path: Path, *, multiple: int, height: int | None = None, width: int | None = None) -> NDArray[np.uint8]:
-    """A picture as RGB [H, W, 3], upright, scaled with Lanczos as diffusers 0.42.1's VaeImageProcessor does.
+    """Read a picture as upright RGB [H, W, 3], scaled with Lanczos as diffusers 0.42.1's VaeImageProcessor does.
 
     Args:
-        path: Of one of the formats `PHOTOS`.
+        path: File of a format in `PHOTOS`.
         multiple: Height and width are rounded down to multiples of this.
-        height: Pixels; None takes the picture's own.
-        width: Same.
+        height: Height in pixels; None takes the picture's own.
+        width: Width in pixels; None takes the picture's own.
 
     Raises:
-        InputError: It is no picture that `open_picture` takes, or smaller than ``multiple``.
+        InputError: `open_picture` refuses the picture, or a side is smaller than ``multiple``.
     """
     picture = open_picture(path, str(path))
     size = tuple(side - side % multiple for side in (width or picture.width, height or picture.height))

@@ -1,7 +1,14 @@
-"""Turn a diffusers pipeline into a bundle. torch and diffusers live here and nowhere below."""
+"""Turn a diffusers pipeline into a bundle. Only this package imports torch and diffusers."""
 
 from accel_exporter.export import Stage, export_bundle
-from accel_exporter.options import ExportOptions, StaticSize, parse_branches, parse_dtype, parse_formats, parse_forms
+from accel_exporter.options import (
+    ExportOptions,
+    StaticSize,
+    parse_artifacts,
+    parse_branches,
+    parse_dtype,
+    parse_forms,
+)
 from accel_exporter.sources import Source, open_source
 
 __all__ = [
@@ -11,8 +18,8 @@ __all__ = [
     "StaticSize",
     "export_bundle",
     "open_source",
+    "parse_artifacts",
     "parse_branches",
     "parse_dtype",
-    "parse_formats",
     "parse_forms",
 ]

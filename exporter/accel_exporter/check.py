@@ -1,4 +1,4 @@
-"""Every exported graph is run beside torch on random inputs, by the runtime's own backend."""
+"""Compare every exported graph with torch on random inputs, using the runtime's own backend."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Inputs, and what torch makes of them."""
+    """Inputs of a module, and torch's outputs for them."""
 
     inputs: Arrays
     outputs: Arrays
@@ -37,7 +37,7 @@ def torch_reference(traceable: Traceable) -> Reference:
 
 
 def check_graph(path: Path, reference: Reference, *, tolerance: float, backend: Backend | None = None) -> float:
-    """Run the graph at ``path`` on the reference's inputs and hold its outputs against torch's.
+    """Run the graph at ``path`` on the reference's inputs and compare its outputs with torch's.
 
     Returns:
         The largest difference of any output, relative to that output's largest value.
@@ -57,7 +57,7 @@ def check_graph(path: Path, reference: Reference, *, tolerance: float, backend: 
 
 
 def run_graph(path: Path, reference: Reference, *, backend: Backend | None = None) -> dict[str, NDArray[Any]]:
-    """What the backend, by default ONNX Runtime on the CPU, makes of the reference's inputs; one array per output."""
+    """Run a backend, by default ONNX Runtime on the CPU, on the reference's inputs; returns one array per output."""
     backend = backend or OnnxRuntimeBackend("cpu")
     given = {name: backend.allocate(values.shape, str(values.dtype)) for name, values in reference.inputs.items()}
     made = {name: backend.allocate(values.shape, str(values.dtype)) for name, values in reference.outputs.items()}

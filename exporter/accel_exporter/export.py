@@ -10,29 +10,22 @@ from typing import Literal
 
 import msgspec
 
-from accel_exporter import graphs, layout, names
-from accel_exporter.describe import (
-    describe_decoder,
-    describe_denoiser,
-    describe_encoder,
-    describe_provenance,
-    describe_state,
-)
+from accel_exporter import layout, names
+from accel_exporter.families import family_of
+from accel_exporter.family import Component
 from accel_exporter.helper import Task, helper_process
 from accel_exporter.inductor import PackageWriter
 from accel_exporter.loop_graphs import write_loop_graphs
 from accel_exporter.options import ExportOptions, choose_branches
 from accel_exporter.precision import feature_dtype
+from accel_exporter.provenance import describe_provenance
 from accel_exporter.schedules import check_schedulers
 from accel_exporter.sizes import ModelSizes
 from accel_exporter.sources import Source
-from accel_exporter.sources.configs import unet_skeleton
-from accel_exporter.sources.fitness import check_fitness
 from accel_exporter.staging import staged_folder
 from accel_exporter.tables import ScheduleWriter
-from accel_exporter.unet import branch_count
 from accel_exporter.write import Settings, Written, check_written, trace_component, write_graph, write_unet
-from accel_runtime.bundle import describe_file, write_manifest
+from accel_runtime.bundle.bundle import describe_file, write_manifest
 from accel_runtime.manifest import (
     SCHEMA_VERSION,
     ExtraForm,
@@ -42,14 +35,13 @@ from accel_runtime.manifest import (
     Manifest,
     Precision,
     SchedulesSpec,
-    State,
     TextSpec,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the manifest says of some of the graphs."""
+    """The manifest's entries for some of the graphs."""
 
     graphs: Mapping[str, GraphSpec]
     forms: Mapping[ExtraForm, Mapping[str, FormGraph]]
@@ -57,7 +49,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What the export does next, for a progress bar."""
+    """The next step of an export, for a progress bar."""
 
     name: str
     done: int
@@ -94,18 +86,18 @@ def export_bundle(
 
 
 class _Export:
-    """One export in the making: each stage adds its part, the last writes the manifest."""
+    """A running export. Each stage adds its part, and the last one writes the manifest."""
 
     def __init__(self, source: Source, folder: Path, options: ExportOptions, helper: Executor | None = None) -> None:
         self._source = source
+        self._family = family_of(source)
         self._folder = folder
         self._options = options
         self._helper = helper
         self._beside: Task[Parts]
         self._branches: tuple[int, ...]
-        self._text: TextSpec
+        self._texts: dict[str, TextSpec] = {}
         self._schedules: SchedulesSpec
-        self._state: State
         self._loop: LoopSpec
         self._graphs: dict[str, GraphSpec] = {}
         self._forms: dict[ExtraForm, dict[str, FormGraph]] = {}
@@ -135,11 +127,8 @@ class _Export:
         return Parts(self._graphs, self._forms)
 
     def _smaller(self) -> tuple[tuple[str, Callable[[], None]], ...]:
-        return (
-            ("text encoder", self._export_text_encoder),
-            ("VAE decoder", self._export_vae_decoder),
-            ("VAE encoder", self._export_vae_encoder),
-        )
+        components = self._family.components(self._source)
+        return tuple((each.title, partial(self._export_component, each)) for each in components)
 
     def _start_helper(self) -> None:
         assert self._helper is not None  # noqa: S101 - a stage that is only there with one
@@ -161,58 +150,36 @@ class _Export:
 
     @cached_property
     def _sizes(self) -> ModelSizes:
-        return ModelSizes.of(self._source.unet_config, self._source.vae_config, static=self._options.static)
-
-    @cached_property
-    def _text_length(self) -> int:
-        return int(self._source.load_tokenizer().model_max_length)
+        return self._family.sizes(self._source, self._options.static)
 
     def _read_configs(self) -> None:
-        check_fitness(self._source)
-        self._branches = choose_branches(self._options.branches, branch_count(unet_skeleton(self._source.unet_config)))
+        self._family.check(self._source)
+        self._branches = choose_branches(self._options.branches, self._family.branches(self._source))
         check_schedulers(self._source.scheduler_config, self._options.schedulers, steps=self._options.max_steps)
-        self._state = describe_state(self._source.vae_config, self._sizes)
         layout.write_model_index(self._folder, self._source.model_index)
         layout.write_scheduler(self._folder, self._source.scheduler_config)
-        self._text = layout.write_tokenizer(self._folder, self._source.load_tokenizer())
+        for graph, part in self._family.tokenizers.items():
+            self._texts[graph] = layout.write_tokenizer(self._folder, self._source.load_tokenizer(part), part=part)
 
     def _compile_schedules(self) -> None:
         self._schedules = self._tables.write()
 
-    def _export_text_encoder(self) -> None:
-        model, length = self._source.load_text_encoder(), self._text_length
-        config, dtype = model.config.to_dict(), self._options.dtype
-        layout.write_component_config(self._folder, names.TEXT_ENCODER, config=config)
-        self._write(lambda sizes: graphs.text_encoder(model, sizes, length=length), dtype=dtype)
-
-    # The VAE's decoder overflows half precision in some models, so neither half ever computes in it.
-    def _export_vae_decoder(self) -> None:
-        vae = self._source.load_vae()
-        layout.write_component_config(self._folder, names.VAE_DECODER, config=vae.config)
-        self._write(lambda sizes: graphs.vae_decoder(vae, sizes), dtype="float32")
-
-    def _export_vae_encoder(self) -> None:
-        vae = self._source.load_vae()
-        layout.write_component_config(self._folder, names.VAE_ENCODER, config=vae.config)
-        self._write(lambda sizes: graphs.vae_encoder(vae, sizes), dtype="float32")
-
-    def _write(self, build: Callable[[graphs.Sizes], graphs.Traceable], *, dtype: Precision) -> None:
-        """Write a component of one graph into a folder of the graph's name."""
+    def _export_component(self, component: Component) -> None:
+        loaded = component.load()
+        layout.write_component_config(self._folder, component.name, config=loaded.config)
+        dtype: Precision = "float32" if component.is_codec else self._options.dtype
         settings = self._settings(dtype=dtype)
-        traced = trace_component(build, settings)
-        for written in write_graph(traced, self._folder / traced.program.traceable.name, settings=settings):
+        traced = trace_component(loaded.build, settings)
+        for written in write_graph(traced, self._folder / component.name, settings=settings):
             self._check(written, dtype=dtype)
         if self._packages:
             self._packages.add(traced, tolerance=self._options.allowed_error(dtype))
 
     def _export_unet(self) -> None:
-        unet = self._source.load_unet()
-        layout.write_component_config(self._folder, "unet", config=unet.config)
+        loaded = self._family.load_denoiser(self._source, self._branches)
+        layout.write_component_config(self._folder, "unet", config=loaded.config)
         settings = self._settings(dtype=self._options.dtype)
-        traced = trace_component(
-            lambda sizes: graphs.unet_deep(unet, self._branches, sizes=sizes, text_length=self._text.max_length),
-            settings,
-        )
+        traced = trace_component(loaded.build, settings)
         self._unchecked += write_unet(traced, self._folder / "unet", branches=self._branches, settings=settings)
         if self._packages:
             specs = {written.name: written.spec for written in self._unchecked}
@@ -240,20 +207,20 @@ class _Export:
 
     def _write_manifest(self) -> None:
         found = sorted(path for path in self._folder.rglob("*") if path.is_file())
-        vae = self._source.vae_config
+        source, family = self._source, self._family
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
             dtype=self._options.dtype,
-            state=self._state,
+            state=family.state(source, self._sizes),
             graphs=self._graphs,
-            denoiser=describe_denoiser(self._branches),
-            texts={names.TEXT_ENCODER: self._text},
-            encoder=describe_encoder(vae),
-            decoder=describe_decoder(vae),
+            denoiser=family.denoiser(self._branches),
+            texts=self._texts,
+            encoder=family.encoder(source),
+            decoder=family.decoder(source),
             schedules=self._schedules,
             loop=self._loop,
             files={path.relative_to(self._folder).as_posix(): describe_file(path) for path in found},
-            provenance=describe_provenance(self._source, self._options),
+            provenance=describe_provenance(source, self._options),
             inductor=self._packages.spec() if self._packages else None,
             forms=dict(self._forms),
         )
@@ -272,5 +239,5 @@ class _Export:
 
 
 def _smaller_parts(source: Source, folder: Path, options: ExportOptions) -> Parts:
-    """What the helper does: all graphs but the UNet's."""
+    """The work of the helper process: all graphs but the UNet's."""
     return _Export(source, folder, options).smaller_parts()

@@ -1,4 +1,4 @@
-"""What a graph costs, counted from the graph itself."""
+"""Count the FLOPs of a graph."""
 
 from collections.abc import Iterable, Mapping
 from math import prod
@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
 
-from accel_runtime.dims import resolve
+from accel_runtime.bundle.dims import resolve
 from accel_runtime.errors import ExportError
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -56,7 +56,7 @@ def _fix_sizes(model: onnx.ModelProto, sizes: Mapping[str, int]) -> None:
 
 
 def _weights_to_inputs(graph: onnx.GraphProto) -> None:
-    """Shape inference would read the weights' values; as inputs they only have shapes."""
+    """Make weights inputs, which have only shapes: shape inference would read the values of weights."""
     external = [tensor for tensor in graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
     for tensor in external:
         graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
@@ -71,7 +71,7 @@ def _write_out_attention(graph: onnx.GraphProto) -> None:
 
 
 def _products(node: onnx.NodeProto) -> tuple[onnx.NodeProto, ...]:
-    """Of queries, keys and values [B, heads, L, width]; softmax and mask cost nothing that is counted."""
+    """The FLOPs of attention over queries, keys and values [B, heads, L, width]; softmax and mask are not counted."""
     query, key, value = node.input[:3]
     made = node.output[0]
     return (

@@ -1,4 +1,4 @@
-"""What is traced: each component of the pipeline as a module with named inputs and outputs."""
+"""The modules to trace: each component of the pipeline with named inputs and outputs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from accel_runtime.manifest import Part
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A dimension left open.
+    """An open dimension.
 
     Attributes:
-        symbol: Its name.
-        multiple: What the symbol's size must be a multiple of.
+        symbol: Name of the symbol.
+        multiple: The symbol's size must be a multiple of this.
         over: The dimension is the symbol divided by this, which divides ``multiple``.
     """
 
@@ -34,8 +34,8 @@ class Sizes:
 
     Attributes:
         batch: Images at a time.
-        latent_height: Pixels / latent scale.
-        latent_width: Same.
+        latent_height: Height in pixels / latent scale.
+        latent_width: Width in pixels / latent scale.
     """
 
     batch: int
@@ -53,12 +53,12 @@ class Traceable:
     """A module, the inputs to trace it with, and which of their axes stay open.
 
     Attributes:
-        name: The graph's name in the manifest.
-        part: What the graph is for.
-        module: Takes the inputs in their order.
-        inputs: By name.
-        outputs: Names, in order; a deep pass gives the noise, then its features.
-        axes: By input, its open axes.
+        name: Name of the graph in the manifest.
+        part: Purpose of the graph.
+        module: Module that takes the inputs in their order.
+        inputs: Inputs by name.
+        outputs: Names of outputs in order; those of a deep pass are the noise, then the features.
+        axes: Open axes by input.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Traceable:
 
 
 class _TextEncoder(nn.Module):
-    """Takes its causal mask from a constant: made from the ids it is a dozen nodes of 64-bit arithmetic.
+    """Takes its causal mask from a constant: computed from the ids, it would be a dozen nodes of 64-bit arithmetic.
 
     As a sum it needs no guard against rows that are hidden whole, for which GPU providers lack an operator.
     """
@@ -104,7 +104,7 @@ class _VaeDecoder(nn.Module):
 
 
 class _VaeEncoder(nn.Module):
-    """Returns the moments, mean and log-variance on the channels: sampling is the runtime's."""
+    """Returns the moments, with mean and log-variance on the channels; the runtime samples."""
 
     def __init__(self, vae: AutoencoderKL) -> None:
         super().__init__()
@@ -185,7 +185,7 @@ def vae_encoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:
 
 
 def _seeded() -> torch.Generator:
-    """Always the same inputs, so that equal exports are equal bundles."""
+    """Make the same inputs each time, so that equal exports are equal bundles."""
     return torch.Generator().manual_seed(0)
 
 

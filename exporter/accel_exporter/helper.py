@@ -1,4 +1,4 @@
-"""One more process for the parts of an export that do not wait for each other."""
+"""A second process for independent parts of an export."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -17,9 +17,9 @@ T = TypeVar("T")
 
 @contextmanager
 def helper_process(*, wanted: bool) -> Iterator[Executor | None]:
-    """Another Python process that takes one task after the other; None where none is wanted.
+    """Start another Python process that does one task after the other; None where none is wanted.
 
-    It starts anew, not as a copy: torch's threads do not survive a fork.
+    It is started, not forked: torch's threads do not survive a fork.
     """
     if not wanted:
         yield None
@@ -32,7 +32,7 @@ def helper_process(*, wanted: bool) -> Iterator[Executor | None]:
 
 
 def _end_with_parent() -> None:
-    """A killed export takes its helper with it: nobody else would, and it would go on writing."""
+    """End the helper when the export is killed; otherwise it would continue to write."""
     parent = parent_process()
     assert parent is not None  # noqa: S101 - this is a helper
 
@@ -44,7 +44,7 @@ def _end_with_parent() -> None:
 
 
 class Task(Generic[T]):
-    """Work that the helper does, or that is done here if the helper has not come to it."""
+    """A task for the helper. It is done here if the helper has not begun it."""
 
     def __init__(self, helper: Executor, work: Callable[[], T]) -> None:
         self._work = work
@@ -52,11 +52,11 @@ class Task(Generic[T]):
         self._is_here = False
 
     def take_back(self) -> None:
-        """Let `result` do it here, unless the helper has begun."""
+        """Let `result` do the task here, unless the helper has begun it."""
         self._is_here = self._future.cancel()
 
     def result(self) -> T:
-        """What the work returned.
+        """The result of the task.
 
         Raises:
             ExportError: The helper is gone; and whatever the work raised.

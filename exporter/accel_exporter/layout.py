@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from transformers import CLIPTokenizer
 
 from accel_exporter.tokenizer_table import tokenizer_table
-from accel_runtime.arrays import encode_arrays
+from accel_runtime.base.arrays import encode_arrays
 from accel_runtime.errors import ExportError
 from accel_runtime.manifest import TextSpec
 
@@ -40,23 +40,23 @@ def write_component_config(folder: Path, component: str, *, config: Mapping[str,
     _write_json(folder / component / "config.json", {k: v for k, v in config.items() if k != "_name_or_path"})
 
 
-def write_tokenizer(folder: Path, tokenizer: CLIPTokenizer) -> TextSpec:
-    """`tokenizer/`, as transformers saves it, and what the runtime must know of it."""
-    tokenizer.save_pretrained(str(folder / "tokenizer"))
-    write_older_tokenizer(folder / "tokenizer")
+def write_tokenizer(folder: Path, tokenizer: CLIPTokenizer, *, part: str) -> TextSpec:
+    """A folder for a tokenizer, called ``part``, as transformers saves it; returns what the runtime must know of it."""
+    tokenizer.save_pretrained(str(folder / part))
+    write_older_tokenizer(folder / part)
     return TextSpec(
-        tokenizer="tokenizer/tokenizer.json",
-        table=_write_table(folder),
+        tokenizer=f"{part}/tokenizer.json",
+        table=_write_table(folder, part),
         max_length=int(tokenizer.model_max_length),
         pad_id=int(tokenizer.pad_token_id),
     )
 
 
-def _write_table(folder: Path) -> str | None:
-    """`tokenizer/table.safetensors`; None for a tokenizer that is not CLIP's, which only a library can run."""
-    file = "tokenizer/table.safetensors"
+def _write_table(folder: Path, part: str) -> str | None:
+    """`table.safetensors` of a tokenizer; None for one that is not CLIP's, which only a library can run."""
+    file = f"{part}/table.safetensors"
     try:
-        arrays, metadata = tokenizer_table(Tokenizer.from_file(str(folder / "tokenizer/tokenizer.json")))
+        arrays, metadata = tokenizer_table(Tokenizer.from_file(str(folder / part / "tokenizer.json")))
     except ExportError:
         return None
     (folder / file).write_bytes(encode_arrays(arrays, metadata))

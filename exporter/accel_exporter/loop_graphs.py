@@ -11,7 +11,7 @@ from typing import Any, Final
 import onnx
 from onnx import TensorProto, helper
 
-from accel_runtime.loop_contract import FORECASTS, KINDS, LOOP_VERSION, Kind, loop_tensors
+from accel_runtime.bundle.loop_contract import FORECASTS, KINDS, LOOP_VERSION, Kind, loop_tensors
 from accel_runtime.manifest import DType, LoopSpec, TensorSpec
 
 _OPSET: Final = 17
@@ -27,7 +27,7 @@ _EACH_IMAGE: Final = (1, 2, 3)  # axes of [B, C, h, w]
 
 @dataclass
 class _Graph:
-    """Nodes in the making; every method returns the name of what its node gives."""
+    """A graph that is built node by node; every method returns the name of its node's output."""
 
     nodes: list[Any] = field(default_factory=list)
     constants: list[Any] = field(default_factory=list)
@@ -53,7 +53,7 @@ class _Graph:
         return self._constant(TensorProto.FLOAT, (value,))
 
     def scalar(self, value: float) -> str:
-        """A number without dimensions, as `Clip` wants its bounds."""
+        """A number without dimensions, which `Clip` requires for its bounds."""
         name = f"constant_{len(self.constants)}"
         self.constants.append(helper.make_tensor(name, TensorProto.FLOAT, [], (value,)))
         return name
@@ -107,7 +107,7 @@ def _advance(kind: Kind) -> Any:
 
 
 def _guided(graph: _Graph, noise: str) -> str:
-    """Classifier-free guidance and its rescaling, as `accel_runtime.loop.guide`; [2B, …] → [B, …]."""
+    """Classifier-free guidance and its rescaling, as `accel_runtime.denoising.loop.guide`; [2B, …] → [B, …]."""
     negative, prompt = graph.halves(noise)
     away = graph.add("Mul", graph.add("Sub", prompt, negative), graph.row("guidance", "call"))
     guided = graph.add("Add", negative, away)
@@ -154,7 +154,7 @@ def _forecast(terms: int, dtype: DType) -> Any:
 
 
 def _pixels() -> Any:
-    """`accel_runtime.pixels.to_pixels`, packed, and whether the whole sample was finite."""
+    """`accel_runtime.denoising.pixels.to_pixels`, packed, and whether the whole sample was finite."""
     graph = _Graph()
     unit = graph.add("Add", graph.add("Mul", "sample", graph.scalar(0.5)), graph.scalar(0.5))
     clipped = graph.add("Clip", unit, graph.scalar(0.0), graph.scalar(1.0))

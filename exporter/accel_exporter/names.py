@@ -29,5 +29,5 @@ def unet_shallow(branch: int) -> str:
 
 
 def feature(branch: int) -> str:
-    """The tensor that the deep pass hands out and the shallow pass of ``branch`` takes in."""
+    """The tensor that the deep pass returns and the shallow pass of ``branch`` takes."""
     return f"feature_{branch}"

@@ -1,24 +1,25 @@
-"""What a user may choose about an export."""
+"""Options of an export."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
+from accel_runtime.backends.base import Artifact
+from accel_runtime.bundle.forms import parse_form
 from accel_runtime.errors import InputError
-from accel_runtime.forms import parse_form
 from accel_runtime.manifest import Device, Form, Precision
 from accel_runtime.request import MOST_STEPS, check_count, check_side
 
-FORMATS = ("onnx", "inductor")
+ARTIFACTS: Final[tuple[Artifact, ...]] = get_args(Artifact)
 
 MIN_OPSET, MAX_OPSET = 18, 23
 
-# What the native form is written in: the first operator set with Attention.
+# Operator set of the native form: the first one with Attention.
 NATIVE_OPSET = 23
-# Later ones have operators of their own for what is fused.
+# Later operator sets have their own operators for fused nodes.
 _MAX_FUSED_OPSET = 20
-# The first operator set for a precision. Conv takes bfloat16 from 22 on; 23's Attention keeps its scores to itself,
-# which would else be rounded to eight bits before the softmax.
+# The first operator set for a precision. Conv takes bfloat16 from 22 on. 23's Attention computes scores internally;
+# they would otherwise be rounded to eight bits before the softmax.
 _LEAST_OPSET: Final[Mapping[Precision, int]] = {"bfloat16": NATIVE_OPSET}
 
 # Largest relative difference to float32 torch.
@@ -45,7 +46,7 @@ class ExportOptions:
     """How to export.
 
     Attributes:
-        branches: Which cuts get a shallow graph; None for every one the UNet has.
+        branches: Branches that get a shallow graph; None for every branch of the UNet.
         opset: ONNX operator set, 18 to 23; None for the smallest that the precision has: 18, which every provider can
             run, or 23 of bfloat16.
         static: Fix batch, height and width; None leaves them open.
@@ -53,10 +54,10 @@ class ExportOptions:
             lets be tables.
         max_steps: Tables are compiled for 1 to this many steps.
         tolerance: Largest relative difference between a graph and torch; None for what the precision allows.
-        dtype: What UNet and text encoder compute in; the VAE always computes in float32.
-        forms: Which forms of the ONNX graphs to write; `plain` is written in any case.
+        dtype: Precision that the UNet and the text encoder compute in; the VAE always computes in float32.
+        forms: Forms of the ONNX graphs to write; `plain` is always written.
         with_inductor: Add AOTInductor packages; ONNX graphs are written in any case.
-        device: What packages are compiled for.
+        device: Device that packages are compiled for.
         jobs: 2 lets a second process export the text encoder and the VAE beside the UNet; not with packages.
             It imports the caller's main module, which must not export by being imported.
     """
@@ -92,7 +93,7 @@ class ExportOptions:
     def _check_forms(self) -> None:
         others = sorted(self.forms - {"plain"})
         if others and self.dtype == "bfloat16":
-            # Not every fused operator takes it, and of native ones the plain graphs are made.
+            # Not every fused operator supports it, and plain graphs are already made of native ones.
             raise InputError(f"form {others[0]}: there are only plain graphs in bfloat16: leave --form out")
         if "fused" in self.forms and self.operator_set > _MAX_FUSED_OPSET:
             raise InputError(f"form fused: made of opset 18 to {_MAX_FUSED_OPSET}, got {self.opset}: leave --opset out")
@@ -128,16 +129,16 @@ def parse_branches(text: str) -> tuple[int, ...] | None:
         raise InputError(f"branches {text!r}: expected numbers such as 0,1 or the word all") from None
 
 
-def parse_formats(texts: Sequence[str]) -> frozenset[str]:
-    """Formats from what was given, each a word or several with commas; ``onnx`` is always there.
+def parse_artifacts(texts: Sequence[str]) -> frozenset[Artifact]:
+    """The kinds of files to write, each given as a word or several with commas; ``onnx`` is always among them.
 
-    >>> sorted(parse_formats(["inductor"]))
+    >>> sorted(parse_artifacts(["inductor"]))
     ['inductor', 'onnx']
     """
-    formats = {part.strip() for text in texts for part in text.split(",")}
-    if unknown := formats - set(FORMATS):
-        raise InputError(f"format {min(unknown)!r}: expected one of {', '.join(FORMATS)}")
-    return frozenset(formats | {"onnx"})
+    words = {part.strip() for text in texts for part in text.split(",")}
+    if unknown := words - set(ARTIFACTS):
+        raise InputError(f"artifact {min(unknown)!r}: expected one of {', '.join(ARTIFACTS)}")
+    return frozenset(artifact for artifact in ARTIFACTS if artifact == "onnx" or artifact in words)
 
 
 def parse_forms(texts: Sequence[str]) -> frozenset[Form]:

@@ -43,13 +43,13 @@ def in_precision(traceable: Traceable, dtype: Precision) -> Traceable:
 
 
 def round_weights(traceable: Traceable) -> Traceable:
-    """The same with its weights rounded to bfloat16, in place; they stay float32 tensors."""
+    """Round the weights of a module to bfloat16 in place; they stay float32 tensors."""
     traceable.module.to(torch.bfloat16).to(torch.float32)
     return traceable
 
 
 def feature_dtype(dtype: Precision) -> Precision:
-    """The precision in which a UNet that computes in ``dtype`` hands out its features.
+    """The precision of the features of a UNet that computes in ``dtype``.
 
     It is half precision only where numpy has that, since the host sums forecasts too. All other outputs are float32.
     """

@@ -1,4 +1,4 @@
-"""From a torch module to torch's own graph of it, the form that ONNX and AOTInductor both start from."""
+"""Trace a torch module to torch's own graph, which ONNX and AOTInductor both start from."""
 
 import gc
 import logging
@@ -19,7 +19,7 @@ from accel_runtime.errors import ExportError, first_line
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """A traced module: what was traced, and the graph; its weights share memory with the module's."""
+    """A traced module and its graph, whose weights share memory with the module's."""
 
     traceable: Traceable
     exported: ExportedProgram
@@ -30,7 +30,7 @@ def export_program(traceable: Traceable, *, is_static: bool) -> Program:
     """Trace a module.
 
     Raises:
-        ExportError: torch cannot trace it; names the component.
+        ExportError: torch cannot trace it; the message names the component.
     """
     dynamic_shapes = None if is_static else _dynamic_shapes(traceable)
     with inference(traceable.module), quiet(), without_garbage_collection():
@@ -60,7 +60,7 @@ def without_garbage_collection() -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """The exporters talk to their own developers; what a user must know reaches them as an error."""
+    """Mute exporters, whose messages are for their developers; users get errors."""
     loggers: Mapping[str, logging.Logger] = {
         name: logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")
     }

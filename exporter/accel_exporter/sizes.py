@@ -18,12 +18,12 @@ class ModelSizes:
     """Sizes of a pipeline.
 
     Attributes:
-        latent_scale: Pixels per latent; the VAE halves the picture between its levels.
+        latent_scale: Pixels per latent, as the VAE halves the picture between its levels.
         sample_size: (height, width) in pixels: the model's own, or the fixed size.
         size_multiple: Pixels must divide by this.
-        to_trace: What graphs are traced at; where they are open, any size does that torch cannot
-            take for a special case: no ones, height and width unlike.
-        to_check: What they are checked at: other sizes where they are open, the same where not.
+        to_trace: Sizes to trace graphs at. Open sizes can have any value that torch does not treat as a special
+            case: not 1, and height and width different.
+        to_check: Sizes to check graphs at: other values for open sizes, the same for fixed ones.
     """
 
     latent_scale: int

@@ -16,8 +16,8 @@ def staged_folder(target: Path, *, force: bool) -> Iterator[Path]:
     """A folder to fill; it becomes ``target`` when the block ends well, and vanishes when it does not.
 
     Args:
-        target: Where the result shall lie; a link to a bundle is followed.
-        force: Replace a bundle that lies there. Anything else is never replaced, nor is a bundle with other files.
+        target: Path of the result; a link to a bundle is followed.
+        force: Replace a bundle at the target. Nothing else is replaced, and no bundle with other files.
 
     Raises:
         InputError: ``target`` exists.
@@ -47,7 +47,7 @@ def check_target(target: Path, *, force: bool) -> None:
 
 @contextmanager
 def _replaceable(bundle: Path) -> Iterator[None]:
-    """Nothing is added to the bundle while it is replaced."""
+    """Keep others from adding to the bundle while it is replaced."""
     check_only_listed(bundle)
     with lock(bundle / MANIFEST_NAME, patience_s=PATIENCE_S):
         check_only_listed(bundle)

@@ -10,15 +10,15 @@ from accel_exporter.helper import Task
 from accel_exporter.options import ExportOptions
 from accel_exporter.schedules import (
     CompiledScheduler,
+    bundled_names,
     compile_one,
     is_compiled,
     own_name,
     resolved_name,
-    travelling,
 )
 from accel_runtime.errors import ExportError
 from accel_runtime.manifest import SchedulesSpec
-from accel_runtime.schedule_file import SCHEDULE_SUFFIX, write_schedules
+from accel_runtime.schedules.file import SCHEDULE_SUFFIX, write_schedules
 
 _FOLDER: Final = "schedules"
 
@@ -27,9 +27,9 @@ class ScheduleWriter:
     """Compiles a pipeline's schedulers and writes them into a bundle.
 
     Args:
-        folder: The bundle in the making.
+        folder: Folder of the new bundle.
         config: The pipeline's scheduler config.
-        options: Which schedulers, and how many steps.
+        options: Schedulers, and the largest number of steps.
     """
 
     def __init__(self, folder: Path, config: Mapping[str, Any], options: ExportOptions) -> None:
@@ -66,7 +66,7 @@ class ScheduleWriter:
         return SchedulesSpec(default=own if own in files else next(iter(files)), files=files)
 
     def _names(self) -> tuple[str, ...]:
-        return tuple(resolved_name(name, self._config) for name in self._asked or travelling(self._config))
+        return tuple(resolved_name(name, self._config) for name in self._asked or bundled_names(self._config))
 
     def _share(self) -> None:
         """Take back every other scheduler that the helper has not come to: it goes on with the rest."""

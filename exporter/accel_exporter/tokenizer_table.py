@@ -38,7 +38,7 @@ def tokenizer_table(tokenizer: Tokenizer) -> tuple[Arrays, dict[str, str]]:
     """The arrays and metadata of the table.
 
     Args:
-        tokenizer: Of `tokenizer.json`.
+        tokenizer: Tokenizer of `tokenizer.json`.
 
     Raises:
         ExportError: It is not CLIP's: it normalises, splits or merges in a way that the table does not express.
@@ -80,7 +80,7 @@ def _check(document: Mapping[str, Any]) -> None:
 
 @cache
 def _unicode() -> Arrays:
-    """What the library does with each code point: the same for every tokenizer of CLIP's kind."""
+    """The library's behaviour for each code point, which is the same for every tokenizer of CLIP's kind."""
     decomposed = _mapped(normalizers.NFD(), skip=_HANGUL)
     return {
         "classes": _classes(),

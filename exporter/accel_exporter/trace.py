@@ -1,4 +1,4 @@
-"""From torch's graph to an ONNX model in memory."""
+"""Translate torch's graph to an ONNX model in memory."""
 
 import onnx_ir as ir
 import torch
@@ -13,7 +13,7 @@ def trace(program: Program, *, opset: int) -> ir.Model:
     """Translate a program into an ONNX model whose weights still share memory with torch.
 
     Raises:
-        ExportError: torch cannot translate it; names the component.
+        ExportError: torch cannot translate it; the message names the component.
     """
     with torch.no_grad(), quiet(), without_garbage_collection():
         try:

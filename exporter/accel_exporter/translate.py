@@ -1,4 +1,4 @@
-"""From torch's graph to ONNX nodes, one for one, without tracing the module a second time.
+"""Translate torch's graph to ONNX nodes, one for one, without tracing the module a second time.
 
 `torch.onnx.export` first decomposes the graph by `run_decompositions`, which runs the whole module anew on symbols: it
 takes as long as tracing did. Of a UNet or a VAE it changes nothing that ONNX sees, for every operator in their graphs

@@ -50,8 +50,12 @@ class DeepPass(nn.Module):
 
     def forward(self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor) -> tuple[Tensor, ...]:
         """Run the UNet once; see the class."""
+        return self.record(sample, timestep, encoder_hidden_states)
+
+    def record(self, *inputs: Tensor, **more: Any) -> tuple[Tensor, ...]:
+        """Run the UNet on what it takes; UNets that take more than `forward` have a pass of their own around this."""
         with _Recording(self.unet, self.branches) as recorded:
-            (noise,) = self.unet(sample, timestep, encoder_hidden_states, return_dict=False)
+            (noise,) = self.unet(*inputs, return_dict=False, **more)
         return (noise, *recorded.features())
 
 

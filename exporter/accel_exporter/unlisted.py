@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from accel_runtime.bundle import unlisted_files
+from accel_runtime.base.reading import decode_json, read_document
+from accel_runtime.bundle.bundle import unlisted_files
 from accel_runtime.errors import BundleError, InputError
 from accel_runtime.manifest import MANIFEST_NAME
-from accel_runtime.reading import decode_json, read_document
-from accel_runtime.schedule_file import SCHEDULE_SUFFIX, ScheduleFile
+from accel_runtime.schedules.file import SCHEDULE_SUFFIX, ScheduleFile
 
 TABLES: Final = "schedules"
 _HASH_LENGTH: Final = 8

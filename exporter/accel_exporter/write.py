@@ -54,8 +54,8 @@ class Settings:
         trace_sizes: Sizes to trace at; the graphs' own sizes where they are static.
         check_sizes: Other sizes, to see that open dimensions really are open.
         flops_sizes: Number of each symbol at batch 1 and the model's own size.
-        dtype: What the component computes in.
-        forms: What to write it in, plain among them.
+        dtype: Precision that the component computes in.
+        forms: Forms to write, including plain.
     """
 
     opset: int
@@ -73,8 +73,8 @@ class Traced:
 
     Attributes:
         program: The graph.
-        reference: Of the weights as they were loaded.
-        rounded: Of the weights as the graph has them; None where ONNX Runtime's CPU runs the graph as it is.
+        reference: Reference with the weights as they were loaded.
+        rounded: Reference with the weights of the graph; None where ONNX Runtime's CPU runs the graph unchanged.
     """
 
     program: Program

@@ -6,7 +6,8 @@
 >>> pipeline.generate(Request(("a squirrel",)), plan)     # doctest: +SKIP
 """
 
-from accel_runtime.bundle import Bundle, read_bundle
+from accel_runtime.bundle.bundle import Bundle, read_bundle
+from accel_runtime.denoising.loop import Step
 from accel_runtime.errors import (
     AccelError,
     BackendError,
@@ -16,16 +17,15 @@ from accel_runtime.errors import (
     MissingExtraError,
     SourceError,
 )
-from accel_runtime.forecast import Forecast
-from accel_runtime.loop import Step
 from accel_runtime.manifest import Manifest
 from accel_runtime.pipeline import Pipeline, open_bundle
-from accel_runtime.plan import Deep, Plan, Shallow
-from accel_runtime.plan_compile import compile_plan, resolve_plan
-from accel_runtime.plan_file import read_plan
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.compile import compile_plan, resolve_plan
+from accel_runtime.plans.file import read_plan
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.plan import Deep, Plan, Shallow
+from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request, Result
-from accel_runtime.schedule import ScheduleTable
+from accel_runtime.schedules.schedule import ScheduleTable
 
 __all__ = [
     "AccelError",

@@ -13,29 +13,29 @@ from numpy.typing import NDArray
 
 from accel_runtime.backends import Backend, BackendDescription, make_backend
 from accel_runtime.backends.base import Array
-from accel_runtime.bundle import Bundle, Verification, read_bundle
-from accel_runtime.clip_tokenizer import read_tokenizer
-from accel_runtime.components import IDLE_KEPT, Components, Loop
-from accel_runtime.conditioning import Conditioning, condition
-from accel_runtime.deep_calls import parse_deep_calls
+from accel_runtime.base.idle import Idle
+from accel_runtime.bundle.bundle import Bundle, Verification, read_bundle
+from accel_runtime.bundle.forms import choose_form
+from accel_runtime.bundle.room import check_request
+from accel_runtime.denoising.components import IDLE_KEPT, Components, Loop
+from accel_runtime.denoising.conditioning import Conditioning, condition
+from accel_runtime.denoising.loop import Step
+from accel_runtime.denoising.noise import TorchGenerator
+from accel_runtime.denoising.start import start
+from accel_runtime.denoising.unet import UNet
+from accel_runtime.denoising.workspace import Workspace
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import Forecast, parse_forecast
-from accel_runtime.forms import choose_form
-from accel_runtime.idle import Idle
-from accel_runtime.loop import Step
 from accel_runtime.manifest import Form
-from accel_runtime.noise import TorchGenerator
-from accel_runtime.plan import Plan
-from accel_runtime.plan_compile import compile_plan
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.compile import compile_plan
+from accel_runtime.plans.deep_calls import parse_deep_calls
+from accel_runtime.plans.forecast import Forecast, parse_forecast
+from accel_runtime.plans.plan import Plan
+from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request, Result
-from accel_runtime.room import check_request
-from accel_runtime.schedule import ScheduleTable
-from accel_runtime.schedule_file import OWN_SCHEDULER, MissingTableError, ScheduleFile, first_call
-from accel_runtime.start import start
-from accel_runtime.tokens import PromptTokenizer, Tokens
-from accel_runtime.unet import UNet
-from accel_runtime.workspace import Workspace
+from accel_runtime.schedules.file import OWN_SCHEDULER, MissingTableError, ScheduleFile, first_call
+from accel_runtime.schedules.schedule import ScheduleTable
+from accel_runtime.text.clip_tokenizer import read_tokenizer
+from accel_runtime.text.tokens import PromptTokenizer, Tokens
 
 # Encoded prompts, each 0.2 MB in SD1.5: enough for any batch, and a service never grows by more.
 _PROMPTS_KEPT = 256
@@ -59,13 +59,13 @@ def open_bundle(
 
     Args:
         folder: The bundle.
-        backend: What executes; by default what ``provider`` names.
+        backend: Backend that runs graphs; by default the one of ``provider``.
         provider: A name that `accel_runtime.backends.make_backend` knows.
         verification: `hashes` reads every file once, `sizes` trusts the weights.
-        digest: Of the bundle that is meant, as `accel inspect` shows it; None opens any.
+        digest: Required digest of the bundle, as `accel inspect` prints it; None accepts any bundle.
         low_memory: See `Pipeline`.
-        loop: Same.
-        form: Of the graphs, as `accel_runtime.forms.choose_form` takes it.
+        loop: See `Pipeline`.
+        form: Form of the graphs; see `accel_runtime.bundle.forms.choose_form`.
 
     Raises:
         BundleError: The bundle is incomplete, changed, malformed, or another one than ``digest`` says.
@@ -86,8 +86,8 @@ class Pipeline:
     image. Several threads may use one pipeline.
 
     Attributes:
-        bundle: What to run.
-        backend: What runs it.
+        bundle: Bundle to run.
+        backend: Backend that runs it.
         low_memory: Keep each graph loaded only while it is in use, and run the batch entry by entry. None does so for
             large models with ONNX Runtime on the CPU, which suits a single image: further ones load again.
         loop: Where guidance, schedule and pixels are computed: with numpy on the `host`, or by graphs on the
@@ -113,7 +113,7 @@ class Pipeline:
         Args:
             steps: Denoising steps.
             scheduler: Its short name or its class in diffusers; None takes the bundle's default, the pipeline's own.
-            strength: Of img2img: how much of the schedule is run; None starts from noise.
+            strength: Strength of img2img, the share of the schedule that is run; None starts from noise.
 
         Raises:
             MissingTableError: The bundle has no such table.
@@ -230,7 +230,7 @@ class Pipeline:
         Args:
             branches: The shallow graphs that will be used.
             latent_shape: [B, C, h, w].
-            conditioning: What `condition` gave.
+            conditioning: Conditioning that `condition` returned.
 
         Raises:
             InputError: The bundle lacks a branch, or its graphs are fixed to other sizes.

@@ -50,12 +50,12 @@ class Request:
         images_per_prompt: Images for each prompt; they lie next to each other in the batch.
         seed: Image i draws its noise from `torch.Generator().manual_seed(seed + i)`.
         seeds: One per image, instead of `seed + i`.
-        height: Pixels; None takes the bundle's own size.
-        width: Same.
+        height: Height in pixels; None takes the bundle's own size.
+        width: Width in pixels; None takes the bundle's own size.
         latents: Initial unit-variance noise [B, C, h, w] instead of the seed's.
         image: Where to start instead of from noise alone: one for all [H, W, 3], or [B, H, W, 3], uint8. How much of it
             is kept is the plan's `begin`.
-        framing: What models that take sizes are told; None says that the picture is whole.
+        framing: Sizes for models that take them; None says that the picture is whole.
 
     Raises:
         InputError: No images are asked for, or more than `MOST_IMAGES`; or a prompt is no Unicode text.

@@ -13,8 +13,8 @@ import torch
 
 from accel_exporter.schedules import Spacing
 from accel_exporter.schedules.compile import NO_OPTIONS
-from accel_runtime.noise import TorchGenerator
-from accel_runtime.schedule import Recurrence, ScheduleTable
+from accel_runtime.denoising.noise import TorchGenerator
+from accel_runtime.schedules.schedule import Recurrence, ScheduleTable
 
 SHAPE = (2, 4, 6, 6)
 Latents = npt.NDArray[np.float32]

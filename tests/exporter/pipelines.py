@@ -8,8 +8,8 @@ import torch
 from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from accel_exporter.quiet import quiet
-from accel_exporter.sources.byte_tokenizer import byte_tokenizer
+from accel_exporter.libraries import quiet
+from accel_exporter.sources.random_weights import byte_tokenizer
 
 # diffusers leaves its constructors without annotations; the functions below say what they return.
 _UNET: Final[Any] = UNet2DConditionModel

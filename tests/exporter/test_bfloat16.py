@@ -20,7 +20,7 @@ from accel_exporter.graphs import Sizes, text_encoder
 from accel_exporter.passes import KeepFloat32, in_float32
 from accel_exporter.write import Settings, Written, check_written, trace_component, write_graph
 from accel_runtime import ExportError, InputError, Manifest, Pipeline, Request, open_bundle
-from accel_runtime.forms import providers_in
+from accel_runtime.bundle.forms import providers_in
 from accel_runtime.manifest import Precision, read_manifest
 
 FLOAT, BFLOAT16 = ir.DataType.FLOAT, ir.DataType.BFLOAT16

@@ -5,7 +5,7 @@ import torch
 from transformers import CLIPTokenizer
 
 from accel_exporter import open_source
-from accel_exporter.sources import builtin, random_weights
+from accel_exporter.sources import shipped
 from accel_runtime.errors import InputError, SourceError
 
 MEGABYTE = 1_000_000
@@ -42,12 +42,12 @@ def test_its_words_are_tokens_of_their_own() -> None:
 
 
 def test_its_configs_name_no_path_of_the_machine_that_trained_it() -> None:
-    for config in (random_weights.ARCHITECTURES / "tiny").rglob("*.json"):
+    for config in (shipped.ARCHITECTURES / "tiny").rglob("*.json"):
         assert "_name_or_path" not in config.read_text("utf-8")
 
 
 def test_it_stays_small_enough_to_ship() -> None:
-    files = (random_weights.ARCHITECTURES / "tiny").rglob("*")
+    files = (shipped.ARCHITECTURES / "tiny").rglob("*")
     assert sum(file.stat().st_size for file in files if file.is_file()) <= 20 * MEGABYTE
 
 
@@ -60,6 +60,6 @@ def test_options_of_other_sources_are_refused(option: str) -> None:
 
 
 def test_an_installation_without_the_weights_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(builtin, "ARCHITECTURES", tmp_path)
+    monkeypatch.setattr(shipped, "ARCHITECTURES", tmp_path)
     with pytest.raises(SourceError, match="is not a folder"):
         open_source("tiny")

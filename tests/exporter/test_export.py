@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from accel_exporter import ExportOptions, StaticSize, export_bundle, open_source
 from accel_exporter.helper import Task, helper_process
 from accel_runtime import ExportError, InputError, Manifest, Pipeline, Request, open_bundle, read_bundle
-from accel_runtime.bundle import describe_file
+from accel_runtime.bundle.bundle import describe_file
 
 STATIC: dict[str, Any] = {"branches": (0, 2), "static": StaticSize(height=22)}
 

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from tests.command import accel, assert_refused
 from tests.exporter.pipelines import TOKENS, tiny_unet
 
-from accel_exporter import ExportOptions, parse_formats
+from accel_exporter import ExportOptions, parse_artifacts
 from accel_exporter.graphs import Sizes, Traceable, unet_deep
 from accel_exporter.inductor import PackageWriter, compiled_modules
 from accel_exporter.inductor.cut import cut_module, input_names
@@ -23,8 +23,8 @@ from accel_exporter.inductor.shallow import shallow_program
 from accel_exporter.inductor.weights import write_weights
 from accel_exporter.precision import in_precision
 from accel_exporter.program import Program, export_program
-from accel_runtime.backends.inductor_package import read_terms
-from accel_runtime.bundle import read_bundle, verify_files
+from accel_runtime.backends.inductor_package import read_metadata
+from accel_runtime.bundle.bundle import read_bundle, verify_files
 from accel_runtime.errors import ExportError, InputError
 from accel_runtime.manifest import GraphSpec, Manifest, Precision, TensorSpec
 
@@ -138,9 +138,9 @@ def weights_within(package: Path) -> list[str]:
     """The constants of a package whose values are in its own files."""
     with zipfile.ZipFile(package) as archive:
         code = b"".join(archive.read(name) for name in archive.namelist())
-    terms = read_terms(package)
-    with safe_open(package.parent / terms.weights, "np") as weights:
-        return [name for name in terms.constants if _is_within(weights.get_tensor(name), code)]
+    metadata = read_metadata(package)
+    with safe_open(package.parent / metadata.weights, "np") as weights:
+        return [name for name in metadata.constants if _is_within(weights.get_tensor(name), code)]
 
 
 def _is_within(values: NDArray[Any], code: bytes) -> bool:
@@ -161,9 +161,9 @@ def test_no_package_holds_a_weight(inductor_bundle: Path) -> None:
 def test_a_weight_that_a_package_held_would_be_found(graph: str, inductor_bundle: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(inductor_bundle / "inductor", tmp_path / "inductor"))
     package = folder / f"{graph}.pt2"
-    terms = read_terms(package)
-    with safe_open(folder / terms.weights, "np") as weights:
-        planted = next(name for name in terms.constants if weights.get_tensor(name).ndim == 2 and "weight" in name)
+    metadata = read_metadata(package)
+    with safe_open(folder / metadata.weights, "np") as weights:
+        planted = next(name for name in metadata.constants if weights.get_tensor(name).ndim == 2 and "weight" in name)
         with zipfile.ZipFile(package, "a") as archive:
             archive.writestr("data/constants.bin", b"\0" * 5 + weights.get_tensor(planted).tobytes())
 
@@ -206,7 +206,8 @@ def test_weights_are_as_readable_as_the_bundle(inductor_bundle: Path) -> None:
 
 def test_the_shallow_package_wants_a_part_of_what_the_deep_one_wants(inductor_bundle: Path) -> None:
     deep, shallow = (
-        read_terms(inductor_bundle / "inductor" / f"{name}.pt2").constants for name in ("unet_deep", "unet_shallow_0")
+        read_metadata(inductor_bundle / "inductor" / f"{name}.pt2").constants
+        for name in ("unet_deep", "unet_shallow_0")
     )
 
     assert shallow.items() < deep.items()
@@ -245,14 +246,14 @@ def test_packages_for_a_gpu_are_refused_at_once_without_one(tmp_path: Path) -> N
         PackageWriter(tmp_path, "cuda")
 
 
-def test_onnx_is_always_among_the_formats() -> None:
-    assert parse_formats(["inductor"]) == {"onnx", "inductor"}
-    assert parse_formats(["onnx,inductor", "onnx"]) == {"onnx", "inductor"}
+def test_onnx_is_always_among_the_artifacts() -> None:
+    assert parse_artifacts(["inductor"]) == {"onnx", "inductor"}
+    assert parse_artifacts(["onnx,inductor", "onnx"]) == {"onnx", "inductor"}
     assert not ExportOptions().with_inductor
 
 
-def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
-    assert_refused(accel("export", "--format", "tflite", cwd=tmp_path), "expected one of onnx, inductor", code=2)
+def test_an_unknown_artifact_is_refused(tmp_path: Path) -> None:
+    assert_refused(accel("export", "--artifact", "tflite", cwd=tmp_path), "expected one of onnx, inductor", code=2)
 
 
 def test_the_passes_run_under_torch_compile_too() -> None:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from tests.exporter.pipelines import TOKENS, write_tiny_pipeline
 from transformers.utils import logging as transformers_logging
 
-from accel_exporter.quiet import quiet
+from accel_exporter.libraries import quiet
 from accel_exporter.sources import Source, open_folder, open_source
 from accel_runtime.errors import InputError, SourceError
 

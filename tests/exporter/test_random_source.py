@@ -7,7 +7,7 @@ from tokenizers import Tokenizer
 from transformers import CLIPTokenizer
 
 from accel_exporter.sources import Source, architectures, open_source
-from accel_exporter.sources.byte_tokenizer import byte_tokenizer
+from accel_exporter.sources.random_weights import byte_tokenizer
 from accel_runtime.errors import SourceError
 
 

@@ -16,9 +16,9 @@ from accel_exporter.schedules.entry import TableSet, encode_entry
 from accel_exporter.schedules.fit import LinearRun, RowFit, fit_rows
 from accel_exporter.schedules.ship import BASES, Shipped, difference, shipped
 from accel_exporter.schedules.trace import trace_scheduler
-from accel_exporter.sources.builtin import open_builtin
 from accel_exporter.sources.random_weights import open_random
-from accel_runtime.schedule import ScheduleTable
+from accel_exporter.sources.shipped import open_builtin
+from accel_runtime.schedules.schedule import ScheduleTable
 
 HUB = dict(BASES[1])
 OWN = {**HUB, "beta_end": 0.0125}  # nobody's

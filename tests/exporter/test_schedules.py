@@ -13,18 +13,18 @@ from tests.exporter.loops import diffusers_loop, relative_error, table_loop
 from accel_exporter.schedules import (
     SCHEDULERS,
     Spacing,
+    bundled_names,
     compile_all,
     compile_schedule,
     is_memoryless,
     scheduler_for,
     short_name,
-    travelling,
 )
 from accel_exporter.schedules.fit import LinearRun, fit_rows
 from accel_exporter.schedules.tables import why_diffusers_fails
 from accel_runtime.errors import ExportError, InputError, SourceError
-from accel_runtime.schedule import ScheduleRow
-from accel_runtime.schedule_file import ScheduleFile, rest_of, write_schedules
+from accel_runtime.schedules.file import ScheduleFile, rest_of, write_schedules
+from accel_runtime.schedules.schedule import ScheduleRow
 
 STEPS = (1, 2, 3, 5, 10, 14, 15, 20, 50, 100)
 FEW_STEPS = (3, 16)
@@ -79,7 +79,7 @@ def values(scheduler: Any) -> dict[str, Any]:
 
 # diffusers gives them no add_noise.
 CANNOT_START_IN_THE_MIDDLE = ("ipndm",)
-TRAVELLING = travelling(SD15)
+TRAVELLING = bundled_names(SD15)
 CASES = [(name, steps) for name in SCHEDULERS for steps in (STEPS if name in TRAVELLING else FEW_STEPS)]
 
 
@@ -258,8 +258,8 @@ def test_a_class_name_of_diffusers_is_the_short_name_that_stands_for_it() -> Non
 
 
 def test_a_pipelines_own_scheduler_travels_even_where_few_use_it() -> None:
-    assert "ddpm" in travelling({"_class_name": "DDPMScheduler"})
-    assert "ddpm" not in travelling(SD15)
+    assert "ddpm" in bundled_names({"_class_name": "DDPMScheduler"})
+    assert "ddpm" not in bundled_names(SD15)
 
 
 OLD_FILES: dict[str, dict[str, Any]] = {

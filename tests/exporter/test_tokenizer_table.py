@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, normalizers
 from accel_exporter import open_source
 from accel_exporter.tokenizer_table import tokenizer_table
 from accel_runtime import ExportError, Pipeline
-from accel_runtime.arrays import encode_arrays
+from accel_runtime.base.arrays import encode_arrays
 
 COUNT = 3_000
 

@@ -59,23 +59,21 @@ def make_unet(structure: str) -> UNet2DConditionModel:
     return unet.eval()
 
 
-def make_inputs(unet: UNet2DConditionModel) -> tuple[torch.Tensor, ...]:
-    """Inputs of the deep pass; what else the UNet wants is given to it whenever it runs."""
+def make_inputs(unet: UNet2DConditionModel) -> tuple[tuple[torch.Tensor, ...], dict[str, Any]]:
     torch.manual_seed(1)
+    more = {}
     if unet.config["addition_embed_type"] == "text_time":
-        added = {"text_embeds": torch.randn(2, 16), "time_ids": torch.rand(2, 6)}
-        give = lambda _m, args, kwargs: (args, kwargs | {"added_cond_kwargs": added})  # noqa: E731
-        unet.register_forward_pre_hook(give, with_kwargs=True)
-    return torch.randn(2, 4, 16, 24), torch.tensor([7.0]), torch.randn(2, 5, 16)
+        more = {"added_cond_kwargs": {"text_embeds": torch.randn(2, 16), "time_ids": torch.rand(2, 6)}}
+    return (torch.randn(2, 4, 16, 24), torch.tensor([7.0]), torch.randn(2, 5, 16)), more
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_the_deep_pass_is_the_unet_bit_for_bit(structure: str) -> None:
     unet = make_unet(structure)
-    inputs = make_inputs(unet)
+    inputs, more = make_inputs(unet)
     with inference(unet):
-        expected = unet(*inputs, return_dict=False)[0]
-        noise = DeepPass(unet, range(branch_count(unet)))(*inputs)[0]
+        expected = unet(*inputs, return_dict=False, **more)[0]
+        noise = DeepPass(unet, range(branch_count(unet))).record(*inputs, **more)[0]
 
     assert torch.equal(noise, expected)
 
@@ -83,13 +81,13 @@ def test_the_deep_pass_is_the_unet_bit_for_bit(structure: str) -> None:
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_every_skip_makes_a_branch_and_each_feature_is_what_its_up_unit_joins(structure: str) -> None:
     unet = make_unet(structure)
-    inputs = make_inputs(unet)
+    inputs, more = make_inputs(unet)
     joined: list[torch.Tensor] = []
     units = [resnet for block in unet.up_blocks for resnet in block.resnets]
     for unit in units:
         unit.register_forward_pre_hook(lambda _m, args: joined.append(args[0]))
     with inference(unet):
-        features = DeepPass(unet, range(branch_count(unet)))(*inputs)[1:]
+        features = DeepPass(unet, range(branch_count(unet))).record(*inputs, **more)[1:]
 
     assert len(features) == len(units)
     for k, feature in enumerate(features):
@@ -98,7 +96,7 @@ def test_every_skip_makes_a_branch_and_each_feature_is_what_its_up_unit_joins(st
 
 def test_the_deep_pass_leaves_no_hooks_behind() -> None:
     unet = make_unet("sd15")
-    inputs = make_inputs(unet)
+    inputs, _ = make_inputs(unet)
     with inference(unet):
         DeepPass(unet, (0, 1))(*inputs)
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from tests.fuzz.mutate import NUMBERS, TEXTS, change_bytes, change_document, encode
 
-from accel_runtime.protobuf import BYTES, VARINT, read_fields
+from accel_runtime.bundle.protobuf import BYTES, VARINT, read_fields
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 

@@ -14,10 +14,15 @@ from PIL import Image
 from tests.bundles import small_bundle
 from tests.fuzz.containers import change_npy, change_png, change_zip
 from tests.fuzz.formats import Format, Sample, place_alone
-from tests.fuzz.mutate import NUMBERS, TEXTS, change_bytes
+from tests.fuzz.mutate import NUMBERS, TEXTS, change_bytes, change_json
 from tests.fuzz.outcome import digest, run_accel
+from tests.runtime.test_plan import table
 
-from accel_runtime.backends.inductor_package import METADATA_KEY, read_terms
+from accel_runtime.backends.inductor_package import METADATA_KEY, read_metadata
+from accel_runtime.plans.compile import compile_plan, resolve_plan
+from accel_runtime.plans.file import encode_plan, read_plan
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.spec import PlanSpec
 
 _DRAW: Final = ("generate", "--steps", "2", "--latents-out", "out.npy", "--force")
 _SIZE: Final = ("--height", "64", "--width", "64")
@@ -95,7 +100,7 @@ def _draw_picture(folder: Path) -> str:
 
 
 def _read_package(folder: Path) -> str:
-    return digest(repr(read_terms(folder / "package.pt2")).encode())
+    return digest(repr(read_metadata(folder / "package.pt2")).encode())
 
 
 def _latents() -> Sequence[Sample]:
@@ -124,7 +129,7 @@ def _change_picture(raw: bytes, rng: Random) -> bytes:
 
 @cache
 def _packages() -> Sequence[Sample]:
-    """A package as `read_terms` sees it; the code in one is never run here, for it is native code."""
+    """A package as `read_metadata` sees it; the code in one is never run here, for it is native code."""
     terms = {
         "device": "cpu",
         "torch": "2.13.0",
@@ -141,8 +146,22 @@ def _packages() -> Sequence[Sample]:
     return (Sample("package.pt2", raw.getvalue()),)
 
 
+def _plan_files() -> Sequence[Sample]:
+    solved = PlanSpec(deep=(0, 2), branches={1: 1}, weights={3: (1.5, -0.5)}, guided_calls=(0, 2), steps=4)
+    plans = (PlanSpec(deep="every:2", forecast=Forecast.LINEAR), solved)
+    return tuple(Sample("plan.json", encode_plan(spec)) for spec in plans)
+
+
+def _compile_plan(folder: Path) -> str:
+    """Read the plan, and compile it on a schedule of its steps."""
+    spec = read_plan(folder / "plan.json")
+    plan = compile_plan(spec, table(spec.steps or 4), guidance=7.5)
+    return digest(repr((resolve_plan(spec, plan.schedule), plan)).encode())
+
+
 REQUESTS: Final = (
     Format("plan", 8, lambda: (Sample("options", b"--plan=full"),), _options, place_alone, (_draw_options,)),
+    Format("plan file", 8, _plan_files, change_json, place_alone, (_compile_plan,)),
     Format(
         "prompt",
         8,

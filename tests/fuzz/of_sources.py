@@ -47,7 +47,7 @@ def _judge(folder: Path) -> str:
 
     source = open_source(str(folder / "source"))
     check_fitness(source)
-    read: tuple[Any, ...] = (source.model_index, source.unet_config, source.vae_config, source.text_config)
+    read: tuple[Any, ...] = (source.model_index, source.unet_config, source.vae_config, source.text_config())
     return digest(repr([sorted(map(repr, each.items())) for each in read]).encode())
 
 

@@ -9,7 +9,7 @@ from tests.overflow import overflowing_plan
 from accel_runtime import Pipeline, open_bundle
 from accel_runtime.backends import Backend, OnnxRuntimeBackend
 from accel_runtime.errors import NumericsError
-from accel_runtime.forecast import Forecast
+from accel_runtime.plans.forecast import Forecast
 from accel_runtime.request import Request
 
 # WebGPU promises sines to 2^-11 only; the timestep's embedding is made of them. Seen: 1.3e-5.

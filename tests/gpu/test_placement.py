@@ -12,8 +12,8 @@ from accel_runtime import open_bundle
 from accel_runtime.backends import Backend, make_backend
 from accel_runtime.backends.onnxruntime.adapters import list_adapters
 from accel_runtime.backends.onnxruntime.placement import SMALL_BYTES
-from accel_runtime.components import Components
-from accel_runtime.dims import own_sizes, resolve
+from accel_runtime.bundle.dims import own_sizes, resolve
+from accel_runtime.denoising.components import Components
 from accel_runtime.errors import BackendError
 from accel_runtime.manifest import GraphSpec, TensorSpec
 

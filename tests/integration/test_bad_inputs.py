@@ -142,14 +142,14 @@ BUNDLES: dict[str, tuple[Break, str]] = {
     "manifest that is no JSON": (write("accel.json", "{"), "accel.json: "),
     "unknown key": (replace("accel.json", '"schedules":', '"schedulez":'), "unknown field `schedulez`"),
     "wrong JSON type": (
-        replace("accel.json", '"latent_channels": 4', '"latent_channels": "4"'),
-        "latent_channels",
+        replace("accel.json", '"channels": 4', '"channels": "4"'),
+        "state.channels",
     ),
     "absolute path": (replace("accel.json", '"unet/weights.data"', '"/etc/passwd"'), "plain relative path"),
     "parent path": (replace("accel.json", '"unet/weights.data"', '"../weights.data"'), "plain relative path"),
     "future version": (
-        replace("accel.json", '"schema_version": 1', '"schema_version": 9'),
-        "expected 1, got 9",
+        replace("accel.json", '"schema_version": 2', '"schema_version": 9'),
+        "expected 2, got 9",
     ),
 }
 
@@ -186,7 +186,7 @@ GENERATIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "branch not exported": (("--branch", "9", "--plan", "every:2"), "no branch 9"),
     "plan that means nothing": (("--plan", "sometimes"), "expected full, every:N"),
     "plan that starts shallow": (("--plan", "calls:1,2"), "first call must be deep"),
-    "unknown forecast": (("--forecast", "cubic"), "--forecast"),
+    "unknown forecast": (("--forecast", "cubic"), "forecast: expected one of hold"),
     "guidance that is no number": (("--guidance", "nan"), "finite"),
     "no images": (("--batch", "0"), "images: expected 1 to 1000"),
     "negative seed too small": (("--seed", str(-(2**64))), "seed"),

@@ -1,9 +1,9 @@
 """The model that the package brings: it draws what it is asked for, and ours is diffusers' picture of it."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -13,14 +13,15 @@ from tests.bench.codegen.lab import run_here, write_lab
 from tests.bundles import kept_bundle
 
 from accel_bench.codegen import Defaults, Target, generate_script
-from accel_bench.plans.trial import Settings, Trial, plan_of
+from accel_bench.plans.prepare import Settings, compile_for
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.quality.colour import colour_accuracy
 from accel_bench.quality.emoji_clip import EmojiClip
 from accel_bench.records.captions import Caption
 from accel_exporter import ExportOptions
-from accel_exporter.sources.random_weights import ARCHITECTURES
+from accel_exporter.sources.shipped import ARCHITECTURES
 from accel_runtime import Pipeline, Request, open_bundle
+from accel_runtime.plans.spec import PlanSpec
 
 STEPS = 12
 GUIDANCE = 4.0
@@ -81,7 +82,7 @@ def test_generated_scripts_draw_what_a_plan_of_weights_fewer_steps_and_guided_ca
     built_in: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    solved = Trial("calls:0,2,5", weights=((3, (1.5, -0.5)), (7, (1.25, -0.25))), guided_calls=(0, 6))
+    solved = PlanSpec(deep=(0, 2, 5), weights={3: (1.5, -0.5), 7: (1.25, -0.25)}, guided_calls=(0, 6))
     expected = picture_of(built_in, solved)
     choice = write_lab(
         tmp_path,
@@ -103,13 +104,13 @@ def test_generated_scripts_draw_what_a_plan_of_weights_fewer_steps_and_guided_ca
         run_here(Path("run.py"), *arguments, monkeypatch=monkeypatch)
         assert np.abs(expected - np.asarray(Image.open(f"{target}.png"))).max() <= 2
 
-    for other in (replace(solved, weights=()), replace(solved, guided_calls=None)):
+    for other in (msgspec.structs.replace(solved, weights={}), msgspec.structs.replace(solved, guided_calls=None)):
         assert np.abs(expected - picture_of(built_in, other)).max() > 10
 
 
-def picture_of(pipeline: Pipeline, trial: Trial) -> NDArray[np.int64]:
+def picture_of(pipeline: Pipeline, spec: PlanSpec) -> NDArray[np.int64]:
     """Signed, so that differences do not wrap."""
-    plan = plan_of(pipeline, trial, settings=Settings(steps=10, scheduler="ddim", guidance=GUIDANCE, batch=1))
+    plan = compile_for(pipeline, spec, settings=Settings(steps=10, scheduler="ddim", guidance=GUIDANCE, batch=1))
     pixels: NDArray[np.int64] = pipeline.generate(Request((PROMPT,), seed=5), plan).images[0].astype(np.int64)
     return pixels
 

@@ -15,10 +15,10 @@ from accel_exporter.schedules import SCHEDULERS
 from accel_runtime import Pipeline, PlanSpec, Request, compile_plan, open_bundle
 from accel_runtime.backends.onnxruntime.memory import OrtBuffer
 from accel_runtime.errors import BundleError, NumericsError
-from accel_runtime.forecast import Forecast
+from accel_runtime.plans.forecast import Forecast
 
 STEPS = 8
-TRAVELLING = tuple(name for name, choice in SCHEDULERS.items() if choice.travels)
+BUNDLED = tuple(name for name, choice in SCHEDULERS.items() if choice.bundled)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def plan_of(pipeline: Pipeline, scheduler: str, **options: Any) -> Any:
     return compile_plan(PlanSpec(**({"deep": "full"} | options)), schedule, **guidance)
 
 
-@pytest.mark.parametrize("scheduler", TRAVELLING)
+@pytest.mark.parametrize("scheduler", BUNDLED)
 def test_every_scheduler_ends_at_the_same_latents(pipeline: Pipeline, on_device: Pipeline, scheduler: str) -> None:
     request = Request(("a cat", "a dog"), negatives=("x",), seed=4)
     plan = plan_of(pipeline, scheduler, guidance_rescale=0.4)

@@ -13,7 +13,7 @@ from accel_exporter.schedules import SCHEDULERS
 from accel_runtime import InputError, Pipeline, PlanSpec, Request
 
 STEPS = 10
-TRAVELLING = tuple(name for name, choice in SCHEDULERS.items() if choice.travels)
+BUNDLED = tuple(name for name, choice in SCHEDULERS.items() if choice.bundled)
 
 
 def diffusers_run(pipe: Any, scheduler: str, **options: Any) -> Any:
@@ -31,7 +31,7 @@ def final_latents(pipe: Any, scheduler: str, **options: Any) -> Any:
     return diffusers_run(pipe, scheduler, output_type="latent", **options).images.numpy()
 
 
-@pytest.mark.parametrize("scheduler", TRAVELLING)
+@pytest.mark.parametrize("scheduler", BUNDLED)
 def test_the_same_latents_end_at_the_same_latents(pipeline: Pipeline, diffusers_pipeline: Any, scheduler: str) -> None:
     latents = np.random.default_rng(0).standard_normal((1, 4, 8, 8)).astype(np.float32)
     expected = final_latents(
@@ -48,7 +48,7 @@ def test_the_same_latents_end_at_the_same_latents(pipeline: Pipeline, diffusers_
     assert relative_error(result.latents, expected) <= 1e-5
 
 
-@pytest.mark.parametrize("scheduler", TRAVELLING)
+@pytest.mark.parametrize("scheduler", BUNDLED)
 def test_the_same_seed_is_the_same_picture(pipeline: Pipeline, diffusers_pipeline: Any, scheduler: str) -> None:
     generator = torch.Generator("cpu").manual_seed(7)
     expected = diffusers_run(
@@ -60,7 +60,7 @@ def test_the_same_seed_is_the_same_picture(pipeline: Pipeline, diffusers_pipelin
 
 
 @pytest.mark.parametrize("strength", [0.3, 0.65, 1.0])
-@pytest.mark.parametrize("scheduler", TRAVELLING)
+@pytest.mark.parametrize("scheduler", BUNDLED)
 def test_the_same_seed_and_image_are_the_same_picture(
     pipeline: Pipeline, diffusers_pipeline: Any, scheduler: str, strength: float
 ) -> None:

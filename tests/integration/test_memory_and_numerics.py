@@ -10,7 +10,7 @@ import pytest
 from accel_exporter.check import relative_error
 from accel_runtime import Pipeline, PlanSpec, Request, compile_plan, open_bundle
 from accel_runtime.errors import NumericsError
-from accel_runtime.forecast import Forecast
+from accel_runtime.plans.forecast import Forecast
 
 
 def test_low_memory_changes_when_graphs_are_loaded_and_nothing_else(pipeline: Pipeline, bundle_folder: Path) -> None:

@@ -16,7 +16,7 @@ from accel_exporter.check import relative_error
 from accel_exporter.schedules import compile_for, scheduler_for
 from accel_exporter.unet import inference
 from accel_runtime import Forecast, Pipeline, PlanSpec, Request, compile_plan
-from accel_runtime.forecast import forecast_weights
+from accel_runtime.plans.forecast import forecast_weights
 
 STEPS = 10
 

@@ -24,15 +24,15 @@ from accel_exporter.loop_graphs import write_loop_graphs
 from accel_exporter.schedules import compile_schedule, scheduler_for
 from accel_runtime import PlanSpec, compile_plan
 from accel_runtime.backends import Backend, OnnxRuntimeBackend
-from accel_runtime.conditioning import Conditioning
-from accel_runtime.device_loop import DeviceLoop, LoopGraphs
-from accel_runtime.forecast import Forecast
-from accel_runtime.loop import denoise
+from accel_runtime.denoising.conditioning import Conditioning
+from accel_runtime.denoising.device_loop import DeviceLoop, LoopGraphs
+from accel_runtime.denoising.loop import denoise
+from accel_runtime.denoising.noise import TorchGenerator
+from accel_runtime.denoising.passes import Passes
+from accel_runtime.denoising.unet import Graph, UNet, UNetGraphs
 from accel_runtime.manifest import Cut, Denoiser, FromText, GraphSpec, Input, TensorSpec, TextOutput
-from accel_runtime.noise import TorchGenerator
-from accel_runtime.passes import Passes
-from accel_runtime.plan import Plan
-from accel_runtime.unet import Graph, UNet, UNetGraphs
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.plan import Plan
 
 STEPS, ROUNDS = 50, 15
 SHAPE, FEATURE, TEXT = (1, 4, 64, 64), (320, 64, 64), (77, 768)

@@ -13,15 +13,17 @@ from pathlib import Path
 import numpy as np
 
 from accel_bench.cli.options import choose_backend
-from accel_bench.plans.trial import Settings, Trial, prepare
+from accel_bench.plans.names import plan_name
+from accel_bench.plans.prepare import Settings, prepare
 from accel_bench.timing.contender import PlanContender
 from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime import Request
 from accel_runtime.backends.base import Array
-from accel_runtime.bundle import read_bundle
+from accel_runtime.bundle.bundle import read_bundle
+from accel_runtime.plans.spec import PlanSpec
 
 REQUEST = Request(("a squirrel",))
-TRIAL = Trial("every:2")
+PLAN = PlanSpec(deep="every:2")
 
 
 def open_contender(bundle: Path, provider: str, arguments: argparse.Namespace) -> tuple[PlanContender, Array]:
@@ -29,7 +31,7 @@ def open_contender(bundle: Path, provider: str, arguments: argparse.Namespace) -
     backend = choose_backend(provider, threads=arguments.threads)
     timed = TimedPipeline.open(read_bundle(bundle), backend)
     settings = Settings(steps=arguments.steps, scheduler="ddim", guidance=7.5, batch=1)
-    prepared = prepare(timed.pipeline, [TRIAL], settings=settings)[-1]
+    prepared = prepare(timed.pipeline, [PLAN], settings=settings)[-1]
     *_, last = timed.pipeline.denoise(REQUEST, prepared.plan)
     contender = timed.contender(prepared, request=REQUEST)
     contender.warm_up()
@@ -51,7 +53,7 @@ def main(arguments: argparse.Namespace) -> None:
         "versions": {each: contender.pipeline.describe().version for each, (contender, _) in opened.items()},
         "threads": arguments.threads,
         "steps": arguments.steps,
-        "plan": TRIAL.name,
+        "plan": plan_name(PLAN),
         "latents_relative_difference": [float(np.abs(each - first).max()) / largest for each in others],
         "samples_s": samples,
     }

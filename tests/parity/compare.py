@@ -15,7 +15,7 @@ from tests.parity.configurations import Configuration
 
 from accel_exporter.schedules import Spacing, compile_schedule
 from accel_runtime import AccelError, Pipeline, PlanSpec, Request, ScheduleTable, compile_plan
-from accel_runtime.schedule_file import first_call
+from accel_runtime.schedules.file import first_call
 
 PROMPT: Final = "red apple on a blue background"
 GUIDANCE: Final = 3.0

@@ -15,10 +15,10 @@ from tokenizers import Tokenizer
 from transformers import CLIPTokenizer
 
 from accel_exporter.tokenizer_table import tokenizer_table
-from accel_runtime.arrays import encode_arrays
-from accel_runtime.clip_tokenizer import read_tokenizer
+from accel_runtime.base.arrays import encode_arrays
 from accel_runtime.manifest import TextSpec
-from accel_runtime.tokens import PromptTokenizer
+from accel_runtime.text.clip_tokenizer import read_tokenizer
+from accel_runtime.text.tokens import PromptTokenizer
 
 LENGTH = 77
 

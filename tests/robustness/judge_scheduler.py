@@ -11,7 +11,7 @@ from tests.robustness.toy_pipeline import Latents, drawn_by_diffusers, drawn_by_
 from accel_exporter.schedules import compile_schedule, own_name, scheduler_for, step_options
 from accel_exporter.schedules.own import load_own, refuse_undriven
 from accel_runtime.errors import AccelError
-from accel_runtime.schedule import ScheduleTable
+from accel_runtime.schedules.schedule import ScheduleTable
 
 ALIKE = 1e-4
 # With cosine betas a loop starts at sigmas of 20,000: float32 keeps three digits of what is left at the end.

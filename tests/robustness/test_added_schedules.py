@@ -15,7 +15,7 @@ from tests.command import accel, assert_refused
 from accel_exporter.schedules import add_tables, compile_for
 from accel_exporter.schedules.add import Compiled
 from accel_runtime import open_bundle
-from accel_runtime.bundle import read_bundle, write_manifest
+from accel_runtime.bundle.bundle import read_bundle, write_manifest
 from accel_runtime.errors import BundleError
 from accel_runtime.manifest import read_manifest
 

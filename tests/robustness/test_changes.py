@@ -6,7 +6,7 @@ import pytest
 from tests.robustness.copies import copy_bundle, seeded, state_digest, write
 
 from accel_runtime import Pipeline, Request, open_bundle
-from accel_runtime.bundle import read_bundle
+from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.errors import BundleError
 
 

@@ -20,10 +20,10 @@ from accel_bench.search.store import Entry, Identity, Store
 from accel_bench.search.strategies.journal import Journal
 from accel_exporter.schedules import add_tables, compile_for
 from accel_exporter.staging import staged_folder
-from accel_runtime.bundle import read_bundle, write_manifest
+from accel_runtime.bundle.bundle import read_bundle, write_manifest
 from accel_runtime.durable import is_hidden_sibling, put_aside
 from accel_runtime.manifest import Manifest, read_manifest
-from accel_runtime.schedule_file import ScheduleFile
+from accel_runtime.schedules.file import ScheduleFile
 
 pytestmark = needs_tracing
 
@@ -177,7 +177,7 @@ def step_counts(folder: Path) -> str:
     return ScheduleFile.open(bundle.path(bundle.manifest.schedules.files["ddim"])).step_ranges()
 
 
-IDENTITY: Final = Identity("digest", "cpu", "here", "ddim", 6, 7.5, "prompts", seed=0, batch=1, scorers={})
+IDENTITY: Final = Identity("digest", "cpu", "here", "ddim", 6, 7.5, "prompts", seed=0, batch=1, scorers={}, version=2)
 SCORES: Final = Scores((1.0,), (0.5,), (0.1,), (30.0,), (True,))
 
 

@@ -12,14 +12,14 @@ from tests.bundles import SOURCE_CONFIGS
 from tests.exporter.pipelines import TOKENS, write_tiny_pipeline
 
 from accel_exporter import ExportOptions, export_bundle
+from accel_exporter.libraries import quiet
 from accel_exporter.options import choose_branches
-from accel_exporter.quiet import quiet
 from accel_exporter.schedules import check_schedulers
 from accel_exporter.sizes import ModelSizes
 from accel_exporter.sources import open_folder
 from accel_exporter.sources.configs import read_unet_config, unet_skeleton
 from accel_exporter.sources.fitness import check_fitness
-from accel_exporter.sources.random_weights import ARCHITECTURES
+from accel_exporter.sources.shipped import ARCHITECTURES
 from accel_exporter.unet import branch_count
 from accel_runtime.errors import AccelError
 

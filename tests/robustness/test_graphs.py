@@ -14,9 +14,9 @@ from tests.command import accel, assert_refused
 from tests.fuzz.containers import change_protobuf
 from tests.robustness.copies import copy_bundle, one_line, replace_file, seeded
 
-from accel_runtime.bundle import Bundle, read_bundle
+from accel_runtime.bundle.bundle import Bundle, read_bundle
+from accel_runtime.bundle.onnx_file import ExternalData, parse_onnx
 from accel_runtime.errors import AccelError
-from accel_runtime.onnx_file import ExternalData, parse_onnx
 
 GRAPH = "vae_decoder/model.onnx"
 

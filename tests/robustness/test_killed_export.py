@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from tests.robustness.faults import Fault, needs_tracing, run
 
-from accel_runtime.bundle import read_bundle
+from accel_runtime.bundle.bundle import read_bundle
 
 pytestmark = [needs_tracing, pytest.mark.slow]
 

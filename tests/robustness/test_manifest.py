@@ -23,7 +23,7 @@ from tests.robustness.copies import (
 )
 
 from accel_runtime import open_bundle
-from accel_runtime.bundle import Bundle, read_bundle, unlisted_files
+from accel_runtime.bundle.bundle import Bundle, read_bundle, unlisted_files
 from accel_runtime.errors import AccelError, BundleError
 
 

@@ -25,7 +25,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     (*GENERATE, "--guided-calls", f"0-{DIGITS}"),
     *((*BENCH, option, MANY) for option in ("--height", "--width", "--batch", "--steps", "--branch", "--threads")),
     (*BENCH, "--target-error", f"{DIGITS}%"),
-    *((*EVALUATE, option, MANY) for option in ("--num-prompts", "--batch", "--steps", "--branches", "--threads")),
+    *((*EVALUATE, option, MANY) for option in ("--num-prompts", "--batch", "--steps", "--branch", "--threads")),
     *((*SEARCH, option, MANY) for option in ("--num-prompts", "--batch", "--calibration", "--steps", "--threads")),
     *(("schedules", "add", "BUNDLE", "ddim", "--steps", steps) for steps in (MANY, f"1-{DIGITS}")),
     *(("export", "tiny", "--static", option, MANY) for option in ("--height", "--width", "--batch")),

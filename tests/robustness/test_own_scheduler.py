@@ -18,7 +18,7 @@ from accel_exporter import ExportOptions
 from accel_exporter.check import relative_error
 from accel_runtime import InputError, Pipeline, PlanSpec, Request, compile_plan, open_bundle
 from accel_runtime.manifest import read_manifest
-from accel_runtime.schedule_file import OWN_SCHEDULER
+from accel_runtime.schedules.file import OWN_SCHEDULER
 
 STEPS, LENGTH = 4, 7
 PROMPT = "a cat on a mat"
@@ -96,7 +96,7 @@ def test_the_word_for_it_means_it_also_where_it_goes_by_a_short_name(pipeline: P
 
 
 def test_a_script_for_diffusers_cannot_name_it_and_says_so() -> None:
-    with pytest.raises(InputError, match="has no name in diffusers: write it for the runtime"):
+    with pytest.raises(InputError, match="has no name in diffusers: take --target runtime"):
         scheduler_class(OWN_SCHEDULER)
 
 

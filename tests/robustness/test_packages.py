@@ -11,12 +11,12 @@ import pytest
 from tests.fuzz.containers import change_zip
 from tests.robustness.copies import copy_bundle, edit_manifest, one_line, replace_file, seeded, write
 
-from accel_runtime.backends.inductor_package import METADATA_KEY, Constant, Terms, read_terms
-from accel_runtime.bundle import read_bundle
+from accel_runtime.backends.inductor_package import METADATA_KEY, Constant, PackageMetadata, read_metadata
+from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.errors import AccelError, BackendError
 from accel_runtime.manifest import GraphSpec
 
-TERMS = Terms(
+ENTRY = PackageMetadata(
     device="cpu",
     torch="2.13.0",
     instructions="AVX2",
@@ -27,9 +27,9 @@ TERMS = Terms(
 )
 
 
-def package(terms: Terms = TERMS, *, metadata: Any = None, compression: int = zipfile.ZIP_STORED) -> bytes:
+def package(entry: PackageMetadata = ENTRY, *, metadata: Any = None, compression: int = zipfile.ZIP_STORED) -> bytes:
     """A package without code."""
-    said = {METADATA_KEY: msgspec.json.encode(terms).decode()} if metadata is None else metadata
+    said = {METADATA_KEY: msgspec.json.encode(entry).decode()} if metadata is None else metadata
     raw = said if isinstance(said, bytes) else msgspec.json.encode(said)
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", compression) as archive:
@@ -41,7 +41,7 @@ def package(terms: Terms = TERMS, *, metadata: Any = None, compression: int = zi
 def test_a_package_says_its_terms(tmp_path: Path) -> None:
     (tmp_path / "x.pt2").write_bytes(package())
 
-    assert read_terms(tmp_path / "x.pt2") == TERMS
+    assert read_metadata(tmp_path / "x.pt2") == ENTRY
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -51,7 +51,7 @@ def test_a_changed_package_is_refused_in_one_line_or_says_terms(tmp_path: Path, 
     for _ in range(300):
         write(path, change_zip(raw, rng))
         try:
-            assert isinstance(read_terms(path), Terms)
+            assert isinstance(read_metadata(path), PackageMetadata)
         except BackendError as error:
             assert str(path) in one_line(error)  # noqa: PT017
 
@@ -71,20 +71,20 @@ def encrypted() -> bytes:
 
 
 def sound_metadata() -> bytes:
-    return msgspec.json.encode({METADATA_KEY: msgspec.json.encode(TERMS).decode()})
+    return msgspec.json.encode({METADATA_KEY: msgspec.json.encode(ENTRY).decode()})
 
 
 REFUSED: dict[str, Callable[[], bytes]] = {
     "broken deflate": broken_deflate,
     "a password": encrypted,
     "metadata that is a list": lambda: package(metadata=[1]),
-    "terms that are no text": lambda: package(metadata={METADATA_KEY: {"device": "cpu"}}),
-    "terms of another type": lambda: package(metadata={METADATA_KEY: "[]"}),
-    "no terms": lambda: package(metadata={"other": 1}),
-    "terms nested too deeply": lambda: package(metadata={METADATA_KEY: "[" * 100_000}),
+    "an entry that is no text": lambda: package(metadata={METADATA_KEY: {"device": "cpu"}}),
+    "an entry of another type": lambda: package(metadata={METADATA_KEY: "[]"}),
+    "no entry of accel": lambda: package(metadata={"other": 1}),
+    "an entry nested too deeply": lambda: package(metadata={METADATA_KEY: "[" * 100_000}),
     "metadata nested too deeply": lambda: package(metadata=b'{"a":' + b"[" * 100_000),
     "metadata without end": lambda: package(metadata=sound_metadata() + b" " * 2**25, compression=zipfile.ZIP_DEFLATED),
-    "weights elsewhere": lambda: package(msgspec.structs.replace(TERMS, weights="../../all.safetensors")),
+    "weights elsewhere": lambda: package(msgspec.structs.replace(ENTRY, weights="../../all.safetensors")),
 }
 
 
@@ -94,16 +94,16 @@ def test_what_is_no_package_of_ours_is_refused(tmp_path: Path, name: str) -> Non
     path.write_bytes(REFUSED[name]())
 
     with pytest.raises(BackendError, match=r"x\.pt2: ") as caught:
-        read_terms(path)
+        read_metadata(path)
     one_line(caught.value)
 
 
-def terms_of(graph: GraphSpec) -> Terms:
+def entry_of(graph: GraphSpec) -> PackageMetadata:
     names = {
         "inputs": tuple(tensor.name for tensor in graph.inputs),
         "outputs": tuple(tensor.name for tensor in graph.outputs),
     }
-    return msgspec.structs.replace(TERMS, **names)
+    return msgspec.structs.replace(ENTRY, **names)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def bundle(bundle_folder: Path, tmp_path: Path) -> Path:
     (folder / "inductor").mkdir()
     replace_file(folder, "inductor/all.safetensors", b"x")
     for name, graph in graphs.items():
-        replace_file(folder, f"inductor/{name}.pt2", package(terms_of(graph)))
+        replace_file(folder, f"inductor/{name}.pt2", package(entry_of(graph)))
     packages = {
         name: {"file": f"inductor/{name}.pt2", "weights": "inductor/all.safetensors", "relative_error": 0.0}
         for name in graphs
@@ -132,8 +132,8 @@ def test_a_package_reads_the_weights_that_the_manifest_names(bundle: Path) -> No
 )
 def test_a_package_that_contradicts_the_manifest_is_refused(bundle: Path, key: str, value: Any) -> None:
     graph = read_bundle(bundle, verification="sizes").manifest.graphs["vae_decoder"]
-    terms = msgspec.structs.replace(terms_of(graph), **{key: value})
-    replace_file(bundle, "inductor/vae_decoder.pt2", package(terms))
+    entry = msgspec.structs.replace(entry_of(graph), **{key: value})
+    replace_file(bundle, "inductor/vae_decoder.pt2", package(entry))
 
     with pytest.raises(AccelError, match=f"vae_decoder.pt2: {key}: the manifest says") as caught:
         read_bundle(bundle)

@@ -35,9 +35,10 @@ HOSTILE = {
     "an expression that is too large": (NAMES, "names = ['x{99999999999}']"),
     "an expression that is too deep": (NAMES, f"names = ['{'(' * 10_000}x{')' * 10_000}']"),
     "a long name": (NAMES, f"names = ['{'a*' * 10_000}']"),
-    "a call of 5,000 digits": ('plan = "every:3"', f'plan = "every:3"\nforecast_weights.{DIGITS} = [1.0]'),
-    "guided calls of 5,000 digits": ('plan = "every:3"', f'plan = "every:3"\nguided_calls = "0-{DIGITS}"'),
-    "a plan of 5,000 digits": ('plan = "every:3"', f'plan = "every:{DIGITS}"'),
+    "a call of 5,000 digits": ("7 = [1.4, -0.4]", f"{DIGITS} = [1.0]"),
+    "a deep call of 5,000 digits": ('plan.deep = "every:3"', f"plan.deep = [0, {DIGITS}]"),
+    "guided calls of 5,000 digits": ("plan.guided_calls = [0, 29]", f"plan.guided_calls = [0, {DIGITS}]"),
+    "a plan of 5,000 digits": ('plan.deep = "every:3"', f'plan.deep = "every:{DIGITS}"'),
     "pictures of 10^9 pixels": ("width = 512", "width = 1000000000"),
     "10^9 pictures": ("batch = 1", "batch = 1000000000"),
     "a long id": ("[configs.full-50]", f"[configs.{'a' * 5000}]"),
@@ -85,12 +86,12 @@ def test_hostile_tasks_are_one_line(name: str, tmp_path: Path) -> None:
 def test_an_error_is_found_in_time_among_as_many_entries_as_a_file_can_have(tmp_path: Path) -> None:
     path = tmp_path / "lab.toml"
     sources = "".join(f"a{place} = {{ title = '' }}\n" for place in range(10_000))
-    weights = "".join(f"{place} = [1.0]\n" for place in range(20_000))
+    weights = "".join(f"{place} = [1.0]\n" for place in range(1999))
     text = TEXT.replace("[sources.paper]", f"[sources]\n{sources}[sources.paper]")
-    path.write_text(f"{text}\n[configs.full-50.forecast_weights]\n{weights}20000 = ['one']\n")
+    path.write_text(f"{text}\n[configs.full-50.plan.weights]\n{weights}1999 = ['one']\n")
 
     started = perf_counter()
-    with pytest.raises(InputError, match=r"forecast_weights\.20000\.0: expected a number"):
+    with pytest.raises(InputError, match=r"weights\.1999\.0: expected a number"):
         load_profile(path)
 
     assert perf_counter() - started < 10

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from accel_runtime import Pipeline, Request
-from accel_runtime.dims import resolve
+from accel_runtime.bundle.dims import resolve
+from accel_runtime.bundle.room import check_room, least_bytes, machine_memory
 from accel_runtime.errors import InputError
-from accel_runtime.room import check_room, least_bytes, machine_memory
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_machine_that_is_too_small_is_said_with_both_figures(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needed = least_bytes(pipeline.bundle.manifest, images=1, rows=2, latents=(8, 8))
-    monkeypatch.setattr("accel_runtime.room.machine_memory", lambda: needed - 1)
+    monkeypatch.setattr("accel_runtime.bundle.room.machine_memory", lambda: needed - 1)
 
     with pytest.raises(InputError, match="takes at least"):
         pipeline.denoise(Request(("a cat",), images_per_prompt=9), pipeline.plan(2))

@@ -6,10 +6,10 @@ import pytest
 from tests.robustness.judge_scheduler import Verdict, judge
 from tests.robustness.scheduler_cases import CLASSES, choices, config_of, paired_changes, parameters, single_changes
 
-from accel_exporter.schedules import check_schedulers, compile_schedule, own_name, scheduler_for, travelling
+from accel_exporter.schedules import bundled_names, check_schedulers, compile_schedule, own_name, scheduler_for
 from accel_exporter.schedules.config import SchedulerConfig
 from accel_runtime.errors import AccelError, ExportError
-from accel_runtime.schedule_file import OWN_SCHEDULER
+from accel_runtime.schedules.file import OWN_SCHEDULER
 
 STEPS = 5
 # diffusers' own constructors of these take a second, so only the slow test tries all of their values.
@@ -66,7 +66,7 @@ def test_what_was_another_picture_is_diffusers_picture(case: str, steps: int) ->
     class_name, changes, name = DRAWN[case]
 
     assert own_name(config_of(class_name, **changes)) == name
-    assert name in travelling(config_of(class_name, **changes))
+    assert name in bundled_names(config_of(class_name, **changes))
     assert assert_law(class_name, changes, steps=steps).error is not None
 
 

@@ -11,7 +11,7 @@ import torch
 from tests.exporter.pipelines import write_tiny_pipeline
 
 from accel_exporter.sources import FolderSource, open_folder, select_files
-from accel_exporter.sources.files import folder_listing
+from accel_exporter.sources.common import folder_listing
 from accel_runtime.errors import SourceError
 
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 123456789\n"

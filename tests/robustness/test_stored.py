@@ -17,7 +17,7 @@ from accel_runtime.errors import InputError
 
 CALLS = 4
 SHAPE = (1, 2, 2, 3)
-IDENTITY = Identity("b", "cpu", "here", "ddim", 4, 7.5, "p", 0, 1, {})
+IDENTITY = Identity("b", "cpu", "here", "ddim", 4, 7.5, "p", 0, 1, {}, 2)
 TIMES = StageTimes({"deep": (0.1,)}, (0.1,), (0.1,), (0.0,))
 SCORES = Scores((1.0,), (0.9,), (0.1,), (30.0,), (True,))
 READS: dict[str, Callable[[Store], Any]] = {

@@ -14,10 +14,10 @@ from tests.robustness.copies import Change, Document, one_line, put, seeded
 from tokenizers import processors
 
 from accel_runtime import Pipeline
-from accel_runtime.clip_tokenizer import read_tokenizer
 from accel_runtime.errors import AccelError, BundleError, InputError
 from accel_runtime.manifest import TextSpec
-from accel_runtime.tokens import LONGEST_PROMPT, PromptTokenizer
+from accel_runtime.text.clip_tokenizer import read_tokenizer
+from accel_runtime.text.tokens import LONGEST_PROMPT, PromptTokenizer
 
 PATH = Path("b/tokenizer.json")
 SPEC = TextSpec(tokenizer="tokenizer.json", table=None, max_length=12, pad_id=3)

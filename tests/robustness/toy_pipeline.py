@@ -10,9 +10,9 @@ from diffusers import ConfigMixin, ModelMixin, StableDiffusionPipeline
 from diffusers.configuration_utils import register_to_config
 from tests.exporter.loops import independent_noise, toy_model
 
-from accel_exporter.quiet import quiet
-from accel_runtime.noise import TorchGenerator
-from accel_runtime.schedule import Recurrence, ScheduleTable
+from accel_exporter.libraries import quiet
+from accel_runtime.denoising.noise import TorchGenerator
+from accel_runtime.schedules.schedule import Recurrence, ScheduleTable
 
 SIDE = 4
 SHAPE = (1, 4, SIDE, SIDE)

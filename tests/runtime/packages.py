@@ -1,4 +1,4 @@
-"""Copies of AOTInductor packages with other terms, for tests that break them."""
+"""Copies of AOTInductor packages with other metadata, for tests that break them."""
 
 import json
 import zipfile
@@ -7,18 +7,18 @@ from typing import Any
 
 import msgspec
 
-from accel_runtime.backends.inductor_package import METADATA_KEY, read_terms
+from accel_runtime.backends.inductor_package import METADATA_KEY, read_metadata
 
 
 def change_terms(package: Path, **changes: Any) -> None:
     """Rewrite ``package`` in place; the code in it stays."""
-    terms = msgspec.structs.replace(read_terms(package), **changes)
+    entry = msgspec.structs.replace(read_metadata(package), **changes)
     with zipfile.ZipFile(package) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(package, "w") as archive:
         for name, content in members.items():
-            archive.writestr(name, _changed(content, terms) if name.endswith("_metadata.json") else content)
+            archive.writestr(name, _changed(content, entry) if name.endswith("_metadata.json") else content)
 
 
-def _changed(metadata: bytes, terms: Any) -> str:
-    return json.dumps({**json.loads(metadata), METADATA_KEY: msgspec.json.encode(terms).decode()})
+def _changed(metadata: bytes, entry: Any) -> str:
+    return json.dumps({**json.loads(metadata), METADATA_KEY: msgspec.json.encode(entry).decode()})

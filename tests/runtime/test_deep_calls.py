@@ -4,8 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accel_runtime.deep_calls import deep_calls_text, deep_numbers, interval, parse_deep_calls, shortest_deep_calls
 from accel_runtime.errors import InputError
+from accel_runtime.plans.deep_calls import (
+    deep_calls_text,
+    deep_numbers,
+    interval,
+    parse_deep_calls,
+    shortest_deep_calls,
+)
 
 
 def test_every_n_goes_deep_at_each_nth_call_from_the_first() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accel_runtime.dims import check_input, resolve
+from accel_runtime.bundle.dims import check_input, resolve
 from accel_runtime.errors import BundleError, InputError
 from accel_runtime.manifest import GraphSpec, TensorSpec
 

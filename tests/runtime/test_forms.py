@@ -7,10 +7,10 @@ import msgspec
 import pytest
 from tests.runtime.test_manifest import SHA, document, parse
 
-from accel_runtime.artifacts import locate
-from accel_runtime.bundle import Bundle
+from accel_runtime.bundle.artifacts import locate
+from accel_runtime.bundle.bundle import Bundle
+from accel_runtime.bundle.forms import choose_form, providers_in
 from accel_runtime.errors import AccelError, BundleError, InputError
-from accel_runtime.forms import choose_form, providers_in
 from accel_runtime.manifest import encode_manifest
 
 

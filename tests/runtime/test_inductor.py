@@ -16,11 +16,11 @@ from safetensors.numpy import load_file, save_file
 from tests.runtime.packages import change_terms
 
 from accel_runtime import Pipeline, Request, open_bundle
-from accel_runtime.artifacts import locate
 from accel_runtime.backends import InductorBackend, make_backend
 from accel_runtime.backends.host import HostBuffer
-from accel_runtime.backends.inductor_package import read_terms
-from accel_runtime.bundle import read_bundle
+from accel_runtime.backends.inductor_package import read_metadata
+from accel_runtime.bundle.artifacts import locate
+from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.errors import BackendError, InputError
 
 PLANS: dict[str, dict[str, Any]] = {
@@ -141,21 +141,24 @@ def _with(name: str, values: NDArray[Any]) -> Callable[[Path], None]:
     return change
 
 
-def _terms(**changes: Any) -> Callable[[Path], None]:
+def _metadata(**changes: Any) -> Callable[[Path], None]:
     return lambda folder: change_terms(folder / "unet_deep.pt2", **changes)
 
 
 BIAS = "unet.conv_in.bias"
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
-    "another torch": (_terms(torch="2.12.1+cpu"), "compiled by torch 2.12.1.*install that version"),
-    "another device": (_terms(device="cuda"), "compiled for cuda, asked to run on cpu"),
-    "a better CPU": (_terms(instructions="AVX999"), "compiled for AVX999, but this CPU has"),
+    "another torch": (_metadata(torch="2.12.1+cpu"), "compiled by torch 2.12.1.*install that version"),
+    "another device": (_metadata(device="cuda"), "compiled for cuda, asked to run on cpu"),
+    "a better CPU": (_metadata(instructions="AVX999"), "compiled for AVX999, but this CPU has"),
     "a weight that is missing": (_without(BIAS), f"{BIAS} is missing"),
     "a weight of another shape": (_with(BIAS, np.zeros(3, np.float32)), r"expects float32 \[16\], got float32 \[3\]"),
     "a weight of another type": (_with(BIAS, np.zeros(16, np.float16)), r"expects float32 \[16\], got float16 \[16\]"),
     "no weights": (lambda f: (f / "unet.safetensors").unlink(), "unet.safetensors: cannot be read"),
     "weights cut short": (lambda f: (f / "unet.safetensors").write_bytes(b"\x08"), "unet.safetensors: cannot be read"),
-    "terms that forget the weights": (_terms(constants={}), "the package wants .*, which its terms do not name"),
+    "metadata that forgets the weights": (
+        _metadata(constants={}),
+        "the package wants .*, which its metadata does not name",
+    ),
     "no package": (lambda f: (f / "unet_deep.pt2").unlink(), "cannot be read as an AOTInductor package"),
     "a package cut short": (lambda f: (f / "unet_deep.pt2").write_bytes(b"PK"), "cannot be read as an AOTInductor"),
 }
@@ -220,10 +223,10 @@ def test_a_bundle_without_packages_says_how_to_get_them(inductor_bundle: Path) -
 def test_a_package_states_inputs_and_outputs_as_the_manifest_does(inductor_bundle: Path) -> None:
     bundle = read_bundle(inductor_bundle, verification="sizes")
     for name, graph in bundle.manifest.graphs.items():
-        terms = read_terms(bundle.path(locate(bundle, name, artifact="inductor")))
+        metadata = read_metadata(bundle.path(locate(bundle, name, artifact="inductor")))
 
-        assert terms.inputs == tuple(tensor.name for tensor in graph.inputs)
-        assert terms.outputs == tuple(tensor.name for tensor in graph.outputs)
+        assert metadata.inputs == tuple(tensor.name for tensor in graph.inputs)
+        assert metadata.outputs == tuple(tensor.name for tensor in graph.outputs)
 
 
 def test_without_torch_the_extra_is_named() -> None:

@@ -6,8 +6,8 @@ from diffusers.utils.torch_utils import randn_tensor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from accel_runtime.denoising.noise import TorchGenerator, stacked_normal
 from accel_runtime.errors import InputError
-from accel_runtime.noise import TorchGenerator, stacked_normal
 
 SEEDS = (0, 42, 123456789, 2**32 - 1, 2**33 + 5, -1)
 SHAPES = ((16,), (1, 4, 8, 8), (17,), (3, 5, 7), (2, 4, 64, 64), (1031,))

@@ -16,10 +16,10 @@ from accel_runtime import Pipeline, Request, open_bundle
 from accel_runtime.backends import OpenVinoBackend
 from accel_runtime.backends.base import Buffer
 from accel_runtime.backends.openvino import OpenVinoCall
-from accel_runtime.backends.openvino_device import Wish, read_execution
-from accel_runtime.dims import resolve
+from accel_runtime.backends.openvino_device import Requested, read_execution
+from accel_runtime.bundle.dims import resolve
+from accel_runtime.denoising.unet import Graph
 from accel_runtime.errors import BackendError, InputError, MissingExtraError
-from accel_runtime.unet import Graph
 
 STEPS = 6
 PLANS: dict[str, dict[str, Any]] = {
@@ -234,19 +234,19 @@ class Compiled:
 @pytest.mark.parametrize(("asked", "ran"), [("GPU", "CPU"), ("GPU.1", "GPU.0"), ("CPU", "GPU.0"), ("GPU", "")])
 def test_another_device_than_asked_for_is_an_error(asked: str, ran: str) -> None:
     with pytest.raises(BackendError, match=f"asked OpenVINO for {asked}, but"):
-        read_execution(Compiled(*filter(None, [ran])), Wish(asked))
+        read_execution(Compiled(*filter(None, [ran])), Requested(asked))
 
 
 @pytest.mark.parametrize(
     ("asked", "ran"), [("GPU", "GPU.0"), ("GPU.1", "GPU.1"), ("AUTO", "CPU"), ("HETERO:CPU", "CPU")]
 )
 def test_the_device_asked_for_or_chosen_by_openvino_is_reported(asked: str, ran: str) -> None:
-    assert read_execution(Compiled(ran), Wish(asked)).devices == (ran,)
+    assert read_execution(Compiled(ran), Requested(asked)).devices == (ran,)
 
 
 def test_another_precision_than_asked_for_is_an_error() -> None:
     with pytest.raises(BackendError, match="asked OpenVINO for bf16, but CPU would compute in f32"):
-        read_execution(Compiled("CPU", precision="f32"), Wish("CPU", precision="bf16"))
+        read_execution(Compiled("CPU", precision="f32"), Requested("CPU", precision="bf16"))
 
 
 def test_a_processor_gets_bf16_or_refuses_it() -> None:

@@ -12,9 +12,9 @@ from tests.own_memory import OwnMemory
 from accel_exporter.loop_graphs import write_loop_graphs
 from accel_runtime import Pipeline, open_bundle
 from accel_runtime.backends.onnxruntime.memory import OrtBuffer
+from accel_runtime.denoising.pixels import DevicePixels, to_pixels
 from accel_runtime.errors import NumericsError
 from accel_runtime.manifest import encode_manifest
-from accel_runtime.pixels import DevicePixels, to_pixels
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,16 @@ def test_decoding_hands_four_bytes_a_pixel_to_the_host(
 
     np.testing.assert_array_equal(found, expected)
     assert crossed == [(1,), (1, 16, 16), (1,), (1, 16, 16)]
+
+
+def test_where_the_loop_is_the_hosts_the_pixels_are_made_there_too(
+    pipeline: Pipeline, bundle_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latents = np.random.default_rng(0).standard_normal((1, 4, 8, 8)).astype(np.float32)
+    device = open_bundle(bundle_folder, OwnMemory(), loop="host")
+    monkeypatch.setattr("accel_runtime.denoising.components.DevicePixels", None)
+
+    np.testing.assert_array_equal(device.decode(latents), pipeline.decode(latents))
 
 
 def test_a_bundle_without_the_graph_is_decoded_on_the_host(pipeline: Pipeline) -> None:

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import Forecast, forecast_weights
-from accel_runtime.plan import Call, Deep, Plan, Shallow
-from accel_runtime.plan_compile import compile_plan
-from accel_runtime.plan_spec import PlanSpec
-from accel_runtime.schedule import ScheduleRow, ScheduleTable
+from accel_runtime.plans.compile import compile_plan
+from accel_runtime.plans.forecast import Forecast, forecast_weights
+from accel_runtime.plans.plan import Call, Deep, Plan, Shallow
+from accel_runtime.plans.spec import PlanSpec
+from accel_runtime.schedules.schedule import ScheduleRow, ScheduleTable
 
 
 def table(calls: int, *, fixed_deep: int | None = None) -> ScheduleTable:

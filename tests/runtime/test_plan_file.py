@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import Forecast
-from accel_runtime.plan_file import encode_plan, read_plan
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.file import encode_plan, read_plan
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.spec import PlanSpec
 
 SPEC = PlanSpec(deep=(0, 2), branch=1, forecast=Forecast.LINEAR, weights={3: (1.5, -0.5)}, scheduler="ddim", steps=5)
 

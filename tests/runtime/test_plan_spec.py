@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.runtime.test_plan import table
 
-from accel_runtime.deep_calls import deep_calls_text, parse_deep_calls
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import Forecast, forecast_weights
-from accel_runtime.plan import Deep, Shallow
-from accel_runtime.plan_compile import compile_plan, resolve_plan
-from accel_runtime.plan_spec import PlanError, PlanSpec
+from accel_runtime.plans.compile import compile_plan, resolve_plan
+from accel_runtime.plans.deep_calls import deep_calls_text, parse_deep_calls
+from accel_runtime.plans.forecast import Forecast, forecast_weights
+from accel_runtime.plans.plan import Deep, Shallow
+from accel_runtime.plans.spec import PlanError, PlanSpec
 
 KEYS = ["version", "deep", "branch", "branches", "forecast", "weights", "guided_calls", "scheduler", "steps"]
 
@@ -32,6 +32,13 @@ def test_calls_outside_of_the_guided_ones_have_guidance_1() -> None:
     calls = compile_plan(PlanSpec(deep="full", guided_calls=(1, 2)), table(4), guidance=7.5).calls
 
     assert [call.guidance for call in calls] == [1.0, 7.5, 7.5, 1.0]
+
+
+def test_the_order_in_which_calls_are_given_means_nothing() -> None:
+    weights = {1: (0.9,), 2: (0.8,)}
+    one, other = (PlanSpec(deep=(0,), weights=dict(each)) for each in (weights.items(), reversed(weights.items())))
+
+    assert (one, hash(one), msgspec.json.encode(one)) == (other, hash(other), msgspec.json.encode(other))
 
 
 def test_a_rule_fits_any_number_of_calls() -> None:
@@ -56,14 +63,14 @@ def test_json_has_every_key_and_numbers_of_calls_as_keys() -> None:
         ({"deep": (0, 2, 2)}, "ascending numbers, each once"),
         ({"deep": "every:0"}, "expected full, every:N with N ≥ 1, or numbers of calls, got 'every:0'"),
         ({"deep": "calls:0,3"}, "or numbers of calls"),
-        ({"deep": (0, 2), "branches": {2: 1}}, "branches: call 2 is deep"),
-        ({"deep": "every:3", "weights": {6: (1.0,)}}, "weights: call 6 is deep"),
-        ({"deep": "full", "weights": {1: (1.0,)}}, "weights: call 1 is deep"),
-        ({"deep": (0, 2), "weights": {1: (1.0, 0.0)}}, "weights of call 1: expected 1 to 1, of the deep calls before"),
-        ({"deep": "every:2", "weights": {3: (1.0, 0.0, 0.0)}}, "weights of call 3: expected 1 to 2"),
-        ({"deep": (0,), "weights": {1: ()}}, "weights of call 1: expected 1 to 1"),
+        ({"deep": (0, 2), "branches": {2: 1}}, "branches.2: expected the number of a shallow call"),
+        ({"deep": "every:3", "weights": {6: (1.0,)}}, "weights.6: expected the number of a shallow"),
+        ({"deep": "full", "weights": {1: (1.0,)}}, "weights.1: expected the number of a shallow"),
+        ({"deep": (0, 2), "weights": {1: (1.0, 0.0)}}, "weights.1: expected 1 to 1 weights, of the deep"),
+        ({"deep": "every:2", "weights": {3: (1.0, 0.0, 0.0)}}, "weights.3: expected 1 to 2"),
+        ({"deep": (0,), "weights": {1: ()}}, "weights.1: expected 1 to 1"),
         ({"deep": (0,), "weights": {1: (float("nan"),)}}, "finite numbers"),
-        ({"deep": "full", "guided_calls": (2, 1)}, "guided calls: expected a first and a last call, got 2 to 1"),
+        ({"deep": "full", "guided_calls": (2, 1)}, "guided_calls: expected a first and a last call, got 2 and 1"),
     ],
 )
 def test_parts_that_contradict_each_other_are_refused(parts: dict[str, object], message: str) -> None:
@@ -87,7 +94,7 @@ def test_a_plan_that_does_not_fit_the_schedule_is_refused(spec: PlanSpec, messag
 
 
 def test_a_document_that_contradicts_itself_says_where() -> None:
-    with pytest.raises(msgspec.ValidationError, match=r"plan: weights: call 0 is deep.* - at `\$\[1\]`"):
+    with pytest.raises(msgspec.ValidationError, match=r"plan: weights.0: expected .* - at `\$\[1\]`"):
         msgspec.convert([{"deep": "full"}, {"deep": "full", "weights": {0: [1.0]}}], list[PlanSpec])
 
 

@@ -10,9 +10,8 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from accel_runtime.errors import BundleError, InputError
-from accel_runtime.schedule import Recurrence, ScheduleRow, ScheduleTable
-from accel_runtime.schedule_arrays import LAYOUT
-from accel_runtime.schedule_file import (
+from accel_runtime.schedules.arrays import LAYOUT
+from accel_runtime.schedules.file import (
     SCHEDULE_SUFFIX,
     MissingTableError,
     ScheduleFile,
@@ -20,6 +19,7 @@ from accel_runtime.schedule_file import (
     rest_of,
     write_schedules,
 )
+from accel_runtime.schedules.schedule import Recurrence, ScheduleRow, ScheduleTable
 
 HEAD = {"class": "X", "order": "1", "memoryless": "no"}
 

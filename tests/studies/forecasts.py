@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from accel_runtime.forecast import Forecast
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.spec import PlanSpec
 
 Forecasts = Mapping[int, tuple[float, ...]]  # weights by shallow call; all other calls are deep
 

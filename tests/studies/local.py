@@ -24,7 +24,7 @@ from accel_bench.search.calibration import Calibration, calibrate
 from accel_bench.search.solver import DeepCalls, Solver, forecast_of
 from accel_bench.search.walk import Tally
 from accel_runtime import open_bundle
-from accel_runtime.forecast import Forecast
+from accel_runtime.plans.forecast import Forecast
 
 # Captions: judged ones first, then those that are searched with, then those of the calibration.
 JUDGED, CALIBRATED = 64, 8

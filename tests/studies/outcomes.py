@@ -8,7 +8,7 @@ from tests.studies.forecasts import Forecasts
 
 from accel_bench.search.walk import State, Walker
 from accel_runtime.backends.base import Array
-from accel_runtime.plan import Call, Deep, Shallow
+from accel_runtime.plans.plan import Call, Deep, Shallow
 
 
 def calls_of(walker: Walker, forecast: Forecasts) -> tuple[Call, ...]:

@@ -30,9 +30,9 @@ from accel_bench.search.walk import Tally, Walker, walk
 from accel_runtime import Pipeline, Request, open_bundle
 from accel_runtime.backends import BackendDescription
 from accel_runtime.backends.base import Array
-from accel_runtime.forecast import Forecast
-from accel_runtime.plan import Plan
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.plan import Plan
+from accel_runtime.plans.spec import PlanSpec
 
 # Captions 0 to 63 are evaluated, with seeds from 0; calibration has others of both.
 EVALUATED, CALIBRATION_SEED = 64, 1000

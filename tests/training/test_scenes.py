@@ -8,13 +8,14 @@ import pytest
 from accel_bench.quality.scenes.read import read_scene
 from accel_bench.quality.scenes.scene import Size
 from accel_bench.quality.scenes.score import accuracy, check_facts
+from accel_exporter.sources.random_weights import open_random
 from accel_training.scenes import pool as pool_module
 from accel_training.scenes.__main__ import Stage
 from accel_training.scenes.captions import draw_caption
 from accel_training.scenes.draw import draw
 from accel_training.scenes.pool import ScenePool, draw_scenes, keep_scenes, read_scenes
 from accel_training.scenes.sample import HELD_OUT, SIZE, place, sample_scene
-from accel_training.scenes.stages import SCENE_STAGES
+from accel_training.scenes.stages import SCENE_STAGES, new_unet
 
 # What the reader gets right of real drawings, in shares; the rest is overlaps and the smallest objects.
 LEAST = {
@@ -111,6 +112,13 @@ def test_groups_of_three_or_more_are_small() -> None:
     groups = [group for _ in range(300) for group in sample_scene(rng).groups]
 
     assert {group.size for group in groups if group.count > 2} == {Size.SMALL}
+
+
+def test_the_models_weights_take_less_than_12_mb_in_half_precision() -> None:
+    source = open_random("tiny", seed=0)
+    parts = (new_unet(source.unet_config), source.load_vae(), source.load_text_encoder())
+
+    assert 2 * sum(parameter.numel() for part in parts for parameter in part.parameters()) < 12e6
 
 
 def test_the_command_offers_every_stage_in_order() -> None:

@@ -23,12 +23,12 @@ _CROP: Final = 32  # pixels; half a picture trains four times as fast, and the n
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One round of training, with a learning rate cycle of its own.
+    """One round of training, with its own learning rate cycle.
 
     Attributes:
-        recipe: How long and how fast.
-        features_from: The first step in which the feature distance counts.
-        feature_weight: How much it counts, next to L1.
+        recipe: Steps, batch and learning rate.
+        features_from: First step whose loss includes the feature distance.
+        feature_weight: Weight of the feature distance next to L1.
     """
 
     recipe: Recipe
@@ -54,7 +54,7 @@ def train_autoencoder(
 
 
 def _decode_sample(model: AutoencoderKL, pixels: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-    """Return what a draw from the posterior decodes to, [B, 3, 32, 32], and the posterior's KL divergence, []."""
+    """Return a decoded sample of the posterior, [B, 3, 32, 32], and the posterior's KL divergence, []."""
     posterior = model.encode(pixels).latent_dist
     noise = torch.randn(posterior.mean.shape, generator=draws.torch).to(pixels.device)
     return model.decode(posterior.mean + posterior.std * noise).sample, posterior.kl().mean()

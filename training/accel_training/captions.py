@@ -1,4 +1,4 @@
-"""What a picture is called, and which object-colour pairs are kept for evaluation."""
+"""Captions of pictures, and the pairs of object and colour that are held out for evaluation."""
 
 from typing import Final
 

@@ -34,7 +34,7 @@ def train(
     folder: Annotated[Path, typer.Option(help="Keeps data, checkpoints and results.")] = Path("build/training"),
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
-    """Train the built-in model from package registries. Interrupted, it goes on where it was."""
+    """Train the built-in model from package registries. An interrupted run continues where it stopped."""
     workshop = Workshop(folder, device)
     names = STAGES if stage is None else (stage.value,)
     run_stages((name, partial(STAGES[name], workshop)) for name in names)

@@ -18,11 +18,11 @@ _MARGIN: Final = 2  # pixels that every object keeps from the edge, so that the 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where an object may lie.
+    """The placement of objects.
 
     Attributes:
-        scale: Its least and its greatest side, as a part of the picture's.
-        drift: How far from the centre it may lie, in pixels.
+        scale: Smallest and largest side of an object, as a share of the picture's side.
+        drift: Largest distance from the centre in pixels.
         flips: Whether half of the objects are mirrored.
     """
 
@@ -37,7 +37,7 @@ CENTRED: Final = Placement(scale=(0.84, 0.90), drift=1, flips=False)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pool:
-    """Composed pictures, N of them.
+    """N composed pictures.
 
     Attributes:
         images: Shape: [N, 64, 64, 3], uint8.
@@ -79,11 +79,11 @@ def make_pool(
     """Return ``per_pair`` pictures of every object on every colour but its held-out one.
 
     Args:
-        pictures: All objects: an object's index is what decides on its held-out colour.
-        per_pair: How many of each.
-        seed: Of size and place, and of the held-out colours.
-        labels: Which objects; by default all.
-        placement: Where they may lie.
+        pictures: All objects. The index of an object decides on its held-out colour.
+        per_pair: Number of pictures of each pair.
+        seed: Seed of sizes and places, and of the held-out colours.
+        labels: Labels of the objects to compose; by default all.
+        placement: Placement of the objects.
     """
     rng = np.random.default_rng([seed, 2])
     pairs = [

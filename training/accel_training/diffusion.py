@@ -25,11 +25,11 @@ _MAX_SNR: Final = 5.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Latents:
-    """What the autoencoder makes of a pool, scaled to unit variance.
+    """The latents of a pool, scaled to unit variance.
 
     Attributes:
-        mean: Shape: [N, 4, 16, 16].
-        std: Of the posterior. Shape: [N, 4, 16, 16].
+        mean: Mean of the posterior. Shape: [N, 4, 16, 16].
+        std: Standard deviation of the posterior. Shape: [N, 4, 16, 16].
     """
 
     mean: Tensor
@@ -61,13 +61,13 @@ class TrainingSet(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CaptionedLatents:
-    """A `TrainingSet` of objects on plain backgrounds: latents with the means to caption them.
+    """A `TrainingSet` of objects on plain backgrounds: latents, and what is needed to caption them.
 
     Attributes:
-        latents: Of the pool's pictures.
-        pool: Says which object and colour each picture has.
+        latents: Latents of the pool's pictures.
+        pool: Pictures, with the object and the colour of each.
         pictures: The objects.
-        tokenizer: Makes ids of captions.
+        tokenizer: Converts captions to ids.
     """
 
     latents: Latents
@@ -97,10 +97,10 @@ def train_diffusion(
     Args:
         model: UNet and text encoder.
         data: Captioned latents.
-        recipe: How long and how fast.
+        recipe: Steps, batch and learning rate.
         schedule: The noise schedule, predicting noise.
-        folder: Keeps the checkpoint and the curve.
-        device: Where to train.
+        folder: Folder for the checkpoint and the curve.
+        device: Device to train on.
     """
 
     def loss(_: int, draws: Draws) -> Tensor:

@@ -1,4 +1,4 @@
-"""Pictures for the documentation: what the shipped model draws, and how its training went."""
+"""Pictures for the documentation: samples of the shipped model, and the curves of its training."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from accel_runtime.pipeline import open_bundle
 from accel_runtime.request import Request
 
 _COLUMNS: Final = 8
-_ROWS: Final = 3  # of captions that were held out, and as many that were trained on
+_ROWS: Final = 3  # rows of held-out captions, and as many of trained ones
 _STEPS: Final = 20
 _GUIDANCE: Final = 4.0
 _SIDE: Final = 128  # pixels of a picture in the gallery, twice the model's own

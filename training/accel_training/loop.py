@@ -24,14 +24,14 @@ _WARM_UP: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How long and how fast to train.
+    """The settings of a training run.
 
     Attributes:
         steps: Optimiser steps.
-        batch: Samples a step.
-        rate: The highest learning rate; warmed up linearly, then a cosine to zero.
-        decay: Of the exponential moving average of the weights.
-        seed: Of everything random.
+        batch: Samples per step.
+        rate: Highest learning rate, after a linear warm-up and before a cosine to zero.
+        decay: Decay of the exponential moving average of the weights.
+        seed: Seed of everything random.
     """
 
     steps: int
@@ -47,7 +47,7 @@ class Draws:
 
     Attributes:
         numpy: Chooses samples and captions.
-        torch: Makes noise, on the CPU so that it is the same for every device.
+        torch: Makes noise, on the CPU, so that it is the same for every device.
     """
 
     numpy: np.random.Generator
@@ -58,13 +58,13 @@ LossFunction = Callable[[int, Draws], Tensor]
 
 
 def train(model: nn.Module, loss: LossFunction, recipe: Recipe, *, folder: Path) -> Iterator[tuple[int, float]]:
-    """Train ``model`` in place, yielding step and loss; after the last step it holds the averaged weights.
+    """Train ``model`` in place, yielding step and loss. After the last step it holds the averaged weights.
 
     Args:
-        model: Whatever ``loss`` depends on.
-        loss: From the step's number and draws to the value to be lowered.
-        recipe: How long and how fast.
-        folder: Keeps ``checkpoint.pt``, from which a later call goes on, and ``curve.jsonl``.
+        model: The model that ``loss`` depends on.
+        loss: Computes the loss from the step's number and randomness.
+        recipe: Steps, batch and learning rate.
+        folder: Folder for ``checkpoint.pt``, from which a later call continues, and ``curve.jsonl``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     parameters = [each for each in model.parameters() if each.requires_grad]
@@ -123,7 +123,7 @@ def _resume(model: nn.Module, optimiser: torch.optim.Optimizer, average: EMAMode
 
 
 def _cut_curve(folder: Path, *, steps: int) -> None:
-    """Forget the steps after the checkpoint: they are taken again."""
+    """Remove the steps after the checkpoint, which are repeated."""
     file = folder / "curve.jsonl"
     lines = file.read_text("utf-8").splitlines(keepends=True)
     write_bytes(file, "".join(lines[:steps]).encode())

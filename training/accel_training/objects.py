@@ -1,4 +1,4 @@
-"""The objects that the built-in model is finished on, chosen by eye from all that its first round saw.
+"""The objects of the last round of training, chosen by eye from those of the first round.
 
 Each is one thing in clear view that can still be recognised at 64 pixels, and none is nearly another's double
 (of dog, guide dog and service dog, dog face stays).

@@ -13,7 +13,7 @@ from accel_runtime.errors import AccelError
 
 
 class DataError(AccelError):
-    """The training data cannot be had."""
+    """The training data cannot be downloaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,9 @@ class Package:
     """One npm package.
 
     Attributes:
-        spec: Name and version, as ``npm pack`` takes them.
-        archive: The file name that ``npm pack`` gives it.
-        sha256: Of the archive.
+        spec: Name and version in the form of ``npm pack``.
+        archive: File name that ``npm pack`` chooses.
+        sha256: SHA-256 of the archive.
     """
 
     spec: str

@@ -123,7 +123,7 @@ def pool_captions(pool: Pool, pictures: tuple[Picture, ...]) -> list[str]:
 
 
 def _distinct_pairs(pool: Pool, count: int, *, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return indices of pictures no two of which have the same caption: each is a wrong answer for the others."""
+    """Return indices of pictures with different captions, so that each is a wrong answer for the others."""
     shuffled = rng.permutation(len(pool.images))[: 2 * count]
     _, first = np.unique(pool.picture[shuffled] * len(COLOUR_NAMES) + pool.colour[shuffled], return_index=True)
     indices: NDArray[np.int64] = shuffled[np.sort(first)[:count]]
@@ -131,7 +131,7 @@ def _distinct_pairs(pool: Pool, count: int, *, rng: np.random.Generator) -> NDAr
 
 
 def _weathered(images: Tensor, draws: Draws) -> Tensor:
-    """Blur and disturb half of the pictures, so that a soft picture of the right thing is not a foreign one."""
+    """Blur and disturb half of the pictures, so that a soft picture of the right object still scores well."""
     clean = images.permute(0, 3, 1, 2).float()  # [B, 3, 64, 64]
     small = functional.interpolate(clean, scale_factor=0.5, mode="bilinear", antialias=True)
     soft = functional.interpolate(small, size=clean.shape[2:], mode="bilinear")

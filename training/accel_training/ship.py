@@ -1,4 +1,4 @@
-"""From a training folder to the files that the packages bring."""
+"""Copy results of training into the packages."""
 
 import shutil
 from collections.abc import Container, Iterable
@@ -9,8 +9,8 @@ import msgspec
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel
 
-from accel_exporter.jsonfile import read_object
 from accel_exporter.layout import write_component_config
+from accel_exporter.sources.common import read_object
 from accel_training.captions import COLOUR_NAMES, full_caption, held_out
 from accel_training.pictures import Picture
 
@@ -19,16 +19,16 @@ _PARTS: Final = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encod
 
 
 def ship_pipeline(folder: Path, target: Path) -> None:
-    """Write the trained parts in half precision beside the configs that ``target`` has already.
+    """Write the trained parts in half precision beside the configs that ``target`` already has.
 
     Args:
-        folder: The training folder, with ``unet``, ``vae``, ``text_encoder`` and ``tokenizer``.
-        target: A diffusers folder with ``model_index.json`` and the scheduler.
+        folder: Training folder with ``unet``, ``vae``, ``text_encoder`` and ``tokenizer``.
+        target: Diffusers folder with ``model_index.json`` and the scheduler.
     """
     for part, model_class in _PARTS.items():
         model: Any = model_class.from_pretrained(folder / part)
         model.half().save_pretrained(target / part, variant=_VARIANT)
-        # Without where it was loaded from: a path of the machine that trained it.
+        # The config would name the folder that it was loaded from.
         write_component_config(target, part, config=read_object(target / part, "config.json"))
     shutil.copytree(folder / "tokenizer", target / "tokenizer", dirs_exist_ok=True)
 
@@ -37,10 +37,10 @@ def ship_captions(pictures: tuple[Picture, ...], file: Path, *, seed: int, label
     """Write each object's full caption on its held-out colour, and on one colour that was trained on.
 
     Args:
-        pictures: All objects: an object's index is what decides on its held-out colour.
-        file: To write.
-        seed: Of the held-out colours.
-        labels: Which objects.
+        pictures: All objects. The index of an object decides on its held-out colour.
+        file: File to write.
+        seed: Seed of the held-out colours.
+        labels: Labels of the objects.
     """
     colours = held_out(len(pictures), seed=seed)
     chosen = [(picture.label, int(c)) for picture, c in zip(pictures, colours, strict=True) if picture.label in labels]

@@ -1,4 +1,4 @@
-"""The stages of training, each from the files of the one before: they can be run apart and resumed."""
+"""The stages of training. Each one starts from files of the one before, so stages can be run alone and resumed."""
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +26,7 @@ from accel_training.tokenizer import save_tokenizer, train_tokenizer
 
 ARCHITECTURE: Final = "tiny"
 SEED: Final = 0
-PER_PAIR: Final = 6  # pictures of every object on every colour, each at another size and place
+PER_PAIR: Final = 6  # pictures of every object on every colour, with different sizes and places
 PER_PAIR_OF_CROPS: Final = 1  # random crops vary them further
 
 
@@ -35,9 +35,9 @@ class DiffusionRound:
     """One round of the diffusion model's training.
 
     Attributes:
-        recipe: How long and how fast.
-        labels: Which objects; none means all.
-        placement: Where they lie.
+        recipe: Steps, batch and learning rate.
+        labels: Labels of the objects; empty for all.
+        placement: Placement of the objects.
     """
 
     recipe: Recipe
@@ -69,7 +69,7 @@ class Workshop:
     """One training folder and the device that trains in it.
 
     Attributes:
-        folder: Keeps the data, and of every stage its checkpoint, curve and result.
+        folder: Folder for the data, and for the checkpoint, curve and result of every stage.
         device: ``cpu`` or ``cuda``.
     """
 

@@ -1,4 +1,4 @@
-"""Names of precisions: short in options and profiles, long in manifests."""
+"""Names of dtypes: short in options and profiles, long in manifests."""
 
 from typing import Final, Literal
 

@@ -1,4 +1,4 @@
-"""Errors of measuring, beside those of the runtime."""
+"""Errors of the bench; those of the runtime are in `accel_runtime.errors`."""
 
 from accel_runtime.errors import AccelError
 
@@ -12,7 +12,7 @@ class PromiseError(AccelError):
 
 
 class PeerError(AccelError):
-    """Other software that is measured beside ours could not do its part."""
+    """Other software that is measured beside ours failed."""
 
 
 class NoConfigError(AccelError):
@@ -20,11 +20,11 @@ class NoConfigError(AccelError):
 
 
 class InfeasibleError(AccelError):
-    """Nothing that a search tried meets its goal."""
+    """No plan that a search tried meets its goal."""
 
 
 class StoppedError(AccelError):
-    """Interrupted work that goes on where it was."""
+    """Interrupted work, which the same command resumes."""
 
     exit_code = 130
 

@@ -1,4 +1,4 @@
-"""Files that commands write: refused early, written whole or not at all."""
+"""Files that commands write: checked before any work, then written whole or not at all."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Latents of others, from .npy files: the header is believed only as far as the file is long."""
+"""Latents from .npy files of others; a header that claims another size than the file's is refused."""
 
 import math
 from io import BufferedReader
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from accel_runtime.errors import InputError, first_line
 
-# Version of the format → what reads its header. Later ones differ in names of fields, of which latents have none.
+# By version of the format, the reader of its header. Later versions differ in names of fields, which latents lack.
 _HEADERS: Final = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
@@ -36,7 +36,7 @@ def _read(file: BufferedReader, *, size: int) -> NDArray[np.float32]:
     """The array of an open file of ``size`` bytes.
 
     Raises:
-        ValueError: It is none, or of another kind.
+        ValueError: The file holds no array, or one that is no latents.
     """
     version = npy.read_magic(file)
     if version not in _HEADERS:

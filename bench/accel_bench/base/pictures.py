@@ -1,4 +1,4 @@
-"""Pictures that others wrote: the formats that are meant, decoded within bounds; the one place that opens any."""
+"""Pictures from others, in a few formats and within bounds. No other module opens pictures."""
 
 import warnings
 from pathlib import Path
@@ -8,9 +8,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from accel_runtime.errors import InputError, first_line
 
-# Others of Pillow's are rare, and some are programs: EPS starts Ghostscript.
+# Pillow's other formats are rare, and some run programs: EPS starts Ghostscript.
 PHOTOS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-# What the largest sensors of telephones give; some hundred MB while it is read.
+# The largest sensors of telephones give as many; reading one takes some hundred MB.
 MOST_PIXELS: Final = 120_000_000
 
 
@@ -19,11 +19,11 @@ def open_picture(source: Path | BinaryIO, name: str, *, formats: tuple[str, ...]
 
     Args:
         source: The file.
-        name: What it is called in messages.
-        formats: Pillow's names of those that are tried, whatever the file is called.
+        name: Name of the picture in messages.
+        formats: Pillow's names of the formats to try; the file's name does not matter.
 
     Raises:
-        InputError: It is none of these, is damaged, or has more pixels than `MOST_PIXELS`.
+        InputError: The file is of another format, is damaged, or has more pixels than `MOST_PIXELS`.
     """
     try:
         # Pillow warns where it would still read on; our bound is lower than where it refuses.

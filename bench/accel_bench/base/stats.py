@@ -1,4 +1,4 @@
-"""How well the middle of a few samples is known, without a guess at their distribution."""
+"""Statistics of a few samples that assume nothing about their distribution."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -11,14 +11,14 @@ CONFIDENCE = 0.95
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """Some samples in short.
+    """A summary of samples.
 
     Attributes:
-        low: The lower end of the median's interval.
-        high: The upper end.
-        confidence: How surely the median lies in between: 0.95 or a little more, less where samples are too few.
-        p90: Nine of ten samples are not above it.
-        samples: How many there are.
+        low: Lower end of the median's confidence interval.
+        high: Upper end of that interval.
+        confidence: Confidence of the interval: 0.95 or a little more, or less where samples are too few.
+        p90: 90th percentile; nine of ten samples are not above it.
+        samples: Number of samples.
     """
 
     median: float
@@ -42,11 +42,11 @@ def median_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> 
     fewer than k heads, or fewer than k tails, in n throws (e.g. Hahn and Meeker, Statistical Intervals, 5.2).
 
     Args:
-        values: At least one.
-        confidence: What is asked; where even both ends do not give it, they are taken.
+        values: One sample or more.
+        confidence: Confidence to reach. Where even the smallest and the largest sample do not, they are the interval.
 
     Returns:
-        Lower end, upper end, and how surely the median is between them.
+        Lower end, upper end, and the confidence that the median lies between them.
 
     >>> median_interval([1, 2, 3, 4, 5, 6, 7, 8, 9])
     (2, 8, 0.9609375)
@@ -62,7 +62,7 @@ def median_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> 
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The smallest value that ``share`` of all are not above."""
+    """The smallest value that at least ``share`` of all values do not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, max(0, -int(-len(ordered) * share // 1) - 1))]
 
@@ -77,17 +77,17 @@ def standard_error(values: Sequence[float]) -> float | None:
 
 
 def ratios(baseline: Sequence[float], other: Sequence[float]) -> list[float]:
-    """How many times faster, round by round, so that a slow moment of the machine meets both sides."""
+    """Speed-ups round by round: a slow moment of the machine slows both sides of a round."""
     return [slow / fast for slow, fast in zip(baseline, other, strict=True)]
 
 
 def median_ratio(baseline: Sequence[float], other: Sequence[float]) -> float:
-    """The middle of all rounds' ratios: the speed-up that tables show."""
+    """The median of all rounds' ratios, which tables show as the speed-up."""
     return median(ratios(baseline, other))
 
 
 def width(values: Sequence[float]) -> float:
-    """Half the interval of the median over the median; infinite where the samples are too few for an interval."""
+    """Half of the median's interval over the median; infinite where samples are too few for an interval."""
     low, high, confidence = median_interval(values)
     return (high - low) / 2 / median(values) if confidence >= CONFIDENCE else float("inf")
 

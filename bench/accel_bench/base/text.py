@@ -1,15 +1,17 @@
-"""Shares as users write them."""
+"""Shares and guided calls, as users and profiles write them."""
 
 import re
 
 from accel_runtime.errors import InputError
+
+GUIDED_CALLS = "a first and a last call such as 0-14"
 
 
 def parse_share(text: str, *, option: str) -> float:
     """A share from ``5%`` or ``0.05``.
 
     Raises:
-        InputError: It is neither, or negative.
+        InputError: The text is neither, or negative.
 
     >>> parse_share("5%", option="--tolerance"), parse_share("0.02", option="--tolerance")
     (0.05, 0.02)
@@ -18,3 +20,28 @@ def parse_share(text: str, *, option: str) -> float:
     if match is None:
         raise InputError(f"{option} {text!r}: expected a share such as 5% or 0.05")
     return float(match[1]) / (100 if match[2] else 1)
+
+
+def parse_guided_calls(text: str) -> tuple[int, int]:
+    """The first and the last guided call, counted from 0.
+
+    Raises:
+        InputError: The text is not two numbers, or the last comes before the first.
+
+    >>> parse_guided_calls("0-14")
+    (0, 14)
+    """
+    match = re.fullmatch(r"([0-9]{1,6})-([0-9]{1,6})", text)
+    if match is None or int(match[1]) > int(match[2]):
+        raise InputError(f"guided calls {text!r}: expected {GUIDED_CALLS}")
+    return int(match[1]), int(match[2])
+
+
+def guided_calls_text(calls: tuple[int, int]) -> str:
+    """A text that `parse_guided_calls` reads.
+
+    >>> guided_calls_text((0, 14))
+    '0-14'
+    """
+    first, last = calls
+    return f"{first}-{last}"

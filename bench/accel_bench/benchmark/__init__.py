@@ -1,1 +1,1 @@
-"""`accel bench`: one record of timings, its summary, its table."""
+"""`accel bench`: the record of a run, its summary, its tables, and its comparison with another."""

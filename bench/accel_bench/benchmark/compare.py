@@ -1,4 +1,4 @@
-"""Two records of the same work against each other; unlike ones are refused."""
+"""Compare two records of the same work; records of unlike work are refused."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -10,12 +10,12 @@ from accel_bench.benchmark.summary import image_seconds
 from accel_bench.records.bench import BenchRecord
 from accel_runtime.errors import InputError
 
-# How far the machine's own speed may be off before it is told.
+# Share by which the machine's own speed may differ before a comparison tells of it.
 _SAME_MACHINE: Final = 0.1
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """Something in which two runs are not alike."""
+    """A property in which two runs differ."""
 
     what: str
     before: str
@@ -26,11 +26,11 @@ class PlanComparison(msgspec.Struct, frozen=True):
     """One plan in both records.
 
     Attributes:
-        before_s: Median of the first.
-        after_s: Of the second.
-        ratio: After over before: above 1 is slower.
-        low: The least ratio that both medians' intervals allow; wider than it need be, never narrower.
-        high: The greatest.
+        before_s: Median seconds in the first record.
+        after_s: Median seconds in the second record.
+        ratio: Second over first; above 1 is slower.
+        low: Smallest ratio that the intervals of both medians allow; the interval is rather too wide than too narrow.
+        high: Largest ratio that they allow.
     """
 
     name: str
@@ -42,10 +42,14 @@ class PlanComparison(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """Two records.
+    """Two records against each other.
 
     Attributes:
-        yardstick: How much slower the machine itself was in the second, by its yardstick.
+        before: Id of the first record.
+        after: Id of the second record.
+        differences: Properties in which the runs differ.
+        plans: Plans that both records have.
+        yardstick: Ratio of the machine's own seconds, second over first; None where a record has none.
     """
 
     before: str
@@ -56,7 +60,7 @@ class Comparison(msgspec.Struct, frozen=True):
 
 
 def compare(before: BenchRecord, after: BenchRecord) -> Comparison:
-    """Set two records side by side, by the names of their plans.
+    """Compare two records plan by plan, by name.
 
     Raises:
         InputError: They have no plan in common.
@@ -76,10 +80,10 @@ def compare(before: BenchRecord, after: BenchRecord) -> Comparison:
 
 
 def refuse_unlike(comparison: Comparison) -> None:
-    """Refuse to compare what is not alike.
+    """Refuse a comparison of unlike runs.
 
     Raises:
-        InputError: Says in what the two differ.
+        InputError: The runs differ; the message says in what.
     """
     if comparison.differences:
         told = "; ".join(f"{each.what} {each.before} and {each.after}" for each in comparison.differences)
@@ -87,12 +91,12 @@ def refuse_unlike(comparison: Comparison) -> None:
 
 
 def has_regressed(plan: PlanComparison, allowed: float) -> bool:
-    """Whether a plan is slower beyond doubt, and by more than the share ``allowed``."""
+    """Whether a plan is slower by more than the share ``allowed``, and certainly slower at all."""
     return plan.ratio > 1 + allowed and plan.low > 1
 
 
 def comparison_lines(comparison: Comparison) -> Iterator[str]:
-    """What there is to say of each plan, and of the machine."""
+    """One line for each plan, and one for the machine if its own speed differs."""
     for plan in comparison.plans:
         yield (
             f"{plan.name}: {plan.before_s:.3f} s before, {plan.after_s:.3f} s now, "
@@ -130,7 +134,7 @@ def _differences(before: BenchRecord, after: BenchRecord) -> Iterator[Difference
 
 
 def _identity(record: BenchRecord) -> Iterator[tuple[str, Any]]:
-    """What must be the same for times to be comparable; versions may differ, they are what one compares."""
+    """The properties that must agree. Versions may differ, as they are what one compares."""
     environment, backend, bundle = record.environment, record.backend, record.bundle
     yield "processor", environment.cpu
     yield "instructions", environment.instructions
@@ -139,7 +143,7 @@ def _identity(record: BenchRecord) -> Iterator[tuple[str, Any]]:
     yield "device", backend.options.get("device_id", "")
     yield "source", bundle.source
     yield "weights", bundle.weights
-    yield "precision", bundle.graphs["unet_deep"].dtype
-    yield "work of the deep pass", bundle.graphs["unet_deep"].flops
+    yield "precision", bundle.deep.dtype
+    yield "work of the deep pass", bundle.deep.flops
     yield from ((name, getattr(record.workload, name)) for name in record.workload.__struct_fields__ if name != "seed")
     yield "profile's device", record.profile is None or record.profile.comparable

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from accel_bench.peers import PeerContender
-from accel_bench.plans.trial import Settings
+from accel_bench.plans.prepare import Settings
 from accel_bench.plans.workload import workload_of
 from accel_bench.quality.psnr import squared_errors
 from accel_bench.records.bench import BenchRecord, Peaks, PeerRun, PlanRun, ProfileUse
@@ -37,7 +37,7 @@ def make_record(
     workload = workload_of(settings, first.plan.schedule, size=(height, width))
     record = BenchRecord(
         kind="bench",
-        format=2,
+        format=3,
         **make_head(first.pipeline.bundle, first.pipeline.describe(), workload=workload, environment=environment),
         prompt=first.request.prompts[0],
         profile=profile,
@@ -53,7 +53,7 @@ def make_record(
 
 
 def peer_run(peer: PeerContender, measurement: Measurement) -> PeerRun:
-    """What is kept of a peer that was measured."""
+    """What a record keeps of a peer."""
     name = peer.name
     return peer.record(
         measurement.runs[name],

@@ -13,20 +13,22 @@ def limit_s(record: BenchRecord, plan: str) -> float | None:
     """Seconds that a plan's batch of images takes if every graph runs at the device's peaks.
 
     Args:
-        record: Of a run.
-        plan: Its name there.
+        record: Record of a run.
+        plan: Name of the plan in the record.
 
     Returns:
-        None where the peaks are not known, or the pictures are not of the size whose work is known, or were drawn in
-        less: then the peaks are not the device's.
+        The seconds. None where the peaks are not known, where the work is not known for the size of the pictures, or
+        where pictures were drawn in less, since the peaks are then not the device's.
     """
     peaks, work = record.peaks, record.workload
     if peaks is None or (work.height, work.width) != record.bundle.sample_size:
         return None
     run = next(run for run in record.plans if run.facts.name == plan)
-    unet = unet_runs(run.facts, guidance=work.guidance)
+    unet = unet_runs(run.facts, record.bundle, guidance=work.guidance)
     calls = [(graph, count, work.batch * halves) for (graph, halves), count in unet.items()]
-    calls += [("text_encoder", max(halves for _, halves in unet), 1), ("vae_decoder", 1, work.batch)]
+    parts = record.bundle.parts
+    calls += [(name, max(halves for _, halves in unet), 1) for name, part in parts.items() if part == "text"]
+    calls += [(name, 1, work.batch) for name, part in parts.items() if part == "decoder"]
     limits = [(count, graph_limit_s(record.bundle.graphs[name], batch, peaks=peaks)) for name, count, batch in calls]
     if any(seconds is None for _, seconds in limits):
         return None
@@ -35,9 +37,9 @@ def limit_s(record: BenchRecord, plan: str) -> float | None:
 
 
 def graph_limit_s(graph: GraphFacts, batch: int, *, peaks: Peaks) -> float | None:
-    """Seconds of one call at ``batch``: its arithmetic or its traffic, whichever takes longer.
+    """Seconds of one call at ``batch``: those of its arithmetic or of its traffic, whichever are more.
 
-    Traffic is the least there can be: weights, inputs and outputs, each once.
+    The traffic is the smallest possible: weights, inputs and outputs, each once.
     """
     if graph.dtype not in peaks.flops_per_s:
         return None
@@ -47,7 +49,7 @@ def graph_limit_s(graph: GraphFacts, batch: int, *, peaks: Peaks) -> float | Non
 
 
 def measured_peaks(backend: Backend, yardstick_s: Sequence[float]) -> Peaks | None:
-    """What a processor showed that it can do, where no profile knows its peaks; None for other devices."""
+    """The peaks that a processor reached in this run, where no profile knows them; None for other devices."""
     if not backend.on_host or not yardstick_s:
         return None
     return Peaks(

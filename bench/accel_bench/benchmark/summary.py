@@ -1,28 +1,31 @@
-"""Statistics of a record, computed when asked: the record itself holds only raw samples."""
+"""Statistics of a benchmark's record, which itself holds only raw samples."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import count
 from statistics import median
+from typing import Final
 
 import msgspec
 
 from accel_bench.base.stats import Spread, ratios
 from accel_bench.quality.psnr import psnr
-from accel_bench.records.bench import BenchRecord, ImageRun, PeerRun, PlanRun
-from accel_bench.records.parts import PlanFacts, Span
+from accel_bench.records.bench import PEER_PARTS, BenchRecord, ImageRun, PeerRun, PlanRun
+from accel_bench.records.parts import BundleFacts, PlanFacts, Span
+from accel_runtime.manifest import Part, Role
 
-DEEP = "unet_deep"
-# The call of a peer's UNet.
-PEER_UNET = "unet"
+# The parts of an image's time that are passes of the UNet.
+PASSES: Final[frozenset[Part]] = frozenset({"deep", "shallow"})
+_ORDER: Final[Sequence[Part]] = ("text", "deep", "shallow", "decoder", "encoder")
 
 
 class GraphSummary(msgspec.Struct, frozen=True):
     """One graph over all plans and rounds.
 
     Attributes:
-        seconds: Of one run; of the UNet's, a guided one.
-        of_deep: Median over the deep pass's median; None for graphs that are not the UNet's.
+        graph: Name of the graph.
+        seconds: Seconds of one run; for the UNet's graphs, of a guided one.
+        of_deep: Its median over that of the deep pass; None for graphs that are not the UNet's.
     """
 
     graph: str
@@ -31,7 +34,7 @@ class GraphSummary(msgspec.Struct, frozen=True):
 
 
 class Stages(msgspec.Struct, frozen=True):
-    """Where an image's time goes, medians in seconds.
+    """Where an image's time goes, as medians in seconds.
 
     Attributes:
         text: The prompt's encoding.
@@ -54,13 +57,13 @@ class PlanSummary(msgspec.Struct, frozen=True):
     """One plan against the baseline of the same rounds.
 
     Attributes:
-        image_s: End to end, for a whole batch.
+        image_s: Seconds end to end, for a whole batch.
         speedup: Baseline's seconds over this plan's, round by round.
-        unet_speedup: The same for the UNet's graphs alone.
-        unet_ceiling: What the FLOPs of its calls would allow the UNet.
-        update_us: Of the loop, per call, outside the UNet.
-        psnr: In dB, of the first round's pictures against the baseline's; None where no pixel differs.
-        joules: Of an image batch; None where the device does not tell.
+        unet_speedup: Speed-up of the UNet's graphs alone.
+        unet_ceiling: Speed-up of the UNet that the FLOPs of its calls allow.
+        update_us: Microseconds per call that the loop spends outside the UNet.
+        psnr: PSNR in dB of the first round's pictures against the baseline's; None where no pixel differs.
+        joules: Energy of one batch of images; None where the device does not tell.
     """
 
     name: str
@@ -80,10 +83,10 @@ class PeerSummary(msgspec.Struct, frozen=True):
     """Other software against the baseline of the same rounds.
 
     Attributes:
-        call_s: One UNet call; None where the peer does not tell.
+        call_s: Seconds of one UNet call; None where the peer does not tell.
         speedup: Baseline's seconds over the peer's, round by round.
-        speedup_per_call: The same, as if the peer had made as many UNet calls as the baseline.
-        behind: By plan of ours, the peer's seconds over the plan's, round by round.
+        speedup_per_call: Speed-up if the peer made as many UNet calls as the baseline.
+        behind: For each plan of ours, the peer's seconds over the plan's, round by round.
     """
 
     name: str
@@ -97,7 +100,7 @@ class PeerSummary(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """All that `accel bench` prints of a record."""
+    """The figures that `accel bench` prints of a record."""
 
     graphs: tuple[GraphSummary, ...]
     plans: tuple[PlanSummary, ...]
@@ -106,16 +109,16 @@ class Summary(msgspec.Struct, frozen=True):
 
 def summarise(record: BenchRecord) -> Summary:
     """Statistics of ``record``."""
-    graphs = _graph_times(record)
-    deep_s = median(graphs[DEEP])
+    graphs, parts = _graph_times(record), record.bundle.parts
+    deep_s = median(graphs[record.bundle.graph_of(Role("deep"))])
     return Summary(
         graphs=tuple(
             GraphSummary(
                 graph=graph,
                 seconds=Spread.of(times),
-                of_deep=median(times) / deep_s if graph.startswith("unet_") else None,
+                of_deep=median(times) / deep_s if parts[graph] in PASSES else None,
             )
-            for graph, times in sorted(graphs.items(), key=lambda item: _order(item[0]))
+            for graph, times in sorted(graphs.items(), key=lambda item: (_ORDER.index(parts[item[0]]), item[0]))
         ),
         plans=tuple(_plan(run, record) for run in record.plans),
         peers=tuple(_peer(run, record) for run in record.peers),
@@ -127,26 +130,40 @@ def image_seconds(run: PlanRun | PeerRun) -> list[float]:
     return [image.seconds for image in run.images]
 
 
-def unet_runs(facts: PlanFacts, *, guidance: float) -> Counter[tuple[str, int]]:
-    """How often a plan runs each graph of the UNet on how many halves: two where the call is guided."""
-    halves = 2 if guidance > 1 else 1
+def unet_runs(facts: PlanFacts, bundle: BundleFacts, *, guidance: float) -> Counter[tuple[str, int]]:
+    """How often a plan runs each graph of the UNet, by graph and halves of its batch: 2 in guided calls, else 1."""
+    halves, deep = 2 if guidance > 1 else 1, set(facts.deep_calls)
     return Counter(
-        (DEEP if call in facts.deep_calls else f"unet_shallow_{facts.branch}", halves if facts.guides(call) else 1)
+        (
+            bundle.graph_of(Role("deep") if call in deep else Role("shallow", facts.plan.branch_of(call))),
+            halves if facts.plan.guides(call) else 1,
+        )
         for call in range(facts.calls)
     )
 
 
-def stages(image: ImageRun) -> Stages:
+def part_seconds(image: ImageRun, parts: Mapping[str, Part], wanted: Collection[Part]) -> float:
+    """Seconds that an image spent in graphs of the wanted parts.
+
+    Args:
+        image: The image.
+        parts: What its spans are, by name: `BundleFacts.parts`, or `PEER_PARTS`.
+        wanted: Which parts count.
+    """
+    return sum(span.seconds for span in image.spans if parts.get(span.name) in wanted)
+
+
+def _stages(image: ImageRun, parts: Mapping[str, Part]) -> Stages:
     """Where one image's time went."""
-    deep, shallow = _sum(image, (DEEP,)), _sum(image, ("unet_shallow_",))
-    text, vae = _sum(image, ("text_encoder",)), _sum(image, ("vae_decoder",))
-    update = _sum(image, ("denoise",)) - deep - shallow
+    deep, shallow = part_seconds(image, parts, {"deep"}), part_seconds(image, parts, {"shallow"})
+    text, vae = part_seconds(image, parts, {"text"}), part_seconds(image, parts, {"decoder"})
+    update = sum(span.seconds for span in image.spans if span.name == "denoise") - deep - shallow
     return Stages(text, deep, shallow, update, vae, other=image.seconds - text - deep - shallow - update - vae)
 
 
 def _plan(run: PlanRun, record: BenchRecord) -> PlanSummary:
     baseline, facts = record.plans[0], run.facts
-    parts = [stages(image) for image in run.images]
+    parts = [_stages(image, record.bundle.parts) for image in run.images]
     middle = Stages(*(median(getattr(part, name) for part in parts) for name in Stages.__struct_fields__))
     return PlanSummary(
         name=facts.name,
@@ -155,7 +172,7 @@ def _plan(run: PlanRun, record: BenchRecord) -> PlanSummary:
         image_s=Spread.of(image_seconds(run)),
         stages=middle,
         speedup=Spread.of(ratios(image_seconds(baseline), image_seconds(run))),
-        unet_speedup=Spread.of(ratios(_unet_seconds(baseline), _unet_seconds(run))),
+        unet_speedup=Spread.of(ratios(_unet_seconds(baseline, record), _unet_seconds(run, record))),
         unet_ceiling=_unet_flops(baseline.facts, record) / _unet_flops(facts, record),
         update_us=middle.update / facts.calls * 1e6,
         psnr=psnr(run.squared_errors) if run.squared_errors else None,
@@ -165,9 +182,10 @@ def _plan(run: PlanRun, record: BenchRecord) -> PlanSummary:
 
 def _peer(run: PeerRun, record: BenchRecord) -> PeerSummary:
     baseline, seconds = record.plans[0], image_seconds(run)
-    calls = [span.seconds for image in run.images for span in image.spans if span.name == PEER_UNET]
+    calls = [span.seconds for image in run.images for span in image.spans if PEER_PARTS.get(span.name) == "deep"]
     # Only the UNet's share of the time scales with the number of its calls.
-    spare = [(run.calls - baseline.facts.calls) / run.calls * _sum(image, (PEER_UNET,)) for image in run.images]
+    share = (run.calls - baseline.facts.calls) / run.calls
+    spare = [share * part_seconds(image, PEER_PARTS, PASSES) for image in run.images]
     equal = [whole - extra for whole, extra in zip(seconds, spare, strict=True)]
     return PeerSummary(
         name=run.name,
@@ -182,21 +200,17 @@ def _peer(run: PeerRun, record: BenchRecord) -> PeerSummary:
 
 
 def _joules(images: Sequence[ImageRun]) -> float | None:
-    # A counter that started again in between shows as less than nothing.
+    # Where a counter started again in between, the difference is negative.
     read = [image.joules for image in images if image.joules is not None and image.joules > 0]
     return median(read) if read else None
 
 
-def _sum(image: ImageRun, prefixes: tuple[str, ...]) -> float:
-    return sum(span.seconds for span in image.spans if span.name.startswith(prefixes))
-
-
-def _unet_seconds(run: PlanRun) -> list[float]:
-    return [_sum(image, ("unet_",)) for image in run.images]
+def _unet_seconds(run: PlanRun, record: BenchRecord) -> list[float]:
+    return [part_seconds(image, record.bundle.parts, PASSES) for image in run.images]
 
 
 def _unet_flops(facts: PlanFacts, record: BenchRecord) -> float:
-    runs = unet_runs(facts, guidance=record.workload.guidance)
+    runs = unet_runs(facts, record.bundle, guidance=record.workload.guidance)
     return sum(times * halves * record.bundle.graphs[graph].flops for (graph, halves), times in runs.items())
 
 
@@ -204,19 +218,15 @@ def _graph_times(record: BenchRecord) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {}
     for plan in record.plans:
         for image in plan.images:
-            for span in _guided_spans(image, plan.facts):
-                if span.name in record.bundle.graphs:
-                    times.setdefault(span.name, []).append(span.seconds)
+            for span in _guided_spans(image, plan.facts, record.bundle.parts):
+                times.setdefault(span.name, []).append(span.seconds)
     return times
 
 
-def _guided_spans(image: ImageRun, facts: PlanFacts) -> Iterator[Span]:
-    """All but the UNet's unguided calls, which do half the work of the others."""
+def _guided_spans(image: ImageRun, facts: PlanFacts, parts: Mapping[str, Part]) -> Iterator[Span]:
+    """The graphs' spans of an image without unguided calls of the UNet, which do half the work of the others."""
     calls = count()
-    return (span for span in image.spans if not span.name.startswith("unet_") or facts.guides(next(calls)))
-
-
-def _order(graph: str) -> tuple[int, str]:
-    stages = ("text_encoder", DEEP, "unet_shallow", "vae_")
-    places = (index for index, stage in enumerate(stages) if graph.startswith(stage))
-    return next(places, len(stages)), graph
+    for span in image.spans:
+        part = parts.get(span.name)
+        if part is not None and (part not in PASSES or facts.plan.guides(next(calls))):
+            yield span

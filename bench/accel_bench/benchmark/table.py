@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from accel_bench.base.stats import times
 from accel_bench.base.table import Heading, Table, numbers, words
 from accel_bench.benchmark.roofline import limit_s
-from accel_bench.benchmark.summary import DEEP, GraphSummary, PeerSummary, PlanSummary, Summary
+from accel_bench.benchmark.summary import GraphSummary, PeerSummary, PlanSummary, Summary
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import machine
 
@@ -13,7 +13,7 @@ _NOTHING = "–"
 
 
 def heading(record: BenchRecord) -> str:
-    """What the numbers are of."""
+    """One line about the machine and the work that the figures are of."""
     work = record.workload
     return (
         f"{record.bundle.source} {work.width}×{work.height}, batch {work.batch}, {work.scheduler} "
@@ -22,7 +22,7 @@ def heading(record: BenchRecord) -> str:
 
 
 def tables(record: BenchRecord, summary: Summary) -> Iterator[Table]:
-    """Graph by graph, plan by plan, where the time goes, and peers if there are any."""
+    """Tables of graphs, plans, stages, and peers if there are any."""
     yield _graphs(record, summary)
     yield _plans(record, summary)
     yield _stages(summary)
@@ -31,7 +31,7 @@ def tables(record: BenchRecord, summary: Summary) -> Iterator[Table]:
 
 
 def footer(record: BenchRecord) -> str:
-    """What is left to say."""
+    """One line about loading, memory and the record's id."""
     load = sum(record.load_s.values())
     return f"loading {load:.1f} s, peak memory {record.peak_rss_bytes / 1e9:.2f} GB, record {record.id}"
 
@@ -43,7 +43,7 @@ def _graphs(record: BenchRecord, summary: Summary) -> Table:
 
 
 def _graph_cells(row: GraphSummary, record: BenchRecord) -> tuple[str, ...]:
-    graphs = record.bundle.graphs
+    bundle = record.bundle
     in_unet = row.of_deep is not None
     return (
         row.graph,
@@ -51,7 +51,7 @@ def _graph_cells(row: GraphSummary, record: BenchRecord) -> tuple[str, ...]:
         f"{row.seconds.median:.4f}",
         f"{row.seconds.p90:.4f}",
         f"{row.of_deep:.1%}" if in_unet else "",
-        f"{graphs[row.graph].flops / graphs[DEEP].flops:.1%}" if in_unet else "",
+        f"{bundle.graphs[row.graph].flops / bundle.deep.flops:.1%}" if in_unet else "",
     )
 
 

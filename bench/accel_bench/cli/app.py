@@ -27,6 +27,7 @@ from accel_bench.cli.export import export
 from accel_bench.cli.generate import generate
 from accel_bench.cli.inspect import inspect
 from accel_bench.cli.peers import peers
+from accel_bench.cli.plan import plan
 from accel_bench.cli.profiles import profiles
 from accel_bench.cli.schedulers import schedulers
 from accel_bench.cli.schedules import schedules
@@ -47,7 +48,7 @@ app = typer.Typer(
 )
 _COMMANDS: Final = {
     "Bundles": (export, inspect, verify, schedulers),
-    "Pictures": (generate,),
+    "Pictures": (generate, plan),
     "Speed and quality": (evaluate, search),
     "Devices": (doctor, profiles, codegen),
 }
@@ -60,9 +61,9 @@ app.add_typer(peers, name="peers", rich_help_panel="Speed and quality")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run `accel` and exit; errors of ours and of the system become one line, bugs keep their traceback."""
+    """Run `accel` and exit. Our errors and the system's become one line; bugs keep their traceback."""
     signal.signal(signal.SIGTERM, _interrupt)
-    # Whatever we start, and whatever that starts, imports nothing from the folder that the user happens to be in.
+    # Processes that we start, and those that they start, import nothing from the current folder.
     os.environ["PYTHONSAFEPATH"] = "1"
     try:
         prepare_streams()
@@ -91,17 +92,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _as_text(arguments: Sequence[str]) -> list[str]:
-    """The arguments, all of which must be UTF-8: prompts are tokenised, and names go into records.
+    """The arguments, which must be UTF-8: prompts are tokenised, and names go into records.
 
     Raises:
-        InputError: One of them is not.
+        InputError: An argument is not UTF-8.
     """
     for argument in arguments:
         try:
             argument.encode()
         except UnicodeEncodeError:
             shown = argument.encode(errors="surrogateescape")
-            raise InputError(f"expected arguments in UTF-8, got {shown!r}: is the terminal's locale another?") from None
+            raise InputError(f"expected arguments in UTF-8, got {shown!r}: set a UTF-8 locale") from None
     return list(arguments)
 
 

@@ -8,6 +8,7 @@ import typer
 from accel_bench.base.errors import NoConfigError
 from accel_bench.base.files import check_outputs
 from accel_bench.cli.console import note, print_json, print_line
+from accel_bench.cli.options import RESULTS, AsJson, Force
 from accel_bench.codegen import DEFAULT_PROMPT, Choice, Defaults, Target, choose, generate_script
 from accel_bench.codegen.tasks import (
     Answer,
@@ -27,21 +28,37 @@ from accel_runtime.errors import InputError
 
 def codegen(
     *,
-    profile: Annotated[str | None, typer.Option(help="A profile's name or file.")] = None,
-    config: Annotated[str | None, typer.Option(help="One of its configs; see `accel profiles NAME`.")] = None,
+    profile: Annotated[str | None, typer.Option(help="A profile's name, of `accel profiles`, or its file.")] = None,
+    config: Annotated[str | None, typer.Option(help="One of its configs, which `accel profiles NAME` lists.")] = None,
     tasks: Annotated[
-        Path | None, typer.Option(help="Instead: a file of requests; each is looked up in the profiles.")
+        Path | None,
+        typer.Option(help="Instead of --profile: a file of tasks; the profiles are searched for a config of each."),
     ] = None,
-    search: Annotated[bool, typer.Option("--search", help="With --tasks: search for what no profile has.")] = False,
-    target: Annotated[Target, typer.Option(help="What the script runs on.")] = Target.RUNTIME,
+    search: Annotated[
+        bool, typer.Option("--search", help="With --tasks: run `accel search` for tasks that no config meets.")
+    ] = False,
+    target: Annotated[Target, typer.Option(help="What runs the script.")] = Target.RUNTIME,
+    prompt: Annotated[str, typer.Option(help="Prompt that the script draws by default.")] = DEFAULT_PROMPT,
+    bundle: Annotated[
+        str | None,
+        typer.Option(help="With --target runtime: bundle that the script opens by default.", show_default=False),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="With --target diffusers: model that the script loads by default.", show_default=False),
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The script, run.py; with --tasks a folder, scripts.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The script to write; with --tasks, the folder for scripts.",
+            show_default="run.py, or scripts",
+            rich_help_panel=RESULTS,
+        ),
     ] = None,
-    prompt: Annotated[str, typer.Option(help="What the script draws unless it is told.")] = DEFAULT_PROMPT,
-    bundle: Annotated[str | None, typer.Option(help="The bundle that a runtime script opens unless told.")] = None,
-    model: Annotated[str | None, typer.Option(help="The model that a diffusers script loads unless told.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing scripts.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a config of a profile as a short script of its own: for accel's runtime, or for diffusers alone."""
     defaults = Defaults(prompt=prompt, bundle=bundle, model=model)

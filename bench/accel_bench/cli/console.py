@@ -1,6 +1,6 @@
-"""What reaches the user: results on stdout, progress and notes on stderr; the one place that prints.
+"""Output: results on stdout, progress and notes on stderr. No other module prints.
 
-Whatever is printed was partly written by others, so it is made printable here and is never markup.
+What is printed may come from others, so control characters are replaced here, and no text is read as markup.
 """
 
 from collections.abc import Generator, Iterator
@@ -39,7 +39,7 @@ def print_json(document: Any) -> None:  # anything msgspec can encode
 
 
 def print_table(table: Table) -> None:
-    """Write a table to stdout; piped, it keeps its full width instead of folding at 80 columns."""
+    """Write a table to stdout; where stdout is a pipe, it keeps its full width instead of 80 columns."""
     with results() as stdout:
         console = Console(file=stdout, highlight=False)
         if not console.is_terminal:
@@ -59,13 +59,13 @@ def note(text: str) -> None:
 
 
 def print_error(text: str) -> None:
-    """Write the one line on stderr that an error is."""
+    """Write an error to stderr, as one line."""
     write_stderr(f"accel: {shortened(printable(text))}\n")
 
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A progress bar on stderr; silent where that is not a terminal."""
+    """A progress bar on stderr; it is not shown where stderr is no terminal."""
     console = Console(stderr=True)
     columns = (SpinnerColumn(), _Doing(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
@@ -73,7 +73,7 @@ def progress_bar() -> Iterator[Progress]:
 
 
 def show(work: Generator[str, None, Result], progress: Progress, *, task: TaskID) -> Result:
-    """Run work to its end, one step of the bar for each name that it yields; returns what it returns."""
+    """Run a generator to its end and return its result; the bar advances by one for each name that it yields."""
     while True:
         try:
             progress.update(task, description=next(work), advance=1)
@@ -83,7 +83,7 @@ def show(work: Generator[str, None, Result], progress: Progress, *, task: TaskID
 
 
 class _Doing(ProgressColumn):
-    """What a bar is about, which rich's own column would read as markup."""
+    """The description of a task as plain text; rich's own column would read it as markup."""
 
     def render(self, task: Task) -> Text:
         return Text(printable(task.description))

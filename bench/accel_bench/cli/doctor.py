@@ -11,7 +11,7 @@ from accel_bench.cli.console import print_json, print_line, print_table, progres
 from accel_bench.cli.options import AsJson
 from accel_bench.doctor import CANDIDATES, Finding, Report, examine, make_report
 from accel_runtime.backends import AUTO_ORDER
-from accel_runtime.bundle import read_bundle
+from accel_runtime.bundle.bundle import read_bundle
 
 
 def doctor(
@@ -60,7 +60,7 @@ def _print(report: Report) -> None:
 
 
 def _placements(report: Report) -> Iterator[str]:
-    """A line for each provider whose graphs are placed, and for each graph of which the CPU runs a part."""
+    """A line for each provider that tells where graphs ran, and for each graph that the CPU ran a part of."""
     for finding in report.providers:
         placed = finding.ran.placement if finding.ran else {}
         mixed = {graph: placement for graph, placement in placed.items() if placement.on_host}

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -25,6 +25,7 @@ from accel_bench.cli.options import (
     Threads,
     choose_backend,
 )
+from accel_bench.cli.plan_options import Branches, Forecasts, Plans, plans_of
 from accel_bench.cli.scorers import open_scorers
 from accel_bench.doubts import evaluation_doubts
 from accel_bench.evaluation.grid import grid_paths, write_grid
@@ -32,7 +33,7 @@ from accel_bench.evaluation.run import Runs, evaluation_steps
 from accel_bench.evaluation.run import evaluate as run_evaluation
 from accel_bench.evaluation.summary import summarise_evaluation
 from accel_bench.evaluation.table import markdown_table, terminal_table
-from accel_bench.plans.trial import Prepared, Settings, parse_trials, prepare, split
+from accel_bench.plans.prepare import Prepared, Settings, prepare, split
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.records.captions import Caption
 from accel_bench.records.environment import machine
@@ -41,8 +42,13 @@ from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline, open_bundle
 from accel_runtime.request import Request
 
+_PLANS: Final = ["every:1", "every:2", "every:3", "every:5", "every:10"]
+_BRANCHES: Final = ["0", "1"]
+_FORECASTS: Final = ["hold", "linear"]
+
 
 def evaluate(
+    context: typer.Context,
     bundle: BundleFolder,
     *,
     num_prompts: Annotated[
@@ -57,9 +63,9 @@ def evaluate(
         int,
         typer.Option(help="Chooses the captions; image i draws its noise from seed + i.", rich_help_panel=PICTURES),
     ] = 0,
-    plans: Annotated[str, typer.Option(help="Deep calls, by commas.")] = "every:1,every:2,every:3,every:5,every:10",
-    branches: Annotated[str, typer.Option(help="Where shallow calls cut the UNet, by commas.")] = "0,1",
-    forecasts: Annotated[str, typer.Option(help="How a shallow call's feature is made, by commas.")] = "hold,linear",
+    plans: Plans = _PLANS,
+    branches: Branches = _BRANCHES,
+    forecasts: Forecasts = _FORECASTS,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -85,8 +91,8 @@ def evaluate(
     """Judge cached plans against the full UNet, with the same prompts and seeds: speed and quality in one table."""
     if as_json and as_markdown:
         raise InputError("--json and --markdown: choose one of them")
-    settings = Settings(steps=steps, scheduler=scheduler, guidance=guidance, batch=batch, seed=seed)
-    trials = parse_trials(plans, branches, forecasts)
+    chosen = plans_of(context, plans, branches=branches, forecasts=forecasts, steps=steps, scheduler=scheduler)
+    settings = Settings(chosen.steps, chosen.scheduler, guidance=guidance, batch=batch, seed=seed)
     captions = evaluation_captions(num_prompts, seed, folder=data)
     batches = split([caption.caption for caption in captions], settings)
     grids = [] if grid is None else grid_paths(grid, len(batches), force=force)
@@ -94,11 +100,11 @@ def evaluate(
         check_outputs([output], force=force)
     backend = choose_backend(provider, threads=threads, options=provider_options)
     pipeline = open_bundle(bundle, backend)
-    prepared = prepare(pipeline, trials, settings=settings)
+    prepared = prepare(pipeline, chosen.specs, settings=settings)
     runs = Runs()
     record = _run(pipeline, prepared, captions=captions, batches=batches, settings=settings, data=data, runs=runs)
     for index, path in enumerate(grids):
-        rows = {each.trial.name: runs.batches[each.trial.name][index] for each in prepared}
+        rows = {each.name: runs.batches[each.name][index] for each in prepared}
         write_grid(path, rows, captions=batches[index].prompts)
     if output is not None:
         write_record(output, record)
@@ -143,7 +149,7 @@ def _print(record: EvaluationRecord, *, as_json: bool, as_markdown: bool) -> Non
 
 
 def _heading(record: EvaluationRecord) -> str:
-    """What the numbers are of; stands with the table, also where the notes on stderr are cut off."""
+    """One line about the machine and the work; it is part of the table, so that it is never cut off."""
     work = record.workload
     meaning = "RANDOM WEIGHTS, all scores are meaningless: " if record.bundle.weights == "random" else ""
     return (

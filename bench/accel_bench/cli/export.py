@@ -12,7 +12,7 @@ from accel_bench.base.extras import extra
 from accel_bench.cli.console import note, print_json, print_line, progress_bar
 from accel_bench.cli.options import RESULTS, AsJson, Force
 from accel_bench.records.environment import available_cores, peak_rss_bytes
-from accel_runtime.bundle import read_bundle
+from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.errors import InputError
 
 # The groups of the help page.
@@ -29,38 +29,36 @@ class Weights(StrEnum):
 
 
 class PackageDevice(StrEnum):
-    """What AOTInductor packages are compiled for; `cuda` is also torch's name for AMD's GPUs."""
+    """Device that AOTInductor packages are compiled for; torch calls AMD's GPUs `cuda`, too."""
 
     CPU = "cpu"
     CUDA = "cuda"
+
+
+WeightsKind = Annotated[
+    Weights,
+    typer.Option("--weights", help="random: only an alias's architecture, without a download.", rich_help_panel=SOURCE),
+]
+WeightsSeed = Annotated[int, typer.Option(help="With --weights random: their seed.", rich_help_panel=SOURCE)]
+Variant = Annotated[
+    str | None, typer.Option(help="Prefer this variant of the weights, such as fp16.", rich_help_panel=SOURCE)
+]
+Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit on the hub.", rich_help_panel=SOURCE)]
+CacheDir = Annotated[
+    Path | None, typer.Option(help="Folder for downloads.", show_default="the hub's cache", rich_help_panel=SOURCE)
+]
 
 
 def export(
     source: Annotated[
         str, typer.Argument(help="A diffusers folder, a hub id, or an alias: tiny, the built-in model, or sd15.")
     ] = "tiny",
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="The bundle to write.", show_default="SOURCE-bundle, here", rich_help_panel=RESULTS
-        ),
-    ] = None,
     *,
-    weights: Annotated[
-        Weights,
-        typer.Option(help="random: only the alias's architecture, without a download.", rich_help_panel=SOURCE),
-    ] = Weights.TRAINED,
-    seed: Annotated[int, typer.Option(help="With --weights random: their seed.", rich_help_panel=SOURCE)] = 0,
-    variant: Annotated[
-        str | None, typer.Option(help="Prefer this variant of the weights, such as fp16.", rich_help_panel=SOURCE)
-    ] = None,
-    revision: Annotated[
-        str | None, typer.Option(help="Branch, tag or commit on the hub.", rich_help_panel=SOURCE)
-    ] = None,
-    cache_dir: Annotated[
-        Path | None,
-        typer.Option(help="Folder for downloads.", show_default="the hub's cache", rich_help_panel=SOURCE),
-    ] = None,
+    weights: WeightsKind = Weights.TRAINED,
+    seed: WeightsSeed = 0,
+    variant: Variant = None,
+    revision: Revision = None,
+    cache_dir: CacheDir = None,
     branches: Annotated[
         str,
         typer.Option(help="Cuts of the UNet that get a shallow graph, by commas, or all.", rich_help_panel=GRAPHS),
@@ -69,10 +67,10 @@ def export(
         str,
         typer.Option(help="What UNet and text encoder compute in: fp32, fp16 or bf16.", rich_help_panel=GRAPHS),
     ] = "fp32",
-    formats: Annotated[
+    artifacts: Annotated[
         list[str] | None,
         typer.Option(
-            "--format",
+            "--artifact",
             help="inductor adds AOTInductor packages to the ONNX graphs, which are always written; repeat.",
             show_default="onnx",
             rich_help_panel=GRAPHS,
@@ -127,6 +125,12 @@ def export(
     max_steps: Annotated[
         int, typer.Option(help="Compile schedules of 1 to this many steps.", rich_help_panel=SCHEDULES)
     ] = 100,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="The bundle to write.", show_default="SOURCE-bundle, here", rich_help_panel=RESULTS
+        ),
+    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -149,9 +153,9 @@ def export(
             StaticSize,
             export_bundle,
             open_source,
+            parse_artifacts,
             parse_branches,
             parse_dtype,
-            parse_formats,
             parse_forms,
         )
         from accel_exporter.schedules import own_name  # noqa: PLC0415
@@ -166,7 +170,7 @@ def export(
         max_steps=max_steps,
         tolerance=tolerance,
         forms=parse_forms(forms or ["plain"]),
-        with_inductor="inductor" in parse_formats(formats or ["onnx"]),
+        with_inductor="inductor" in parse_artifacts(artifacts or ["onnx"]),
         device=device.value,
         jobs=jobs or _usual_jobs(source, weights),
         **({} if schedulers is None else {"schedulers": tuple(schedulers.split(","))}),
@@ -185,7 +189,7 @@ def export(
 
 
 def _usual_jobs(source: str, weights: Weights) -> int:
-    """Two processes for the built-in model; one for pipelines of any size, whose UNet alone may fill the memory."""
+    """Two processes for the built-in model, one for others, whose UNet may fill the memory."""
     return 2 if source == "tiny" and weights is Weights.TRAINED and available_cores() > 1 else 1
 
 
@@ -203,7 +207,7 @@ def _report(output: Path, own_scheduler: str, *, seconds: float, as_json: bool) 
         note("random weights: timings are real, images and scores mean nothing")
     default = manifest.schedules.default
     if default != own_scheduler:
-        note(f"the pipeline's own scheduler, {own_scheduler}, was not asked for: {default} draws where none is named")
+        note(f"the pipeline's own scheduler, {own_scheduler}, was not asked for: without --scheduler, {default} draws")
     if as_json:
         print_json(
             {

@@ -1,15 +1,15 @@
-"""The schedule for what a user asks: the bundle's own, or compiled on the spot where the exporter is installed."""
+"""The schedule that a user asks for: the bundle's, or one compiled for this run where the exporter is installed."""
 
 from accel_bench.cli.console import note
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.request import MOST_STEPS
-from accel_runtime.schedule import ScheduleTable
-from accel_runtime.schedule_file import MissingTableError
+from accel_runtime.schedules.file import MissingTableError
+from accel_runtime.schedules.schedule import ScheduleTable
 
 
 def find_schedule(pipeline: Pipeline, steps: int, *, scheduler: str | None, strength: float | None) -> ScheduleTable:
-    """Return the schedule of the bundle, or one that is compiled for this run alone.
+    """The schedule of the bundle, or one that is compiled for this run alone.
 
     Raises:
         InputError: No steps, unknown scheduler, or a strength out of range.

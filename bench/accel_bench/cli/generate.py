@@ -32,18 +32,16 @@ from accel_bench.cli.options import (
     Width,
     choose_backend,
 )
+from accel_bench.cli.plan_options import GuidedCalls, OneBranch, OneForecast, OnePlan, plans_of
 from accel_bench.images import ImageLabel, image_paths, read_image, write_latents, write_png
-from accel_bench.plans.guided_calls import parse_guided_calls
+from accel_bench.plans.names import plan_name
 from accel_bench.records.environment import peak_rss_bytes, runs
 from accel_runtime.backends import BackendDescription
-from accel_runtime.bundle import Verification
-from accel_runtime.deep_calls import parse_deep_calls
+from accel_runtime.bundle.bundle import Verification
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import Forecast
 from accel_runtime.pipeline import Pipeline, open_bundle
-from accel_runtime.plan import Plan
-from accel_runtime.plan_compile import compile_plan
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.compile import compile_plan
+from accel_runtime.plans.plan import Plan
 from accel_runtime.request import Request, Result, check_count, check_side
 
 
@@ -64,6 +62,7 @@ class Generated(msgspec.Struct, frozen=True):
 
 
 def generate(
+    context: typer.Context,
     bundle: BundleFolder,
     prompts: Annotated[list[str], typer.Argument(metavar="PROMPT", help="What to draw; several make a batch.")],
     *,
@@ -71,10 +70,6 @@ def generate(
     steps: Steps = 20,
     scheduler: Scheduler = None,
     guidance: Guidance = 7.5,
-    guided_calls: Annotated[
-        str | None,
-        typer.Option(help="Guide these UNet calls only, such as 0-14.", show_default="all", rich_help_panel=PICTURES),
-    ] = None,
     guidance_rescale: Annotated[
         float,
         typer.Option(help="How far to take back the contrast that guidance adds, 0 to 1.", rich_help_panel=PICTURES),
@@ -95,9 +90,10 @@ def generate(
     latents_in: Annotated[
         Path | None, typer.Option(help="Initial noise: a .npy file of [B, C, h, w].", rich_help_panel=PICTURES)
     ] = None,
-    plan: Annotated[str, typer.Option(help="Deep calls: full, every:3 or calls:0,3,7.")] = "full",
-    branch: Annotated[int, typer.Option(help="Where shallow calls cut the UNet.")] = 0,
-    forecast: Annotated[Forecast, typer.Option(help="How a shallow call's feature is made.")] = Forecast.HOLD,
+    plan: OnePlan = "full",
+    branch: OneBranch = "0",
+    forecast: OneForecast = "hold",
+    guided_calls: GuidedCalls = None,
     provider: Provider = "cpu",
     provider_options: ProviderOptions = None,
     form: Form = None,
@@ -133,6 +129,16 @@ def generate(
     """Draw images from a bundle."""
     if strength is not None and image is None:
         raise InputError("--strength is for --image: add the picture to start from")
+    asked = plans_of(
+        context,
+        [plan],
+        branches=[branch],
+        forecasts=[forecast],
+        guided_calls=guided_calls,
+        steps=steps,
+        scheduler=scheduler,
+    )
+    spec = asked.only
     check_count(len(prompts) * batch)
     paths = image_paths(output, count=len(prompts) * batch)
     check_outputs([*paths, *([latents_out] if latents_out else [])], force=force)
@@ -150,26 +156,20 @@ def generate(
         image=None if image is None else _read_start(image, pipeline, height=height, width=width),
     )
     change = 0.8 if image is not None and strength is None else strength  # 0.8 is diffusers' default
-    schedule = find_schedule(pipeline, steps, scheduler=scheduler, strength=change)
-    spec = PlanSpec(
-        deep=parse_deep_calls(plan),
-        branch=branch,
-        forecast=forecast,
-        guided_calls=None if guided_calls is None else parse_guided_calls(guided_calls),
-    )
+    schedule = find_schedule(pipeline, asked.steps, scheduler=asked.scheduler, strength=change)
     chosen = compile_plan(spec, schedule, guidance=guidance, guidance_rescale=guidance_rescale)
     _note_cut_prompts(pipeline, request)
     started = perf_counter()
     result = _run(pipeline, request, chosen)
     seconds = perf_counter() - started
-    _write(pipeline, request, chosen, result=result, paths=paths, name=f"{plan} k={branch} {forecast}")
+    _write(pipeline, request, chosen, result=result, paths=paths, name=plan_name(spec))
     if latents_out is not None:
         write_latents(latents_out, result.latents)
     _report(pipeline, request, chosen, paths=paths, seconds=seconds, as_json=as_json)
 
 
 def _read_start(path: Path, pipeline: Pipeline, *, height: int | None, width: int | None) -> NDArray[np.uint8]:
-    """The picture to start from, [H, W, 3], brought to a size that the model takes."""
+    """The picture to start from, scaled to a size that the model takes: [H, W, 3]."""
     for name, side in (("height", height), ("width", width)):
         if side is not None:
             check_side(name, side)
@@ -178,7 +178,7 @@ def _read_start(path: Path, pipeline: Pipeline, *, height: int | None, width: in
 
 
 def _note_cut_prompts(pipeline: Pipeline, request: Request) -> None:
-    """Too long prompts lose their end, as in diffusers, but not in silence."""
+    """Note the end of each prompt that is too long; it is cut off, as in diffusers."""
     for prompt in (*request.prompts, *request.negatives):
         # Encoders of one model have like tokenizers: the one that cuts most says it for all.
         tokens = max(pipeline.tokenize(prompt), key=lambda each: len(each.cut), default=None)

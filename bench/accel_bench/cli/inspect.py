@@ -6,8 +6,8 @@ from itertools import chain
 from accel_bench.base.table import Table, numbers, prose, words
 from accel_bench.cli.console import print_json, print_line, print_table
 from accel_bench.cli.options import AsJson, BundleFolder
-from accel_runtime.bundle import Bundle, read_bundle
-from accel_runtime.forms import providers_in, providers_of
+from accel_runtime.bundle.bundle import Bundle, read_bundle
+from accel_runtime.bundle.forms import providers_in, providers_of
 from accel_runtime.manifest import GraphSpec, InductorSpec, Manifest
 
 

@@ -9,8 +9,8 @@ from accel_bench.base.text import parse_share
 from accel_bench.cli.console import note
 from accel_bench.timing.measure import StopRule
 from accel_runtime.backends import PROVIDER_HELP, Backend, make_backend
+from accel_runtime.bundle.forms import FORMS
 from accel_runtime.errors import InputError
-from accel_runtime.forms import FORMS
 
 # The groups of a help page.
 PICTURES: Final = "What is drawn"
@@ -29,6 +29,7 @@ Digest = Annotated[
     str | None,
     typer.Option(
         metavar="HEX",
+        rich_help_panel=MACHINE,
         help="Open the bundle only if it has this digest, as `accel inspect` shows it: the sha256 of its accel.json.",
     ),
 ]

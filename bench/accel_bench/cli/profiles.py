@@ -7,9 +7,11 @@ import msgspec
 import typer
 
 from accel_bench.base.table import Heading, Table, prose, words
+from accel_bench.base.text import guided_calls_text
 from accel_bench.cli.console import print_json, print_line, print_table
 from accel_bench.cli.options import AsJson
 from accel_bench.doctor.devices import Device, read_devices
+from accel_bench.plans.names import branch_name
 from accel_bench.profiles import (
     Config,
     Fact,
@@ -20,6 +22,7 @@ from accel_bench.profiles import (
     matches,
     user_folder,
 )
+from accel_runtime.plans.deep_calls import FULL, deep_calls_text
 
 _HEADINGS = {
     "latency_s": "seconds",
@@ -107,7 +110,7 @@ def _backend_table(profile: Profile) -> Table:
 
 
 def _config_tables(profile: Profile) -> Iterator[Table]:
-    """One table for all configs that draw the same way but for batch and plan."""
+    """A table for each group of configs that differ only in batch and plan."""
     groups: dict[str, dict[str, Config]] = {}
     for name, config in profile.configs.items():
         groups.setdefault(_setting(config), {})[name] = config
@@ -136,14 +139,17 @@ def _config_cells(name: str, config: Config, shown: Sequence[str]) -> tuple[str,
 
 
 def _origins(config: Config) -> str:
-    """How the config's figures came about: most of them first, then which did otherwise."""
+    """Where the config's figures come from: the most common origin, then the figures of another one."""
     kinds = {_HEADINGS[key]: figure.kind for key, figure in config.expected.items()}
     most = max(kinds.values(), key=list(kinds.values()).count, default="not known")
     return ", ".join([most, *(f"{heading} {kind}" for heading, kind in kinds.items() if kind != most)])
 
 
 def _plan(config: Config) -> str:
-    words = [config.plan]
-    if config.plan != "full":
-        words += [f"k={config.branch}", "weights" if config.forecast_weights else config.forecast.value]
-    return " ".join([*words, *([f"guided {config.guided_calls}"] if config.guided_calls else [])])
+    """The plan in words that tell configs apart; weights are just `weights`."""
+    plan = config.plan
+    words = [deep_calls_text(plan.deep)]
+    if plan.deep != FULL:
+        words += [f"k={branch_name(plan)}", "weights" if plan.weights else plan.forecast.value]
+    guided = [] if plan.guided_calls is None else [f"guided {guided_calls_text(plan.guided_calls)}"]
+    return " ".join([*words, *guided])

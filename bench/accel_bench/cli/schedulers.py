@@ -10,12 +10,12 @@ from accel_bench.base.extras import extra
 from accel_bench.base.table import Table, prose
 from accel_bench.cli.console import print_json, print_table
 from accel_bench.cli.options import AsJson
-from accel_runtime.bundle import read_bundle
-from accel_runtime.schedule_file import ScheduleFile
+from accel_runtime.bundle.bundle import read_bundle
+from accel_runtime.schedules.file import ScheduleFile
 
 
 class SchedulerFacts(msgspec.Struct, frozen=True):
-    """What is known of one scheduler.
+    """A scheduler of a bundle.
 
     Attributes:
         name: Short.
@@ -66,7 +66,7 @@ def _list_known(*, as_json: bool) -> None:
     for name, choice in SCHEDULERS.items():
         options = {**choice.overrides, **choice.step_options}
         settings = ", ".join(f"{key}={value}" for key, value in options.items())
-        rows.append((name, choice.class_name, settings, _yes(choice.travels), _yes(choice.keeps_seeds)))
+        rows.append((name, choice.class_name, settings, _yes(choice.bundled), _yes(choice.keeps_seeds)))
     columns = prose("name", "diffusers class", "set to", "in every bundle", "seeds as diffusers")
     print_table(Table("Schedulers that can be compiled", columns, tuple(rows)))
 

@@ -9,7 +9,7 @@ from accel_bench.base.extras import extra
 from accel_bench.cli.aliases import Command
 from accel_bench.cli.console import print_json, print_line, progress_bar
 from accel_bench.cli.options import AsJson, BundleFolder
-from accel_runtime.bundle import read_bundle
+from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.errors import InputError
 from accel_runtime.request import MOST_STEPS
 

@@ -25,14 +25,16 @@ from accel_bench.cli.options import (
     Threads,
     choose_backend,
 )
+from accel_bench.cli.plan_options import BRANCH_0
 from accel_bench.cli.scorers import open_scorers
 from accel_bench.doubts import search_doubts
-from accel_bench.plans.trial import Settings
+from accel_bench.plans.options import parse_branches
+from accel_bench.plans.prepare import Settings
 from accel_bench.records.environment import read_environment
 from accel_bench.records.search import Goal, Score, SearchRecord
 from accel_bench.search.driver import choose_prompts
 from accel_bench.search.profile import check_profile, write_profile
-from accel_bench.search.run import Found, Opening, Search, parse_branches
+from accel_bench.search.run import PLAN, Found, Opening, Search
 from accel_bench.search.space import parse_targets
 from accel_bench.search.strategies import Strategy, check_strategy
 from accel_bench.search.summary import summarise_search
@@ -40,7 +42,7 @@ from accel_bench.search.table import footer, front_table, heading, why_not
 from accel_bench.timing.measure import StopRule
 from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.backends.choose import INDUCTOR_DEVICES
-from accel_runtime.bundle import read_bundle
+from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.errors import InputError
 
 Result = TypeVar("Result")
@@ -96,7 +98,14 @@ def search(
         str,
         typer.Option(help="What may change, by commas: deepcache, steps, guidance.", rich_help_panel=STRATEGY),
     ] = "deepcache",
-    branches: Annotated[str, typer.Option(help="Where shallow calls may cut, by commas; solved on the first.")] = "0",
+    branches: Annotated[
+        list[str],
+        typer.Option(
+            "--branch",
+            help="Where shallow calls may cut the UNet; plans are solved on the first. Repeat, or separate by commas.",
+            rich_help_panel=STRATEGY,
+        ),
+    ] = BRANCH_0,
     strategy: Annotated[
         Strategy, typer.Option(help="How plans are looked for.", rich_help_panel=STRATEGY)
     ] = Strategy.SOLVED,
@@ -152,10 +161,7 @@ def search(
         min_psnr=min_psnr,
         max_feature_distance=max_feature_distance,
     )
-    if (score is Score.CLIP) != (clip_model is not None):
-        raise InputError("--score clip and --clip-model: expected both or neither")
-    if bundle is None and model is None:
-        raise InputError("expected a bundle's folder, or --model with what `accel export` takes")
+    _check_pairs(score, clip_model, bundle=bundle, model=model)
     _check_counts(trials, moves)
     stop = StopRule(rounds)
     check_strategy(strategy)
@@ -182,28 +188,19 @@ def search(
         )
         opening.space()
         scorers = open_scorers(clip=clip_model)
-        found = tell(
-            Search(
-                opening,
-                goal,
-                output,
-                scorers=scorers,
-                strategy=strategy,
-                trials=trials,
-                moves=moves,
-                stop=stop,
-            ).run()
-        )
+        work = Search(opening, goal, output, scorers=scorers, strategy=strategy, trials=trials, moves=moves, stop=stop)
+        found = tell(work.run())
     _print(found.record, as_json=as_json)
     if found.record.chosen is None:
         raise InfeasibleError(f"nothing that was tried meets the goal: {why_not(found.record)}")
+    note(f"accel generate BUNDLE PROMPT --plan {output / PLAN} draws with it")
     if write_to is not None:
         named = model or opening.timed.pipeline.bundle.manifest.provenance.source
         _keep(write_to, found, opening, model=named, provider=provider)
 
 
 def _keep(path: Path, found: Found, opening: Opening, *, model: str, provider: str) -> None:
-    """Write what was chosen into a profile, and say what measures it again."""
+    """Write the chosen plan into a profile, and note the command that measures it again."""
     pipeline = opening.timed.pipeline
     config, _ = write_profile(
         path,
@@ -217,6 +214,14 @@ def _keep(path: Path, found: Found, opening: Opening, *, model: str, provider: s
     note(f"accel bench --profile {path} --config {config} measures it again")
 
 
+def _check_pairs(score: Score, clip_model: Path | None, *, bundle: Path | None, model: str | None) -> None:
+    """Refuse options that need each other and come alone."""
+    if (score is Score.CLIP) != (clip_model is not None):
+        raise InputError("--score clip and --clip-model: expected both or neither")
+    if bundle is None and model is None:
+        raise InputError("expected a bundle's folder, or --model with what `accel export` takes")
+
+
 def _check_counts(trials: int, moves: int) -> None:
     for option, count, least in (("--trials", trials, 1), ("--moves", moves, 0)):
         if count < least:
@@ -224,7 +229,7 @@ def _check_counts(trials: int, moves: int) -> None:
 
 
 class _Tell(Protocol):
-    """Runs a generator to its end, showing what it yields; returns what it returns."""
+    """Runs a generator to its end, shows what it yields, and returns its result."""
 
     def __call__(self, work: Generator[str, None, Result]) -> Result: ...
 
@@ -241,14 +246,14 @@ def _bar(folder: Path) -> Iterator[_Tell]:
         try:
             yield tell
         except KeyboardInterrupt:
-            raise StoppedError(f"interrupted; what was measured is in {folder}: the same command goes on") from None
+            raise StoppedError(f"interrupted; {folder} has what was measured: run the same command to go on") from None
 
 
 def _export(
     model: str, *, settings: Settings, branches: tuple[int, ...], dtype: str, provider: str
 ) -> Generator[str, None, Path]:
-    """The bundle of a model, found in the cache or exported into it."""
-    wanted = BundleSpec(
+    """Find the bundle of a model in the cache, or export it there."""
+    spec = BundleSpec(
         model=model,
         weights="trained",
         dtype=dtype,
@@ -258,7 +263,7 @@ def _export(
         max_steps=max(settings.steps, 6 * (1 + len(branches))),
         inductor=INDUCTOR_DEVICES.get(provider),
     )
-    return (yield from find_or_export(wanted, into=cache_folder()))
+    return (yield from find_or_export(spec, into=cache_folder()))
 
 
 def _print(record: SearchRecord, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""The process's standard streams: writing that says why it failed, and streams that were closed before the start."""
+"""The standard streams, which may be closed, full or of another encoding."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ _STDERR: Final = 2
 
 
 def prepare_streams() -> None:
-    """Take the standard streams as they are, so that every write is either done or an error.
+    """Prepare the standard streams, so that every write either succeeds or is an error.
 
     Numbers of closed streams are taken first: the next file that is opened would get them, and what a library prints
     would be written into that file. Characters that a stream's encoding lacks are written by their numbers.
@@ -32,11 +32,11 @@ def prepare_streams() -> None:
 
 @contextmanager
 def results() -> Iterator[TextIO]:
-    """Stdout, for results; they are out when the block ends.
+    """Stdout, for results; it is flushed when the block ends.
 
     Raises:
-        OutputError: It cannot be done, such as on a full disk.
-        BrokenPipeError: Nobody reads them any more.
+        OutputError: The results cannot be written, such as on a full disk.
+        BrokenPipeError: The reader has gone.
     """
     try:
         yield sys.stdout
@@ -50,7 +50,7 @@ def results() -> Iterator[TextIO]:
 
 
 def write_stderr(text: str) -> None:
-    """Write what is good to know; where that cannot be written the work goes on."""
+    """Write a message to stderr; where that fails, the work goes on without it."""
     if sys.stderr is None:
         return
     try:
@@ -61,7 +61,7 @@ def write_stderr(text: str) -> None:
 
 
 def abandon(stream: TextIO) -> None:
-    """Let what a stream still holds go nowhere: Python would try once more at exit, and complain."""
+    """Discard what a stream still holds; Python would try to write it again at exit, and complain."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

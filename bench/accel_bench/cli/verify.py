@@ -5,8 +5,8 @@ from typing import Final
 
 from accel_bench.cli.console import note, print_json, print_line, progress_bar
 from accel_bench.cli.options import AsJson, BundleFolder, Digest, Provider, ProviderOptions, choose_backend
-from accel_runtime.bundle import Bundle, read_bundle, unlisted_files, verify_files
-from accel_runtime.forms import choose_form
+from accel_runtime.bundle.bundle import Bundle, read_bundle, unlisted_files, verify_files
+from accel_runtime.bundle.forms import choose_form
 from accel_runtime.manifest import MANIFEST_DIGEST_NAME
 from accel_runtime.manifest.digest import stated_digests
 from accel_runtime.pipeline import Pipeline
@@ -52,7 +52,7 @@ def verify(
 
 
 def _note_doubts(bundle: Bundle, unlisted: Sequence[str]) -> None:
-    """What is no fault, but not vouched for either."""
+    """Note what is no fault, but cannot be checked either."""
     if stated_digests(bundle.folder) is None:
         note(
             f"no {MANIFEST_DIGEST_NAME} beside the manifest, so a change of the manifest itself cannot be seen: "

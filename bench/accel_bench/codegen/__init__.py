@@ -1,11 +1,11 @@
-"""Standalone scripts that run one config of a profile (docs/codegen.md).
+"""Write standalone scripts that run one config of a profile (docs/codegen.md).
 
-scripts/      a whole program for each target, with settings of its own that are replaced
-choice.py     the config that is asked for
-settings.py   what the settings of each target are
-template.py   a program with other settings and a header
-script.py     all of it together
-tasks/        requests for a speed-up or a latency, looked up in profiles
+scripts/      a complete program for each target, whose settings are replaced
+choice.py     finds the config
+settings.py   the settings of each target
+template.py   fills a program with settings and a header
+script.py     makes the whole script
+tasks/        finds configs for requested speed-ups and latencies
 """
 
 from accel_bench.codegen.choice import Choice, all_choices, choose

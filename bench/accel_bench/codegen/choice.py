@@ -1,11 +1,11 @@
-"""The config that a script is written for, and where it is from."""
+"""The config that a script is written for, and its profile."""
 
 from dataclasses import dataclass
 
 from accel_bench.profiles import Config, Profile, load_profile
 from accel_bench.profiles.files import find_profile
 from accel_bench.profiles.toml import suggest
-from accel_runtime.bundle import describe_file
+from accel_runtime.bundle.bundle import describe_file
 from accel_runtime.errors import InputError
 
 
@@ -14,9 +14,9 @@ class Choice:
     """A config of a profile.
 
     Attributes:
-        profile: All of it.
-        digest: sha256 of its file.
-        name: The config's id.
+        profile: The whole profile.
+        digest: SHA-256 of the profile's file.
+        name: Id of the config.
     """
 
     profile: Profile
@@ -30,15 +30,15 @@ class Choice:
 
     @property
     def baseline(self) -> Config:
-        """What its figures compare with; a config without baseline is its own."""
+        """The config that its figures compare with; a config without baseline is its own."""
         return self.profile.configs[self.config.baseline or self.name]
 
 
 def choose(profile: str, name: str) -> Choice:
-    """The config ``name`` of a profile by name or path.
+    """Find the config ``name`` of a profile, which is given by name or path.
 
     Raises:
-        InputError: There is no such profile or config, or the file breaks the schema.
+        InputError: There is no such profile or config, or the profile breaks the schema.
     """
     choices = all_choices(profile)
     for choice in choices:
@@ -50,10 +50,10 @@ def choose(profile: str, name: str) -> Choice:
 
 
 def all_choices(profile: str) -> list[Choice]:
-    """Every config of a profile by name or path.
+    """Every config of a profile, which is given by name or path.
 
     Raises:
-        InputError: There is no such profile, or the file breaks the schema.
+        InputError: There is no such profile, or it breaks the schema.
     """
     loaded = load_profile(profile)
     digest = describe_file(find_profile(profile)).sha256

@@ -1,4 +1,4 @@
-"""A config as a script of its own, with a header that says where it is from and how it is run."""
+"""Write a config as a standalone script, with a header that says where it comes from and how to run it."""
 
 import shlex
 from collections.abc import Iterator
@@ -11,10 +11,11 @@ from accel_bench.codegen.settings import default_bundle, diffusers_settings, hub
 from accel_bench.codegen.template import COMMAND, fill
 from accel_bench.profiles import Figure, Measured, Published
 from accel_runtime.backends.choose import INDUCTOR_DEVICES
+from accel_runtime.errors import InputError
 
 DEFAULT_PROMPT: Final = "a photo of a squirrel on a mossy log"
 
-# Where our own package keeps the model that no hub has, and the files that it has of it.
+# The folder and the variant of the built-in model, which no hub has.
 _OWN_FOLDER: Final = "the folder sources/architectures/{model} of the installed package accel_exporter"
 _OWN_VARIANT: Final = "fp16"
 _NAMES: Final = {
@@ -27,7 +28,7 @@ _NAMES: Final = {
 
 
 class Target(StrEnum):
-    """What a script runs on."""
+    """The library that a script runs on."""
 
     RUNTIME = "runtime"
     DIFFUSERS = "diffusers"
@@ -35,12 +36,12 @@ class Target(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a script takes where its own command line says nothing.
+    """Defaults of a script's own command line.
 
     Attributes:
-        prompt: What to draw.
-        bundle: Of `runtime` scripts; None for what `accel export` writes.
-        model: Of `diffusers` scripts, a folder or hub id; None for the config's.
+        prompt: Prompt.
+        bundle: Bundle of `runtime` scripts; None for the folder that `accel export` writes.
+        model: Folder or hub id for `diffusers` scripts; None for the config's model.
     """
 
     prompt: str = DEFAULT_PROMPT
@@ -49,17 +50,17 @@ class Defaults:
 
 
 def generate_script(choice: Choice, target: Target, *, defaults: Defaults, name: str) -> str:
-    """The source of a script that runs the config.
+    """Make the source of a script that runs the config.
 
     Args:
         choice: The config.
-        target: What it runs on.
-        defaults: Of the script's own command line.
-        name: The script's file, for the line that says how to run it.
+        target: The library that the script runs on.
+        defaults: Defaults of the script's own command line.
+        name: File of the script, for the line that says how to run it.
 
     Raises:
-        InputError: The config names no scheduler of diffusers.
-        MissingExtraError: For diffusers, where the `export` extra is not installed: it knows the names.
+        InputError: The config's scheduler has no name in diffusers, or its plan has several branches.
+        MissingExtraError: A script for diffusers needs names from the `export` extra, which is not installed.
     """
     if target is Target.RUNTIME:
         return _for_runtime(choice, defaults, name=name)
@@ -76,6 +77,8 @@ def _for_runtime(choice: Choice, defaults: Defaults, *, name: str) -> str:
 
 
 def _for_diffusers(choice: Choice, defaults: Defaults, *, name: str) -> str:
+    if choice.config.plan.branches:
+        raise InputError(f"config {choice.name}: a script for diffusers has one branch: write one for runtime")
     scheduler = scheduler_class(choice.config.scheduler)
     model = defaults.model or hub_id(choice.config.model)
     header = [*describe_choice(choice), tuple(_needs(choice, model))]
@@ -99,7 +102,7 @@ def _needs(choice: Choice, model: str | None) -> Iterator[str]:
 
 
 def describe_choice(choice: Choice) -> Iterator[tuple[str, ...]]:
-    """Paragraphs on the config and on what it should give."""
+    """Paragraphs about the config and its expected figures."""
     profile, config = choice.profile, choice.config
     against = f", compared with config {config.baseline}" if config.baseline else ""
     yield f"Config {choice.name} of profile {profile.name} ({profile.title}){against}.", *filter(None, [config.note])
@@ -113,19 +116,20 @@ def describe_choice(choice: Choice) -> Iterator[tuple[str, ...]]:
 
 
 def script_command(script: str, *options: str) -> str:
-    """The line that runs a script, indented as a command."""
+    """The command that runs a script, indented."""
     return COMMAND + shlex.join(["python", script, "a red apple", *options, "--seed", "1", "--output", "apple.png"])
 
 
 def export_command(choice: Choice) -> str:
-    """The line that makes the bundle, indented as a command."""
+    """The command that exports the bundle, indented."""
     config = choice.config
-    words = ["accel", "export", config.model, "--branches", str(config.branch), "--schedulers", config.scheduler]
+    branches = ",".join(map(str, config.plan.named_branches))
+    words = ["accel", "export", config.model, "--branches", branches, "--schedulers", config.scheduler]
     words += ["--weights", "random"] if config.weights == "random" else []
     words += ["--dtype", config.dtype] if config.dtype != "fp32" else []
     words += ["--max-steps", str(config.steps)]
     device = INDUCTOR_DEVICES.get(choice.profile.backends[0].provider)
-    words += ["--format", "inductor", "--device", device] if device else []
+    words += ["--artifact", "inductor", "--device", device] if device else []
     words += ["-o", default_bundle(config)]
     return COMMAND + shlex.join(words)
 

@@ -1,6 +1,6 @@
-"""The settings of each target's script, as a config has them.
+"""The settings of each target's script, taken from a config.
 
-What short names of ours are in diffusers only the exporter knows, so scripts for diffusers take the `export` extra.
+Only the exporter knows diffusers' names for our short names, so scripts for diffusers need the `export` extra.
 """
 
 from collections.abc import Mapping
@@ -10,23 +10,22 @@ from pathlib import Path
 from accel_bench.base.extras import extra
 from accel_bench.codegen.choice import Choice
 from accel_bench.codegen.template import Setting
-from accel_bench.plans.guided_calls import parse_guided_calls
 from accel_bench.profiles import Config
-from accel_runtime.deep_calls import CALLS_OF_STEP, FULL, interval, parse_deep_calls
 from accel_runtime.errors import InputError
-from accel_runtime.plan_spec import PlanSpec
-from accel_runtime.schedule_file import OWN_SCHEDULER
+from accel_runtime.plans.deep_calls import CALLS_OF_STEP, FULL, interval
+from accel_runtime.plans.spec import PlanSpec
+from accel_runtime.schedules.file import OWN_SCHEDULER
 
 
 @dataclass(frozen=True, slots=True)
 class SchedulerClass:
-    """A scheduler as a diffusers user makes it.
+    """A scheduler in diffusers.
 
     Attributes:
-        name: Of the class.
-        options: Of its config.
-        eta: Of every step; 0 where the class has none.
-        keeps_seeds: Whether a seed gives the same picture there as here.
+        name: Name of the class.
+        options: Options of its config.
+        eta: `eta` of every step; 0 where the class has none.
+        keeps_seeds: Whether a seed gives the same picture in diffusers as in accel.
     """
 
     name: str
@@ -36,7 +35,7 @@ class SchedulerClass:
 
 
 def runtime_settings(choice: Choice, *, prompt: str, bundle: str | None) -> dict[str, Setting]:
-    """Constants of `scripts/run_runtime.py`."""
+    """The constants of `scripts/run_runtime.py`."""
     config, backend = choice.config, choice.profile.backends[0]
     others = ", ".join(dict.fromkeys(each.provider for each in choice.profile.backends[1:]))
     return {
@@ -47,15 +46,15 @@ def runtime_settings(choice: Choice, *, prompt: str, bundle: str | None) -> dict
         "PROVIDER_OPTIONS": Setting(dict(backend.options), annotation="dict[str, str]"),
         **_size(config),
         "GUIDANCE": Setting(config.guidance),
-        "PLAN": Setting(_spec(config), _plan_words(_spec(config))),
+        "PLAN": Setting(config.plan, _plan_words(config.plan)),
     }
 
 
 def diffusers_settings(
     choice: Choice, *, prompt: str, model: str | None, variant: str | None, scheduler: SchedulerClass
 ) -> dict[str, Setting]:
-    """Constants of `scripts/run_diffusers.py`."""
-    config, plan = choice.config, _spec(choice.config)
+    """The constants of `scripts/run_diffusers.py`."""
+    config, plan = choice.config, choice.config.plan
     dtype = "What UNet and text encoder compute in on a GPU; a processor computes in fp32."
     return {
         "PROMPT": Setting(prompt),
@@ -80,7 +79,7 @@ def diffusers_settings(
 
 
 def default_bundle(config: Config) -> str:
-    """The folder that `accel export` writes when it is told nothing else."""
+    """The folder that `accel export` writes by default."""
     return f"{Path(config.model).name}-bundle"
 
 
@@ -88,20 +87,8 @@ def _size(config: Config) -> Mapping[str, Setting]:
     return {"WIDTH": Setting(config.width), "HEIGHT": Setting(config.height), "BATCH": Setting(config.batch)}
 
 
-def _spec(config: Config) -> PlanSpec:
-    return PlanSpec(
-        deep=parse_deep_calls(config.plan),
-        branch=config.branch,
-        forecast=config.forecast,
-        weights={int(call): values for call, values in config.forecast_weights.items()},
-        guided_calls=parse_guided_calls(config.guided_calls) if config.guided_calls else None,
-        scheduler=config.scheduler,
-        steps=config.steps,
-    )
-
-
 def _most_calls(plan: PlanSpec) -> int:
-    """As many UNet calls as the steps can make."""
+    """The largest number of UNet calls that the steps can make."""
     return CALLS_OF_STEP * (plan.steps or 0)
 
 
@@ -111,7 +98,7 @@ def _weights(plan: PlanSpec) -> Setting:
 
 
 def _guided_calls(plan: PlanSpec) -> Setting:
-    """As many as the steps can make where all are guided."""
+    """The guided calls; where all are guided, as many as the steps can make."""
     if plan.guided_calls is None:
         return Setting(range(_most_calls(plan)), "The calls that are guided: all.", "Sequence[int]")
     first, last = plan.guided_calls
@@ -120,7 +107,7 @@ def _guided_calls(plan: PlanSpec) -> Setting:
 
 
 def _deep_calls(plan: PlanSpec) -> range | tuple[int, ...]:
-    """The deep calls of as many UNet calls as the steps can make; a range where a rule says them."""
+    """The deep calls among as many UNet calls as the steps can make; a range where a rule gives them."""
     return plan.deep if isinstance(plan.deep, tuple) else range(0, _most_calls(plan), interval(plan.deep) or 1)
 
 
@@ -141,17 +128,17 @@ def _deep_words(plan: PlanSpec) -> str:
 
 
 def scheduler_class(name: str) -> SchedulerClass:
-    """The class that a short name stands for.
+    """The diffusers class of a short name.
 
     Raises:
-        InputError: There is no such scheduler, or it is a pipeline's own, which no name describes.
+        InputError: There is no such scheduler, or it is a pipeline's own one, which has no name.
         MissingExtraError: The `export` extra is not installed.
     """
     with extra("export"):
-        # It brings torch, so it is imported only where it is used.
+        # It imports torch, so it is imported only where it is used.
         from accel_exporter.schedules import SCHEDULERS, short_name  # noqa: PLC0415
     if name == OWN_SCHEDULER:
-        raise InputError(f"scheduler {name!r}: the pipeline's own has no name in diffusers: write it for the runtime")
+        raise InputError(f"scheduler {name!r}: the pipeline's own one has no name in diffusers: take --target runtime")
     chosen = SCHEDULERS[short_name(name)]
     return SchedulerClass(
         name=chosen.class_name,
@@ -162,11 +149,11 @@ def scheduler_class(name: str) -> SchedulerClass:
 
 
 def hub_id(model: str) -> str | None:
-    """What diffusers loads for a config's model; None where only our package brings the weights.
+    """The hub id or folder of a config's model; None where only our package has the weights.
 
     Raises:
         MissingExtraError: The `export` extra is not installed.
     """
     with extra("export"):
-        from accel_exporter.sources.aliases import ALIASES  # noqa: PLC0415  # as above
+        from accel_exporter.sources.shipped import ALIASES  # noqa: PLC0415  # as above
     return ALIASES[model].hub_id if model in ALIASES else model

@@ -1,8 +1,8 @@
-"""A program of `scripts/`, given other settings and a header.
+"""Fill a program of `scripts/` with other settings and a header.
 
-The programs run as they are. Three comments in them say what is replaced: `# (header)`, and all between
-`# (settings)` and `# (end)`. Nothing else is touched, so whatever is put in goes through `literal` or is a comment.
-Values are laid out as ruff's formatter lays them out.
+The programs also run unchanged. Three comments in them mark what is replaced: `# (header)`, and everything between
+`# (settings)` and `# (end)`. Everything that is inserted is a comment or comes from `literal`. Values are formatted
+as ruff formats them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,13 +12,13 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Final
 
-from accel_runtime.plan_spec import PlanSpec
+from accel_runtime.plans.spec import PlanSpec
 
 LINE_LENGTH: Final = 88
 _INDENT: Final = "    "
 # Parts of a plan that are written even where they have their defaults.
 _ALWAYS: Final = ("deep", "branch", "forecast")
-# What a line begins with that is a command, to be copied: it is never wrapped.
+# The beginning of a line with a command, which is never wrapped, so that it can be copied.
 COMMAND: Final = "    "
 _FOLDER: Final = Path(__file__).parent / "scripts"
 _HEADER, _SETTINGS, _END = "# (header)\n", "# (settings)\n", "# (end)\n"
@@ -29,9 +29,9 @@ class Setting:
     """One constant of a script.
 
     Attributes:
-        value: What `literal` can write.
-        comment: What stands above it; empty for nothing.
-        annotation: Its type, where a type checker could not tell.
+        value: A value that `literal` can write.
+        comment: Comment above the constant; empty for none.
+        annotation: Type of the constant, where a type checker cannot infer it.
     """
 
     value: object
@@ -40,12 +40,12 @@ class Setting:
 
 
 def fill(name: str, *, header: Sequence[Sequence[str]], settings: Mapping[str, Setting]) -> str:
-    """The program ``name`` with these settings, by the names of its constants.
+    """Fill the program ``name``.
 
     Args:
-        name: Of the file in `scripts/`, without `.py`.
-        header: The comment at the top: paragraphs of lines, which are wrapped.
-        settings: All that the program has.
+        name: Name of the file in `scripts/`, without `.py`.
+        header: Comment at the top: paragraphs of lines, which are wrapped.
+        settings: Settings by the names of the program's constants; all of them.
     """
     source = (_FOLDER / f"{name}.py").read_text(encoding="utf-8")
     top, rest = source.split(_HEADER)
@@ -57,7 +57,7 @@ def fill(name: str, *, header: Sequence[Sequence[str]], settings: Mapping[str, S
 
 
 def comment(text: str) -> list[str]:
-    """Lines of comment; signs that end a line or do not print become spaces."""
+    """Write ``text`` as lines of comment. Characters that end a line or do not print become spaces."""
     plain = "".join(sign if sign.isprintable() else " " for sign in text)
     if plain.startswith(COMMAND):
         return [f"# {plain}"]
@@ -71,7 +71,7 @@ def _setting(name: str, setting: Setting) -> str:
 
 
 def assignment(name: str, value: object) -> str:
-    """`name = value` in one line, or one line for each item where that is too long.
+    """Write `name = value` in one line, or with one line per item where that is too long.
 
     >>> print(assignment("PLAN", "every:3"))
     PLAN = "every:3"
@@ -80,7 +80,7 @@ def assignment(name: str, value: object) -> str:
 
 
 def literal(value: object) -> str:
-    """The expression that evaluates to ``value``: strings, numbers, None, ranges, plans, and tuples and dicts of them.
+    """Write the expression of ``value``: a string, number, None, range or plan, or a tuple or dict of them.
 
     >>> literal({"a": (1, 0.5)})
     '{"a": (1, 0.5)}'
@@ -129,6 +129,6 @@ def _items(value: object) -> list[tuple[str, object]]:
 
 
 def _string(text: str) -> str:
-    """Double quotes, unless single ones need fewer escapes."""
+    """Write a string in double quotes, unless single quotes need fewer escapes."""
     quote = "'" if text.count('"') > text.count("'") else '"'
     return quote + "".join(f"\\{quote}" if sign == quote else repr(sign)[1:-1] for sign in text) + quote

@@ -1,4 +1,4 @@
-"""What is installed here, what of it really runs, and what to do about the rest.
+"""`accel doctor`: what is installed here, what of it really runs, and what to do about the rest.
 
 probing.py   each provider tried in a process of its own
 devices.py   processors and graphics cards, drivers, libraries

@@ -1,6 +1,6 @@
-"""Each provider tried in a process of its own: a driver that does not fit may take the process down, or hang.
+"""Try each provider in a process of its own, since a driver that does not fit may crash or hang it.
 
-``python -m accel_bench.doctor.probing NAME [BUNDLE]`` prints what was found as JSON.
+``python -m accel_bench.doctor.probing NAME [BUNDLE]`` prints a `Finding` as JSON.
 """
 
 import subprocess
@@ -15,26 +15,26 @@ from accel_bench.base.process import failure, run_module
 from accel_runtime.backends import BackendDescription, make_backend
 from accel_runtime.backends.onnxruntime.providers import PROVIDERS
 from accel_runtime.backends.probe import run_probe
-from accel_runtime.bundle import read_bundle
-from accel_runtime.components import Components
+from accel_runtime.base.reading import decode_json
+from accel_runtime.bundle.bundle import read_bundle
+from accel_runtime.bundle.forms import choose_form
+from accel_runtime.denoising.components import Components
 from accel_runtime.errors import AccelError, BackendError
-from accel_runtime.forms import choose_form
-from accel_runtime.reading import decode_json
 
 CANDIDATES: Final = (*PROVIDERS, "openvino")
 _SECONDS: Final = 120
-# Some compile for minutes.
+# Some providers compile for minutes.
 _SECONDS_TO_OPEN: Final = 1800
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What is known of one provider here.
+    """Whether one provider works here.
 
     Attributes:
-        provider: Our short name.
-        usable: Whether it ran the probe graph and gave the right numbers, and opened the bundle if one was given.
-        reason: Why not, and what to do; empty if it is usable.
-        ran: What ran, where something did.
+        provider: Short name of the provider.
+        usable: Whether it computed the probe graph correctly and opened the bundle, if one was given.
+        reason: Why it is not usable, and what to do; empty if it is usable.
+        ran: Description of the backend; None if it is not usable.
     """
 
     provider: str
@@ -58,7 +58,7 @@ def probe(provider: str, bundle: Path | None = None) -> Finding:
 
 
 def probe_apart(provider: str, bundle: Path | None = None) -> Finding:
-    """The same in a process of its own."""
+    """Do what `probe` does in a process of its own."""
     command = run_module("accel_bench.doctor.probing", provider, *([bundle] if bundle else []))
     seconds = _SECONDS if bundle is None else _SECONDS_TO_OPEN
     try:

@@ -1,4 +1,4 @@
-"""All that `accel doctor` finds, as one value."""
+"""The findings of `accel doctor`, as one value."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,12 +11,12 @@ from accel_bench.records.environment import Environment, read_environment
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What is here, what runs, and why the rest does not.
+    """What is installed here, what runs, and why the rest does not.
 
     Attributes:
         environment: Machine and packages.
         devices: Processors and graphics cards.
-        providers: One finding for each candidate.
+        providers: A finding for each provider that was tried.
     """
 
     environment: Environment
@@ -25,11 +25,11 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def examine(candidates: Sequence[str], bundle: Path | None = None) -> Iterator[Finding]:
-    """Try every candidate, and on each the bundle, yielding what was found; without a bundle each takes seconds."""
+    """Try every candidate, also on the bundle if there is one, and yield each finding; without one it takes seconds."""
     for name in candidates:
         yield probe_apart(name, bundle)
 
 
 def make_report(findings: Sequence[Finding]) -> Report:
-    """The findings with what they were found on."""
+    """Findings together with this machine and its devices."""
     return Report(read_environment(), read_devices(), tuple(findings))

@@ -1,4 +1,4 @@
-"""Pictures of all trials side by side: one PNG per batch, a row per trial, a column per caption."""
+"""Grids of pictures: one PNG per batch, with a row for each plan and a column for each caption."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -37,8 +37,8 @@ def write_grid(path: Path, rows: Mapping[str, NDArray[np.uint8]], *, captions: S
 
     Args:
         path: The PNG.
-        rows: By name, the pictures of one batch. Shape: [B, H, W, 3].
-        captions: B of them.
+        rows: Pictures of one batch, by the name of the row. Shape: [B, H, W, 3].
+        captions: The B captions.
     """
     make_folder(path.parent)
     info = PngInfo()
@@ -49,7 +49,7 @@ def write_grid(path: Path, rows: Mapping[str, NDArray[np.uint8]], *, captions: S
 
 
 def draw_grid(rows: Mapping[str, NDArray[np.uint8]]) -> Image.Image:
-    """Return the pictures in rows behind their names; see `write_grid`."""
+    """Draw pictures in rows, each behind its name; see `write_grid`."""
     count, height, width, _ = next(iter(rows.values())).shape
     font = ImageFont.load_default()
     label = _GAP * 3 + round(max(font.getlength(name) for name in rows))

@@ -1,4 +1,4 @@
-"""Run plans side by side on many prompts: same seeds, same machine, batches interleaved A B C A B C."""
+"""Run plans on many prompts with the same seeds; their batches are interleaved A B C, A B C."""
 
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_bench.plans.trial import BASELINE, Prepared, Settings, plan_facts
+from accel_bench.plans.prepare import Prepared, Settings
 from accel_bench.plans.workload import workload_of
 from accel_bench.records.captions import Caption
 from accel_bench.records.environment import Environment, peak_rss_bytes, read_environment
@@ -18,7 +18,7 @@ from accel_bench.records.head import make_head
 from accel_bench.records.store import seal
 from accel_bench.timing.measure import turns
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plan import Plan
+from accel_runtime.plans.plan import Plan
 from accel_runtime.request import Request
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ class Runs:
     """Collects what `run_batches` and `score_trials` find, by trial; complete once both have ended.
 
     Attributes:
-        warm_up_s: Seconds of the batch that is not counted.
+        warm_up_s: Seconds of the warm-up, which is not counted.
         batch_s: Seconds of each batch.
         batches: Pictures of each batch. Shape: [B, H, W, 3].
-        scores: Of all pictures.
+        scores: Scores of all pictures.
     """
 
     warm_up_s: dict[str, float] = field(default_factory=dict)
@@ -60,12 +60,12 @@ def evaluate(
 
     Args:
         pipeline: On any backend.
-        trials: Of `prepare`, the baseline first.
-        captions: Of all pictures.
-        batches: The same as requests; see `split`.
-        settings: Of all trials.
-        scorers: What scores.
-        runs: Filled as the iterator goes.
+        trials: Trials that `prepare` returned; the baseline comes first.
+        captions: Captions of all pictures.
+        batches: The captions as requests; see `split`.
+        settings: Settings of all trials.
+        scorers: Scorers of the pictures.
+        runs: Takes what is found as the iterator advances.
     """
     environment = read_environment()
     yield from run_batches(pipeline, trials, batches=batches, runs=runs)
@@ -98,22 +98,22 @@ def run_batches(
     Args:
         pipeline: On any backend.
         trials: Distinct.
-        batches: Of one size; see `split`.
-        runs: Filled as the iterator goes.
+        batches: Batches of one size; see `split`.
+        runs: Takes what is found as the iterator advances.
     """
     for each in trials:
-        runs.warm_up_s[each.trial.name], _ = _timed(pipeline, batches[0], plan=each.warm_up)
-        yield f"warm-up {each.trial.name}"
+        runs.warm_up_s[each.name], _ = _timed(pipeline, batches[0], plan=each.warm_up)
+        yield f"warm-up {each.name}"
     for batch, turn in zip(batches, turns(trials), strict=False):
         for each in turn:
             seconds, images = _timed(pipeline, batch, plan=each.plan)
-            runs.batch_s[each.trial.name].append(seconds)
-            runs.batches[each.trial.name].append(images)
-            yield each.trial.name
+            runs.batch_s[each.name].append(seconds)
+            runs.batches[each.name].append(images)
+            yield each.name
 
 
 def _timed(pipeline: Pipeline, request: Request, *, plan: Plan) -> tuple[float, NDArray[np.uint8]]:
-    # Otherwise only the first trial of a batch would pay for its text encoder.
+    # Otherwise only the first plan of a batch would pay for the text encoder.
     pipeline.forget_prompts()
     started = perf_counter()
     images = pipeline.generate(request, plan).images
@@ -127,9 +127,9 @@ def score_trials(
 
     It comes after all runs, so that no network of a score disturbs a time.
     """
-    references = runs.images(BASELINE.name)
+    references = runs.images(trials[0].name)
     for each in trials:
-        name = each.trial.name
+        name = each.name
         runs.scores[name] = scorers.score(runs.images(name), references, captions=captions)
         yield name
 
@@ -145,11 +145,11 @@ def make_evaluation(
     environment: Environment,
 ) -> EvaluationRecord:
     """The record of finished and scored runs."""
-    height, width = runs.batches[BASELINE.name][0].shape[1:3]
+    height, width = runs.batches[trials[0].name][0].shape[1:3]
     workload = workload_of(settings, trials[0].plan.schedule, size=(height, width))
     record = EvaluationRecord(
         kind="evaluation",
-        format=2,
+        format=3,
         **make_head(pipeline.bundle, pipeline.describe(), workload=workload, environment=environment),
         scorers=versions,
         captions=tuple(captions),
@@ -162,5 +162,4 @@ def make_evaluation(
 
 
 def _trial_run(each: Prepared, runs: Runs) -> TrialRun:
-    trial, plan = each.trial, each.plan
-    return TrialRun(plan_facts(trial, plan), tuple(runs.batch_s[trial.name]), runs.scores[trial.name])
+    return TrialRun(each.facts, tuple(runs.batch_s[each.name]), runs.scores[each.name])

@@ -5,10 +5,12 @@ from statistics import mean
 import msgspec
 
 from accel_bench.base.stats import Spread, ratios
-from accel_bench.plans.trial import trial_of
+from accel_bench.plans.names import own_settings
 from accel_bench.quality.loss import score_loss
 from accel_bench.quality.psnr import psnr
 from accel_bench.records.evaluation import EvaluationRecord, TrialRun
+from accel_bench.records.parts import PlanFacts
+from accel_runtime.plans.deep_calls import deep_calls_text
 
 
 class TrialSummary(msgspec.Struct, frozen=True):
@@ -50,14 +52,20 @@ def summarise_evaluation(record: EvaluationRecord) -> tuple[TrialSummary, ...]:
     return tuple(_summarise(trial, record.trials[0]) for trial in record.trials)
 
 
+def _forecast(facts: PlanFacts) -> str | None:
+    if facts.is_full:
+        return None
+    return "weights" if facts.plan.weights else facts.plan.forecast.value
+
+
 def _summarise(trial: TrialRun, baseline: TrialRun) -> TrialSummary:
     scores, facts = trial.scores, trial.facts
     loss, loss_error = score_loss(scores.emoji_clip, baseline.scores.emoji_clip)
     return TrialSummary(
         name=facts.name,
-        plan=" ".join([facts.plan, *trial_of(facts).changes]),
-        branch=facts.branch,
-        forecast="weights" if facts.weights else facts.forecast,
+        plan=" ".join([deep_calls_text(facts.plan.deep), *own_settings(facts.plan)]),
+        branch=None if facts.is_full else facts.plan.branch,
+        forecast=_forecast(facts),
         calls=facts.calls,
         deep=len(facts.deep_calls),
         batch_s=Spread.of(trial.batch_s),

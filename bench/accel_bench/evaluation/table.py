@@ -15,12 +15,12 @@ _NOTHING = "–"
 
 
 def terminal_table(summaries: Sequence[TrialSummary], title: str) -> Table:
-    """Return a table of one row per trial."""
+    """A table with a row for each plan."""
     return Table(title, (*words(*_TEXT), *numbers(*_NUMBERS)), tuple(map(_cells, summaries)))
 
 
 def markdown_table(summaries: Sequence[TrialSummary], title: str) -> str:
-    """Return the same in GitHub's Markdown, without a line end."""
+    """The same table in GitHub's Markdown, without a final line end."""
     rows = [
         (*_TEXT, *(each.with_unit for each in _NUMBERS)),
         ("---",) * len(_TEXT) + ("---:",) * len(_NUMBERS),
@@ -46,7 +46,7 @@ def _cells(summary: TrialSummary) -> tuple[str, ...]:
 
 
 def psnr_text(summary: TrialSummary) -> str:
-    """In dB, or that no pixel differs."""
+    """The PSNR in dB, or `same` where no pixel differs."""
     return "same" if summary.psnr is None else f"{summary.psnr:.2f}"
 
 

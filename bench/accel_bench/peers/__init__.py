@@ -1,4 +1,4 @@
-"""Other software at the same work: each peer behind a small adapter, in its own process and environment."""
+"""Peers: other software that draws the same picture, each behind an adapter in its own process and environment."""
 
 from accel_bench.peers.catalogue import PEERS, PeerChoice, PeerKind, parse_peer
 from accel_bench.peers.contender import PeerContender, Residence

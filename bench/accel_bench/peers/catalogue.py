@@ -1,4 +1,4 @@
-"""Which peers there are, and what each one takes."""
+"""The peers that exist, and the options of each."""
 
 import re
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ Model = Literal["weights", "openvino", "onnx", "bundle"]
 
 @dataclass(frozen=True, slots=True)
 class PeerKind:
-    """Other software that draws.
+    """A peer: other software that draws pictures.
 
     Attributes:
-        name: As the user writes it.
-        summary: What it is, for the list.
-        script: Its adapter, with the arguments behind it.
-        environment: The environment that it runs in; several may share one.
-        model: What it opens: the folder of weights, a conversion of that, or our bundle.
-        options: What may follow its name, as patterns with what to show for each.
+        name: Name that the user writes.
+        summary: Short description, for the list of peers.
+        script: File of the adapter, and its arguments.
+        environment: Name of the environment that it runs in; peers may share one.
+        model: Kind of model that it opens: the folder of weights, a conversion of it, or our bundle.
+        options: Options that may follow its name: pairs of a pattern and the text that help shows for it.
     """
 
     name: str
@@ -32,11 +32,11 @@ class PeerKind:
 
 @dataclass(frozen=True, slots=True)
 class PeerEnvironment:
-    """Packages that go together.
+    """An environment that peers run in.
 
     Attributes:
-        modules: What must be importable.
-        without: Packages that others bring, and that are taken out again.
+        modules: Modules that must be importable.
+        without: Packages that are uninstalled again, because other packages bring them.
     """
 
     modules: tuple[str, ...]
@@ -45,11 +45,12 @@ class PeerEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class PeerChoice:
-    """A peer as a user asked for it.
+    """A peer that the user asked for.
 
     Attributes:
-        name: The whole, such as `deepcache:3`.
-        options: What followed the peer's name.
+        name: The whole text, such as `deepcache:3`.
+        kind: The peer.
+        options: The parts after the peer's name.
     """
 
     name: str
@@ -102,7 +103,7 @@ PEERS: Final = {
 
 ENVIRONMENTS: Final = {
     "torch": PeerEnvironment(("torch", "diffusers", "transformers", "DeepCache")),
-    # torchvision comes along with optimum-intel; nothing here needs it, and a build for another torch breaks imports.
+    # optimum-intel installs torchvision; nothing here needs it, and a build for another torch breaks imports.
     "openvino-genai": PeerEnvironment(("openvino_genai", "optimum.intel", "diffusers"), without=("torchvision",)),
     "optimum": PeerEnvironment(("optimum.onnxruntime", "optimum.exporters.onnx", "diffusers")),
     "onnxruntime-bare": PeerEnvironment(("onnxruntime", "tokenizers", "safetensors")),
@@ -110,7 +111,7 @@ ENVIRONMENTS: Final = {
 
 
 def parse_peer(text: str) -> PeerChoice:
-    """A peer and its options.
+    """Parse the name of a peer and its options.
 
     Raises:
         InputError: There is no such peer, or it has no such option.

@@ -13,21 +13,20 @@ from numpy.typing import NDArray
 from accel_bench.peers.catalogue import PeerChoice
 from accel_bench.peers.work import PeerWork
 from accel_bench.peers.worker import Drew, Opened, Worker, adapter_command
-from accel_bench.records.bench import ImageRun, PeerRun
+from accel_bench.records.bench import PEER_PARTS, ImageRun, PeerRun
 from accel_bench.timing.contender import Drawn
 from accel_bench.timing.meters import Meters
 
-# A deep call and, where a peer reuses features, a shallow one.
-_REHEARSAL_STEPS: Final = 2
-UNET: Final = "unet"
+# One deep call and, where a peer reuses features, one shallow call.
+_WARM_UP_STEPS: Final = 2
 
 
 class Residence(StrEnum):
-    """What becomes of a peer's process between two drawings.
+    """What happens to a peer's process between two drawings.
 
     Attributes:
         STAY: It stays, idle.
-        RESTART: It ends, and is started, loaded and warmed again before the next one; none of that is timed.
+        RESTART: It ends. Before the next drawing it is started, loaded and warmed up again, which is not timed.
     """
 
     STAY = "stay"
@@ -36,14 +35,17 @@ class Residence(StrEnum):
 
 @dataclass(eq=False)
 class PeerContender:
-    """Other software that draws the same request in a process of its own; implements `Contender`.
+    """Other software that draws the same request in its own process; implements `Contender`.
 
     Attributes:
-        python: Of the environment it runs in.
-        model: What it opens.
-        scratch: A folder for its pictures and its log.
-        patience_s: How long loading, or one drawing, may take.
-        meters: Of the device that it draws on.
+        choice: The peer and its options.
+        work: What it draws.
+        python: Python of the environment that it runs in.
+        model: Folder of the model that it opens.
+        scratch: Folder for its pictures and its log.
+        residence: Whether its process stays in memory between drawings.
+        patience_s: Longest time in seconds for loading, and for one drawing.
+        meters: Meters of the device that it draws on.
     """
 
     choice: PeerChoice
@@ -60,28 +62,28 @@ class PeerContender:
 
     @property
     def name(self) -> str:
-        """As the user asked for it."""
+        """The name that the user wrote."""
         return self.choice.name
 
     @property
     def pid(self) -> int | None:
-        """Of its process, where one is running."""
+        """Id of its process; None where none is running."""
         return self._worker.pid if self._worker else None
 
     def warm_up(self) -> float:
-        """Open the model and draw a short image; the seconds are the image's.
+        """Open the model and draw a short image; returns the seconds of the image.
 
         Raises:
             PeerError: The peer failed.
         """
         with self._running() as worker:
-            return self._draw(worker, _REHEARSAL_STEPS).run.seconds
+            return self._draw(worker, _WARM_UP_STEPS).run.seconds
 
     def draw(self) -> Drawn:
-        """Draw the work; where it was restarted for this, a short image comes before."""
+        """Draw the work. After a restart, a short image is drawn first."""
         with self._running() as worker:
             if self.residence is Residence.RESTART:
-                self._draw(worker, _REHEARSAL_STEPS)
+                self._draw(worker, _WARM_UP_STEPS)
             return self._draw(worker, self.work.steps)
 
     def close(self) -> None:
@@ -91,16 +93,16 @@ class PeerContender:
             self._worker = None
 
     def record(self, images: Sequence[ImageRun], *, warm_up_s: float, picture: bytes | None) -> PeerRun:
-        """What is kept of it, once it has been measured.
+        """Make the peer's part of a record, after it was measured.
 
         Args:
-            images: Of `draw`, one per round.
-            warm_up_s: Of `warm_up`.
-            picture: The first, as PNG.
+            images: Runs that `draw` returned, one per round.
+            warm_up_s: Seconds that `warm_up` returned.
+            picture: The first picture as PNG.
         """
         if self._opened is None:
             raise RuntimeError("a record of a peer that was never opened")
-        calls = sum(span.name == UNET for span in images[0].spans)
+        calls = sum(PEER_PARTS.get(span.name) == "deep" for span in images[0].spans)
         more = (f"makes {calls} UNet calls, ours {self.work.calls}",) if calls != self.work.calls else ()
         return PeerRun(
             name=self.name,
@@ -117,7 +119,7 @@ class PeerContender:
 
     @contextmanager
     def _running(self) -> Iterator[Worker]:
-        """The process with its model open; ended afterwards unless it stays."""
+        """The process with its model open. It ends afterwards unless it stays."""
         try:
             if self._worker is None:
                 self._worker = self._start()
@@ -145,7 +147,7 @@ class PeerContender:
         return Drawn(ImageRun(drew.seconds, drew.spans, joules=joules), images)
 
     def _told(self) -> dict[str, Any]:
-        """The work as `adapters/peer_protocol.py` reads it."""
+        """The work in the form that `adapters/peer_protocol.py` reads."""
         work, latents = self.work, self.scratch / "latents.npy"
         np.save(latents, work.noise())
         same = ("prompt", "steps", "guidance", "seed", "height", "width", "batch", "threads")

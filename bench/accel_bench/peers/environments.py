@@ -1,4 +1,4 @@
-"""Where peers run: in this environment if it has their packages, or in one of their own."""
+"""The environments of peers: their own ones, or this one if it has their packages."""
 
 import os
 import subprocess
@@ -12,25 +12,25 @@ from typing import Final
 from accel_bench.base.errors import PeerError
 from accel_bench.base.process import failure, run_code, run_module
 from accel_bench.peers.catalogue import ENVIRONMENTS, PeerKind
+from accel_runtime.base.user_cache import user_cache
 from accel_runtime.durable import write_folder
 from accel_runtime.errors import InputError
-from accel_runtime.user_cache import user_cache
 
 _REQUIREMENTS: Final = Path(__file__).parent / "requirements"
-# Written last, into environments alone: what lies there without it is not ours.
+# Written last and only into environments: a folder without it was not made here.
 _COMPLETE: Final = "complete.txt"
 
 
 def peers_folder() -> Path:
-    """What environments and conversions are kept in: ``$ACCEL_PEERS``, or a folder of the user's cache."""
+    """The folder of environments and conversions: ``$ACCEL_PEERS``, or a folder in the user's cache."""
     return user_cache("peers", variable="ACCEL_PEERS")
 
 
 def python_of(kind: PeerKind) -> Path:
-    """The Python that runs ``kind``: of its own environment if that was made, or else this one.
+    """The Python that runs ``kind``: that of its own environment if it exists, otherwise this one.
 
     Raises:
-        InputError: Neither has its packages.
+        InputError: Neither environment has its packages.
     """
     own = _own(kind.environment)
     if own is not None:
@@ -41,26 +41,26 @@ def python_of(kind: PeerKind) -> Path:
 
 
 def where(kind: PeerKind) -> str:
-    """Where ``kind`` would run: ``own``, ``this``, or ``missing``."""
+    """The environment that ``kind`` would run in: ``own``, ``this``, or ``missing``."""
     if _own(kind.environment) is not None:
         return "own"
     return "this" if _is_here(kind.environment) else "missing"
 
 
 def requirements(environment: str) -> Path:
-    """The pinned packages of an environment."""
+    """The file of an environment's pinned packages."""
     return _REQUIREMENTS / f"{environment}.txt"
 
 
 def install(kind: PeerKind) -> Iterator[str]:
-    """Make the environment of ``kind``, yielding what is done next.
+    """Make the environment of ``kind``, yielding each step before it is done.
 
-    It is made aside: one that is there works until the new one does, and stays if that fails.
+    An older environment works until the new one is complete, and stays if that fails.
 
     Raises:
-        PeerError: It cannot be made; says why.
-        InputError: Something lies there that is no environment of ours.
-        WriteError: It cannot be written, or another process makes it.
+        PeerError: A step failed; the message says why.
+        InputError: The folder exists and is not an environment that `install` made.
+        WriteError: The folder cannot be written, or another process makes it.
     """
     folder = peers_folder() / kind.environment
     with write_folder(folder, replacing=_replaceable) as made:
@@ -84,7 +84,7 @@ def _fill(folder: Path, name: str) -> Iterator[str]:
 
 
 def environ() -> dict[str, str]:
-    """The variables of a peer's process: without paths into this environment or the current folder, and offline."""
+    """Environment variables of a peer's process: it stays offline and imports nothing from here."""
     kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
     ours = {"PYTHONSAFEPATH": "1", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     return kept | ours | {"TOKENIZERS_PARALLELISM": "false"}
@@ -92,7 +92,11 @@ def environ() -> dict[str, str]:
 
 @contextmanager
 def _replaceable(folder: Path) -> Iterator[None]:
-    """An environment that `install` made; never anything else that happens to have its name."""
+    """Allow replacing an environment that `install` made, and no other folder.
+
+    Raises:
+        InputError: The folder is something else.
+    """
     if not all((folder / name).is_file() for name in (_COMPLETE, "pyvenv.cfg")):
         raise InputError(f"{folder}: was not made by `accel peers install`, so it is not replaced: move it elsewhere")
     yield
@@ -118,5 +122,5 @@ def _is_here(environment: str) -> bool:
 def _can_import(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # the package that a submodule is asked of
+    except ModuleNotFoundError:  # the parent package of a submodule
         return False

@@ -1,4 +1,4 @@
-"""The models that peers open: the folder of weights that they share, its check against the bundle, and conversions."""
+"""The models that peers open: the folder of weights, its check against the bundle, and its conversions."""
 
 import hashlib
 import mmap
@@ -15,14 +15,14 @@ from accel_bench.base.errors import PeerError
 from accel_bench.base.process import failure, run_module
 from accel_bench.peers.catalogue import PeerKind
 from accel_bench.peers.environments import environ, peers_folder, requirements
-from accel_runtime.bundle import describe_file, read_bundle
+from accel_runtime.bundle.bundle import describe_file, read_bundle
 from accel_runtime.durable import write_folder
 from accel_runtime.errors import InputError
 
 _UNET: Final = "unet/diffusion_pytorch_model.safetensors"
-# Convolutions at both ends: no exporter folds them into something else.
+# The first and the last convolution: no exporter folds them into other weights.
 _TELLING: Final = ("conv_in.weight", "conv_out.weight")
-# Behind them go the output folder's name.
+# The name of the output folder follows.
 _COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "openvino": ("optimum.commands.optimum_cli", "export", "openvino", "--weight-format", "fp32"),
     "onnx": ("optimum.commands.optimum_cli", "export", "onnx"),
@@ -33,20 +33,20 @@ def check_weights(folder: Path, *, bundle: Path) -> None:
     """Refuse a folder that peers cannot read, or that holds other weights than the bundle.
 
     Raises:
-        InputError: Says which, and how to make a folder.
+        InputError: The message says which, and how to make a folder.
     """
     advice = "`accel peers weights SOURCE -o FOLDER` writes one"
     if not (folder / "model_index.json").is_file():
-        raise InputError(f"{folder}: expected a diffusers folder, it has no model_index.json: {advice}")
+        raise InputError(f"{folder}: expected a diffusers folder with model_index.json: {advice}")
     if not (folder / _UNET).is_file():
-        raise InputError(f"{folder}: peers read plain safetensors, and it has no {_UNET}: {advice}")
+        raise InputError(f"{folder}: expected weights in {_UNET}, which peers read: {advice}")
     opened = read_bundle(bundle, verification="sizes")
     dtype, deep = opened.manifest.dtype, opened.manifest.deep.file
     files = [opened.path(file) for file in (deep, *opened.reads[deep])]
     for name, values in _tensors(folder / _UNET):
         if not any(_contains(path, _stored(values, dtype)) for path in files):
             raise InputError(
-                f"{folder}: its unet's {name} is not the bundle's: give the weights that {bundle} was exported from"
+                f"{folder}: the UNet's {name} is not the bundle's: give the weights that {bundle} was exported from"
             )
 
 
@@ -60,10 +60,10 @@ def _tensors(path: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
 
 
 def _stored(values: NDArray[np.float32], dtype: str) -> bytes:
-    """The bytes of weights in a bundle of that precision."""
+    """The bytes of weights in a bundle of the precision ``dtype``."""
     if dtype != "bfloat16":
         return values.astype(dtype).tobytes()
-    # The upper half of float32, rounded to the nearest and halfway to the even one; numpy has no such type.
+    # bfloat16 is the upper half of float32, rounded to the nearest, ties to even; numpy has no such type.
     bits = values.astype(np.float32).view(np.uint32)
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16).tobytes()
 
@@ -74,17 +74,17 @@ def _contains(path: Path, content: bytes) -> bool:
 
 
 def converted(kind: PeerKind, weights: Path, *, python: Path, tell: Callable[[str], None]) -> Path:
-    """The conversion of ``weights`` for ``kind``, made now if it is not there yet.
+    """The conversion of ``weights`` for ``kind``; it is made if it does not exist.
 
     Args:
-        kind: Reads a conversion.
-        weights: A diffusers folder.
-        python: Of the peer's environment, which has the exporter.
-        tell: Is told when the long work begins.
+        kind: A peer that opens a conversion.
+        weights: Diffusers folder.
+        python: Python of the peer's environment, which has the exporter.
+        tell: Called with a message before the conversion begins.
 
     Raises:
         PeerError: The peer's exporter failed.
-        WriteError: Another process makes it, or it cannot be written.
+        WriteError: The conversion cannot be written, or another process makes it.
     """
     target = peers_folder() / "converted" / f"{kind.model}-{_key(kind, weights)}"
     if not target.is_dir():
@@ -105,7 +105,7 @@ def _convert(kind: PeerKind, weights: Path, *, python: Path, target: Path) -> No
 
 
 def _key(kind: PeerKind, weights: Path) -> str:
-    """Of all files' contents, and of what converts them."""
+    """A hash of the contents of all files, and of the packages that convert them."""
     hashed = hashlib.sha256(requirements(kind.environment).read_bytes())
     for path in sorted(path for path in weights.rglob("*") if path.is_file()):
         hashed.update(path.relative_to(weights).as_posix().encode() + b"\0")

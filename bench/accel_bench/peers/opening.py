@@ -1,4 +1,4 @@
-"""Peers for a measurement: found, given their models, kept in memory or not, and ended afterwards."""
+"""Open peers for a measurement, and end them afterwards."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -12,11 +12,11 @@ from accel_bench.peers.environments import python_of
 from accel_bench.peers.models import check_weights, converted
 from accel_bench.peers.work import PeerWork
 from accel_bench.timing.meters import Meters, NoMeters
-from accel_runtime.bundle import read_bundle
+from accel_runtime.bundle.bundle import read_bundle
+from accel_runtime.bundle.forms import choose_form
 from accel_runtime.errors import InputError
-from accel_runtime.forms import choose_form
 
-# What a model is taken to need while it draws, in bytes of its files: a guess on the safe side.
+# Memory of a model while it draws, per byte of its files: a guess on the safe side.
 _PER_FILE_BYTE: Final = 1.6
 _SHARE: Final = 0.9
 _PATIENCE_S: Final = 3600.0
@@ -24,14 +24,14 @@ _NO_METERS: Final = NoMeters()
 
 
 def choose_residence(models: Sequence[Path], *, bundle: Path) -> Residence:
-    """Stay where all models and the bundle fit into what is free now."""
+    """Choose `STAY` where all models and the bundle fit into the memory that is free now."""
     available = available_bytes()
     needed = _PER_FILE_BYTE * sum(map(folder_bytes, (*models, bundle)))
     return Residence.STAY if available is None or needed <= _SHARE * available else Residence.RESTART
 
 
 def available_bytes() -> int | None:
-    """Memory that can be had without swapping; None where the system does not tell."""
+    """Memory that is available without swapping; None where the system does not report it."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
@@ -41,12 +41,12 @@ def available_bytes() -> int | None:
 
 
 def folder_bytes(folder: Path) -> int:
-    """All files in it."""
+    """Bytes of all files in a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _say_nothing(_: str) -> None:
-    """The default of `open_peers`: nobody is told."""
+    """The default of `open_peers`."""
 
 
 @contextmanager
@@ -59,19 +59,19 @@ def open_peers(
     meters: Meters = _NO_METERS,
     tell: Callable[[str], None] = _say_nothing,
 ) -> Iterator[tuple[PeerContender, ...]]:
-    """The peers called ``names``; each loads its model at its warm-up, and all end with the block.
+    """Open the peers called ``names``. Each loads its model at its warm-up, and all end with the block.
 
     Args:
-        names: Such as `diffusers:bf16`.
-        work: What they draw.
-        residence: Whether they stay in memory; None decides by what is free.
-        patience_s: How long a peer may take to load, or to draw once.
-        meters: Of the processor, which all peers draw on.
-        tell: Is told of conversions, which take minutes and are done once.
+        names: Names of peers, such as `diffusers:bf16`.
+        work: What the peers draw.
+        residence: Whether they stay in memory between drawings; None decides by the free memory.
+        patience_s: Longest time in seconds for loading, and for one drawing.
+        meters: Meters of the processor, which all peers draw on.
+        tell: Called with a message before a conversion, which takes minutes and is done once.
 
     Raises:
-        InputError: An unknown or missing peer, weights that are not the bundle's, or a bundle that ONNX Runtime's CPU
-            cannot run.
+        InputError: A peer is unknown or not installed, the weights are not the bundle's, or ONNX Runtime's CPU
+            provider cannot run the bundle.
         PeerError: A conversion failed.
     """
     choices = _choices(names)
@@ -98,7 +98,7 @@ def open_peers(
 def _choices(names: Sequence[str]) -> tuple[PeerChoice, ...]:
     doubled = next((name for name in names if names.count(name) > 1), None)
     if doubled is not None:
-        raise InputError(f"peer {doubled!r} is asked for twice: once is enough, every round draws with it")
+        raise InputError(f"peer {doubled!r}: expected each peer once, got it twice: every round draws with it anyway")
     return tuple(map(parse_peer, names))
 
 
@@ -107,7 +107,9 @@ def _weights(choices: Sequence[PeerChoice], work: PeerWork) -> Path | None:
     if needing is None:
         return None
     if work.weights is None:
-        raise InputError(f"peer {needing.name} needs the folder of weights that the bundle is of: add --peer-weights")
+        raise InputError(
+            f"peer {needing.name}: expected the weights that the bundle was exported from, got none: add --peer-weights"
+        )
     check_weights(work.weights, bundle=work.bundle)
     return work.weights.absolute()
 

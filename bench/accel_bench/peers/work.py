@@ -1,4 +1,4 @@
-"""What peers draw, told so that each can be set to the same."""
+"""What peers draw: everything that must be equal for all of them."""
 
 import json
 from collections.abc import Mapping
@@ -9,24 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_runtime.noise import TorchGenerator, stacked_normal
+from accel_runtime.denoising.noise import TorchGenerator, stacked_normal
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.request import Request
 
 
 @dataclass(frozen=True, slots=True)
 class PeerWork:
-    """One drawing.
+    """The settings of one drawing.
 
     Attributes:
         bundle: The bundle's folder.
         weights: The diffusers folder that the bundle was exported from; None where no peer needs it.
-        calls: UNet calls that ours makes with every step.
-        scheduler: diffusers' config, with its `_class_name`.
-        schedule: The bundle's file of the same scheduler.
-        batch: Images at a time; image i draws its noise from ``seed + i``.
-        latent_shape: Of one image, (C, h, w).
-        threads: None leaves the choice to each peer.
+        calls: UNet calls that our pipeline makes for all steps.
+        scheduler: The scheduler's config in diffusers, with its `_class_name`.
+        schedule: The bundle's file of tables of the same scheduler.
+        batch: Images at a time; the noise of image i comes from ``seed + i``.
+        latent_shape: Shape of one image's latents, (C, h, w).
+        threads: Number of threads; None leaves it to each peer.
     """
 
     bundle: Path
@@ -45,7 +45,7 @@ class PeerWork:
     threads: int | None
 
     def noise(self) -> NDArray[np.float32]:
-        """The initial latents of all contenders, of unit variance: [B, C, h, w]."""
+        """The initial latents of all contenders, with unit variance. Shape: [B, C, h, w]."""
         generators = [TorchGenerator(self.seed + image) for image in range(self.batch)]
         return stacked_normal(generators, self.latent_shape)
 
@@ -60,11 +60,11 @@ def peer_work(
     guidance: float = 7.5,
     threads: int | None = None,
 ) -> PeerWork:
-    """What ``pipeline`` draws for ``request`` with every call deep.
+    """Make the work that ``pipeline`` does for ``request`` with every call deep.
 
     Raises:
         MissingTableError: The bundle lacks the schedule.
-        InputError: The model cannot make images of that size.
+        InputError: The model cannot draw images of that size.
     """
     state, file = pipeline.bundle.manifest.state, pipeline.schedule_file(scheduler)
     shape = request.latent_shape(state)

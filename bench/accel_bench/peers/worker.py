@@ -1,4 +1,4 @@
-"""A peer's process: requests in, replies out, one JSON object a line."""
+"""A peer's process. Requests and replies are JSON objects, one per line."""
 
 import select
 import subprocess
@@ -12,14 +12,14 @@ from accel_bench.base.errors import PeerError
 from accel_bench.base.process import failure
 from accel_bench.peers.environments import environ
 from accel_bench.records.parts import Span
-from accel_runtime.reading import decode_json
+from accel_runtime.base.reading import decode_json
 
 ADAPTERS: Final = Path(__file__).parent / "adapters"
 Reply = TypeVar("Reply", bound=msgspec.Struct)
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """A model is open; see `accel_bench.records.bench.PeerRun`."""
+    """The reply to a request to open the model; see `accel_bench.records.bench.PeerRun`."""
 
     load_s: float
     versions: dict[str, str]
@@ -28,7 +28,7 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 class Drew(msgspec.Struct, frozen=True):
-    """A drawing is done, its picture written."""
+    """The reply to a request to draw, sent when the picture is written."""
 
     seconds: float
     spans: tuple[Span, ...]
@@ -36,7 +36,7 @@ class Drew(msgspec.Struct, frozen=True):
 
 
 class _Failed(msgspec.Struct, frozen=True):
-    """What every reply may be instead."""
+    """The reply to any request that failed."""
 
     error: str | None = None
 
@@ -45,28 +45,28 @@ class Worker:
     """A running adapter.
 
     Args:
-        name: Of the peer, for messages.
-        command: Starts it.
-        log: Where its stderr goes.
-        patience_s: How long one reply may take.
+        name: Name of the peer, for messages.
+        command: Command that starts the adapter.
+        log: File for its stderr.
+        patience_s: Longest time in seconds for one reply.
     """
 
     def __init__(self, name: str, command: Sequence[str], *, log: Path, patience_s: float) -> None:
         self.name = name
         self._log, self._patience_s = log, patience_s
         with log.open("wb") as stderr:
-            variables = environ() | {"PYTHONPATH": str(ADAPTERS)}  # they import each other
+            variables = environ() | {"PYTHONPATH": str(ADAPTERS)}  # adapters import each other
             self._process = subprocess.Popen(  # noqa: S603  # an adapter of ours
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=variables
             )
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """Id of the process."""
         return self._process.pid
 
     def ask(self, request: Mapping[str, Any], reply: type[Reply]) -> Reply:
-        """The answer to ``request``.
+        """Send ``request`` and return the reply.
 
         Raises:
             PeerError: The peer failed, ended, or took too long.
@@ -95,7 +95,7 @@ class Worker:
         ready, _, _ = select.select([stdout], [], [], self._patience_s)
         if not ready:
             last = self._said().rpartition("\n")[2] or "none"
-            raise PeerError(f"peer {self.name}: no reply within {self._patience_s:g} s; its last word: {last}")
+            raise PeerError(f"peer {self.name}: no reply within {self._patience_s:g} s; its last output: {last}")
         answer = stdout.readline()
         if not answer:
             raise self._ended()
@@ -109,6 +109,6 @@ class Worker:
 
 
 def adapter_command(python: Path, script: Sequence[str]) -> list[str]:
-    """What starts an adapter: the adapters' folder alone is on its path, beside the environment's own."""
+    """The command that starts an adapter."""
     file, *arguments = script
     return [str(python), str(ADAPTERS / file), *arguments]

@@ -1,4 +1,4 @@
-"""Placements that are known without measuring: even, DeepCache's power plans, all deep calls at one end."""
+"""Placements of deep calls that need no measuring: even ones, DeepCache's power plans, all at one end."""
 
 from collections.abc import Iterator
 from math import copysign
@@ -11,7 +11,7 @@ from accel_runtime.errors import InputError
 POWER_CENTERS = (0, 5, 10, 15, 20, 25)
 POWER_EXPONENTS = (1.1, 1.2, 1.3, 1.4, 1.5, 1.6)
 _EXPONENT_STEP = 0.02
-# How far `moved` moves a deep call.
+# Distances by which `moved` moves a deep call.
 _MOVES = (-1, 1, -2, 2)
 
 
@@ -20,7 +20,7 @@ def uniform(calls: int, deep: int) -> tuple[int, ...]:
 
     Args:
         calls: UNet calls of the schedule.
-        deep: How many of them are deep.
+        deep: Number of deep calls.
 
     >>> uniform(10, 4), uniform(10, 6)
     ((0, 3, 6, 9), (0, 1, 3, 5, 6, 8))
@@ -40,9 +40,9 @@ def power(calls: int, deep: int, *, center: float, exponent: float) -> tuple[int
 
     Args:
         calls: UNet calls of the schedule.
-        deep: How many of them are deep.
+        deep: Number of deep calls.
         center: The call around which deep ones are dense.
-        exponent: How fast they get sparser; more than 1.
+        exponent: How fast deep calls become sparser; more than 1.
 
     Returns:
         The deep calls, or None where no exponent above 1 has so many.
@@ -59,7 +59,7 @@ def power(calls: int, deep: int, *, center: float, exponent: float) -> tuple[int
 
 
 def _signed(value: float, exponent: float) -> float:
-    """A power that keeps the sign."""
+    """The power of the absolute value, with the sign kept."""
     return copysign(abs(value) ** exponent, value)
 
 

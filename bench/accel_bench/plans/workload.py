@@ -1,9 +1,9 @@
 """Between what a command line sets, what a record keeps of it, and what a pipeline is asked to draw."""
 
-from accel_bench.plans.trial import Settings
+from accel_bench.plans.prepare import Settings
 from accel_bench.records.parts import Workload
 from accel_runtime.request import Request
-from accel_runtime.schedule import ScheduleTable
+from accel_runtime.schedules.schedule import ScheduleTable
 
 
 def workload_of(settings: Settings, schedule: ScheduleTable, *, size: tuple[int, int]) -> Workload:

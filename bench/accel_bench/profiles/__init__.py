@@ -1,4 +1,4 @@
-"""Profiles: a device's facts, how to run on it, and the configs found for it (docs/profiles.md).
+"""Profiles: facts about a device, how to run on it, and the configs found for it (docs/profiles.md).
 
 schema.py      what a profile holds
 toml.py        TOML to values, with errors that name key, expected and got

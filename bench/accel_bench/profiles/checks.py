@@ -1,26 +1,22 @@
-"""What the types of a profile cannot say: names that exist, plans that parse, figures that can be."""
+"""Checks of a profile that its types cannot express: names that exist, plans that parse, figures that are possible."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from accel_bench.plans.guided_calls import GUIDED_CALLS, parse_guided_calls
 from accel_bench.profiles.names import is_name
 from accel_bench.profiles.schema import Config, Fact, Figure, Peaks, Profile, Published, Target, is_id
 from accel_bench.profiles.toml import show, suggest
 from accel_runtime.backends import PROVIDER_NAMES
 from accel_runtime.backends.onnxruntime.providers import PROVIDERS
-from accel_runtime.deep_calls import CALLS_OF_STEP, deep_numbers, parse_deep_calls
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import MAX_HISTORY
+from accel_runtime.plans.deep_calls import CALLS_OF_STEP, FULL, deep_calls_text
+from accel_runtime.plans.spec import PlanSpec, check_calls
 
 _ANY_SIGN = "score_loss"
-_PLANS = "full, every:N with N of 1 or more, or calls:0,3,7"
 _NAME = "words of the driver's name for it, such as MI250, or H100 SXM* (no regular expression)"
 _ID = "an id of lower-case letters and digits, joined by - or ."
-# The one provider whose name a device or precision may follow.
+# The only provider whose name may be followed by a device or a precision.
 _TAKES_TARGET = "openvino"
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,5}")
 
 
 class Problem(NamedTuple):
@@ -32,7 +28,7 @@ class Problem(NamedTuple):
 
 
 def find_problems(profile: Profile) -> Iterator[Problem]:
-    """All that is wrong, in the order of the file."""
+    """Yield every problem, in the order of the file."""
     yield from _ids(("sources",), profile.sources)
     yield from _device(profile.device, profile.sources)
     yield from _backends(profile)
@@ -54,7 +50,7 @@ def _device(device: Target, sources: Mapping[str, object]) -> Iterator[Problem]:
         if not is_name(name):
             yield Problem(("device", "marks", "names", str(place)), _NAME, show(name))
     if device.kind != "cpu" and not marks.names and not marks.pci_ids:
-        yield Problem(("device", "marks"), "names or pci_ids, or nothing could be told from it", "neither")
+        yield Problem(("device", "marks"), "names or pci_ids, which recognise the device", "neither")
     facts: dict[tuple[str, ...], Fact | None] = {
         ("memory_bytes",): device.memory_bytes,
         ("bandwidth",): device.bandwidth,
@@ -86,8 +82,7 @@ def _backends(profile: Profile) -> Iterator[Problem]:
 
 
 def _config(name: str, config: Config, profile: Profile) -> Iterator[Problem]:
-    yield from _plan(config)
-    yield from _guided_calls(config)
+    yield from _plan(config.plan)
     yield from _baseline(name, config, profile.configs)
     for key, figure in config.expected.items():
         keys = ("expected", key)
@@ -96,44 +91,18 @@ def _config(name: str, config: Config, profile: Profile) -> Iterator[Problem]:
         yield from _evidence(keys, figure, profile)
 
 
-def _plan(config: Config) -> Iterator[Problem]:
-    most = CALLS_OF_STEP * config.steps
+def _plan(plan: PlanSpec) -> Iterator[Problem]:
+    if not plan.scheduler:
+        yield Problem(("plan", "scheduler"), "the name of a scheduler", "nothing")
+    if plan.steps is None:
+        yield Problem(("plan", "steps"), "a number of steps", "nothing")
+        return
+    most = CALLS_OF_STEP * plan.steps
     try:
-        deep = parse_deep_calls(config.plan)
-    except InputError:
-        yield Problem(("plan",), _PLANS, show(config.plan))
-        return
-    if isinstance(deep, tuple) and deep[0] != 0:
-        yield Problem(("plan",), "call 0 among the deep ones, and none before it", show(config.plan))
-    elif isinstance(deep, tuple) and deep[-1] >= most:
-        yield Problem(("plan",), f"calls below {most}, the most that {config.steps} steps make", show(config.plan))
-    else:
-        yield from _weights(config, deep_numbers(deep, most), most=most)
-
-
-def _weights(config: Config, deep: Sequence[int], *, most: int) -> Iterator[Problem]:
-    for call, weights in config.forecast_weights.items():
-        keys = ("forecast_weights", call)
-        if not _NUMBER.fullmatch(call) or int(call) in deep or int(call) >= most:
-            yield Problem(keys, "the number of a shallow call as key", show(call))
-            continue
-        past = min(MAX_HISTORY, sum(place < int(call) for place in deep))
-        if not 1 <= len(weights) <= past:
-            yield Problem(keys, f"1 to {past} weights, of the deep features before it", str(len(weights)))
-
-
-def _guided_calls(config: Config) -> Iterator[Problem]:
-    if not config.guided_calls:
-        return
-    try:
-        _, last = parse_guided_calls(config.guided_calls)
-    except InputError:
-        yield Problem(("guided_calls",), GUIDED_CALLS, show(config.guided_calls))
-        return
-    most = CALLS_OF_STEP * config.steps
-    if last >= most:
-        expected = f"calls below {most}, the most that {config.steps} steps make"
-        yield Problem(("guided_calls",), expected, show(config.guided_calls))
+        check_calls(plan, most)
+    except InputError as error:
+        expected = f"calls below {most}, the most that {plan.steps} steps make"
+        yield Problem(("plan",), expected, str(error).removeprefix("plan: "))
 
 
 def _baseline(name: str, config: Config, configs: Mapping[str, Config]) -> Iterator[Problem]:
@@ -147,10 +116,11 @@ def _baseline(name: str, config: Config, configs: Mapping[str, Config]) -> Itera
         yield Problem(("baseline",), f"another config, {_any(others)}", suggest(config.baseline, others))
         return
     baseline = configs[config.baseline]
-    if baseline.plan != "full":
-        yield Problem(("baseline",), "a config of plan full", f"{config.baseline}, of plan {baseline.plan}")
-    if baseline.guided_calls:
-        got = f"{config.baseline}, with guided_calls {baseline.guided_calls}"
+    if baseline.plan.deep != FULL:
+        got = f"{config.baseline}, of plan {deep_calls_text(baseline.plan.deep)}"
+        yield Problem(("baseline",), "a config of plan full", got)
+    if baseline.plan.guided_calls is not None:
+        got = f"{config.baseline}, with guided_calls {list(baseline.plan.guided_calls)}"
         yield Problem(("baseline",), "a config that guides every call", got)
     for key in ("model", "weights", "width", "height", "batch"):
         if getattr(baseline, key) != getattr(config, key):

@@ -1,7 +1,8 @@
-r"""Devices by name: a few words that stand next to each other in what the driver calls them.
+r"""Match devices by name: a few words that stand next to each other in the driver's name of the device.
 
-Words are letters, digits and `_`, in any case; whatever else there is parts them. One that ends in `*` stands for all
-that begin so. There is no more to it, so that a profile of anyone's is compared in time that its length bounds.
+Words consist of letters, digits and `_`, and case is ignored; any other character separates them. A word that ends in
+`*` matches every word with that beginning. There is no more syntax, so the time of a comparison is bounded by the
+length of the profile, whoever wrote it.
 """
 
 import re
@@ -9,13 +10,13 @@ from typing import Final
 
 _WORD: Final = re.compile(r"\w+")
 _WORD_OR_START: Final = re.compile(r"\w+\*?")
-# What no driver writes, and a regular expression would.
+# Characters of regular expressions, which no driver writes.
 _FOREIGN: Final = re.compile(r"[\\\[\]{}^$|?]|(?<!\w)\*")
 _LONGEST: Final = 200
 
 
 def is_name(text: str) -> bool:
-    r"""Whether ``text`` can be looked for.
+    r"""Whether ``text`` is a name that devices can be matched with.
 
     >>> [is_name(text) for text in ("H100 SXM*", "Intel(R) Xeon(R)", r"\bH100", "(a+)+$", "", "*")]
     [True, True, False, False, False, False]
@@ -24,7 +25,7 @@ def is_name(text: str) -> bool:
 
 
 def is_named(device: str, name: str) -> bool:
-    """Whether what the driver calls a ``device`` holds ``name``.
+    """Whether ``name`` occurs in ``device``, the driver's name of a device.
 
     >>> [is_named("NVIDIA H100-SXM5 80GB", name) for name in ("h100 sxm*", "H100", "H1", "SXM5 H100")]
     [True, True, False, False]

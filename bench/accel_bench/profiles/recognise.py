@@ -9,10 +9,10 @@ from accel_runtime.errors import InputError
 
 
 def matches(target: Target, device: Device) -> bool:
-    """Whether ``device`` is the one that ``target`` describes; a mark that either side does not know is no hindrance.
+    """Whether ``device`` is the one that ``target`` describes. A mark that either side does not know is ignored.
 
     A card is recognised by its name or, where the driver has only a code name for it, by its PCI id. Compute units
-    tell apart what shares both, as MI250 and MI250X do.
+    distinguish cards that share both, such as MI250 and MI250X.
     """
     marks = target.marks
     named = any(is_named(device.name, name) for name in marks.names)
@@ -26,10 +26,10 @@ def matches(target: Target, device: Device) -> bool:
 
 
 def matching_devices(profile: Profile, devices: Sequence[Device]) -> tuple[Device, ...]:
-    """Those of ``devices`` that the profile is for; for a card with two dies, its dies.
+    """The ones among ``devices`` that the profile is for; for a card with two dies, its dies.
 
     Raises:
-        InputError: There is none; names what is here instead.
+        InputError: There is none; the message names the devices of this machine.
     """
     found = tuple(device for device in devices if matches(profile.device, device))
     if not found:

@@ -4,6 +4,7 @@ What types cannot say is in `checks.py`.
 
 Format history:
     1  first version
+    2  a config's `plan` is a table that holds scheduler and steps too
 """
 
 import re
@@ -12,13 +13,12 @@ from typing import Annotated, Literal
 import msgspec
 
 from accel_bench.base.dtypes import DType
-from accel_runtime.forecast import Forecast
 from accel_runtime.manifest import LONGEST_SIDE
-from accel_runtime.request import MOST_IMAGES, MOST_STEPS
+from accel_runtime.plans.spec import PlanSpec
+from accel_runtime.request import MOST_IMAGES
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Batch = Annotated[int, msgspec.Meta(ge=1, le=MOST_IMAGES)]
-Steps = Annotated[int, msgspec.Meta(ge=1, le=MOST_STEPS)]
 Pixels = Annotated[int, msgspec.Meta(ge=8, le=LONGEST_SIDE, multiple_of=8)]
 _LONGEST_ID = 100
 Kind = Literal["cpu", "nvidia", "amd"]
@@ -32,8 +32,8 @@ class Source(_Strict, frozen=True):
     """Where figures were published.
 
     Attributes:
-        title: Document, version, table.
-        url: Its address; empty where it has none.
+        title: Document, version and table.
+        url: Address of the document; empty where it has none.
     """
 
     title: str
@@ -41,7 +41,7 @@ class Source(_Strict, frozen=True):
 
 
 class Fact(_Strict, frozen=True):
-    """A figure of the device's, in SI units, and the id of the source that says so."""
+    """A figure of the device in SI units, and the id of its source."""
 
     value: Annotated[float, msgspec.Meta(gt=0)]
     source: str
@@ -49,7 +49,7 @@ class Fact(_Strict, frozen=True):
 
 
 class Peaks(_Strict, frozen=True):
-    """FLOP/s that the device could do at best, dense, by precision; a multiply-add counts as two."""
+    """Peak dense FLOP/s of the device by precision; a multiply-add counts as two."""
 
     fp32: Fact | None = None
     tf32: Fact | None = None
@@ -57,19 +57,20 @@ class Peaks(_Strict, frozen=True):
     bf16: Fact | None = None
 
     def of(self, precision: str) -> Fact | None:
-        """The peak of ``precision``, such as a config's `dtype`; None where the profile does not know it."""
+        """The peak of ``precision``, such as a config's `dtype`; None where the profile does not have it."""
         known: Fact | None = getattr(self, precision) if precision in self.__struct_fields__ else None
         return known
 
 
 class Marks(_Strict, frozen=True):
-    """How the device is told from others of its kind; every mark that both sides know must fit.
+    """Marks that tell the device from others of its kind. Every mark that both sides know must match.
 
     Attributes:
-        names: Words; the driver's name of the device holds those of one of them, in any case (`names.py`).
-        pci_ids: Of AMD's cards; a card is also recognised by one of these where its name says nothing.
-        architecture: As compilers call it: `gfx90a`, `sm_90`.
-        compute_units: As the driver counts them.
+        names: Names, each of one or more words. One of them must occur in the driver's name of the device; case is
+            ignored (`names.py`).
+        pci_ids: PCI ids of AMD's cards. They recognise a card whose name says nothing.
+        architecture: The compilers' name of the architecture, such as `gfx90a` or `sm_90`.
+        compute_units: Number of compute units that the driver reports.
     """
 
     names: tuple[str, ...] = ()
@@ -82,14 +83,14 @@ class Target(_Strict, frozen=True):
     """The device that a profile is for.
 
     Attributes:
-        kind: As `accel doctor` calls it.
-        title: For people.
-        unit: What all figures are of: the whole card, or one die of it.
-        marks: How it is recognised.
-        memory_bytes: Of the unit.
-        bandwidth: Of that memory, bytes a second.
-        peak_flops: Of the unit.
-        note: What to know of it.
+        kind: The kind that `accel doctor` prints.
+        title: Name for people.
+        unit: The unit that all figures describe: the whole card, or one die of it.
+        marks: Marks that recognise the device.
+        memory_bytes: Memory of the unit.
+        bandwidth: Bandwidth of that memory in bytes per second.
+        peak_flops: Peak FLOP/s of the unit.
+        note: Remarks for readers.
     """
 
     kind: Kind
@@ -103,7 +104,7 @@ class Target(_Strict, frozen=True):
 
 
 class BackendChoice(_Strict, frozen=True):
-    """A provider as in `--provider`, with its options; the first of a profile's that works is taken."""
+    """A provider, named as in `--provider`, with its options. The first one of a profile that works is used."""
 
     provider: str
     options: dict[str, str] = {}
@@ -111,16 +112,16 @@ class BackendChoice(_Strict, frozen=True):
 
 
 class _Tagged(_Strict, frozen=True, tag_field="kind", tag=str.lower):
-    """The base of figures: `kind` in the file names the class."""
+    """The base of figures; `kind` in the file names the class."""
 
     @property
     def kind(self) -> str:
-        """How the figure came about."""
+        """`published`, `measured` or `predicted`."""
         return str(self.__struct_config__.tag)
 
 
 class Published(_Tagged, frozen=True):
-    """A figure of somebody else's, measured with their software; `source` is an id of the profile's sources."""
+    """A figure that others measured with their software; `source` is an id of the profile's sources."""
 
     value: float
     source: str
@@ -128,7 +129,7 @@ class Published(_Tagged, frozen=True):
 
 
 class Measured(_Tagged, frozen=True):
-    """A figure of a run record of `accel bench` or `accel evaluate`, and the machine that it was measured on."""
+    """A figure from a record of `accel bench` or `accel evaluate`, and the machine that measured it."""
 
     value: float
     record: str
@@ -148,13 +149,13 @@ Figure = Published | Measured | Predicted
 
 
 class Expected(_Strict, frozen=True):
-    """What a run of the config should give.
+    """The figures that a run of the config should reach.
 
     Attributes:
-        latency_s: Prompt to pixels, of one batch.
-        steps_per_s: Denoising steps alone, guided, of one batch.
-        speedup: The baseline's latency over this one's.
-        psnr_db: Pixels against the baseline's.
+        latency_s: Seconds of one batch, from prompts to pixels.
+        steps_per_s: Guided denoising steps of one batch per second, without the other stages.
+        speedup: The baseline's latency over this config's.
+        psnr_db: PSNR in dB against the baseline's pictures.
         score_loss: (S_baseline - S) / S_baseline of the score that the note names.
     """
 
@@ -165,26 +166,23 @@ class Expected(_Strict, frozen=True):
     score_loss: Figure | None = None
 
     def items(self) -> tuple[tuple[str, Figure], ...]:
-        """Every figure that is there, with its name."""
+        """Every figure that is given, with its name."""
         figures = ((name, getattr(self, name)) for name in self.__struct_fields__)
         return tuple((name, figure) for name, figure in figures if figure is not None)
 
 
 class Config(_Strict, frozen=True):
-    """All that one run needs beside prompts and seeds.
+    """Everything that one run needs, apart from prompts and seeds.
 
     Attributes:
         model: An alias, folder or hub id as for `accel export`.
-        weights: Of `random` ones only the timings mean something.
-        dtype: What UNet and text encoder compute in.
-        plan: The deep calls: `full`, `every:N` or `calls:0,3,7`.
-        branch: Where shallow calls cut the UNet.
-        forecast: How a shallow call's feature is made, unless `forecast_weights` says so.
-        forecast_weights: By shallow call, what weighs the last deep features, newest first.
-        guided_calls: The first and the last guided call, such as `0-29`; empty where all are.
-        baseline: Id of the config with every call deep that `expected` compares with.
-        expected: What the run should give.
-        note: What to know of it.
+        weights: `trained` or `random`. With random weights only timings have a meaning.
+        dtype: Precision that the UNet and the text encoder compute in.
+        guidance: Scale of classifier-free guidance.
+        plan: Which calls run deep and how the others run (docs/plans.md), with scheduler and steps.
+        baseline: Id of the config that `expected` compares with; all of its calls are deep.
+        expected: Figures that the run should reach.
+        note: Remarks for readers.
     """
 
     model: str
@@ -192,35 +190,39 @@ class Config(_Strict, frozen=True):
     height: Pixels
     batch: Batch
     dtype: DType
-    scheduler: str
-    steps: Steps
     guidance: Annotated[float, msgspec.Meta(ge=0)]
-    plan: str
+    plan: PlanSpec
     weights: Literal["trained", "random"] = "trained"
-    branch: Annotated[int, msgspec.Meta(ge=0)] = 0
-    forecast: Forecast = Forecast.HOLD
-    forecast_weights: dict[str, tuple[float, ...]] = {}
-    guided_calls: str = ""
     baseline: str | None = None
     expected: Expected = Expected()
     note: str = ""
 
+    @property
+    def scheduler(self) -> str:
+        """Scheduler of the plan, which `checks.py` demands."""
+        return str(self.plan.scheduler)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the plan, which `checks.py` demands."""
+        return self.plan.steps or 0
+
 
 class Profile(_Strict, frozen=True):
-    """One device, how to run on it, and what was found for it.
+    """One device, how to run on it, and the configs found for it.
 
     Attributes:
-        format: Of the file.
-        name: The file's, without `.toml`.
-        title: For people.
-        device: What it is for.
-        backends: The first that works is taken.
-        sources: By id.
-        configs: By id.
-        note: What to know of all of them.
+        format: Version of the file's format.
+        name: Name of the file without `.toml`.
+        title: Name for people.
+        device: The device that the profile is for.
+        backends: Providers to try in this order; the first one that works is used.
+        sources: Sources of figures by id.
+        configs: Configs by id.
+        note: Remarks on all configs.
     """
 
-    format: Literal[1]
+    format: Literal[2]
     name: str
     title: str
     device: Target
@@ -231,7 +233,7 @@ class Profile(_Strict, frozen=True):
 
 
 def is_id(text: str) -> bool:
-    """Whether a name is plain enough for a file, an option and a heading.
+    """Whether a name can be used in files, options and headings.
 
     >>> [is_id(text) for text in ("sd15-b1-every3", "1.5", "Full", "a b", "")]
     [True, True, False, False, False]

@@ -1,1 +1,1 @@
-"""What pictures are worth: scores of the built-in model, and how far a cached picture is from the uncached one."""
+"""Scores of pictures: against their captions, and against the uncached pictures of the same seeds."""

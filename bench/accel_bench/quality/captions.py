@@ -1,4 +1,4 @@
-"""The captions that pictures are evaluated on, and where they and the scorer of the built-in model lie."""
+"""The captions that pictures are evaluated on, and the files of the built-in model's captions and scorer."""
 
 from pathlib import Path
 from typing import Final
@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 
 from accel_bench.records.captions import Caption
+from accel_runtime.base.reading import decode_json, read_document
 from accel_runtime.errors import InputError
-from accel_runtime.reading import decode_json, read_document
 
 DATA: Final = Path(__file__).parent / "data"
 CAPTIONS: Final = "captions.json"
@@ -16,17 +16,17 @@ TOKENIZER: Final = "tokenizer.json"
 
 
 def evaluation_captions(count: int | None, seed: int, *, folder: Path | None = None) -> tuple[Caption, ...]:
-    """Return ``count`` held-out captions, the same for the same seed.
+    """Return ``count`` held-out captions; the same seed gives the same ones.
 
-    A larger count begins with the captions of a smaller one, so that a search may add prompts to those it has run.
+    A larger count begins with the captions of a smaller one, so a search can add prompts to those that it has run.
 
     Args:
-        count: How many; None for all.
-        seed: Chooses which, and their order.
-        folder: Where `captions.json` lies; by default, the built-in one.
+        count: Number of captions; None for all.
+        seed: Chooses the captions and their order.
+        folder: Folder with `captions.json`; by default, the built-in one.
 
     Raises:
-        InputError: The file is missing or malformed, or holds fewer.
+        InputError: The file is missing or malformed, or holds fewer captions.
     """
     path = data_file(CAPTIONS, folder)
     held_out = [caption for caption in read_captions(path) if caption.held_out]
@@ -42,20 +42,20 @@ def read_captions(path: Path) -> tuple[Caption, ...]:
     """Parse a file of captions.
 
     Raises:
-        InputError: It cannot be read or is malformed; names the file and the key.
+        InputError: The file cannot be read or is malformed; the message names the file and the key.
     """
     return decode_json(read_document(path, error=InputError), tuple[Caption, ...], path=path, error=InputError)
 
 
 def data_file(name: str, folder: Path | None = None) -> Path:
-    """Return the path of one of the files above.
+    """Return the path of a data file of the built-in model.
 
     Args:
-        name: The file.
-        folder: Where to look; by default, beside this module.
+        name: `CAPTIONS`, `EMOJI_CLIP` or `TOKENIZER`.
+        folder: Folder to look in; by default, `data` beside this module.
 
     Raises:
-        InputError: It is not there.
+        InputError: The file does not exist.
     """
     path = (folder or DATA) / name
     if not path.is_file():

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from transformers import CLIPModel, CLIPProcessor
 from transformers.utils import logging as transformers_logging
 
-from accel_runtime.bundle import describe_file
+from accel_runtime.bundle.bundle import describe_file
 from accel_runtime.errors import InputError, first_line
 
 # In the order in which transformers looks for them.
 _WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin")
-# Of tokenizer and image processor: the files of today's form, or those of the other.
+# Files of the tokenizer and of the image processor; each may have one of two forms.
 _FORMS: Final = (
     (("tokenizer.json",), ("vocab.json", "merges.txt")),
     (("preprocessor_config.json",), ("processor_config.json",)),
@@ -36,12 +36,12 @@ _Schema = TypeVar("_Schema")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """The scorer, in float32 on the CPU whatever the pictures were made on.
+    """The scorer. It computes in float32 on the CPU, whatever device made the pictures.
 
     Attributes:
-        model: Both towers.
+        model: The image tower and the text tower.
         processor: Scales and crops pictures with Pillow, and splits captions into tokens.
-        versions: Of transformers, and the SHA-256 of each file of weights.
+        versions: Version of transformers, and the SHA-256 of each file of weights.
     """
 
     model: CLIPModel
@@ -53,7 +53,7 @@ class Clip:
         """Load the checkpoint in ``folder``, as transformers saves it; nothing is downloaded.
 
         Raises:
-            InputError: It is missing, incomplete or no CLIP model.
+            InputError: The checkpoint is missing, incomplete or not a CLIP model.
         """
         model, processor = load_clip(folder)
         return cls(model, processor, checkpoint_versions(folder))
@@ -61,13 +61,13 @@ class Clip:
     def scores(self, images: NDArray[np.uint8], captions: Sequence[str]) -> NDArray[np.float32]:
         """Return 100 × the cosine between each picture and its own caption. Shape: [N].
 
-        The mean of these is torchmetrics' `CLIPScore`, which only sets a negative mean to 0. Hessel et al.
-        (arXiv:2104.08718) call something else CLIPScore: 2.5 · max(cosine, 0), of captions that a prefix begins.
-        Captions that are too long for the text tower lose their end, but keep the end token, which torchmetrics cuts.
+        The mean of these scores is torchmetrics' `CLIPScore`, which sets a negative mean to 0. CLIPScore of Hessel et
+        al. (arXiv:2104.08718) is different: 2.5 · max(cosine, 0), with a prefix before each caption. A caption that is
+        too long for the text tower is cut before its end token; torchmetrics cuts the end token too.
 
         Args:
             images: Shape: [N, H, W, 3].
-            captions: N of them.
+            captions: N captions.
         """
         if len(images) != len(captions) or not captions:
             raise InputError(f"CLIP: expected one caption per image, got {len(captions)} for {len(images)}")
@@ -91,22 +91,22 @@ class Clip:
 
 
 class _Config(msgspec.Struct):
-    """What `config.json` must say; all else is transformers' business."""
+    """The part of `config.json` that is checked here; transformers checks the rest."""
 
     model_type: str
 
 
 class _Index(msgspec.Struct):
-    """Which file holds which tensor, where weights are in several files."""
+    """The file of each tensor, for weights in several files."""
 
     weight_map: dict[str, str]
 
 
 def load_clip(folder: Path) -> tuple[CLIPModel, CLIPProcessor]:
-    """Return model (float32, evaluation mode) and processor of the checkpoint in ``folder``, and of nowhere else.
+    """Load the model (float32, evaluation mode) and the processor from ``folder``; nothing is downloaded.
 
     Raises:
-        InputError: It is missing, incomplete or no CLIP model.
+        InputError: The checkpoint is missing, incomplete or not a CLIP model.
     """
     _check_files(folder)
     with _reading(folder):
@@ -116,17 +116,17 @@ def load_clip(folder: Path) -> tuple[CLIPModel, CLIPProcessor]:
             folder,
             dtype=torch.float32,
             local_files_only=True,
-            ignore_mismatched_sizes=True,  # refused below, by name
+            ignore_mismatched_sizes=True,  # `_check_parts` refuses them by name
             output_loading_info=True,
         )
-        # Pillow is here always; torchvision, which transformers prefers, scales a little differently.
+        # Pillow is always installed; torchvision, which transformers prefers, scales a little differently.
         processor = CLIPProcessor.from_pretrained(folder, local_files_only=True, backend="pil")
     _check_parts(folder, model, processor=processor, report=report)
     return model, processor
 
 
 def checkpoint_versions(folder: Path) -> dict[str, str]:
-    """Return what a score of this checkpoint depends on: transformers' version, and the weights' SHA-256 by file."""
+    """Return what scores of this checkpoint depend on: transformers' version, and the SHA-256 of each weights file."""
     weights = {f"clip/{path.name}": describe_file(path).sha256 for path in _weight_files(folder)}
     return {"transformers": version("transformers")} | weights
 
@@ -149,7 +149,7 @@ def _check_files(folder: Path) -> None:
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    """The files that transformers takes weights from; the first that it would look for where there are none."""
+    """The files that transformers reads weights from; where there are none, the first one that it looks for."""
     for name in _WEIGHTS:
         index = folder / f"{name}.index.json"
         if (folder / name).is_file():
@@ -160,7 +160,7 @@ def _weight_files(folder: Path) -> list[Path]:
 
 
 def _check_parts(folder: Path, model: CLIPModel, *, processor: CLIPProcessor, report: dict[str, Any]) -> None:
-    """Refuse what transformers accepts: weights with holes, which it fills at random, and another model's tokenizer."""
+    """Refuse what transformers accepts: missing weights, which it fills at random, and another model's tokenizer."""
     wrong = sorted(report["missing_keys"] | {name for name, *_ in report["mismatched_keys"]})
     if wrong:
         raise InputError(
@@ -184,7 +184,7 @@ def _read(path: Path, schema: type[_Schema]) -> _Schema:
 
 @contextmanager
 def _reading(folder: Path) -> Iterator[None]:
-    """Mute transformers, and turn whatever it raises over a broken folder into one line."""
+    """Mute transformers, and turn what it raises for a broken folder into one line."""
     library: Any = transformers_logging  # half annotated
     level, bars = library.get_verbosity(), library.is_progress_bar_enabled()
     library.set_verbosity(logging.CRITICAL)

@@ -14,7 +14,7 @@ _FRAME: Final = 2  # pixels; objects keep at least this distance from the edge
 
 
 def background_colour(image: NDArray[np.uint8]) -> str:
-    """Return which of `COLOURS` is nearest to the median of the picture's outermost pixels, in RGB.
+    """Return the name in `COLOURS` that is nearest, in RGB, to the median of the picture's outermost pixels.
 
     Args:
         image: One picture. Shape: [H, W, 3].

@@ -1,7 +1,7 @@
-"""emoji-clip at run time: how well a picture fits a caption.
+"""The emoji-clip score: how well a picture fits a caption.
 
-Two small towers in one ONNX graph, trained contrastively (arXiv:2103.00020) on the built-in model's own pictures. It
-knows emoji on plain backgrounds and nothing else, so it is reported as ``emoji-clip``, never as CLIP.
+The scorer is one ONNX graph with two small towers, trained contrastively (arXiv:2103.00020) on the built-in model's
+own pictures. It knows only emoji on plain backgrounds, so it is reported as ``emoji-clip``, never as CLIP.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from accel_bench.quality.captions import EMOJI_CLIP, TOKENIZER, data_file
-from accel_runtime.clip_tokenizer import read_tokenizer
+from accel_runtime.base.reading import read_document
 from accel_runtime.errors import InputError, MissingExtraError, first_line
 from accel_runtime.manifest import TextSpec
-from accel_runtime.reading import read_document
-from accel_runtime.tokens import PromptTokenizer
+from accel_runtime.text.clip_tokenizer import read_tokenizer
+from accel_runtime.text.tokens import PromptTokenizer
 
 _SIDE: Final = 64  # pixels
-_TOKENS: Final = 24  # of a caption, start and end included
+_TOKENS: Final = 24  # per caption, including the start and end tokens
 _BATCH: Final = 64
 _INPUTS: Final = {"pixels": "tensor(uint8)", "token_ids": "tensor(int64)"}
 _OUTPUTS: Final = {"image_embedding": "tensor(float)", "text_embedding": "tensor(float)"}
@@ -29,11 +29,11 @@ _OUTPUTS: Final = {"image_embedding": "tensor(float)", "text_embedding": "tensor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EmojiClip:
-    """The scorer, on the CPU whatever the pictures were made on.
+    """The scorer. It runs on the CPU, whatever device made the pictures.
 
     Attributes:
-        session: Its graph in ONNX Runtime.
-        tokenizer: Its own; captions longer than 24 tokens lose their end.
+        session: ONNX Runtime session of its graph.
+        tokenizer: The scorer's own tokenizer; it cuts captions to 24 tokens.
     """
 
     session: Any
@@ -41,11 +41,11 @@ class EmojiClip:
 
     @classmethod
     def open(cls, folder: Path | None = None) -> "EmojiClip":
-        """Open the scorer in ``folder``, by default the built-in one.
+        """Open the scorer in ``folder``; by default, the built-in one.
 
         Raises:
             InputError: A file is missing, or is not what its name says.
-            MissingExtraError: There is no ONNX Runtime.
+            MissingExtraError: ONNX Runtime is not installed.
         """
         graph, tokenizer = data_file(EMOJI_CLIP, folder), data_file(TOKENIZER, folder)
         return cls(_open_session(graph), _open_tokenizer(tokenizer))
@@ -54,8 +54,8 @@ class EmojiClip:
         """Return 100 × the cosine between each picture and its own caption. Shape: [N].
 
         Args:
-            images: Shape: [N, H, W, 3]; other sizes than 64×64 are scaled to it.
-            captions: N of them.
+            images: Shape: [N, H, W, 3]; other sizes than 64×64 are scaled to 64×64.
+            captions: N captions.
         """
         image, text = self._embed(images, captions)
         cosines: NDArray[np.float32] = np.einsum("nd,nd->n", image, text)
@@ -64,7 +64,7 @@ class EmojiClip:
     def matrix(self, images: NDArray[np.uint8], captions: Sequence[str]) -> NDArray[np.float32]:
         """Return 100 × the cosine between every picture (row) and every caption (column). Shape: [N, N].
 
-        The diagonal is `scores`; what lies beside it says what a caption of something else would score.
+        The diagonal is `scores`; the other values say what another picture's caption would score.
         """
         image, text = self._embed(images, captions)
         cosines: NDArray[np.float32] = image @ text.T
@@ -86,7 +86,7 @@ class EmojiClip:
 
 
 def fit(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the pictures at 64×64 pixels, scaled bicubically, as CLIP's own preprocessing does.
+    """Scale pictures to 64×64 pixels bicubically, as CLIP's own preprocessing does.
 
     Args:
         images: Shape: [N, H, W, 3].
@@ -99,7 +99,7 @@ def fit(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _open_session(path: Path) -> Any:
     try:
-        import onnxruntime  # noqa: PLC0415  # the wheel is an extra, asked for only where it is used
+        import onnxruntime  # noqa: PLC0415  # an extra, imported only where it is used
     except ModuleNotFoundError:
         raise MissingExtraError("onnxruntime", extra="cpu") from None
     try:

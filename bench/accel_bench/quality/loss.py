@@ -1,4 +1,4 @@
-"""How good the pictures of a trial are, against those of the baseline with the same prompts and seeds."""
+"""How good the pictures of a trial are, compared with the baseline's pictures of the same prompts and seeds."""
 
 from collections.abc import Sequence
 from math import sqrt
@@ -17,14 +17,14 @@ _WHITE = 255.0
 
 
 class Quality(msgspec.Struct, frozen=True):
-    """Means over pictures.
+    """The quality of a trial, as means over its pictures.
 
     Attributes:
         loss: (S_base - S) / S_base of the score; see `judge`.
         loss_error: Its standard error over pictures, paired by seed; None for a single picture.
-        squared_error: Against the baseline's pixels, in units of 1/255.
-        ssim: Structural similarity with them.
-        feature_distance: From their features.
+        squared_error: Mean squared error against the baseline's pixels, in units of 1/255.
+        ssim: Structural similarity to the baseline's pictures.
+        feature_distance: Feature distance from the baseline's pictures.
         distance: Ranking key: lower is better.
     """
 
@@ -37,23 +37,23 @@ class Quality(msgspec.Struct, frozen=True):
 
     @property
     def psnr(self) -> float | None:
-        """In dB; None where no pixel differs."""
+        """The peak signal-to-noise ratio in dB; None where no pixel differs."""
         return psnr([self.squared_error])
 
 
 def judge(scores: Scores, baseline: Scores, score: Score) -> Quality:
-    """Compare a trial's scores with the baseline's; of a longer baseline the first pictures count.
+    """Compare a trial's scores with the baseline's. Where the baseline has more pictures, the first ones count.
 
-    The loss is of means over pictures. Scores against the baseline have 1 for equal pictures: SSIM itself, 1 - RMSE/255
-    of pixels (`psnr`: a loss of 0.05 is 26 dB), and 1 - distance of features.
+    The loss compares means over pictures. Scores against the baseline are 1 for equal pictures: SSIM itself,
+    1 - RMSE/255 of pixels (`psnr`: a loss of 0.05 is 26 dB), and 1 - feature distance.
 
     Raises:
-        InputError: The baseline's pictures have nothing of the score to lose.
+        InputError: The baseline's mean score is not positive, so no share of it can be lost.
     """
     lost, base = _lost(scores, baseline, score)
     if base < LEAST_SCORE:
         raise InputError(
-            f"--score {score}: the baseline's mean is {base:.3g}, no share of which can be lost: take psnr"
+            f"--score {score}: expected a positive mean of the baseline, got {base:.3g}: take --score psnr"
         )
     squared_error = mean(scores.squared_error)
     loss, error = _share(lost, base)
@@ -74,8 +74,8 @@ def score_loss(scores: Sequence[float], baseline: Sequence[float]) -> tuple[floa
     Both are None where S_base is not positive, and the error also for a single picture.
 
     Args:
-        scores: One per picture.
-        baseline: Those of the baseline's pictures, of the same seeds in the same order.
+        scores: One score per picture.
+        baseline: Scores of the baseline's pictures, with the same seeds in the same order.
     """
     base = mean(baseline)
     if base < LEAST_SCORE:
@@ -84,17 +84,17 @@ def score_loss(scores: Sequence[float], baseline: Sequence[float]) -> tuple[floa
 
 
 def _share(lost: Sequence[float], base: float) -> tuple[float, float | None]:
-    """The mean of what pictures lose as a share of ``base``, and its standard error.
+    """The mean loss of pictures as a share of ``base``, and its standard error.
 
-    The pictures of one seed are alike, so the error is of their differences and far smaller than that of either mean.
-    The error of the denominator is left out: it scales the loss and does not shift it.
+    The pictures of one seed are alike, so the error of their differences is far smaller than that of either mean. The
+    error of the denominator is ignored: it scales the loss and does not shift it.
     """
     error = standard_error(lost)
     return mean(lost) / base, None if error is None else error / base
 
 
 def _lost(scores: Scores, baseline: Scores, score: Score) -> tuple[Sequence[float], float]:
-    """What each picture loses, and the mean score of the baseline that this is a share of."""
+    """The loss of each picture, and the mean score of the baseline that losses are shares of."""
     if score is Score.SSIM:
         return [1 - value for value in scores.ssim], 1.0
     if score is Score.FEATURE:

@@ -1,4 +1,4 @@
-"""Files of prompts, in the three forms that people have them in."""
+"""Files of prompts, in three forms."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -11,31 +11,32 @@ _Schema = TypeVar("_Schema")
 
 
 class _Annotation(msgspec.Struct):
-    """One caption of a picture, as COCO has it; other keys are ignored."""
+    """One caption of a picture in COCO's form; other keys are ignored."""
 
     image_id: int
     caption: str
 
 
 class _Coco(msgspec.Struct):
-    """COCO's captions, such as `captions_val2014.json`."""
+    """A file of COCO's captions, such as `captions_val2014.json`."""
 
     annotations: tuple[_Annotation, ...]
 
 
 def read_prompts(path: Path) -> tuple[str, ...]:
-    """Return the prompts in a file, in its order, without white space around them.
+    """Return the prompts in a file, in the file's order, without white space around them.
 
-    What the file holds is told by how it begins, never by its name:
+    The first character of the file decides its form; its name does not matter:
 
     - ``[``: a JSON list of strings;
-    - ``{``: COCO's captions, of which each picture gives its first;
-    - anything else: text with a prompt a line. Lines that begin with ``#`` are comments.
+    - ``{``: COCO's captions; the first caption of each picture is taken;
+    - anything else: text with one prompt per line. Lines that begin with ``#`` are comments.
 
-    Blank prompts are skipped in all of them.
+    Blank prompts are skipped in all forms.
 
     Raises:
-        InputError: It cannot be read, is not UTF-8, is malformed or holds no prompt; names the file and the key.
+        InputError: The file cannot be read, is not UTF-8, is malformed or holds no prompt; the message names the file
+            and the key.
     """
     text = _read_text(path)
     match text.lstrip()[:1]:
@@ -53,7 +54,7 @@ def read_prompts(path: Path) -> tuple[str, ...]:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")  # Windows' editors begin a file with a mark
+        return path.read_text(encoding="utf-8-sig")  # editors on Windows write a byte order mark first
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: expected UTF-8, got {error.reason} at byte {error.start}") from error
     except OSError as error:
@@ -71,7 +72,7 @@ def _decode(path: Path, text: str, *, schema: type[_Schema]) -> _Schema:
 
 
 def _first_captions(coco: _Coco) -> tuple[str, ...]:
-    """One caption per picture that is not blank, the first."""
+    """The first caption of each picture that is not blank."""
     first: dict[int, str] = {}
     for annotation in coco.annotations:
         if annotation.caption.strip():

@@ -1,4 +1,4 @@
-"""Squared errors and the peak signal-to-noise ratio, without an image library, so that any record can be made."""
+"""Squared errors and the peak signal-to-noise ratio (PSNR), computed without an image library."""
 
 from collections.abc import Sequence
 from math import inf, log10
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from accel_bench.base.stats import standard_error
 
 _PEAK = 255.0  # the largest value of a pixel
-_LEAST = 1e-12  # less than one pixel of a picture can differ by
+_LEAST = 1e-12  # smaller than the error of a picture that differs in one pixel
 
 
 def squared_errors(images: NDArray[np.uint8], references: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -18,7 +18,7 @@ def squared_errors(images: NDArray[np.uint8], references: NDArray[np.uint8]) -> 
 
     Args:
         images: Shape: [N, H, W, 3].
-        references: Same shape; the uncached pictures of the same seeds.
+        references: The uncached pictures of the same seeds. Same shape.
     """
     return np.array([np.mean((a.astype(np.float64) - b) ** 2) for a, b in zip(images, references, strict=True)])
 
@@ -26,8 +26,8 @@ def squared_errors(images: NDArray[np.uint8], references: NDArray[np.uint8]) -> 
 def psnr(squared_errors: Sequence[float]) -> float | None:
     """Return 10·log₁₀(255² / mean squared error) in dB; None where no pixel differs.
 
-    The mean over pictures is taken of their squared errors, not of their PSNRs: a single identical picture would
-    make the latter infinite, and a cap would be a free parameter. Pass one error for the PSNR of one picture.
+    Squared errors are averaged over pictures, not PSNRs: a single identical picture would make their mean infinite,
+    and a cap would be a free parameter. Pass one error for the PSNR of one picture.
 
     Args:
         squared_errors: Each picture's mean squared error, in units of 1/255.
@@ -40,7 +40,9 @@ def psnr(squared_errors: Sequence[float]) -> float | None:
 
 
 def psnr_interval(squared_errors: Sequence[float], *, errors: float) -> tuple[float, float, float]:
-    """The PSNR in dB between those of so many standard errors more and less; infinite where no pixel differs.
+    """The PSNR in dB at the mean squared error, between those at ``errors`` standard errors more and less.
+
+    It is infinite where no pixel differs.
 
     >>> [round(each, 2) for each in psnr_interval([50.0, 60.0, 70.0], errors=2.0)]
     [29.59, 30.35, 31.27]

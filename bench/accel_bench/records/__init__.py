@@ -1,1 +1,1 @@
-"""What runs leave behind: typed, named by their content, never changed (docs/design/0011-records.md)."""
+"""Records of runs: typed, named by their content, never changed (docs/design/0011-records.md)."""

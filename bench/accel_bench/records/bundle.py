@@ -1,12 +1,12 @@
-"""What a record keeps of a bundle."""
+"""The facts of a bundle that records keep."""
 
 from math import prod
 from typing import Final
 
 from accel_bench.records.parts import BundleFacts, GraphFacts
-from accel_runtime.bundle import Bundle
-from accel_runtime.dims import resolve
-from accel_runtime.manifest import GraphSpec, Manifest
+from accel_runtime.bundle.bundle import Bundle
+from accel_runtime.bundle.dims import resolve
+from accel_runtime.manifest import Manifest, Role
 
 _BYTES: Final = {"float32": 4, "float16": 2, "bfloat16": 2, "int64": 8, "int32": 4}
 
@@ -19,12 +19,12 @@ def bundle_facts(bundle: Bundle) -> BundleFacts:
         source=manifest.provenance.source,
         weights=manifest.provenance.weights,
         sample_size=manifest.state.sample_size,
-        graphs={name: _graph_facts(name, manifest.graphs[name], manifest) for name in manifest.roles},
+        graphs={name: _graph_facts(name, role, manifest) for name, role in manifest.roles.items()},
     )
 
 
 def graph_names(manifest: Manifest) -> dict[str, str]:
-    """By file in the bundle, what its graph is called in spans."""
+    """The name that spans give a graph, by its file in the bundle."""
     names = {graph.file: name for name, graph in manifest.graphs.items()}
     for graphs in manifest.forms.values():
         names |= {graph.file: name for name, graph in graphs.items()}
@@ -34,13 +34,16 @@ def graph_names(manifest: Manifest) -> dict[str, str]:
     return names
 
 
-def _graph_facts(name: str, graph: GraphSpec, manifest: Manifest) -> GraphFacts:
+def _graph_facts(name: str, role: Role, manifest: Manifest) -> GraphFacts:
+    graph = manifest.graphs[name]
     height, width = manifest.state.sample_size
     scale = manifest.state.scale
     sizes = {"height": height, "width": width, "latent_height": height // scale, "latent_width": width // scale}
     # Encoder and decoder always compute in float32.
-    dtype = "float32" if manifest.roles[name].part in ("decoder", "encoder") else manifest.dtype
+    dtype = "float32" if role.part in ("decoder", "encoder") else manifest.dtype
     return GraphFacts(
+        part=role.part,
+        branch=role.branch,
         flops=graph.flops,
         weight_bytes=graph.parameters * _BYTES[dtype],
         tensor_bytes=sum(

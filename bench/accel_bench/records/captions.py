@@ -19,12 +19,12 @@ COLOURS: Final[Mapping[str, tuple[int, int, int]]] = {
 
 
 class Caption(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a picture should show.
+    """A prompt, and what its picture should show.
 
     Attributes:
         caption: The whole prompt, such as `red apple on a blue background`.
-        label: The object's name.
-        colour: Of the background; a name of `COLOURS`.
+        label: Name of the object.
+        colour: Colour of the background, a key of `COLOURS`.
         held_out: Whether training never showed this object on this colour.
     """
 

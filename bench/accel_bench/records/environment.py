@@ -31,13 +31,13 @@ class Environment(msgspec.Struct, frozen=True):
 
     Attributes:
         cpu: Model name of the processor.
-        cores: Logical processors this process may use.
-        memory_bytes: The machine's memory.
+        cores: Number of logical processors that this process may use.
+        memory_bytes: Size of the machine's memory.
         system: Kernel and architecture.
-        python: Version.
-        packages: Versions of what takes part.
-        load_average: Of the last minute, before the run.
-        instructions: Of the processor, those that make a difference to convolutions and matrix products; empty where
+        python: Version of Python.
+        packages: Versions of the packages that take part.
+        load_average: Load average of the last minute before the run.
+        instructions: Instruction sets of the processor that matter for convolutions and matrix products; empty where
             they are not known. Virtual machines of quite different processors may share a model name.
     """
 
@@ -52,7 +52,7 @@ class Environment(msgspec.Struct, frozen=True):
 
 
 def read_environment() -> Environment:
-    """Look at this machine."""
+    """The environment of this process."""
     cpuinfo = _CPUINFO.read_text() if _CPUINFO.exists() else ""
     words = set(cpuinfo.split())
     return Environment(
@@ -68,7 +68,7 @@ def read_environment() -> Environment:
 
 
 def peak_rss_bytes(*, with_children: bool = False) -> int:
-    """The most memory this process has held so far; with that of its largest child that ended, if wanted."""
+    """The peak memory of this process so far, plus that of its largest ended child if wanted."""
     whose = (resource.RUSAGE_SELF, *((resource.RUSAGE_CHILDREN,) if with_children else ()))
     peak = sum(resource.getrusage(who).ru_maxrss for who in whose)
     # Linux counts in kB, macOS in bytes.
@@ -76,18 +76,18 @@ def peak_rss_bytes(*, with_children: bool = False) -> int:
 
 
 def available_cores() -> int:
-    """The processor cores that this process may use."""
+    """The number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def runs(backend: BackendDescription) -> str:
-    """What ran, with the graphs' form where it is not the usual one."""
+    """What ran the graphs, and their form where it is not the plain one."""
     form = backend.options.get("form", "plain")
     return f"{backend.backend} {backend.provider}" + ("" if form == "plain" else f", {form} graphs")
 
 
 def machine(backend: BackendDescription, environment: Environment) -> str:
-    """What ran, and on what, for a heading."""
+    """What ran the graphs and on which machine, for a heading."""
     return f"{runs(backend)}, version {backend.version}, {environment.cpu}, {environment.cores} cores"
 
 

@@ -5,6 +5,7 @@ Only raw samples are stored; `accel_bench.evaluation.summary` computes what is p
 Format history:
     1  first version
     2  `id`; `workload` and `facts` as in records of benchmarks; later `clip`, which older records lack
+    3  plans as in plan files; `accel_bench.records.older` reads format 2
 """
 
 from typing import Annotated, Literal
@@ -32,11 +33,11 @@ class Scores(msgspec.Struct, frozen=True):
 
     Attributes:
         squared_error: Mean squared error against the uncached picture, in units of 1/255.
-        ssim: Structural similarity with it.
-        feature_distance: Of EfficientNet-Lite0's features from its; not LPIPS.
-        emoji_clip: 100 × the cosine with its caption; not CLIP.
+        ssim: Structural similarity with the uncached picture.
+        feature_distance: Distance from the uncached picture in EfficientNet-Lite0's features; not LPIPS.
+        emoji_clip: 100 × the cosine with the caption, by emoji-clip; not CLIP.
         colour_right: Whether the background has the colour that the caption names; empty for prompts that name none.
-        clip: 100 × the cosine with its caption by a CLIP checkpoint; empty where none was asked for.
+        clip: 100 × the cosine with the caption, by a CLIP checkpoint; empty where none was asked for.
     """
 
     squared_error: Annotated[tuple[SquaredError, ...], Many]
@@ -57,8 +58,9 @@ class TrialRun(msgspec.Struct, frozen=True):
     """One plan over all batches.
 
     Attributes:
-        batch_s: Wall time from prompts to pixels, one per batch.
-        scores: Of its pictures.
+        facts: The plan.
+        batch_s: Seconds from prompts to pixels, one per batch.
+        scores: Scores of its pictures.
     """
 
     facts: PlanFacts
@@ -70,14 +72,16 @@ class EvaluationRecord(RecordHead, frozen=True, kw_only=True):
     """One run of `accel evaluate`.
 
     Attributes:
-        scorers: Versions and hashes of what scored.
-        cut_captions: How many captions did not fit the text encoder and lost their end.
-        warm_up_s: By trial, a short batch that loads and warms its graphs; in no statistic.
-        trials: The first is the baseline, with every call deep.
+        scorers: Versions and hashes of the scorers.
+        captions: Caption of each picture.
+        cut_captions: Number of captions that did not fit the text encoder and lost their end.
+        warm_up_s: Seconds of a short batch that loads and warms the graphs, by plan; in no statistic.
+        trials: Plans; the first is the baseline, with every call deep.
+        peak_rss_bytes: Peak memory of the process.
     """
 
     kind: Literal["evaluation"]
-    format: Literal[2]
+    format: Literal[3]
     scorers: dict[str, str]
     captions: tuple[Caption, ...]
     cut_captions: Count

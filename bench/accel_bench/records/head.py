@@ -9,7 +9,7 @@ from accel_bench.records.bundle import bundle_facts
 from accel_bench.records.environment import Environment
 from accel_bench.records.parts import BundleFacts, Workload
 from accel_runtime.backends import BackendDescription
-from accel_runtime.bundle import Bundle
+from accel_runtime.bundle.bundle import Bundle
 
 
 class RecordHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,8 +21,8 @@ class RecordHead(msgspec.Struct, frozen=True, kw_only=True):
         id: Start of the hash of all other fields.
         started: Time in UTC when the record was made, in ISO 8601.
         environment: Machine and packages.
-        backend: What ran the graphs.
-        bundle: What was run.
+        backend: Backend that ran the graphs.
+        bundle: Facts of the bundle.
         workload: What all plans of the run have in common.
     """
 

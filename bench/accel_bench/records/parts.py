@@ -1,30 +1,24 @@
-"""What records of every kind are made of."""
+"""Parts that records of all kinds are made of."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
 
 import msgspec
 
-from accel_bench.records.bounds import (
-    Batch,
-    Branch,
-    CallNumber,
-    Calls,
-    Count,
-    Elapsed,
-    Guidance,
-    Many,
-    Side,
-    Steps,
-    Weight,
-    check,
-)
+from accel_bench.records.bounds import Batch, Calls, Count, Elapsed, Guidance, Side
+from accel_runtime.manifest import Part, Role
+from accel_runtime.plans.spec import PlanSpec, Steps, check_calls
 
 
 class Workload(msgspec.Struct, frozen=True):
     """What all plans of a run have in common.
 
     Attributes:
-        batch: Images at a time.
+        scheduler: Name of the scheduler.
+        steps: Denoising steps.
+        guidance: Scale of classifier-free guidance.
+        height: Height of the images in pixels.
+        width: Width of the images in pixels.
+        batch: Images drawn together.
         seed: Image i draws its noise from ``seed + i``.
     """
 
@@ -38,70 +32,72 @@ class Workload(msgspec.Struct, frozen=True):
 
 
 class PlanFacts(msgspec.Struct, frozen=True):
-    """A plan as a reader knows it.
+    """A plan of a record.
 
     Attributes:
-        name: Distinct in the record.
-        plan: As the user wrote it, such as `every:3`.
-        branch: Where its shallow calls cut; None where all calls are deep.
-        forecast: How its features are made; None where all calls are deep.
-        calls: UNet calls.
-        deep_calls: Their numbers, counted from 0.
-        weights: By shallow call, what weighs the last deep features, newest first, where it is not ``forecast``.
-        steps: None for the workload's, as ``scheduler``.
-        guided_calls: The first and the last guided call; None where all are.
+        name: Name of the plan, distinct in the record.
+        plan: The plan; scheduler and steps are null where they are those of the workload.
+        calls: UNet calls of its schedule.
     """
 
     name: str
-    plan: str
-    branch: Branch | None
-    forecast: Literal["hold", "linear", "quadratic"] | None
+    plan: PlanSpec
     calls: Calls
-    deep_calls: Annotated[tuple[CallNumber, ...], Many]
-    weights: dict[CallNumber, Annotated[tuple[Weight, ...], Many]] = {}
-    steps: Steps | None = None
-    scheduler: str | None = None
-    guided_calls: tuple[CallNumber, CallNumber] | None = None
 
     def __post_init__(self) -> None:
-        deep, (first, last) = set(self.deep_calls), self.guided_calls or (0, self.calls - 1)
-        check(len(deep) == len(self.deep_calls) and max(deep) < self.calls, "deep calls among the calls, each once")
-        check(all(call < self.calls and call not in deep for call in self.weights), "weights of shallow calls")
-        check(first <= last < self.calls, "a first and a last guided call among the calls")
-        check((self.branch is None) == (self.forecast is None), "a branch and a forecast, or neither")
-        check(self.branch is not None or len(deep) == self.calls, "a branch where some calls are shallow")
+        check_calls(self.plan, self.calls)
 
-    def guides(self, call: int) -> bool:
-        """Whether ``call`` is guided, if the workload's guidance guides at all."""
-        first, last = self.guided_calls or (0, self.calls - 1)
-        return first <= call <= last
+    @property
+    def deep_calls(self) -> tuple[int, ...]:
+        """Numbers of the deep calls, counted from 0."""
+        return self.plan.deep_calls(self.calls)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every call is deep."""
+        return len(self.deep_calls) == self.calls
+
+    @property
+    def branches(self) -> tuple[int, ...]:
+        """Branches at which shallow calls cut the UNet, ascending; none where every call is deep."""
+        deep = set(self.deep_calls)
+        return tuple(sorted({self.plan.branch_of(call) for call in range(self.calls) if call not in deep}))
 
 
 class GraphFacts(msgspec.Struct, frozen=True):
     """The work of one call of a graph, at batch 1 and the model's own size.
 
     Attributes:
-        flops: Two per multiplication and addition.
-        weight_bytes: Read at every call, whatever the batch.
-        tensor_bytes: Of inputs and outputs.
-        dtype: What most of it computes in.
+        flops: Floating-point operations; a multiplication with an addition counts as two.
+        weight_bytes: Bytes of weights, which every call reads once, whatever the batch.
+        tensor_bytes: Bytes of inputs and outputs.
+        dtype: Data type that most of the graph computes in.
+        part: What the graph is for.
+        branch: Which shallow graph it is; None for all others.
     """
 
     flops: Count
     weight_bytes: Count
     tensor_bytes: Count
     dtype: str
+    part: Part
+    branch: Count | None = None
+
+    @property
+    def role(self) -> Role:
+        """Part and branch."""
+        return Role(self.part, self.branch)
 
 
 class BundleFacts(msgspec.Struct, frozen=True):
     """What was measured.
 
     Attributes:
-        digest: Names the bundle by content.
-        source: Where the pipeline came from.
-        weights: Of `random` ones only the timings mean something.
+        digest: Hash that names the bundle by content.
+        source: Source of the pipeline.
+        weights: `trained` or `random`; with `random` ones only the timings mean something.
         sample_size: Height and width in pixels that the model was made for.
-        graphs: By name.
+        graphs: Work of each graph, by name.
     """
 
     digest: str
@@ -110,14 +106,29 @@ class BundleFacts(msgspec.Struct, frozen=True):
     sample_size: tuple[Side, Side]
     graphs: dict[str, GraphFacts]
 
+    @property
+    def parts(self) -> Mapping[str, Part]:
+        """What each graph is for; spans of our images are called as graphs are."""
+        return {name: graph.part for name, graph in self.graphs.items()}
+
+    @property
+    def deep(self) -> GraphFacts:
+        """The graph of the deep pass."""
+        return self.graphs[self.graph_of(Role("deep"))]
+
+    def graph_of(self, role: Role) -> str:
+        """The name of the graph of a role that one graph has: the deep pass, or a branch's shallow one."""
+        (name,) = (name for name, graph in self.graphs.items() if graph.role == role)
+        return name
+
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
     """A piece of an image's time: a stage, or one run of a graph inside it.
 
     Attributes:
         name: `prepare`, `denoise`, `decode`, or the graph's.
-        start_s: Since the image was begun.
-        seconds: How long it took.
+        start_s: Start in seconds since the image was begun.
+        seconds: Duration.
     """
 
     name: str
@@ -130,8 +141,8 @@ class Doubt(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: One of a few words that a machine may look for, such as `few-samples`.
-        about: The plan, graph or figure that it concerns; empty where that is all of them.
-        text: What was seen.
+        about: Plan, graph or figure in doubt; empty where all are.
+        text: The observation.
         advice: What to do about it.
     """
 

@@ -1,7 +1,8 @@
-"""The record of one run of `accel bench scenario`: what MLPerf's load generator asked, and when it was answered.
+"""The record of one run of `accel bench scenario`: the queries of MLPerf's load generator and their answers.
 
 Format history:
     1  first version
+    2  plans as in plan files; `accel_bench.records.older` reads format 1
 """
 
 from enum import StrEnum
@@ -15,7 +16,7 @@ from accel_bench.records.parts import Doubt, PlanFacts
 
 
 class Scenario(StrEnum):
-    """How MLPerf's load generator asks."""
+    """A way in which MLPerf's load generator asks."""
 
     SINGLE_STREAM = "single-stream"
     OFFLINE = "offline"
@@ -23,7 +24,7 @@ class Scenario(StrEnum):
 
 
 PERCENTILES: Final = (50, 90, 99)
-# By scenario, the load generator's key of images a second.
+# The load generator's key of images per second, by scenario.
 RATES: Final = {
     Scenario.SINGLE_STREAM: "result_qps_without_loadgen_overhead",
     Scenario.OFFLINE: "result_samples_per_second",
@@ -33,20 +34,21 @@ _MOST: Final = 1e18
 
 
 def latency_key(share: int) -> str:
-    """The load generator's key of the latency, in nanoseconds, that this percentage of queries keeps."""
+    """The load generator's key of the latency in nanoseconds that this percentage of queries keeps."""
     return f"result_{share}.00_percentile_latency_ns"
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What the load generator was told.
+    """The settings of the load generator.
 
     Attributes:
-        queries: How many samples it asks for at least.
-        duration_s: How long it goes on asking at least.
-        batch: How many samples are drawn together at most.
-        qps: Of the server's Poisson arrivals, per second; None in the other scenarios.
-        latency_bound_s: Of the server: how soon a query must be answered; None in the others.
-        percentile: The share of the server's queries that must be; None in the others.
+        scenario: Way of asking.
+        queries: Least number of samples that it asks for.
+        duration_s: Least seconds that it goes on asking.
+        batch: Most samples that are drawn together.
+        qps: Queries per second that arrive at a server, as a Poisson process; None in the other scenarios.
+        latency_bound_s: Seconds within which a server must answer; None in the other scenarios.
+        percentile: Share of queries that a server must answer in time; None in the other scenarios.
     """
 
     scenario: Scenario
@@ -63,14 +65,14 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class Query(msgspec.Struct, frozen=True, array_like=True):
-    """One sample asked for and drawn.
+    """A sample that was asked for and drawn; times are seconds since the first sample was asked for.
 
     Attributes:
-        sample: Its number: the prompt, and what is added to the seed.
-        asked_s: When it came to us, since the first one came.
-        begun_s: When its batch was begun.
-        ended_s: When its picture was done.
-        batch: Counts the batches.
+        sample: Number of the sample, which gives its prompt and is added to the seed.
+        asked_s: Time at which it was asked for.
+        begun_s: Time at which its batch was begun.
+        ended_s: Time at which its picture was done.
+        batch: Number of its batch.
     """
 
     sample: Count
@@ -84,11 +86,14 @@ class ScenarioRun(msgspec.Struct, frozen=True):
     """One plan under one load.
 
     Attributes:
-        warm_up_s: By batch size, a short drawing that loads and warms the graphs; in no statistic.
-        alone_s: Seconds of single images before the load; they set the rate where that is left to us.
-        queries: In the order in which they were answered.
-        results: All that the load generator's detailed log says of the result, by its own keys.
-        summary: The load generator's summary, as it wrote it.
+        facts: The plan.
+        load: The load.
+        warm_up_s: Seconds of a short drawing that loads and warms the graphs, by batch size; in no statistic.
+        alone_s: Seconds of single images before the load; they set the rate where none was asked for.
+        queries: Queries in the order of their answers.
+        results: Results in the load generator's detailed log, by its own keys.
+        summary: Summary of the load generator, as it wrote it.
+        peak_rss_bytes: Peak memory of the process.
     """
 
     facts: PlanFacts
@@ -111,14 +116,14 @@ class ScenarioRecord(RecordHead, frozen=True, kw_only=True):
 
     Attributes:
         loadgen: Version of MLPerf's load generator.
-        workload: Its batch is the largest of all runs; sample i draws its noise from `seed + i`.
-        prompts: By sample.
-        runs: One after another, each in a process of its own; the plan with every call deep first.
-        doubts: What was noticed while measuring; those that follow from samples are computed.
+        prompts: Prompt of each sample.
+        runs: Runs one after another, each in a process of its own; the plan with every call deep is first. The
+            workload's batch is the largest of all runs.
+        doubts: Doubts noted while measuring; those that samples show are computed.
     """
 
     kind: Literal["scenario"]
-    format: Literal[1]
+    format: Literal[2]
     loadgen: str
     prompts: tuple[str, ...]
     runs: Annotated[tuple[ScenarioRun, ...], Many]

@@ -1,9 +1,10 @@
-"""The record of one search: every candidate with the scores of every picture, and what it cost to find out.
+"""The record of one search: every candidate with the scores of its pictures, and the cost of the search.
 
 `accel_bench.search.summary` computes what is printed.
 
 Format history:
     1  first version
+    2  plans as in plan files; `accel_bench.records.older` reads format 1
 """
 
 from enum import StrEnum
@@ -12,15 +13,16 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from accel_bench.records.bounds import Branch, Count, Elapsed, Many, Seconds, check
+from accel_bench.records.bounds import Count, Elapsed, Many, Seconds, check
 from accel_bench.records.evaluation import Scores
 from accel_bench.records.head import RecordHead
 from accel_bench.records.parts import Doubt, PlanFacts
 from accel_runtime.errors import InputError
+from accel_runtime.plans.spec import Branch
 
 
 class Score(StrEnum):
-    """What a loss is of. The first two score a picture against its prompt, the others against the baseline's."""
+    """Scores that a search may bound. The first two judge a picture by its prompt, the others by the baseline's."""
 
     EMOJI_CLIP = "emoji-clip"
     CLIP = "clip"
@@ -30,18 +32,18 @@ class Score(StrEnum):
 
 
 class Goal(msgspec.Struct, frozen=True):
-    """Bounds; those that are None do not bind.
+    """Bounds on speed and quality; a bound of None does not bind.
 
-    Without a bound on speed, the fastest candidate within the others is wanted; with one, the candidate that changes
-    the pictures least.
+    Without a bound on speed, a search looks for the fastest candidate within the other bounds. With one, it looks for
+    the candidate that changes the pictures least.
 
     Attributes:
-        score: What the loss is of.
-        max_loss: (S_base - S) / S_base at most.
-        speedup: T_base / T at least.
-        seconds: Of one image, at most.
-        min_psnr: In dB, against the baseline's pictures.
-        max_feature_distance: From them.
+        score: Score that ``max_loss`` bounds.
+        max_loss: Largest loss (S_base - S) / S_base.
+        speedup: Smallest speed-up T_base / T.
+        seconds: Most seconds of one image.
+        min_psnr: Lowest PSNR in dB against the baseline's pictures.
+        max_feature_distance: Largest feature distance from the baseline's pictures.
     """
 
     score: Score
@@ -69,20 +71,20 @@ class Goal(msgspec.Struct, frozen=True):
         return self.speedup is not None or self.seconds is not None
 
     def slowest(self, baseline_s: float) -> float:
-        """The most seconds that an image may take; infinite where speed is not bounded."""
+        """The most seconds that an image may take; infinite where speed has no bound."""
         if self.seconds is not None:
             return self.seconds
         return inf if self.speedup is None else baseline_s / self.speedup
 
 
 class StageTimes(msgspec.Struct, frozen=True):
-    """Seconds, sample by sample, of all that an image is made of.
+    """Samples of the seconds of each stage of an image.
 
     Attributes:
-        calls: By kind of UNet call, such as `deep` or `shallow 2 unguided`.
-        prepare: Text encoder and first noise, once an image.
-        decode: Once an image.
-        loop: What of the loop is in no graph of the UNet, per call.
+        calls: One UNet call, by its kind, such as `deep` or `shallow 2 unguided`.
+        prepare: Text encoder and first noise of one image.
+        decode: Decoding of one image.
+        loop: Time per call that the loop spends outside the UNet's graphs.
     """
 
     calls: dict[str, tuple[Elapsed, ...]]
@@ -95,11 +97,12 @@ class Tried(msgspec.Struct, frozen=True):
     """A candidate that was judged.
 
     Attributes:
-        id: Hash of its trial.
-        family: Of its deep calls: `full`, `uniform`, `power`, `solved` …
+        id: Hash of its plan.
+        family: Family of its deep calls, such as `full`, `uniform`, `power` or `solved`.
+        facts: The plan.
         composed_s: Seconds of one image, composed from those of its graphs.
-        image_s: End to end, in the same rounds as the baseline's; only of finalists.
-        scores: Of its pictures, which may be fewer than the baseline's where it was dropped early.
+        image_s: Seconds end to end in the same rounds as the baseline; only for finalists.
+        scores: Scores of its pictures; fewer than the baseline's where it was dropped early.
     """
 
     id: str
@@ -111,15 +114,16 @@ class Tried(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What a user chose beside the goal.
+    """The options of a search beside its goal.
 
     Attributes:
+        strategy: Strategy that looked for candidates.
         targets: What may change.
-        branches: Where shallow calls may cut.
-        calibration: Pictures that plans are solved with.
-        trials: Of Optuna's study; None for other strategies.
-        prompts: Where they come from: `built-in`, or the name of a file.
-        moves: Plans with one deep call moved that are run from each promising one, by the default strategy.
+        branches: Where shallow calls may cut the UNet.
+        calibration: Number of pictures that plans are solved with.
+        trials: Trials of Optuna's study; None for other strategies.
+        prompts: Source of the prompts: `built-in`, or the name of a file.
+        moves: Number of plans with one deep call moved that the default strategy runs.
     """
 
     strategy: str
@@ -135,19 +139,22 @@ class SearchRecord(RecordHead, frozen=True, kw_only=True):
     """One run of `accel search`.
 
     Attributes:
-        workload: Of the baseline; the batch is that of judging, times are of one image.
-        prompts: Of all judged pictures, in the order of their scores.
-        scorers: Versions and hashes of what scored.
-        stages: The samples that times are composed of.
-        calls: UNet calls of one picture each, by purpose, that the folder's results took.
-        grid_calls: What judging every candidate of the grid would take.
-        tried: The first is the baseline.
+        goal: Bounds on speed and quality.
+        asked: Other options of the search.
+        prompts: Prompts of all judged pictures, in the order of their scores.
+        scorers: Versions and hashes of the scorers.
+        stages: Samples that times are composed from.
+        calls: UNet calls of one picture that the folder's results took, by purpose.
+        grid_calls: Calls that judging every candidate of the grid would take.
+        tried: Candidates; the first is the baseline. The workload's batch is that of judging; times are of one image.
         chosen: Id of the candidate that meets the goal best; None where none does.
-        finalists: Id of the record of their timing.
+        finalists: Id of the record of the finalists' timing.
+        peak_rss_bytes: Peak memory of the process.
+        doubts: Doubts noted while measuring; those that samples show are computed.
     """
 
     kind: Literal["search"]
-    format: Literal[1]
+    format: Literal[2]
     goal: Goal
     asked: Asked
     prompts: tuple[str, ...]

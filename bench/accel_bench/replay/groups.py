@@ -7,11 +7,12 @@ from typing import Literal
 import msgspec
 
 from accel_bench.bundle_cache import BundleSpec
-from accel_bench.plans.guided_calls import parse_guided_calls
-from accel_bench.plans.trial import BASELINE, Trial
+from accel_bench.plans.names import plan_name
+from accel_bench.plans.prepare import BASELINE
 from accel_bench.profiles import Config, Profile
 from accel_runtime.backends.choose import INDUCTOR_DEVICES
 from accel_runtime.errors import InputError
+from accel_runtime.plans.spec import PlanSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,22 +20,22 @@ class Group:
     """Configs of one session and one baseline.
 
     Attributes:
-        work: What holds for all of them; its scheduler and steps are the baseline's, which others may leave.
-        configs: By id.
+        work: A config with the settings of all; scheduler and steps of its plan are those of the baseline.
+        configs: Configs by id.
     """
 
     work: Config
     configs: Mapping[str, Config]
 
     @property
-    def trials(self) -> dict[str, Trial]:
-        """By config's id, what is timed."""
-        return {name: _trial(config, self.work) for name, config in self.configs.items()}
+    def plans(self) -> dict[str, PlanSpec]:
+        """Plans that are timed, by the config's id."""
+        return {name: _plan(config.plan, self.work) for name, config in self.configs.items()}
 
     @property
     def names(self) -> dict[str, str]:
-        """By plan's name in a record, the config's id."""
-        return {trial.name: name for name, trial in self.trials.items()}
+        """The config's id, by the plan's name in a record."""
+        return {plan_name(spec): name for name, spec in self.plans.items()}
 
 
 def choose_configs(profile: Profile, ids: Sequence[str]) -> dict[str, Config]:
@@ -84,10 +85,11 @@ def _work(config: Config, known: Mapping[str, Config]) -> Config:
     baseline = config if config.baseline is None else known[config.baseline]
     if baseline.guidance != config.guidance:
         return config
-    return msgspec.structs.replace(config, scheduler=baseline.scheduler, steps=baseline.steps)
+    plan = msgspec.structs.replace(config.plan, scheduler=baseline.scheduler, steps=baseline.steps)
+    return msgspec.structs.replace(config, plan=plan)
 
 
-def wanted_bundle(work: Config, groups: Iterable[Group], *, provider: str) -> BundleSpec:
+def bundle_spec(work: Config, groups: Iterable[Group], *, provider: str) -> BundleSpec:
     """The one bundle that serves every config of the same model and precision as ``work``, and their baselines."""
     configs = [config for each in groups for config in (each.work, *each.configs.values())]
     alike = [each for each in configs if _model(each) == _model(work)]
@@ -95,7 +97,7 @@ def wanted_bundle(work: Config, groups: Iterable[Group], *, provider: str) -> Bu
         model=work.model,
         weights=work.weights,
         dtype=work.dtype,
-        branches=tuple(sorted({each.branch for each in alike})),
+        branches=tuple(sorted({branch for each in alike for branch in each.plan.named_branches})),
         schedulers=tuple(sorted({each.scheduler for each in alike})),
         max_steps=max(each.steps for each in alike),
         inductor=INDUCTOR_DEVICES.get(provider),
@@ -110,14 +112,13 @@ def _session(config: Config) -> tuple[object, ...]:
     return *_model(config), config.width, config.height, config.batch
 
 
-def _trial(config: Config, work: Config) -> Trial:
-    reuses = config.plan != BASELINE.plan
-    return Trial(
-        config.plan,
-        branch=config.branch if reuses else BASELINE.branch,
-        forecast=config.forecast if reuses else BASELINE.forecast,
-        weights=tuple(sorted((int(call), weights) for call, weights in config.forecast_weights.items())),
-        steps=config.steps if config.steps != work.steps else None,
-        scheduler=config.scheduler if config.scheduler != work.scheduler else None,
-        guided_calls=parse_guided_calls(config.guided_calls) if config.guided_calls else None,
+def _plan(plan: PlanSpec, work: Config) -> PlanSpec:
+    """The plan of a config, without the scheduler and steps that hold for all."""
+    own = msgspec.structs.replace(
+        plan,
+        scheduler=None if plan.scheduler == work.scheduler else plan.scheduler,
+        steps=None if plan.steps == work.steps else plan.steps,
     )
+    # Where every call is deep, a branch and a forecast mean nothing, and the plan is the baseline.
+    is_full = own.deep == BASELINE.deep
+    return msgspec.structs.replace(own, branch=BASELINE.branch, forecast=BASELINE.forecast) if is_full else own

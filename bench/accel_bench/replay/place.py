@@ -1,4 +1,4 @@
-"""Where a profile's configs are run: on its device, or, marked as not comparable, on another."""
+"""Where a profile's configs run: on its device, or on another one, which is then not comparable."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from accel_runtime.errors import AccelError, BackendError, InputError
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A device, and what was changed to run there.
+    """The device that configs run on.
 
     Attributes:
-        profile: Of the device that runs; its peaks are the limit.
-        instead: What differs from the profile that is replayed, in words.
+        profile: Profile of that device; it gives the peaks.
+        instead: Differences to the profile that is replayed, in words.
     """
 
     profile: Profile
@@ -26,10 +26,16 @@ class Place:
 
 
 def choose_place(profile: Profile, devices: Sequence[Device], *, device: str | None, allow_other: bool) -> Place:
-    """The profile's own device, or the one that is asked for by the name of its profile.
+    """The profile's own device, or the one whose profile is asked for.
+
+    Args:
+        profile: Profile that is replayed.
+        devices: Devices of this machine.
+        device: Name of the profile of another device; None takes the profile's own.
+        allow_other: Whether another device may be taken.
 
     Raises:
-        InputError: This machine does not have it, or another one is asked for without being allowed.
+        InputError: This machine does not have the device, or another one is not allowed.
     """
     if device is None or device == profile.name:
         matching_devices(profile, devices)
@@ -37,7 +43,7 @@ def choose_place(profile: Profile, devices: Sequence[Device], *, device: str | N
     if not allow_other:
         raise InputError(
             f"--device {device}: profile {profile.name} is for {profile.device.title}: "
-            "add --allow-other-device, and compare the figures with nothing that it says"
+            "add --allow-other-device; the figures are then not compared with the profile's"
         )
     other = load_profile(device)
     matching_devices(other, devices)
@@ -45,10 +51,10 @@ def choose_place(profile: Profile, devices: Sequence[Device], *, device: str | N
 
 
 def open_backend(choices: Sequence[BackendChoice], *, threads: int | None = None) -> tuple[str, Backend]:
-    """The first of a profile's backends that runs here, with its provider's name.
+    """The first of a profile's backends that runs here, after the name of its provider.
 
     Raises:
-        BackendError: None does; says why of each.
+        BackendError: None of them runs; the message says why for each.
     """
     reasons = []
     for choice in choices:
@@ -64,12 +70,12 @@ def open_backend(choices: Sequence[BackendChoice], *, threads: int | None = None
 
 
 def adapt(config: Config, *, model: str | None, on_host: bool) -> tuple[Config, tuple[str, ...]]:
-    """A config as it can be run elsewhere, and what was changed, in words.
+    """A config that can run elsewhere, and what was changed for it, in words.
 
     Args:
-        config: The profile's.
-        model: To run in place of the config's, with trained weights.
-        on_host: Whether a processor runs it, for which half precision does not pay.
+        config: Config of the profile.
+        model: Model to run in its place, with trained weights; None keeps the config's.
+        on_host: Whether a processor runs it; half precision does not pay there.
     """
     changed, told = config, []
     if model not in (None, config.model):
@@ -82,7 +88,7 @@ def adapt(config: Config, *, model: str | None, on_host: bool) -> tuple[Config, 
 
 
 def fit(config: Config, size: tuple[int, int], *, model: str) -> tuple[Config, tuple[str, ...]]:
-    """The same at the (height, width) of a model that stands in for ``model``."""
+    """A config at the (height, width) of the model that stands in for ``model``, and what was changed, in words."""
     if config.model == model or (config.height, config.width) == size:
         return config, ()
     told = f"{size[1]}×{size[0]} instead of {config.width}×{config.height}"

@@ -1,4 +1,4 @@
-"""The pictures of a profile's configs, drawn and scored as `accel evaluate` does."""
+"""The quality of a profile's configs, measured as `accel evaluate` does."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from accel_bench.base.stats import Spread
 from accel_bench.evaluation.run import Runs, evaluate
 from accel_bench.evaluation.summary import TrialSummary, summarise_evaluation
-from accel_bench.plans.trial import Prepared, Settings, split
+from accel_bench.plans.prepare import Prepared, Settings, split
 from accel_bench.profiles import Config, Figure, Published
 from accel_bench.quality.psnr import psnr_interval
 from accel_bench.records.captions import Caption
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
     from accel_bench.quality.scorers import Scorers  # brings torch, which only scoring needs
 
 _SCORE = "emoji-clip"
-# Of a standard error, to either side.
+# Half the width of an interval, in standard errors.
 _ERRORS = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QualityCheck:
-    """What configs draw to be judged.
+    """Draws and scores pictures of configs.
 
     Attributes:
-        captions: Held-out ones of the built-in model's data, as of `accel evaluate`.
-        scorers: What scores.
+        captions: Held-out captions of the built-in model, as in `accel evaluate`.
+        scorers: Scorers of the pictures.
     """
 
     captions: Sequence[Caption]
     scorers: "Scorers"
 
     def check(self, batch: int) -> None:
-        """Refuse a batch that the captions do not divide into, before anything is timed.
+        """Refuse a batch that does not divide the captions, before anything is timed.
 
         Raises:
-            InputError: It is that.
+            InputError: The batch does not divide the captions.
         """
         if len(self.captions) % batch:
             raise InputError(f"--quality: expected a multiple of the batch, {batch}, got {len(self.captions)}")
@@ -47,13 +47,13 @@ class QualityCheck:
     def judge(
         self, pipeline: Pipeline, trials: Sequence[Prepared], *, settings: Settings, work: Config
     ) -> Generator[str, None, EvaluationRecord]:
-        """Run and score every trial, yielding what was just done; returns the record.
+        """Run and score every plan, yielding what was just done; return the record.
 
         Args:
-            pipeline: Of a trained model.
+            pipeline: Pipeline of a trained model.
             trials: The baseline first.
-            settings: Of all trials.
-            work: Whose size is drawn.
+            settings: Settings of all trials.
+            work: Work whose size is drawn.
         """
         requests = split([each.caption for each in self.captions], settings)
         sized = [replace(each, height=work.height, width=work.width) for each in requests]
@@ -71,7 +71,7 @@ class QualityCheck:
 
 
 def judged(figure: str, expected: Figure | None, *, plan: str, record: EvaluationRecord) -> Spread | None:
-    """A figure of the pictures of one plan; None where it is not of them, or of another score."""
+    """A figure of the quality of one plan; None where the figure is of time or of another score."""
     (trial,) = (each for each in record.trials if each.facts.name == plan)
     (summary,) = (each for each in summarise_evaluation(record) if each.name == plan)
     if figure == "psnr_db":

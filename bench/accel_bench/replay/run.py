@@ -8,19 +8,19 @@ from accel_bench.base.dtypes import LONG_NAMES
 from accel_bench.benchmark.record import make_record
 from accel_bench.benchmark.roofline import measured_peaks
 from accel_bench.bundle_cache import find_or_export
-from accel_bench.plans.trial import Settings, prepare
+from accel_bench.plans.prepare import Settings, prepare
 from accel_bench.plans.workload import request_of
 from accel_bench.profiles import Config
 from accel_bench.records.bench import BenchRecord, Peaks, ProfileUse
 from accel_bench.records.environment import read_environment
 from accel_bench.records.evaluation import EvaluationRecord
-from accel_bench.replay.groups import Group, group, wanted_bundle
+from accel_bench.replay.groups import Group, bundle_spec, group
 from accel_bench.replay.place import Place, adapt, fit
 from accel_bench.replay.quality import QualityCheck
 from accel_bench.timing.measure import Measurement, StopRule, measure
 from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.backends import Backend
-from accel_runtime.bundle import Bundle, read_bundle
+from accel_runtime.bundle.bundle import Bundle, read_bundle
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,17 +28,17 @@ class Replay:
     """How configs are run.
 
     Attributes:
-        profile: Name of the one whose configs are run.
-        sha256: Of its file.
-        place: The device.
-        provider: The name of ``backend``.
-        model: To run in place of the configs'; None for their own.
-        bundle: To run in place of exported ones.
-        cache: Where exported ones are kept.
-        prompt: What is drawn.
-        check: What is drawn to judge pictures; None where only times are measured.
-        records: One for each group that has been run.
-        evaluations: By a record's id, of groups whose weights are trained.
+        profile: Name of the profile.
+        sha256: Hash of its file.
+        place: Device that runs.
+        provider: Name of ``backend``.
+        model: Model to run in place of the configs'; None for their own.
+        bundle: Bundle to run in place of exported ones.
+        cache: Folder for exported bundles.
+        prompt: Prompt that is drawn for timing.
+        check: Measures quality; None where only times are measured.
+        records: Record of each group that has been run.
+        evaluations: Evaluations by the id of the record; only for trained weights.
     """
 
     profile: str
@@ -56,14 +56,14 @@ class Replay:
     evaluations: dict[str, EvaluationRecord] = field(default_factory=dict)
 
     def run(self, configs: Mapping[str, Config], known: Mapping[str, Config]) -> Iterator[str]:
-        """Yield what is being done; `records` has one for each group once the iterator has ended.
+        """Run configs and add their records to ``records``, yielding what is being done.
 
         Args:
-            configs: Those to run.
-            known: All of the profile's, the baselines among them.
+            configs: Configs to run.
+            known: All configs of the profile, the baselines among them.
 
         Raises:
-            AccelError: A bundle cannot be made, or a config not be run on it.
+            AccelError: A bundle cannot be made, or cannot run a config.
         """
         adapted = {name: self._adapt(config) for name, config in configs.items()}
         groups = group({name: config for name, (config, _) in adapted.items()}, known)
@@ -82,8 +82,8 @@ class Replay:
     def _bundle(self, chosen: Group, groups: Sequence[Group]) -> Generator[str, None, Bundle]:
         if self.bundle is not None:
             return read_bundle(self.bundle)
-        wanted = wanted_bundle(chosen.work, groups, provider=self.provider)
-        folder = yield from find_or_export(wanted, into=self.cache)
+        spec = bundle_spec(chosen.work, groups, provider=self.provider)
+        folder = yield from find_or_export(spec, into=self.cache)
         return read_bundle(folder)
 
     def _measure(self, chosen: Group, bundle: Bundle, *, model: str, told: tuple[str, ...]) -> Iterator[str]:
@@ -92,7 +92,7 @@ class Replay:
             steps=work.steps, scheduler=work.scheduler, guidance=work.guidance, batch=work.batch, seed=0
         )
         timed = TimedPipeline.open(bundle, self.backend)
-        trials = prepare(timed.pipeline, tuple(chosen.trials.values()), settings=settings)
+        trials = prepare(timed.pipeline, tuple(chosen.plans.values()), settings=settings)
         request = request_of(self.prompt, settings, size=(work.height, work.width))
         contenders = [timed.contender(each, request=request) for each in trials]
         environment, measurement = read_environment(), Measurement()

@@ -1,4 +1,4 @@
-"""What was measured against what a profile expects."""
+"""Verdicts: what was measured against what a profile expects."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import log10
@@ -25,7 +25,7 @@ Word = Literal[
     "no expectation",
 ]
 
-# Figures that compare with the config's baseline.
+# Figures that compare a config with its baseline.
 _RELATIVE = ("speedup", "psnr_db", "score_loss")
 _LESS_IS_BETTER = ("latency_s", "score_loss")
 
@@ -34,13 +34,14 @@ class Verdict(msgspec.Struct, frozen=True):
     """One figure of one config.
 
     Attributes:
-        figure: As the profile calls it; `latency_s` also where nothing is expected.
-        median: Of what was measured; None where it was not.
-        p90: Same; only of latencies.
-        expected: None where the profile says nothing.
-        kind: Where the expectation comes from: published, measured or predicted.
-        ratio: Measured over expected; None of pictures, and where the two are not comparable.
-        word: What to think of it.
+        config: Id of the config.
+        figure: Name of the figure in the profile; `latency_s` also where nothing is expected.
+        median: Median of the samples; None where nothing was measured.
+        p90: 90th percentile of latencies; None for other figures.
+        expected: Figure of the profile; None where it says nothing.
+        kind: Origin of the expectation: published, measured or predicted.
+        ratio: Measured over expected; None for figures of quality, and where the two are not comparable.
+        word: The verdict.
     """
 
     config: str
@@ -54,7 +55,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def is_broken(self) -> bool:
-        """Whether a promise, a figure that was measured on such a device, is missed."""
+        """Whether a figure that the profile measured on such a device is missed."""
         return self.word == "missed" and self.kind == "measured"
 
 
@@ -65,13 +66,13 @@ def judge(
     evaluations: Mapping[str, EvaluationRecord],
     tolerance: float,
 ) -> tuple[Verdict, ...]:
-    """Every figure that the profile expects of the configs that were run, and their latencies in any case.
+    """A verdict on every figure that the profile expects of the configs that ran, and on their latencies in any case.
 
     Args:
-        profile: Says what to expect.
-        records: Of its configs.
-        evaluations: By a record's id, what was found of the same plans' pictures.
-        tolerance: How far a figure may be off, as a share; a PSNR by so much more error.
+        profile: Profile that says what to expect.
+        records: Records of its configs.
+        evaluations: Evaluations of the same plans, by the id of the record.
+        tolerance: Share by which a figure may be off; for a PSNR, its root mean squared error.
     """
     return tuple(
         verdict
@@ -129,28 +130,28 @@ def _verdict(
 
 
 def _ratio(figure: str, expected: Figure | None, *, found: Spread | None) -> float | None:
-    """Measured over expected; decibels and losses are differences already."""
+    """Measured over expected; None for decibels and losses, which are differences already."""
     if found is None or expected is None or figure in ("psnr_db", "score_loss"):
         return None
     return found.median / expected.value
 
 
 def _limit(figure: str, expected: float, tolerance: float) -> float:
-    """What a figure may be at worst."""
+    """The worst value that a figure may have."""
     if figure == "psnr_db":
         return expected - 20 * log10(1 + tolerance)
     return expected + tolerance * abs(expected) * (1 if figure in _LESS_IS_BETTER else -1)
 
 
 def _hold(found: Spread, figure: str, limit: float) -> Word:
-    """Missed only where the whole interval misses."""
+    """Whether a figure holds; it is missed only where its whole interval is."""
     if figure in _LESS_IS_BETTER:
         return "holds" if found.median <= limit else ("missed" if found.low > limit else "undecided")
     return "holds" if found.median >= limit else ("missed" if found.high < limit else "undecided")
 
 
 def _is_elsewhere(figure: str, expected: Figure, environment: Environment) -> bool:
-    """Whether a time was measured on another machine of the profile's kind, as with processors."""
+    """Whether the profile measured a time on another machine of its kind, as happens with processors."""
     if figure != "latency_s" or not isinstance(expected, Measured):
         return False
     return expected.machine != machine_name(environment)

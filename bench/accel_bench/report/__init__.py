@@ -1,1 +1,1 @@
-"""Records as one self-contained HTML page: no script, no network, every picture and number in the file."""
+"""Render records as one self-contained HTML page, without scripts and without network access."""

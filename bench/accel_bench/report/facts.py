@@ -1,4 +1,4 @@
-"""What was run and where, which records of every kind tell alike."""
+"""What was run and where: the facts that records of every kind have."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ _SHORT: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A line of the environment."""
+    """One line of a list of facts."""
 
     name: str
     value: str
 
 
 def what(record: PictureRecord) -> str:
-    """What was drawn, in a line."""
+    """Describe the drawing in one line."""
     work = record.workload
     batch = f", batches of {work.batch}" if work.batch > 1 else ""
     settings = f"{work.scheduler}, {work.steps} steps, guidance {work.guidance:g}"
@@ -32,20 +32,20 @@ def what(record: PictureRecord) -> str:
 
 
 def where(record: PictureRecord) -> str:
-    """The machine and what ran the graphs, in a line."""
+    """Describe the machine and the backend in one line."""
     machine, backend = record.environment, record.backend
     return f"{machine.cpu}, {machine.cores} cores; {backend.backend} {backend.version} on {backend.provider}"
 
 
 def when(record: PictureRecord) -> str:
-    """To the minute, with the time zone that the record has."""
+    """The start to the minute, with the record's time zone."""
     date, _, time = record.started.partition("T")
     zone = " UTC" if time.endswith("+00:00") else time[8:]
     return f"{date} {time[:5]}{zone}"
 
 
 def banners(record: PictureRecord) -> list[str]:
-    """What a reader must know before any number."""
+    """Warnings that a reader must see before any number."""
     found = []
     if record.bundle.weights == "random":
         found.append("Random weights: the times are real, the pictures and scores mean nothing.")
@@ -56,7 +56,7 @@ def banners(record: PictureRecord) -> list[str]:
 
 
 def facts(record: PictureRecord) -> list[Fact]:
-    """Everything that someone needs who would repeat the run."""
+    """Everything that is needed to repeat the run."""
     machine, backend = record.environment, record.backend
     found = [
         Fact("Processor", f"{machine.cpu}, {machine.cores} cores"),
@@ -111,7 +111,7 @@ def _evaluation_facts(record: EvaluationRecord) -> list[Fact]:
 
 
 def _scores_by(scorers: dict[str, str]) -> Fact:
-    # The start of a hash is enough to tell two apart; the record has all of it.
+    # The start of a hash is enough to distinguish two; the record has all of it.
     return Fact("Scores by", _pairs((name, version[:_SHORT]) for name, version in scorers.items()))
 
 

@@ -1,4 +1,4 @@
-"""The page: its sections in order, in one file that needs nothing else."""
+"""The page: its sections in one file that needs no other."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,19 +20,22 @@ _TEMPLATES: Final = Path(__file__).parent / "templates"
 
 
 def no_limit(_: BenchRecord, __: str) -> None:
-    """Nothing is known of what the hardware allows."""
+    """A `Limit` that knows nothing about the hardware."""
 
 
 def render_report(records: Sequence[PictureRecord], *, title: str | None = None, limit: Limit = no_limit) -> str:
-    """Return the HTML of a page with a section for each record.
+    """Render a page with a section for each record.
 
     Args:
-        records: Of any kinds; one that is given twice is shown once.
-        title: Of the page; None makes one of what was run.
-        limit: See `Limit`.
+        records: Records of any kinds. A record that is given twice is shown once.
+        title: Title of the page; by default, it names what was run.
+        limit: Least seconds of a plan; see `Limit`.
+
+    Returns:
+        HTML.
 
     Raises:
-        InputError: A record's picture cannot be read.
+        InputError: A picture of a record cannot be read.
     """
     distinct = list({record.id: record for record in records}.values())
     sections = [_section(record, beside=distinct, limit=limit) for record in distinct]
@@ -40,7 +43,7 @@ def render_report(records: Sequence[PictureRecord], *, title: str | None = None,
 
 
 def render_page(sections: Sequence[Section], *, title: str) -> str:
-    """Return the HTML of sections of any kind."""
+    """Render sections of any kind as HTML."""
     templates = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
     templates.trim_blocks = templates.lstrip_blocks = True
     style = Markup((_TEMPLATES / "style.css").read_text())  # noqa: S704  # our own file

@@ -1,4 +1,4 @@
-"""Pictures beside each other, with what differs between them."""
+"""Pictures of contenders, and their differences from the baseline's picture."""
 
 from base64 import b64encode
 from dataclasses import dataclass
@@ -12,19 +12,21 @@ from accel_bench.benchmark.record import to_png
 from accel_bench.quality.psnr import psnr
 from accel_bench.records.bench import BenchRecord
 
-# By how much differences are enlarged, so that small ones show.
+# Differences are multiplied by this, so that small ones are visible.
 GAIN = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A contender's picture and how it differs from the baseline's.
+    """A contender's picture and its difference from the baseline's.
 
     Attributes:
-        source: The picture, as an address that holds it whole.
-        difference: |picture - baseline| × `GAIN`, the same way; None for the baseline and for other sizes.
-        psnr: Of the pair in dB; None where no pixel differs, or there is no pair.
-        width: In pixels, as `height`.
+        name: Name of the contender.
+        source: The picture as a data URL.
+        difference: |picture - baseline| × `GAIN` as a data URL; None for the baseline and for other sizes.
+        psnr: PSNR of the pair in dB; None where no pixel differs or there is no pair.
+        width: Width in pixels.
+        height: Height in pixels.
     """
 
     name: str
@@ -36,15 +38,15 @@ class Picture:
 
     @property
     def same(self) -> bool:
-        """Whether it is compared, and no pixel differs."""
+        """Whether the picture was compared and no pixel differs."""
         return self.difference is not None and self.psnr is None
 
 
 def pictures(record: BenchRecord) -> tuple[Picture, ...]:
-    """The first picture of each contender that has one, the baseline's first.
+    """The first picture of each contender that has one; the baseline comes first.
 
     Raises:
-        InputError: One of them is not a picture.
+        InputError: A contender's picture cannot be read.
     """
     named = [(plan.facts.name, plan.picture) for plan in record.plans]
     named += [(peer.name, peer.picture) for peer in record.peers]
@@ -54,14 +56,14 @@ def pictures(record: BenchRecord) -> tuple[Picture, ...]:
 
 
 def difference(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """|first - second| × `GAIN`, cut off at 255. Shape: [H, W, 3]."""
+    """|first - second| × `GAIN`, clipped at 255. Shape: [H, W, 3]."""
     apart = np.abs(first.astype(np.int16) - second)
     shown: NDArray[np.uint8] = np.minimum(GAIN * apart, 255).astype(np.uint8)
     return shown
 
 
 def pair_psnr(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float | None:
-    """In dB; None where no pixel differs."""
+    """The PSNR of two pictures in dB; None where no pixel differs."""
     return psnr([float(np.mean((first.astype(np.float64) - second) ** 2))])
 
 

@@ -1,9 +1,9 @@
-"""The command line that measures or searches again what a record holds."""
+"""The command line that repeats the run of a record."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from shlex import join
 
-from accel_bench.plans.trial import trial_of
+from accel_bench.plans.names import own_settings
 from accel_bench.records.bench import BenchRecord, ProfileUse
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.parts import PlanFacts
@@ -12,12 +12,13 @@ from accel_bench.records.store import PictureRecord
 from accel_runtime.backends import BackendDescription
 from accel_runtime.backends.onnxruntime.providers import PROVIDERS
 from accel_runtime.backends.openvino_device import PRECISIONS
+from accel_runtime.plans.deep_calls import deep_calls_text
 
 _INDUCTOR = {"AOTInductor-cpu": "inductor", "AOTInductor-cuda": "inductor-cuda"}
 
 
 def command(record: PictureRecord) -> str | None:
-    """A line for a shell, with BUNDLE for the folder; None where no single line does it."""
+    """A line for a shell, with BUNDLE for the folder; None where no single command repeats the run."""
     words = _words(record)
     provider = _provider(record.backend)
     if words is None or provider is None:
@@ -37,15 +38,15 @@ def _bench(record: BenchRecord) -> list[str] | None:
     if record.profile is not None:
         return _replay(record, record.profile)
     work, plans = record.workload, [plan.facts for plan in record.plans[1:]]
-    cuts = {(facts.branch, facts.forecast) for facts in plans}
+    cuts = {(facts.plan.branch, facts.plan.forecast) for facts in plans}
     if len(cuts) > 1 or record.peers or not all(map(_has_options, plans)):
         return None
     words = ["bench", "BUNDLE", *_work(record), "--prompt", record.prompt]
     if (work.height, work.width) != record.bundle.sample_size:
         words += ["--height", str(work.height), "--width", str(work.width)]
-    words += [word for facts in plans for word in ("--plan", facts.plan)]
+    words += [word for facts in plans for word in ("--plan", deep_calls_text(facts.plan.deep))]
     for branch, forecast in cuts:
-        words += ["--branch", str(branch), "--forecast", str(forecast)]
+        words += ["--branch", str(branch), "--forecast", forecast]
     return [*words, *_rounds(record)]
 
 
@@ -61,18 +62,19 @@ def _rounds(record: BenchRecord) -> list[str]:
 
 
 def _evaluate(record: EvaluationRecord) -> list[str] | None:
-    trials = [trial.facts for trial in record.trials[1:]]
-    plans, branches, forecasts = (_distinct(trials, field) for field in ("plan", "branch", "forecast"))
-    if len(trials) != len(plans) * len(branches) * len(forecasts) or not all(map(_has_options, trials)):
+    facts = [trial.facts for trial in record.trials[1:]]
+    plans = _distinct(deep_calls_text(each.plan.deep) for each in facts)
+    branches = _distinct(str(each.plan.branch) for each in facts)
+    forecasts = _distinct(each.plan.forecast.value for each in facts)
+    if len(facts) != len(plans) * len(branches) * len(forecasts) or not all(map(_has_options, facts)):
         return None
-    chosen = ["--plans", ",".join(plans), "--branches", ",".join(branches), "--forecasts", ",".join(forecasts)]
+    chosen = ["--plan", ",".join(plans), "--branch", ",".join(branches), "--forecast", ",".join(forecasts)]
     return ["evaluate", "BUNDLE", *_work(record), *chosen, "--num-prompts", str(len(record.captions))]
 
 
 def _has_options(facts: PlanFacts) -> bool:
-    """Whether the command line's words can say all of a plan."""
-    trial = trial_of(facts)
-    return not trial.weights and not trial.changes
+    """Whether options of the command line can express the plan."""
+    return not facts.is_full and not (facts.plan.weights or facts.plan.branches or own_settings(facts.plan))
 
 
 def _work(record: PictureRecord) -> list[str]:
@@ -81,14 +83,14 @@ def _work(record: PictureRecord) -> list[str]:
     return [*words, "--batch", str(work.batch), "--seed", str(work.seed)]
 
 
-def _distinct(trials: Sequence[PlanFacts], field: str) -> list[str]:
-    return list(dict.fromkeys(str(getattr(facts, field)) for facts in trials))
+def _distinct(words: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(words))
 
 
 def _provider(backend: BackendDescription) -> str | None:
-    """The short name that asks for what ran."""
+    """The short name of the provider that ran."""
     if backend.backend == "openvino":
-        # Left out, the processor would choose it; devices behind AUTO do not tell it.
+        # Without it, OpenVINO would choose the precision by the processor. Devices behind AUTO do not report it.
         precision = backend.options.get("inference_precision")
         return f"openvino:{backend.provider}" + (f":{precision}" if precision in PRECISIONS else "")
     names = {provider.name: name for name, provider in PROVIDERS.items()} | _INDUCTOR
@@ -98,11 +100,11 @@ def _provider(backend: BackendDescription) -> str | None:
 
 
 def _search(record: SearchRecord) -> list[str]:
-    """The words after `accel`, without the provider."""
+    """Words of `accel search`, without the provider."""
     work, asked = record.workload, record.asked
     words = ["search", "BUNDLE", "--scheduler", work.scheduler, "--steps", str(work.steps)]
     words += ["--guidance", f"{work.guidance:g}", "--search-targets", ",".join(asked.targets)]
-    words += ["--branches", ",".join(map(str, asked.branches)), "--strategy", asked.strategy]
+    words += ["--branch", ",".join(map(str, asked.branches)), "--strategy", asked.strategy]
     words += [] if asked.trials is None else ["--trials", str(asked.trials)]
     words += ["--moves", str(asked.moves)] if asked.moves else []
     words += [] if asked.prompts == "built-in" else ["--prompts", asked.prompts]

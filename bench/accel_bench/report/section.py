@@ -1,4 +1,4 @@
-"""A page is a list of sections; each knows its template, and the page knows nothing else of them."""
+"""Sections of a page. The page knows only a section's template and view."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the page with an entry in its table of contents.
+    """A part of the page, with an entry in its table of contents.
 
     Attributes:
-        anchor: Distinct on the page; letters, digits and hyphens.
-        heading: What it is about, in a line.
-        template: The file that draws it.
-        view: What the template draws, there called `view`.
+        anchor: Id that is unique on the page: letters, digits and hyphens.
+        heading: One line.
+        template: File of the template.
+        view: The data that the template draws; it is called `view` there.
     """
 
     anchor: str

@@ -1,11 +1,11 @@
-"""The numbers of benchmarks, evaluations and searches in rows."""
+"""Tables of the numbers of benchmarks, evaluations and searches."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from accel_bench.base.stats import times
 from accel_bench.base.table import Heading
-from accel_bench.benchmark.summary import DEEP, GraphSummary, PeerSummary, PlanSummary, Summary
+from accel_bench.benchmark.summary import PASSES, GraphSummary, PeerSummary, PlanSummary, Summary
 from accel_bench.evaluation.summary import TrialSummary
 from accel_bench.evaluation.table import loss_text, psnr_text
 from accel_bench.records.bench import BenchRecord
@@ -19,11 +19,13 @@ _DEEP, _SHALLOW = "deep", "shallow"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading and its cells.
+    """One column of a table.
 
     Attributes:
-        unit: Shown small beside the heading.
-        numeric: Set flush right.
+        heading: Text of the heading.
+        cells: One text per row.
+        unit: Unit of the numbers, shown beside the heading.
+        numeric: Whether cells are aligned to the right.
     """
 
     heading: str
@@ -33,17 +35,18 @@ class Column:
 
     @property
     def says_something(self) -> bool:
-        """Whether any cell does."""
+        """Whether any cell has a value."""
         return any(cell not in ("", NOTHING) for cell in self.cells)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns of one length; the first names the rows.
+    """A table. All columns have the same length, and the first one names the rows.
 
     Attributes:
-        name: Distinct on the page.
-        caption: What the numbers are.
+        name: Id that is unique on the page.
+        caption: Description of the numbers.
+        columns: Columns from left to right.
     """
 
     name: str
@@ -52,12 +55,12 @@ class Table:
 
     @property
     def rows(self) -> list[tuple[str, ...]]:
-        """The cells row by row."""
+        """The cells by row."""
         return list(zip(*(column.cells for column in self.columns), strict=True))
 
 
 def make_table(name: str, caption: str, columns: Sequence[Column]) -> Table:
-    """A table without the columns in which nothing is said."""
+    """Make a table and leave out columns without values."""
     first, *others = columns
     return Table(name, caption, [first, *(column for column in others if column.says_something)])
 
@@ -65,13 +68,13 @@ def make_table(name: str, caption: str, columns: Sequence[Column]) -> Table:
 def contender_table(
     name: str, summary: Summary, *, limits: Mapping[str, float | None], scores: Mapping[str, TrialSummary]
 ) -> Table:
-    """Plans and peers against the baseline.
+    """Plans and peers compared with the baseline.
 
     Args:
-        name: Of the table.
-        summary: Of the record.
-        limits: By plan, the least seconds that the hardware allows.
-        scores: By plan, what an evaluation found.
+        name: Id of the table.
+        summary: Summary of the record.
+        limits: Least seconds that the hardware allows, by plan.
+        scores: Scores of an evaluation, by plan.
     """
     both: Sequence[PlanSummary | PeerSummary] = (*summary.plans, *summary.peers)
     unit = Unit.fit(each.image_s.median for each in both)
@@ -91,7 +94,7 @@ def contender_table(
 
 
 def stage_table(name: str, summary: Summary) -> Table:
-    """Where the time of each plan goes."""
+    """The time of each plan by stage."""
     parts = {kind: [getattr(plan.stages, kind) for plan in summary.plans] for kind in STAGES}
     unit = Unit.fit(seconds for column in parts.values() for seconds in column)
     columns = [Column("", [plan.name for plan in summary.plans], numeric=False)]
@@ -107,7 +110,7 @@ def stage_table(name: str, summary: Summary) -> Table:
 
 
 def graph_table(name: str, record: BenchRecord, graphs: Sequence[GraphSummary]) -> Table:
-    """One run of each graph, and what loading it took."""
+    """The time of one run of each graph, and of loading it."""
     work = record.bundle.graphs
     unit = Unit.fit(graph.seconds.median for graph in graphs)
     load = Unit.fit(record.load_s.values())
@@ -124,7 +127,7 @@ def graph_table(name: str, record: BenchRecord, graphs: Sequence[GraphSummary]) 
 
 
 def sample_table(name: str, samples: Mapping[str, Sequence[float]]) -> Table:
-    """Every sample, a row per round."""
+    """Every sample, one row per round."""
     rounds = max(len(values) for values in samples.values())
     columns = [Column("round", [str(index + 1) for index in range(rounds)], numeric=False)]
     for contender, values in samples.items():
@@ -158,8 +161,8 @@ def _score_columns(scores: Sequence[TrialSummary | None]) -> list[Column]:
 
 
 def _flops_share(graph: str, record: BenchRecord) -> str:
-    work = record.bundle.graphs
-    return share(work[graph].flops / work[DEEP].flops) if graph.startswith("unet_") else NOTHING
+    work = record.bundle.graphs[graph]
+    return share(work.flops / record.bundle.deep.flops) if work.part in PASSES else NOTHING
 
 
 def _loading(graph: str, record: BenchRecord, unit: Unit) -> str:
@@ -167,7 +170,7 @@ def _loading(graph: str, record: BenchRecord, unit: Unit) -> str:
 
 
 def trial_table(name: str, trials: Sequence[TrialSummary]) -> Table:
-    """One row per trial, the baseline first."""
+    """One row per trial; the baseline comes first."""
     unit = Unit.fit(trial.batch_s.median for trial in trials)
     columns = [
         Column("", [trial.plan for trial in trials], numeric=False),
@@ -187,7 +190,7 @@ def trial_table(name: str, trials: Sequence[TrialSummary]) -> Table:
 
 
 def front_table(name: str, summaries: Sequence[TriedSummary], *, score: str) -> Table:
-    """The Pareto front and every finalist, the slowest first; an arrow leads to what was chosen."""
+    """The Pareto front and every finalist, the slowest first. An arrow marks the chosen candidate."""
     shown = [each for each in summaries if each.in_front or each.measured is not None]
     shown.sort(key=lambda each: -each.composed_s)
     names = [f"→ {plan_words(each)}" if each.chosen else plan_words(each) for each in shown]
@@ -198,7 +201,7 @@ def front_table(name: str, summaries: Sequence[TriedSummary], *, score: str) -> 
 
 
 def candidate_table(name: str, summaries: Sequence[TriedSummary], *, score: str) -> Table:
-    """Every candidate with its deep calls, in the order of the record."""
+    """Every candidate with its deep calls, in the record's order."""
     columns = _columns([each.facts.name for each in summaries], summaries, score=score)
     most = summaries[0].pictures
     columns.insert(3, Column("pictures", [str(each.pictures) for each in summaries]))
@@ -208,7 +211,7 @@ def candidate_table(name: str, summaries: Sequence[TriedSummary], *, score: str)
 
 
 def cost_table(name: str, calls: Mapping[str, int], grid: Mapping[str, int]) -> Table:
-    """UNet calls by purpose, and what the grid would take."""
+    """UNet calls by purpose, and the calls that the whole grid would make."""
     calibration = {kind: calls.get(f"calibration {kind}", 0) for kind in (_DEEP, _SHALLOW)}
     rows = {"judging": calls, "calibration": calibration}
     rows["together"] = {kind: calls[kind] + calibration[kind] for kind in (_DEEP, _SHALLOW)}
@@ -223,7 +226,7 @@ def cost_table(name: str, calls: Mapping[str, int], grid: Mapping[str, int]) -> 
 
 
 def _keeps(each: TriedSummary, *, most: int) -> str:
-    """Nothing where it was dropped before all pictures were judged."""
+    """Whether the candidate keeps the goal; `NOTHING` where it was dropped before all pictures were judged."""
     if each.pictures < most:
         return NOTHING
     return "yes" if each.meets else "no"

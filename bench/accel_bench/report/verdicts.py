@@ -1,4 +1,4 @@
-"""What a record says, in plain words: how plans compare, and what came of a search's goal."""
+"""Results in sentences: how plans compare, and whether a search met its goal."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from accel_bench.search.table import loss_words, why_not
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A sentence around the number that it is about."""
+    """A sentence, in parts around its number."""
 
     before: str
     number: str
@@ -23,7 +23,7 @@ class Verdict:
 
 
 def verdicts(summary: Summary) -> list[Verdict]:
-    """One per plan against the baseline, then the baseline and the fastest plan against each peer."""
+    """Compare each plan with the baseline, then the baseline and the fastest plan with each peer."""
     baseline, *others = summary.plans
     found = [_of_plan(plan, baseline) for plan in others]
     for peer in summary.peers:
@@ -46,13 +46,13 @@ def _of_peer(peer: PeerSummary, summary: Summary) -> Iterator[Verdict]:
 
 
 def compare(name: str, factor: Spread, *, than: str, remark: str) -> Verdict:
-    """Say how many times as fast ``name`` is as ``than``, or that the samples do not tell.
+    """Say how many times as fast as ``than`` the contender ``name`` is, or that the samples do not show a difference.
 
     Args:
-        name: Of a plan.
-        factor: The other's seconds over the plan's, round by round.
-        than: What it is compared with.
-        remark: Added at the end.
+        name: Name of a plan.
+        factor: Seconds of the other contender over the plan's, round by round.
+        than: Name of the other contender.
+        remark: Text for the end of the sentence.
     """
     ends = f"[{factor.low:.2f} – {factor.high:.2f}]"
     if factor.confidence < CONFIDENCE:
@@ -64,7 +64,7 @@ def compare(name: str, factor: Spread, *, than: str, remark: str) -> Verdict:
 
 
 def goal_words(goal: Goal) -> str:
-    """What was looked for, in a sentence."""
+    """The goal of a search in a sentence."""
     allowed = " and ".join(_bounds(goal)) or "no bound on quality"
     if goal.speedup is not None:
         return f"At least {goal.speedup:g}× as fast, with {allowed}; of such, the pictures nearest to the baseline's."
@@ -75,7 +75,7 @@ def goal_words(goal: Goal) -> str:
 
 
 def search_verdict(summaries: Sequence[TriedSummary], record: SearchRecord) -> Verdict:
-    """Whether the goal was met, and by what."""
+    """Say whether the goal was met, and by which candidate."""
     baseline, *others = summaries
     for each in others:
         if each.chosen and each.measured is not None:
@@ -85,12 +85,11 @@ def search_verdict(summaries: Sequence[TriedSummary], record: SearchRecord) -> V
 
 
 def chosen_facts(each: TriedSummary, record: SearchRecord) -> list[Fact]:
-    """What a plan is and what is known of it, line by line."""
+    """The chosen plan and its figures as a list of facts."""
     facts, quality = each.facts, each.quality
-    reuse = facts.branch is not None
     found = [
         Fact("Deep calls", _deep(facts)),
-        Fact("Other calls", f"cut the UNet at branch {facts.branch}; {forecast_words(facts)}" if reuse else ""),
+        Fact("Other calls", "" if facts.is_full else f"cut the UNet at branch {_cuts(facts)}; {forecast_words(facts)}"),
         Fact("Steps", _steps(facts, record.workload)),
         Fact("Guidance", _guidance(facts)),
         Fact("Family", each.family),
@@ -104,25 +103,26 @@ def chosen_facts(each: TriedSummary, record: SearchRecord) -> list[Fact]:
 
 
 def forecast_words(facts: PlanFacts) -> str:
-    """How the features of shallow calls are made."""
-    if facts.weights:
-        longest = max(map(len, facts.weights.values()))
-        rest = facts.calls - len(facts.deep_calls) - len(facts.weights)
-        others = f", of {amount(rest, 'other')} by the rule {facts.forecast}" if rest else ""
+    """Describe how the features of shallow calls are made."""
+    weights = facts.plan.weights
+    if weights:
+        longest = max(map(len, weights.values()))
+        rest = facts.calls - len(facts.deep_calls) - len(weights)
+        others = f", of {amount(rest, 'other')} by the rule {facts.plan.forecast}" if rest else ""
         last = "deep one" if longest == 1 else f"{longest} deep ones"
-        return f"features of {amount(len(facts.weights), 'call')} are the last {last} with solved weights{others}"
+        return f"features of {amount(len(weights), 'call')} are the last {last} with solved weights{others}"
     return {
         "hold": "features are those of the last deep call",
         "linear": "features are extrapolated linearly from the last two deep calls",
         "quadratic": "features are extrapolated quadratically from the last three deep calls",
-    }[str(facts.forecast)]
+    }[facts.plan.forecast.value]
 
 
 def short_words(each: TriedSummary) -> str:
-    """A candidate in a few words, without the list of its deep calls."""
+    """Describe a candidate in a few words, without the list of its deep calls."""
     facts = each.facts
     words = f"{each.family} with {len(facts.deep_calls)} of {amount(facts.calls, 'call')} deep"
-    return words if facts.guided_calls is None else f"{words}, guided on some"
+    return words if facts.plan.guided_calls is None else f"{words}, guided on some"
 
 
 def _bounds(goal: Goal) -> Iterator[str]:
@@ -141,14 +141,19 @@ def _kept(each: TriedSummary, record: SearchRecord) -> str:
 
 def _deep(facts: PlanFacts) -> str:
     count = f"{len(facts.deep_calls)} of {facts.calls}"
-    if facts.branch is None:
+    if facts.is_full:
         return f"all {facts.calls}"
     return f"{count}: {', '.join(map(str, facts.deep_calls))}"
 
 
 def _steps(facts: PlanFacts, work: Workload) -> str:
-    return "" if facts.steps is None else f"{facts.steps} instead of {work.steps}"
+    return "" if facts.plan.steps is None else f"{facts.plan.steps} instead of {work.steps}"
 
 
 def _guidance(facts: PlanFacts) -> str:
-    return "" if facts.guided_calls is None else "on calls {} to {} alone".format(*facts.guided_calls)
+    guided = facts.plan.guided_calls
+    return "" if guided is None else "on calls {} to {} alone".format(*guided)
+
+
+def _cuts(facts: PlanFacts) -> str:
+    return " or ".join(map(str, facts.branches))

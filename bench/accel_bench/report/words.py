@@ -1,4 +1,4 @@
-"""Numbers as a reader meets them: with unit, three digits, and the interval that they are known to."""
+"""Numbers as text: with a unit, three significant digits, and an interval."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ class Unit:
     """A unit of time.
 
     Attributes:
-        per_second: How many make a second.
+        name: Abbreviation of the unit.
+        per_second: Number of units in a second.
     """
 
     name: str
@@ -22,21 +23,21 @@ class Unit:
 
     @classmethod
     def fit(cls, seconds: Iterable[float]) -> "Unit":
-        """The unit in which the middle of ``seconds``, on a logarithmic scale, is 1 or more."""
+        """Choose the largest unit in which the middle of ``seconds``, on a logarithmic scale, is 1 or more."""
         known = [value for value in seconds if value > 0]
         middle = sqrt(min(known) * max(known)) if known else 1
         return next((unit for unit in (_SECONDS, _MILLISECONDS) if middle * unit.per_second >= 1), _MICROSECONDS)
 
     def number(self, seconds: float) -> str:
-        """Without the unit's name, as for a column that has it in its heading."""
+        """A duration without the unit's name, for columns that have it in their heading."""
         return digits(seconds * self.per_second)
 
     def amount(self, seconds: float) -> str:
-        """With the unit's name."""
+        """A duration with the unit's name."""
         return f"{self.number(seconds)} {self.name}"
 
     def spread(self, seconds: Spread) -> str:
-        """Median and interval, without the unit's name."""
+        """The median and its interval, without the unit's name."""
         return spread(seconds, factor=self.per_second)
 
 
@@ -44,12 +45,12 @@ _SECONDS, _MILLISECONDS, _MICROSECONDS = Unit("s", 1), Unit("ms", 1e3), Unit("µ
 
 
 def duration(seconds: float) -> str:
-    """With the unit that fits, such as `291 ms`."""
+    """A duration in the unit that fits, such as `291 ms`."""
     return Unit.fit([abs(seconds)]).amount(seconds)
 
 
 def digits(value: float, count: int = 3) -> str:
-    """``value`` with ``count`` significant digits, never in powers of ten.
+    """``value`` with ``count`` significant digits, without an exponent.
 
     >>> [digits(value) for value in (2736.3, 41.4066, 0.0123456, 0.0)]
     ['2736', '41.4', '0.0123', '0']
@@ -58,7 +59,7 @@ def digits(value: float, count: int = 3) -> str:
 
 
 def spread(values: Spread, *, factor: float = 1) -> str:
-    """Median and interval, with the decimals of the median.
+    """The median and its interval, with the median's number of decimals.
 
     >>> spread(Spread(0.2914, 0.2883, 0.3, 0.97, 0.3, 6), factor=1000)
     '291 [288 – 300]'
@@ -78,17 +79,17 @@ def plain(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """A share in percent."""
+    """A share as percent."""
     return f"{value:.1%}"
 
 
 def amount(count: int, noun: str) -> str:
-    """A count with its noun in the right number."""
+    """A count with its noun in the singular or plural."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def shorten(name: str, length: int = 30) -> str:
-    """A name that fits beside a chart on a phone; its ends stay, for they tell plans apart.
+    """Shorten a name to fit beside a chart on a phone. Its ends stay, as they distinguish plans.
 
     >>> shorten("calls:0,4,9,14,19,24,29 k=0 hold", 20)
     'calls:0,4,…9 k=0 hold'
@@ -99,7 +100,7 @@ def shorten(name: str, length: int = 30) -> str:
 
 
 def certainty(values: Spread) -> str:
-    """What the ends beside a median are; samples that are too few have no interval."""
+    """Describe the two values beside a median. Too few samples have no interval."""
     samples = amount(values.samples, "sample")
     if values.confidence >= CONFIDENCE:
         return f"the {CONFIDENCE:.0%} interval of the median of {samples}"
@@ -107,7 +108,7 @@ def certainty(values: Spread) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes in GB or MB, powers of ten."""
+    """A number of bytes in GB or MB (powers of ten)."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 

@@ -1,1 +1,1 @@
-"""Plans under the loads of MLPerf: one query at a time, all at once, or at random times."""
+"""`accel bench scenario`: plans under the loads of MLPerf, one query at a time, all at once, or at random times."""

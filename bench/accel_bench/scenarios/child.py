@@ -1,4 +1,4 @@
-"""The process that draws under load, since MLPerf's load generator cannot be stopped but with its process.
+"""The process that draws under load: MLPerf's load generator can only be stopped together with its process.
 
 ``python -m accel_bench.scenarios.child FOLDER`` reads a `Job` from stdin, writes `Message`s to stdout and the
 generator's logs to the folder. It ends when stdin does.
@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from accel_bench.plans.trial import plan_facts, prepare
+from accel_bench.plans.prepare import prepare
 from accel_bench.records.environment import peak_rss_bytes
 from accel_bench.records.scenario import Load, Query, Scenario, ScenarioRun
 from accel_bench.scenarios import loadgen
@@ -24,15 +24,15 @@ from accel_runtime.backends import make_backend
 from accel_runtime.errors import AccelError
 from accel_runtime.pipeline import open_bundle
 
-# Of the throughput of single images, the rate of a server's queries where none is asked for.
+# A server's default rate of queries, as a share of the throughput of single images.
 AUTO_SHARE: Final = 0.7
 _ALONE: Final = 3
 
 
 def main() -> None:
-    """Do the job on stdin."""
+    """Do the job that stdin brings."""
     with os.fdopen(os.dup(1), "wb") as answers:
-        # The load generator writes to stdout what nobody asked for.
+        # The load generator prints to stdout, where only our answers belong.
         os.dup2(2, 1)
         job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
         Thread(target=_end_with_stdin, daemon=True).start()
@@ -46,15 +46,15 @@ def main() -> None:
 
 
 def work(job: Job, *, folder: Path) -> Iterator[Message]:
-    """Do a job, yielding after every batch and at last what was found.
+    """Do a job, yielding the progress after every batch and the result last.
 
     Raises:
-        AccelError: It cannot be done; the load generator may still be waiting for answers.
+        AccelError: The job failed; the load generator may still be waiting for answers.
     """
     pipeline = open_bundle(
         job.bundle, make_backend(job.provider, threads=job.threads, options=job.options), verification="sizes"
     )
-    prepared = prepare(pipeline, [job.trial], settings=job.settings)[-1]
+    prepared = prepare(pipeline, [job.spec], settings=job.settings)[-1]
     samples = Samples(pipeline, prepared.plan, prepared.warm_up, job.prompts, job.settings.seed)
     warm_up_s = {str(batch): samples.warm_up(batch) for batch in sorted({1, job.load.batch})}
     alone_s = tuple(samples.draw([index % len(job.prompts)]) for index in range(_ALONE))
@@ -64,7 +64,7 @@ def work(job: Job, *, folder: Path) -> Iterator[Message]:
         queries += batch
         yield Progress(len(queries))
     run = ScenarioRun(
-        facts=plan_facts(prepared.trial, prepared.plan),
+        facts=prepared.facts,
         load=load,
         warm_up_s=warm_up_s,
         alone_s=alone_s,
@@ -87,7 +87,7 @@ def under_load(samples: Samples, load: Load, *, image_s: float, folder: Path) ->
         finally:
             batcher.close()
 
-    # A daemon, so that it does not outlive a failure here.
+    # As a daemon, the thread does not outlive a failure here.
     asking = Thread(target=ask, daemon=True)
     asking.start()
     yield from serve(batcher, draw=samples.draw, answer=loadgen.answer)
@@ -106,7 +106,7 @@ def _say(answers: BinaryIO, message: Message) -> None:
 
 
 def _end_with_stdin() -> None:
-    """Whoever gave the job is gone."""
+    """End this process once whoever gave the job is gone."""
     sys.stdin.buffer.read()
     os._exit(1)
 

@@ -1,4 +1,4 @@
-"""MLPerf's load generator (package `mlcommons-loadgen`), told what to ask and listened to."""
+"""MLPerf's load generator (package `mlcommons-loadgen`): its settings, its run, its results."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,36 +25,36 @@ _NANO: Final = 1_000_000_000
 def ask(
     load: Load, ask_for: Callable[[Sequence[tuple[int, int]]], None], *, samples: int, image_s: float, folder: Path
 ) -> None:
-    """Run the load generator until it has asked for everything and all of it was answered.
+    """Run the load generator until it has asked for everything and everything was answered.
 
-    It cannot be stopped: to give up, end the process.
+    It cannot be stopped; to give up, end the process.
 
     Args:
-        load: What it asks for.
+        load: Load that it creates.
         ask_for: Called on a thread of the generator's with keys and numbers of samples; it must return at once.
-        samples: How many there are to choose from.
-        image_s: About how long one image takes, from which the generator plans how many queries it prepares.
-        folder: For its logs.
+        samples: Number of samples to choose from.
+        image_s: Seconds that one image takes about; they set how many queries the generator prepares.
+        folder: Folder for its logs.
     """
     settings, log = _settings(load, image_s=image_s), mlperf_loadgen.LogSettings()
     log.log_output.outdir = str(folder)
     log.log_output.copy_summary_to_stdout = False
     log.enable_trace = False
     with _library(samples) as library, _system(ask_for) as system:
-        # The third is the name of an audit's configuration, which is not there.
+        # The last argument names the configuration of an audit; there is none.
         mlperf_loadgen.StartTestWithLogSettings(system, library, settings, log, "")
 
 
 def answer(keys: Sequence[int]) -> None:
-    """Tell the load generator that samples are done. No picture is handed over: it only takes the time."""
+    """Tell the load generator that samples are done. It only takes the time, so no picture is handed over."""
     mlperf_loadgen.QuerySamplesComplete([mlperf_loadgen.QuerySampleResponse(key, 0, 0) for key in keys])
 
 
 def read_results(folder: Path) -> dict[str, str | int | float | bool]:
-    """What the detailed log says of the result, and the errors in it, by the generator's own keys.
+    """The results and errors in the detailed log, by the generator's own keys.
 
     Raises:
-        BackendError: The log is not there or unreadable.
+        BackendError: The log is missing or unreadable.
     """
     results: dict[str, str | int | float | bool] = {}
     try:
@@ -73,7 +73,7 @@ def _settings(load: Load, *, image_s: float) -> Any:
     settings.scenario = _SCENARIOS[load.scenario]
     settings.min_query_count = load.queries
     settings.min_duration_ms = round(load.duration_s * 1000)
-    # Half, since it prepares too few queries where an image is faster than this, and then stops too early.
+    # Half of it: where images are faster than expected, the generator prepares too few queries and stops too early.
     settings.single_stream_expected_latency_ns = round(image_s / 2 * _NANO)
     settings.offline_expected_qps = 1 / image_s
     if load.scenario is Scenario.SERVER:
@@ -85,7 +85,7 @@ def _settings(load: Load, *, image_s: float) -> Any:
 
 @contextmanager
 def _library(samples: int) -> Iterator[int]:
-    """The samples to choose from; prompts need no loading."""
+    """The generator's samples to choose from; prompts need no loading."""
     library = mlperf_loadgen.ConstructQSL(samples, samples, lambda _samples: None, lambda _samples: None)
     try:
         yield library

@@ -26,7 +26,7 @@ def make_loads(
     """One load per batch size; None takes the scenario's default.
 
     Raises:
-        InputError: A value is out of range, or is no matter of this scenario.
+        InputError: A value is out of range, or this scenario has no such value.
     """
     given = {"qps": qps, "latency bound": latency_bound_s, "percentile": percentile}
     server = scenario is Scenario.SERVER

@@ -12,11 +12,12 @@ from typing import IO, Final, TypeAlias
 import msgspec
 
 from accel_bench.base.process import run_module
-from accel_bench.plans.trial import Settings, Trial
+from accel_bench.plans.prepare import Settings
 from accel_bench.records.scenario import Load, ScenarioRun
 from accel_runtime.backends import BackendDescription
 from accel_runtime.durable import write_folder
 from accel_runtime.errors import BackendError, InputError, first_line
+from accel_runtime.plans.spec import PlanSpec
 
 # What the names of the load generator's files begin with.
 _LOGS: Final = "mlperf_log_"
@@ -26,35 +27,35 @@ class Job(msgspec.Struct, frozen=True):
     """One plan under one load.
 
     Attributes:
-        bundle: Its folder.
-        load: A server's `qps` of None is set from what single images take.
+        bundle: The bundle's folder.
+        load: The load; a server's `qps` of None is set from the time of single images.
     """
 
     bundle: str
     provider: str
     threads: int | None
     options: dict[str, str]
-    trial: Trial
+    spec: PlanSpec
     settings: Settings
     prompts: tuple[str, ...]
     load: Load
 
 
 class Progress(msgspec.Struct, frozen=True, tag=True):
-    """So many queries are answered."""
+    """How many queries are answered so far."""
 
     answered: int
 
 
 class Finished(msgspec.Struct, frozen=True, tag=True):
-    """The load is over."""
+    """The result, once the load is over."""
 
     run: ScenarioRun
     backend: BackendDescription
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """It was given up, for a reason that stands in one line."""
+    """Why the job failed, in one line."""
 
     reason: str
     exit_code: int
@@ -64,15 +65,15 @@ Message: TypeAlias = Progress | Finished | Failed
 
 
 def run_job(job: Job, folder: Path) -> Iterator[Progress | Finished]:
-    """Do a job, yielding after every batch and at last what was found.
+    """Do a job, yielding the progress after every batch and the result last.
 
     Args:
-        job: What to do.
-        folder: For the load generator's logs.
+        job: The job.
+        folder: Folder for the load generator's logs.
 
     Raises:
-        InputError: The job asks for what the bundle cannot do.
-        BackendError: It failed.
+        InputError: The bundle cannot do what the job asks for.
+        BackendError: The job failed.
     """
     with _child(folder) as (process, ask, answers):
         ask.write(msgspec.json.encode(job) + b"\n")
@@ -97,7 +98,7 @@ def _message(line: bytes) -> Message:
 
 @contextmanager
 def _child(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes]]]:
-    # In a session of its own, so that an interrupt reaches only us, and we end it.
+    # In a session of its own, an interrupt reaches only us, and we end the process.
     process = subprocess.Popen(  # noqa: S603  # our own module
         run_module("accel_bench.scenarios.child", folder),
         stdin=subprocess.PIPE,
@@ -116,11 +117,11 @@ def _child(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes], I
 
 @contextmanager
 def log_folder(folder: Path) -> Iterator[Path]:
-    """A folder for logs, which is at ``folder`` if all goes well and vanishes if not.
+    """A folder for logs. It gets the name ``folder`` if all goes well, and is removed if not.
 
     Raises:
-        InputError: Something else than logs lies there.
-        WriteError: It cannot be written.
+        InputError: ``folder`` holds something else than logs.
+        WriteError: The folder cannot be written.
     """
     with write_folder(folder, replacing=_only_logs) as filled:
         yield filled
@@ -128,7 +129,7 @@ def log_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _only_logs(folder: Path) -> Iterator[None]:
-    """A folder with nothing in it but what the load generator writes."""
+    """Refuse to replace a folder that holds anything but the load generator's files."""
     foreign = next((path for path in folder.glob("*") if not path.name.startswith(_LOGS)), None)
     if not folder.is_dir() or foreign is not None:
         raise InputError(f"{foreign or folder}: no log of the load generator, so it is not replaced: move it elsewhere")

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from accel_bench.plans.trial import Settings
+from accel_bench.plans.prepare import Settings
 from accel_bench.plans.workload import workload_of
 from accel_bench.records.environment import Environment
 from accel_bench.records.head import make_head
 from accel_bench.records.scenario import ScenarioRecord
 from accel_bench.records.store import seal
 from accel_bench.scenarios.process import Finished
-from accel_runtime.bundle import Bundle
-from accel_runtime.schedule import ScheduleTable
+from accel_runtime.bundle.bundle import Bundle
+from accel_runtime.schedules.schedule import ScheduleTable
 
 
 def make_scenario_record(
@@ -36,7 +36,7 @@ def make_scenario_record(
     workload = workload_of(settings, schedule, size=bundle.manifest.state.sample_size)
     record = ScenarioRecord(
         kind="scenario",
-        format=1,
+        format=2,
         **make_head(bundle, finished[0].backend, workload=workload, environment=environment),
         loadgen=version("mlcommons-loadgen"),
         prompts=prompts,

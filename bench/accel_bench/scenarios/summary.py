@@ -1,4 +1,4 @@
-"""What a run of a scenario comes to, from its raw queries and the load generator's own results."""
+"""Summaries of runs under load, from their raw queries and the load generator's own results."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from accel_bench.records.scenario import PERCENTILES, RATES, Scenario, ScenarioR
 
 
 class ScenarioSummary(msgspec.Struct, frozen=True):
-    """One run in short.
+    """One run in figures.
 
     Attributes:
-        per_second: Images, as the load generator counts them.
-        of_full: This over the same of the plan with every call deep at the same batch; None for a server, whose rate
-            is that of its queries.
-        latency_s: By percentile, as the load generator counts them; offline, since all was asked for.
-        mean_batch: How many samples were drawn together.
-        valid: The load generator's verdict.
-        reason: Why it is not valid; empty if it is.
+        per_second: Images per second, as the load generator counts them.
+        of_full: Ratio of ``per_second`` to that of the full UNet at the same batch; None for a server, whose rate is
+            that of its queries.
+        latency_s: Latency by percentile, as the load generator counts it; offline it runs from the start of the load.
+        mean_batch: Mean number of samples drawn together.
+        valid: Verdict of the load generator.
+        reason: Why the run is not valid; empty if it is.
     """
 
     name: str
@@ -40,7 +40,7 @@ def summarise_scenarios(record: ScenarioRecord) -> tuple[ScenarioSummary, ...]:
 
 
 def essentials(run: ScenarioRun) -> str:
-    """The first part of the load generator's summary: the figure that counts, the verdict and its reasons."""
+    """The first part of the load generator's summary: the main figure, the verdict and its reasons."""
     return run.summary.partition("Results Summary")[2].partition("Additional Stats")[0].strip("=\n ")
 
 
@@ -72,7 +72,7 @@ def _number(run: ScenarioRun, key: str) -> float:
 
 
 def _reason(run: ScenarioRun) -> str:
-    """The load generator spreads its text over lines and bullets."""
+    """Why a run is not valid, on one line; the load generator spreads it over lines and bullets."""
     if run.results.get("result_validity") == "VALID":
         return ""
     said = [str(run.results.get(key, "")) for key in ("result_invalid_reason", "early_stopping_result")]

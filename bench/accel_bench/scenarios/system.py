@@ -8,19 +8,20 @@ from time import perf_counter
 
 from accel_bench.records.scenario import Query
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plan import Plan
+from accel_runtime.plans.plan import Plan
 from accel_runtime.request import Request
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """Draws samples with one plan.
+    """Draws numbered samples with one plan.
 
     Attributes:
-        plan: What is drawn.
+        pipeline: What draws.
+        plan: The plan.
         warm_up_plan: A short plan that runs each graph of ``plan``.
-        prompts: By sample.
-        seed: Sample i draws its noise from ``seed + i``, whatever it shares its batch with.
+        prompts: Prompt of each sample.
+        seed: Sample i draws its noise from ``seed + i``, whatever other samples its batch holds.
     """
 
     pipeline: Pipeline
@@ -30,11 +31,11 @@ class Samples:
     seed: int
 
     def draw(self, samples: Sequence[int]) -> float:
-        """Draw samples together, their prompts encoded anew; returns its seconds."""
+        """Draw samples together and return the seconds; their prompts are encoded anew."""
         return self._draw(samples, self.plan)
 
     def warm_up(self, batch: int) -> float:
-        """Load and run each graph on so many samples; returns its seconds."""
+        """Load each graph, run it on ``batch`` samples, and return the seconds."""
         return self._draw([index % len(self.prompts) for index in range(batch)], self.warm_up_plan)
 
     def _draw(self, samples: Sequence[int], plan: Plan) -> float:
@@ -53,9 +54,9 @@ class Ticket:
     """A sample that was asked for.
 
     Attributes:
-        key: By which it is answered.
-        sample: Its number.
-        asked: When it came, in seconds of `perf_counter`.
+        key: Key to answer it by.
+        sample: Number of the sample.
+        asked: Time of its arrival, in seconds of `perf_counter`.
     """
 
     key: int
@@ -109,8 +110,8 @@ def serve(
     """Draw what waits in ``batcher`` batch by batch, yielding each batch once it is answered.
 
     Args:
-        batcher: Filled by others meanwhile.
-        draw: Makes the pictures of samples.
+        batcher: Queue that another thread fills.
+        draw: Draws the pictures of samples.
         answer: Called with keys; each key is answered once.
     """
     for number, tickets in enumerate(batcher.batches()):

@@ -1,4 +1,4 @@
-"""Scenarios as a reader sees them in a terminal."""
+"""Runs under load as a table for a terminal."""
 
 from accel_bench.base.table import Table, numbers, prose, words
 from accel_bench.records.scenario import PERCENTILES, ScenarioRecord

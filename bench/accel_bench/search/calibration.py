@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from accel_bench.search.walk import State, Walker, walk
 from accel_runtime.backends.base import Array
-from accel_runtime.schedule import ScheduleTable
+from accel_runtime.schedules.schedule import ScheduleTable
 
 Vectors = NDArray[np.float32]
 
@@ -37,9 +37,9 @@ class Trajectory:
     """An uncached run.
 
     Attributes:
-        states: Before each call, and after the last.
-        noises: Guided, of each call. Shape of each: [B, C, h, w].
-        features: Of each call.
+        states: State before each call, and after the last.
+        noises: Guided noise of each call. Shape of each: [B, C, h, w].
+        features: Feature of each call.
     """
 
     states: tuple[State, ...]
@@ -63,7 +63,7 @@ class Drift:
     """``g`` of this module's docstring, as vectors.
 
     Attributes:
-        errors: Of call m on the feature of call j; 0 where j ≥ m. Shape: [calls, calls, B·C·h·w].
+        errors: Error of call m with the feature of call j; 0 where j ≥ m. Shape: [calls, calls, B·C·h·w].
     """
 
     errors: Vectors
@@ -83,9 +83,9 @@ def measure_drift(walker: Walker, trajectory: Trajectory, *, errors: Vectors) ->
     """Fill ``errors`` call by call, yielding the call; see `Drift`.
 
     Args:
-        walker: That made the trajectory.
-        trajectory: Of an uncached run.
-        errors: Of this batch. Shape: [calls, calls, B·C·h·w].
+        walker: Walker that made the trajectory.
+        trajectory: Trajectory of an uncached run.
+        errors: Array to fill for this batch. Shape: [calls, calls, B·C·h·w].
     """
     for call in range(1, walker.calls):
         for node in range(call):
@@ -105,10 +105,10 @@ def measure_response(
     """Disturb an uncached run at one call, finish it, and yield the call and its gain.
 
     Args:
-        walker: That made the trajectory.
-        trajectory: Of an uncached run.
-        drift: Of the same batch alone; says how large an error is and which way it points.
-        calls: Where to measure, each 1 or later; all calls after it run deep.
+        walker: Walker that made the trajectory.
+        trajectory: Trajectory of an uncached run.
+        drift: Drift of the same batch alone, which gives the size and direction of errors.
+        calls: Calls to measure at, each 1 or later; all calls after it run deep.
 
     Yields:
         The call, and |change of the final latents| / |error of its noise|.
@@ -138,7 +138,7 @@ def weigh(impulse: NDArray[np.float64], measured: Sequence[tuple[int, float]]) -
     no model comes after it.
 
     Args:
-        impulse: Of `impulse_response`. Shape: [calls].
+        impulse: Result of `impulse_response`. Shape: [calls].
         measured: Calls and gains, ascending.
 
     Returns:
@@ -181,9 +181,9 @@ class Calibration:
     """Collects what `calibrate` measures; complete once it has ended.
 
     Attributes:
-        schedule: Whose calls are measured.
+        schedule: Schedule whose calls are measured.
         parts: Drift of each batch.
-        gains: Calls, and what an error there gains until the end.
+        gains: Calls, and the gain of an error there until the end.
     """
 
     schedule: ScheduleTable
@@ -192,12 +192,12 @@ class Calibration:
 
     @property
     def drift(self) -> Drift:
-        """Of all batches."""
+        """Drift of all batches."""
         return merge(self.parts)
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """What an error at each call weighs in the final latents. Shape: [calls]."""
+        """Weight of an error at each call in the final latents. Shape: [calls]."""
         return weigh(impulse_response(self.schedule), self.gains)
 
 

@@ -1,20 +1,20 @@
 """The time of one image, composed from the times of its graphs."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from statistics import median
 
-from accel_bench.plans.trial import Prepared, Trial
+from accel_bench.plans.prepare import BASELINE, Prepared
 from accel_bench.records.bench import ImageRun
 from accel_bench.records.search import StageTimes
 from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.errors import InputError
-from accel_runtime.plan import Call, Deep, Plan, Shallow
+from accel_runtime.plans.plan import Call, Deep, Plan, Shallow
 from accel_runtime.request import Request
-from accel_runtime.schedule import ScheduleTable
-from accel_runtime.schedule_file import MissingTableError
+from accel_runtime.schedules.file import MissingTableError
+from accel_runtime.schedules.schedule import ScheduleTable
 
 # How often an image runs each graph, and how many such images are drawn.
 _REPEATS, _IMAGES = 3, 2
@@ -30,7 +30,7 @@ def compose_s(times: StageTimes, plan: Plan) -> float:
 
 
 def kind_of(call: Call) -> str:
-    """What a call's time depends on.
+    """The kind of a call, on which its time depends.
 
     >>> kind_of(Shallow(guidance=1.0, branch=2, forecast=(1.0,)))
     'shallow 2 unguided'
@@ -44,7 +44,7 @@ class StageTiming:
     """Times every graph of a bundle, one image at a time.
 
     Attributes:
-        branches: Of the shallow graphs.
+        branches: Branches of the shallow graphs to time.
         guidances: Scales to run each graph with; those that guide come first.
         scheduler: Any that the bundle has.
     """
@@ -58,7 +58,7 @@ class StageTiming:
     def run(self, request: Request) -> Iterator[str]:
         """Draw images that run every graph, yielding what was just done; the first one is not counted."""
         plan = self._plan()
-        contender = self.timed.contender(Prepared(Trial("stages"), plan, plan), request=request)
+        contender = self.timed.contender(Prepared(BASELINE, plan, plan), request=request)
         contender.warm_up()
         yield "warm-up"
         for image in range(_IMAGES):
@@ -67,21 +67,23 @@ class StageTiming:
 
     @property
     def times(self) -> StageTimes:
-        """Of all images that `run` has drawn."""
+        """The times of all images that `run` has drawn."""
         calls: dict[str, list[float]] = {}
+        roles = self.timed.pipeline.bundle.manifest.roles
+        passes = {name for name, role in roles.items() if role.part in ("deep", "shallow")}
         for plan, run in self._images:
-            graphs = [span.seconds for span in run.spans if span.name.startswith("unet")]
+            graphs = [span.seconds for span in run.spans if span.name in passes]
             for call, seconds in zip(plan.calls, graphs, strict=True):
                 calls.setdefault(kind_of(call), []).append(seconds)
         return StageTimes(
             {kind: tuple(samples) for kind, samples in calls.items()},
             prepare=self._stage("prepare"),
             decode=self._stage("decode"),
-            loop=tuple(_loop_s(run, calls=len(plan.calls)) for plan, run in self._images),
+            loop=tuple(_loop_s(run, passes, calls=len(plan.calls)) for plan, run in self._images),
         )
 
     def _stage(self, name: str) -> tuple[float, ...]:
-        return tuple(_spent(run, name) for _, run in self._images)
+        return tuple(_spent(run, {name}) for _, run in self._images)
 
     def _plan(self) -> Plan:
         calls = [call for guidance in self.guidances for call in _REPEATS * self._each(guidance)]
@@ -103,9 +105,9 @@ class StageTiming:
         raise InputError(f"search: no schedule of the bundle has the {calls} calls that time each graph")
 
 
-def _loop_s(run: ImageRun, *, calls: int) -> float:
-    return max(0.0, _spent(run, "denoise") - _spent(run, "unet")) / calls
+def _loop_s(run: ImageRun, passes: Collection[str], *, calls: int) -> float:
+    return max(0.0, _spent(run, {"denoise"}) - _spent(run, passes)) / calls
 
 
-def _spent(run: ImageRun, prefix: str) -> float:
-    return sum(span.seconds for span in run.spans if span.name.startswith(prefix))
+def _spent(run: ImageRun, names: Collection[str]) -> float:
+    return sum(span.seconds for span in run.spans if span.name in names)

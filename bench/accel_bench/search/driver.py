@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_bench.plans.trial import Settings, Trial, plan_of, split
+from accel_bench.plans.prepare import Settings, compile_for, split
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.quality.loss import judge
 from accel_bench.quality.prompts import read_prompts
@@ -23,7 +23,8 @@ from accel_bench.search.store import Entry, Store
 from accel_bench.search.walk import Tally, Walker
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plan import Plan
+from accel_runtime.plans.plan import Plan
+from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import MOST_IMAGES, Request
 
 if TYPE_CHECKING:
@@ -37,11 +38,11 @@ _CALIBRATION_SEED = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """What is drawn.
+    """The prompts of a search.
 
     Attributes:
         judged: Batches of one size.
-        captions: Of each batch.
+        captions: Captions of each batch.
         calibration: Batches of that size that are never judged.
     """
 
@@ -57,8 +58,8 @@ def choose_prompts(
 
     Args:
         path: A file that `read_prompts` reads; None takes the held-out captions of the built-in model's data.
-        samples: How many are judged.
-        calibration: How many calibrate; 0 for strategies that solve nothing.
+        samples: Number of prompts to judge.
+        calibration: Number of prompts to calibrate with; 0 for strategies that solve nothing.
         settings: The batch, and the seed of the first judged picture.
 
     Returns:
@@ -97,8 +98,8 @@ class Driver:
     """Runs a search.
 
     Attributes:
-        settings: Of the baseline.
-        times: Of all graphs.
+        settings: Settings of the baseline.
+        times: Times of all graphs.
     """
 
     pipeline: Pipeline
@@ -108,7 +109,7 @@ class Driver:
     score: Score
     store: Store
     times: StageTimes
-    _plans: dict[Trial, Plan] = field(default_factory=dict)
+    _plans: dict[PlanSpec, Plan] = field(default_factory=dict)
     _references: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
 
     def run(self, proposer: Proposer) -> Iterator[str]:
@@ -134,7 +135,7 @@ class Driver:
         """Calibrate each number of steps, yielding what was just done; parts that the folder has are not run again."""
         found = {}
         for each in steps:
-            plan = self.plan(Trial("full", steps=each))
+            plan = self.plan(PlanSpec(deep=FULL.spec.deep, steps=each))
             calibration = Calibration(plan.schedule)
             for part, request in enumerate(self.prompts.calibration):
                 name = f"{each}-{branch}-{part}-of-{len(self.prompts.calibration)}"
@@ -144,20 +145,20 @@ class Driver:
 
     def predict(self, candidate: Candidate) -> float:
         """Seconds of one image."""
-        return compose_s(self.times, self.plan(candidate.trial))
+        return compose_s(self.times, self.plan(candidate.spec))
 
-    def plan(self, trial: Trial) -> Plan:
-        """What the loop runs for a trial."""
-        if trial not in self._plans:
-            self._plans[trial] = plan_of(self.pipeline, trial, settings=self.settings)
-        return self._plans[trial]
+    def plan(self, spec: PlanSpec) -> Plan:
+        """Compile a plan."""
+        if spec not in self._plans:
+            self._plans[spec] = compile_for(self.pipeline, spec, settings=self.settings)
+        return self._plans[spec]
 
     def spent(self) -> dict[str, int]:
         """UNet calls of one picture each that the folder's results took, of calibrations and of trials."""
         count = {"deep": 0, "shallow": 0}
         for entry in self.store.entries():
             pictures = len(entry.batches) * self.settings.batch
-            plan = self.plan(entry.candidate.trial)
+            plan = self.plan(entry.candidate.spec)
             count["deep"] += pictures * len(plan.deep_calls)
             count["shallow"] += pictures * (len(plan.calls) - len(plan.deep_calls))
         return {**count, **{f"calibration {name}": calls for name, calls in self.store.calibration_calls().items()}}
@@ -165,34 +166,34 @@ class Driver:
     def _judge(self, candidate: Candidate, batches: int) -> Iterator[str]:
         entry = self.store.entry(candidate)
         for batch in range(len(entry.batches), batches):
-            pictures = self._draw(candidate.trial, batch)
+            pictures = self._draw(candidate.spec, batch)
             scores = self.scorers.score(pictures, self._reference(batch), captions=self.prompts.captions[batch])
             entry = Entry(candidate, (*entry.batches, scores))
             self.store.keep(entry)
-            yield f"{candidate.family} {candidate.trial.name}, batch {batch + 1}"
+            yield f"{candidate.family} {candidate.name}, batch {batch + 1}"
 
     def compare(self, candidate: Candidate, batches: int) -> Answer:
-        """What is known of a candidate that was judged on so many batches, as was the baseline."""
+        """Compare a candidate with the baseline on the first ``batches`` batches, on which both were judged."""
         ours, theirs = (joined(self._batches(each, batches)) for each in (candidate, FULL))
         return Answer(candidate, self.predict(candidate), judge(ours, theirs, self.score))
 
     def _batches(self, candidate: Candidate, count: int) -> Sequence[Scores]:
         known = self.store.entry(candidate).batches[:count]
         if len(known) < count:
-            raise InputError(f"{self.store.folder}: another process lost a trial, {candidate.trial.name}: search again")
+            raise InputError(f"{self.store.folder}: another process lost a result, {candidate.name}: search again")
         return known
 
-    def _draw(self, trial: Trial, batch: int) -> NDArray[np.uint8]:
-        if trial == FULL.trial:
+    def _draw(self, spec: PlanSpec, batch: int) -> NDArray[np.uint8]:
+        if spec == FULL.spec:
             return self._reference(batch)
-        return self.pipeline.generate(self.prompts.judged[batch], self.plan(trial)).images
+        return self.pipeline.generate(self.prompts.judged[batch], self.plan(spec)).images
 
     def _reference(self, batch: int) -> NDArray[np.uint8]:
         if batch not in self._references:
             request, own = self.prompts.judged[batch], self.pipeline.bundle.manifest.state.sample_size
             known = self.store.reference(batch, (request.images, *own, 3))
             if known is None:
-                known = self.pipeline.generate(self.prompts.judged[batch], self.plan(FULL.trial)).images
+                known = self.pipeline.generate(self.prompts.judged[batch], self.plan(FULL.spec)).images
                 self.store.keep_reference(batch, known)
             self._references[batch] = known
         return self._references[batch]

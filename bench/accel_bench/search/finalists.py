@@ -8,11 +8,11 @@ import msgspec
 
 from accel_bench.base.stats import median_ratio
 from accel_bench.benchmark.record import make_record
-from accel_bench.plans.trial import plan_facts, prepare
+from accel_bench.plans.prepare import prepare
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import Environment, peak_rss_bytes
 from accel_bench.records.head import make_head
-from accel_bench.records.parts import Doubt
+from accel_bench.records.parts import Doubt, PlanFacts
 from accel_bench.records.search import Asked, Goal, SearchRecord, Tried
 from accel_bench.records.store import seal
 from accel_bench.search.cost import compose_s
@@ -31,12 +31,12 @@ _RESERVE = 0.1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finish:
-    """What is left to do once a strategy has ended.
+    """The steps after a strategy has ended.
 
     Attributes:
         driver: With everything judged.
-        batches: That a candidate must have been judged on to be picked.
-        timed: What times the finalists.
+        batches: Batches that a candidate must have been judged on to be picked.
+        timed: Pipeline that times the finalists.
     """
 
     driver: Driver
@@ -57,7 +57,7 @@ class Finish:
         return self.driver.predict(FULL)
 
     def finalists(self) -> tuple[Candidate, ...]:
-        """Those that meet the goal best, and some of the front, evenly spread."""
+        """The candidates that meet the goal best, and some of the front, evenly spread."""
         answers = [answer for answer in self.complete() if answer.candidate != FULL]
         edge = front(answers)
         spread = [edge[index * (len(edge) - 1) // max(1, _SHOWN - 1)] for index in range(_SHOWN)] if edge else []
@@ -72,12 +72,12 @@ class Finish:
         prompt = driver.prompts.judged[0].prompts[0]
         settings = replace(driver.settings, batch=1)
         request = Request((prompt,), seed=settings.seed)
-        trials = [each.trial for each in candidates]
-        prepared = prepare(self.timed.pipeline, trials, settings=driver.settings)
+        specs = [each.spec for each in candidates]
+        prepared = prepare(self.timed.pipeline, specs, settings=driver.settings)
         contenders = [self.timed.contender(each, request=request) for each in prepared]
         measurement = Measurement()
         yield from measure(contenders, stop, into=measurement)
-        by_name = {each.trial.name: each.id for each in (FULL, *candidates)}
+        by_name = {each.name: each.id for each in (FULL, *candidates)}
         for name, runs in measurement.runs.items():
             self.image_s[by_name[name]] = tuple(run.seconds for run in runs)
         return make_record(contenders, measurement, environment=self.environment, settings=settings)
@@ -98,7 +98,7 @@ class Finish:
         driver, first = self.driver, self.driver.prompts.judged[: self.batches]
         record = SearchRecord(
             kind="search",
-            format=1,
+            format=2,
             **make_head(
                 driver.pipeline.bundle,
                 driver.pipeline.describe(),
@@ -129,11 +129,11 @@ class Finish:
         )
         for entry in (driver.store.entry(FULL), *entries):
             candidate = entry.candidate
-            plan = driver.plan(candidate.trial)
+            plan = driver.plan(candidate.spec)
             yield Tried(
                 id=candidate.id,
                 family=candidate.family,
-                facts=plan_facts(candidate.trial, plan),
+                facts=PlanFacts(name=candidate.name, plan=candidate.spec, calls=len(plan.calls)),
                 composed_s=compose_s(driver.times, plan),
                 image_s=self.image_s.get(candidate.id, ()),
                 scores=joined(entry.batches[: self.batches]),
@@ -141,7 +141,7 @@ class Finish:
 
     def _grid_calls(self, space: Space) -> dict[str, int]:
         pictures = self.batches * self.driver.settings.batch
-        plans = [self.driver.plan(trial) for trial in {each.trial for each in space.grid()}]
+        plans = [self.driver.plan(spec) for spec in {each.spec for each in space.grid()}]
         deep = sum(len(plan.deep_calls) for plan in plans)
         calls = sum(len(plan.calls) for plan in plans)
         return {"trials": len(plans), "deep": pictures * deep, "shallow": pictures * (calls - deep)}

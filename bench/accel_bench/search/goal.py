@@ -1,4 +1,4 @@
-"""What a search is for, what meets it, and what comes nearest where nothing does."""
+"""Which candidates meet the goal of a search, in which order, and which one comes nearest."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ def meets(goal: Goal, answer: Answer, *, baseline_s: float) -> bool:
 
 
 def rank(goal: Goal, answers: Sequence[Answer], *, baseline_s: float) -> list[Answer]:
-    """Those that meet the goal, the most wanted first."""
+    """The answers that meet the goal, the best one first."""
     met = [answer for answer in answers if meets(goal, answer, baseline_s=baseline_s)]
     if goal.bounds_speed:
         return sorted(met, key=lambda answer: (answer.quality.distance, answer.seconds))
@@ -31,7 +31,7 @@ def rank(goal: Goal, answers: Sequence[Answer], *, baseline_s: float) -> list[An
 
 
 def nearest(goal: Goal, answers: Sequence[Answer], *, baseline_s: float) -> str:
-    """What stands in the way, where no candidate meets the goal."""
+    """The reason why no candidate meets the goal."""
     fast = [answer for answer in answers if answer.seconds <= goal.slowest(baseline_s)]
     good = [answer for answer in answers if allows(goal, answer.quality)]
     told = []
@@ -81,7 +81,7 @@ def _reached(answer: Answer, baseline_s: float) -> str:
 
 
 def front(answers: Sequence[Answer]) -> list[Answer]:
-    """Those than which no other is as fast and better, or faster and as good, each once; the slowest first."""
+    """The Pareto front: no other answer is as fast and better, or faster and as good. The slowest comes first."""
     kept: list[Answer] = []
     for answer in sorted(answers, key=lambda answer: (answer.seconds, answer.quality.distance)):
         if not kept or answer.quality.distance < kept[-1].quality.distance:

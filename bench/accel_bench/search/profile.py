@@ -12,7 +12,6 @@ from tomlkit.exceptions import TOMLKitError
 from accel_bench.base.dtypes import DType
 from accel_bench.base.stats import median_ratio
 from accel_bench.doctor.devices import read_devices
-from accel_bench.plans.guided_calls import guided_calls_text
 from accel_bench.profiles import (
     BackendChoice,
     Config,
@@ -23,7 +22,7 @@ from accel_bench.profiles import (
     list_profiles,
     matches,
 )
-from accel_bench.profiles.files import parse_profile, read_profile
+from accel_bench.profiles.files import config_table, parse_profile, read_profile
 from accel_bench.profiles.schema import is_id
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import machine_name
@@ -31,7 +30,6 @@ from accel_bench.records.search import SearchRecord, Tried
 from accel_bench.search.summary import quality_of
 from accel_runtime.durable import PATIENCE_S, lock, write_bytes
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import Forecast
 
 _SUFFIX: Final = ".toml"
 
@@ -61,9 +59,9 @@ def write_profile(
         path: A profile, which is made if it is not there.
         record: With a chosen candidate.
         finalists: Their timing.
-        model: As for `accel export`.
-        dtype: Of the bundle.
-        provider: That ran.
+        model: Model as for `accel export`.
+        dtype: Precision of the bundle.
+        provider: Provider that ran.
         on_host: Whether that is a processor's.
 
     Returns:
@@ -91,7 +89,7 @@ def write_profile(
 
 
 def _names(record: SearchRecord, chosen: Tried, *, model: str, dtype: DType) -> tuple[str, str]:
-    """Of all that two configs of one speed-up may differ in."""
+    """Ids that name everything in which two configs of one speed-up may differ."""
     work = record.workload
     size, guidance = f"{work.width}x{work.height}", f"g{work.guidance:g}"
     start = "-".join((_word(Path(model).name), size, _word(work.scheduler), str(work.steps), guidance, dtype))
@@ -100,14 +98,14 @@ def _names(record: SearchRecord, chosen: Tried, *, model: str, dtype: DType) -> 
 
 
 def _word(text: str) -> str:
-    """What of a name may stand in an id."""
+    """The letters and digits of a name, for an id."""
     return "".join(sign for sign in text.lower() if sign.isalnum() and sign.isascii()) or "model"
 
 
 def _config(
     record: SearchRecord, tried: Tried, finalists: BenchRecord, *, model: str, dtype: DType, baseline: str | None
 ) -> Config:
-    work, facts = record.workload, tried.facts
+    work = record.workload
     weights: Literal["trained", "random"] = "random" if record.bundle.weights == "random" else "trained"
     return Config(
         model=model,
@@ -116,14 +114,8 @@ def _config(
         height=work.height,
         batch=1,
         dtype=dtype,
-        scheduler=facts.scheduler or work.scheduler,
-        steps=facts.steps or work.steps,
         guidance=work.guidance,
-        guided_calls=guided_calls_text(facts.guided_calls) if facts.guided_calls else "",
-        plan=facts.plan,
-        branch=facts.branch or 0,
-        forecast=Forecast(facts.forecast or Forecast.HOLD),
-        forecast_weights={str(call): weights for call, weights in facts.weights.items()},
+        plan=tried.facts.plan.with_defaults(steps=work.steps, scheduler=work.scheduler),
         baseline=baseline,
         expected=_expected(record, tried, finalists, is_baseline=baseline is None),
         note=f"found by accel search --strategy {record.asked.strategy}, record {record.id}",
@@ -182,5 +174,5 @@ def _extended(path: Path, configs: Mapping[str, Config]) -> bytes:
         raise InputError(f"{path}: cannot be read: {error}") from error
     table = document.setdefault("configs", tomlkit.table(is_super_table=True))
     for name, config in configs.items():
-        table[name] = msgspec.to_builtins(config)
+        table[name] = config_table(config)
     return tomlkit.dumps(document).encode()

@@ -1,33 +1,37 @@
 """A search from its opening to its record."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from accel_bench.base.files import write_record
-from accel_bench.plans.trial import Settings
+from accel_bench.plans.prepare import Settings
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import Environment, machine_name
 from accel_bench.records.search import Asked, Goal, Score, SearchRecord, StageTimes
 from accel_bench.search.cost import StageTiming, kind_of
 from accel_bench.search.driver import Driver, Prompts
 from accel_bench.search.finalists import Finish
-from accel_bench.search.space import Space, Target, make_space, step_ladder
+from accel_bench.search.space import Candidate, Space, Target, make_space, step_ladder
 from accel_bench.search.store import Identity, Store, hash_prompts
 from accel_bench.search.strategies import Strategy, choose_strategy
 from accel_bench.timing.measure import StopRule
 from accel_bench.timing.pipeline import TimedPipeline
+from accel_runtime.durable import write_bytes
 from accel_runtime.errors import InputError
-from accel_runtime.plan import Call, Deep, Shallow
+from accel_runtime.plans.compile import resolve_plan
+from accel_runtime.plans.file import encode_plan
+from accel_runtime.plans.plan import Call, Deep, Shallow
 from accel_runtime.request import Request
-from accel_runtime.schedule_file import MissingTableError
+from accel_runtime.schedules.file import MissingTableError
 
 if TYPE_CHECKING:
     from accel_bench.quality.scorers import Scorers  # brings torch, which only scoring needs
 
 RECORD: Final = "record.json"
 FINALISTS: Final = "finalists.json"
+PLAN: Final = "plan.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +40,7 @@ class Opening:
 
     Attributes:
         sources: All that prompts are taken from.
-        prompts_from: Where that is: `built-in`, or the name of a file.
+        prompts_from: Origin of the prompts: `built-in`, or the name of a file.
     """
 
     timed: TimedPipeline
@@ -54,7 +58,7 @@ class Opening:
         return sum(len(batch.prompts) for batch in self.prompts.calibration)
 
     def space(self) -> Space:
-        """What may be tried; numbers of steps that the bundle has no schedule for are left out.
+        """The space of candidates, without numbers of steps that the bundle has no schedule for.
 
         Raises:
             InputError: The bundle lacks the baseline's schedule or a branch.
@@ -62,7 +66,7 @@ class Opening:
         available = self.timed.pipeline.bundle.manifest.branches
         if missing := [branch for branch in self.branches if branch not in available]:
             known = ", ".join(map(str, available))
-            raise InputError(f"--branches: expected some of {known}, which the bundle has, got {missing[0]}")
+            raise InputError(f"--branch: expected some of {known}, which the bundle has, got {missing[0]}")
         if Target.GUIDANCE in self.targets and self.settings.guidance <= 1:
             raise InputError(
                 f"--search-targets guidance: there is none to save at --guidance {self.settings.guidance:g}"
@@ -106,7 +110,7 @@ class Opening:
         return (guidance, 1.0) if guidance > 1 else (guidance,)
 
     def _kinds(self) -> set[str]:
-        """Of UNet calls whose times are needed."""
+        """The kinds of UNet calls whose times are needed."""
         calls: list[Call] = [Deep(guidance=guidance) for guidance in self._guidances()]
         for guidance in self._guidances():
             calls += [Shallow(guidance=guidance, branch=branch, forecast=(1.0,)) for branch in self.branches]
@@ -139,16 +143,17 @@ class Opening:
             seed=settings.seed,
             batch=settings.batch,
             scorers=scorers,
+            version=2,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search ends with.
+    """The result of a search.
 
     Attributes:
-        record: Of the search.
-        finalists: Of their timing.
+        record: Record of the search.
+        finalists: Record of the timing of the finalists.
     """
 
     record: SearchRecord
@@ -185,6 +190,7 @@ class Search:
         finalists = yield from finish.measure(finish.finalists(), self.stop)
         write_record(self.folder / FINALISTS, finalists)
         chosen = finish.pick()
+        self._keep_plan(driver, chosen)
         record = finish.record(
             self._asked(),
             space=space,
@@ -193,6 +199,14 @@ class Search:
         )
         write_record(self.folder / RECORD, record)
         return Found(record, finalists)
+
+    def _keep_plan(self, driver: Driver, chosen: Candidate | None) -> None:
+        """Write the chosen plan, for `--plan`; one that an earlier goal chose is removed where none is now."""
+        path = self.folder / PLAN
+        if chosen is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_bytes(path, encode_plan(resolve_plan(chosen.spec, driver.plan(chosen.spec).schedule)))
 
     def _asked(self) -> Asked:
         opening = self.opening
@@ -205,15 +219,3 @@ class Search:
             prompts=opening.prompts_from,
             moves=self.moves if self.strategy is Strategy.SOLVED else 0,
         )
-
-
-def parse_branches(text: str) -> tuple[int, ...]:
-    """Branches by commas.
-
-    >>> parse_branches("0,2")
-    (0, 2)
-    """
-    parts: Sequence[str] = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts):
-        raise InputError(f"--branches: expected numbers by commas, such as 0,1, got {text!r}")
-    return tuple(dict.fromkeys(int(part) for part in parts))

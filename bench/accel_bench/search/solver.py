@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_bench.search.calibration import Calibration, Drift, Vectors
-from accel_runtime.forecast import Forecast, forecast_weights
+from accel_runtime.plans.forecast import Forecast, forecast_weights
 
 # A solved strength stays near what was measured: 0 holds, 1 is linear.
 STRENGTHS = (-0.5, 1.25)
@@ -49,7 +49,7 @@ class Prices:
 
         Args:
             drift: Scaled; see `scale`.
-            forecast: How the features of shallow calls are made.
+            forecast: Forecast of the features of shallow calls.
         """
         return cls(drift, _running_best if forecast is None else _Running(forecast))
 
@@ -142,8 +142,8 @@ def solve(calls: int, *, history: int, cost: SegmentCost) -> dict[int, tuple[int
 
     Args:
         calls: UNet calls of the schedule.
-        history: How many deep calls a forecast looks back on.
-        cost: Of a segment; infinite where it may not be.
+        history: Number of deep calls that a forecast looks back on.
+        cost: Cost of a segment; infinite where the segment is not allowed.
 
     Returns:
         By number of deep calls; only what has a finite cost. Call 0 is always deep.
@@ -199,11 +199,11 @@ def _trace(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solver:
-    """What a calibration knows about every plan, without another model call.
+    """Prices and placements of every plan, computed from a calibration without further model calls.
 
     Attributes:
         calls: UNet calls of the schedule.
-        prices: By built-in forecast; None prices with the best strength for each segment.
+        prices: Prices by built-in forecast; None prices with the best strength for each segment.
     """
 
     calls: int
@@ -223,7 +223,7 @@ class Solver:
         return self._placed[forecast]
 
     def price(self, deep_calls: DeepCalls, forecast: Forecast | None) -> float:
-        """What a plan costs: the predicted squared error of its final latents, summed over the calibration."""
+        """The predicted squared error of a plan's final latents, summed over the calibration."""
         return total_price(self.prices[forecast], deep_calls, history=_HISTORY[forecast])
 
     def strengths(self, deep_calls: DeepCalls) -> dict[int, float]:

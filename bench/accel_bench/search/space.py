@@ -1,7 +1,7 @@
-"""What a search may try, and what it is told of each candidate."""
+"""The candidates of a search, and the answers that strategies are sent."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from typing import TypeAlias
@@ -9,13 +9,17 @@ from typing import TypeAlias
 import msgspec
 
 from accel_bench.plans.families import power_plans
-from accel_bench.plans.trial import BASELINE, Trial, Weights
+from accel_bench.plans.names import plan_name
+from accel_bench.plans.prepare import BASELINE
 from accel_bench.quality.loss import Quality
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import Forecast
+from accel_runtime.plans.deep_calls import FULL as FULL_RULE
+from accel_runtime.plans.deep_calls import shortest_deep_calls
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.spec import PlanSpec
 
 INTERVALS = tuple(range(2, 11))
-# Of the baseline's steps, and of a trial's calls.
+# Shares of the baseline's steps, and of a plan's calls.
 STEP_SHARES = (0.8, 0.6, 0.5, 0.4)
 GUIDED_SHARES = (0.75, 0.5)
 _ID_LENGTH = 16
@@ -23,15 +27,20 @@ _ID_LENGTH = 16
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A trial, and the family that its deep calls are of, such as `uniform`, `power` or `solved`."""
+    """A plan, and the family that its deep calls are of, such as `uniform`, `power` or `solved`."""
 
     family: str
-    trial: Trial
+    spec: PlanSpec
 
     @property
     def id(self) -> str:
-        """The hash of the trial: the same plan is the same candidate, whoever thought of it."""
-        return sha256(msgspec.json.encode(self.trial)).hexdigest()[:_ID_LENGTH]
+        """The hash of the plan: the same plan is the same candidate, whoever thought of it."""
+        return sha256(msgspec.json.encode(self.spec)).hexdigest()[:_ID_LENGTH]
+
+    @property
+    def name(self) -> str:
+        """The plan in a line."""
+        return plan_name(self.spec)
 
 
 FULL = Candidate("full", BASELINE)
@@ -39,11 +48,11 @@ FULL = Candidate("full", BASELINE)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a candidate.
+    """The result of a candidate.
 
     Attributes:
-        seconds: Of one image, composed from the times of its graphs.
-        quality: Over the batches that were asked for.
+        seconds: Seconds of one image, composed from the times of its graphs.
+        quality: Quality over the batches that were asked for.
     """
 
     candidate: Candidate
@@ -66,7 +75,7 @@ Round: TypeAlias = Generator[Ask, Sequence[Answer], list[Answer]]
 
 
 def distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """Each trial once; the first that thought of it gives its family."""
+    """Each plan once; the first that thought of it gives its family."""
     return tuple({each.id: each for each in reversed(candidates)}.values())[::-1]
 
 
@@ -92,11 +101,11 @@ def parse_targets(text: str) -> tuple[Target, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What may be tried.
+    """The candidates that may be tried.
 
     Attributes:
-        calls: By number of steps, the UNet calls of the schedule; the baseline's steps come first.
-        branches: Where shallow calls may cut.
+        calls: UNet calls of the schedule by number of steps; the baseline's steps come first.
+        branches: Branches at which shallow calls may cut the UNet.
         caches: Whether calls may be shallow at all.
         guided_shares: Shares of the calls, from the first, that may be the only guided ones.
     """
@@ -119,44 +128,54 @@ class Space:
         deep: Sequence[int],
         branch: int,
         forecast: Forecast = Forecast.HOLD,
-        weights: Mapping[int, Weights] | None = None,
+        weights: Mapping[int, tuple[float, ...]] | None = None,
     ) -> Candidate:
         """A plan as a candidate; weights that hold are left out."""
-        given = {call: row for call, row in (weights or {}).items() if row != (1.0,)}
-        trial = Trial(
-            plan_text(deep, self.calls[steps]),
-            branch,
-            forecast,
-            weights=tuple(sorted(given.items())),
-            steps=None if steps == self.steps else steps,
+        spec = PlanSpec(
+            deep=shortest_deep_calls(deep, self.calls[steps]),
+            branch=branch,
+            forecast=forecast,
+            weights={call: row for call, row in sorted((weights or {}).items()) if row != (1.0,)},
+            steps=self._own(steps),
         )
-        return Candidate(family, trial)
+        return Candidate(family, spec)
+
+    def full(self, steps: int) -> Candidate:
+        """Every call deep, at one number of steps."""
+        return Candidate("full", PlanSpec(deep=FULL_RULE, steps=self._own(steps)))
+
+    def deep_calls(self, candidate: Candidate) -> tuple[int, ...]:
+        """Numbers of the deep calls of a candidate."""
+        return candidate.spec.deep_calls(self.calls[candidate.spec.steps or self.steps])
+
+    def _own(self, steps: int) -> int | None:
+        return None if steps == self.steps else steps
 
     def uncached(self) -> Iterator[Candidate]:
         """Every call deep, at every number of steps but the baseline's."""
         for steps in list(self.calls)[1:]:
-            yield Candidate("full", Trial(BASELINE.plan, steps=steps))
+            yield self.full(steps)
 
     def guided(self, candidate: Candidate) -> Iterator[Candidate]:
-        """The same with guidance on its first calls alone."""
+        """The candidate with guidance on its first calls only."""
         parts = (self.guided_in_part(candidate, share) for share in self.guided_shares)
         yield from (part for part in dict.fromkeys(parts) if part != candidate)
 
     def guided_in_part(self, candidate: Candidate, share: float) -> Candidate:
-        """The same with guidance on the first ``share`` of its calls; itself where that is all of them."""
-        calls = self.calls[candidate.trial.steps or self.steps]
+        """The candidate with guidance on the first ``share`` of its calls; itself where that is all of them."""
+        calls = self.calls[candidate.spec.steps or self.steps]
         last = max(0, round(share * calls) - 1)
         if last >= calls - 1:
             return candidate
-        return Candidate(candidate.family, replace(candidate.trial, guided_calls=(0, last)))
+        return Candidate(candidate.family, msgspec.structs.replace(candidate.spec, guided_calls=(0, last)))
 
     def grid(self) -> Iterator[Candidate]:
-        """Everything that short names can say: the 1:N rule and DeepCache's power plans, exhaustively."""
+        """The 1:N rule with every forecast and DeepCache's power plans, exhaustively."""
         plain = [*self.uncached(), *(each for steps in self.calls if self.caches for each in self._cached(steps))]
         for candidate in plain:
             yield candidate
             yield from self.guided(candidate)
-        yield from self.guided(Candidate("full", BASELINE))
+        yield from self.guided(FULL)
 
     def _cached(self, steps: int) -> Iterator[Candidate]:
         calls = self.calls[steps]
@@ -174,8 +193,8 @@ def make_space(calls: Mapping[int, int], *, targets: Sequence[Target], branches:
 
     Args:
         calls: UNet calls by number of steps, the baseline's first; others are taken with the target `steps` alone.
-        targets: What may be changed.
-        branches: That the bundle has.
+        targets: Parts of a plan that may change.
+        branches: Branches that the bundle has.
     """
     first = next(iter(calls))
     return Space(
@@ -193,16 +212,3 @@ def step_ladder(steps: int) -> tuple[int, ...]:
     (50, 40, 30, 25, 20)
     """
     return tuple(dict.fromkeys((steps, *(max(1, round(share * steps)) for share in STEP_SHARES))))
-
-
-def plan_text(deep: Sequence[int], calls: int) -> str:
-    """The short name of deep calls.
-
-    >>> plan_text((0, 3, 6), 9), plan_text((0, 4, 6), 9), plan_text((0, 1, 2), 3)
-    ('every:3', 'calls:0,4,6', 'full')
-    """
-    if len(deep) == calls:
-        return BASELINE.plan
-    if len(deep) > 1 and tuple(deep) == tuple(range(0, calls, deep[1])):
-        return f"every:{deep[1]}"
-    return "calls:" + ",".join(map(str, deep))

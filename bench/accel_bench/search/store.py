@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
@@ -15,9 +15,9 @@ from accel_bench.base.files import write_record
 from accel_bench.records.evaluation import Scores
 from accel_bench.records.search import StageTimes
 from accel_bench.search.space import Candidate
+from accel_runtime.base.reading import decode_json, read_document
 from accel_runtime.durable import PATIENCE_S, lock, make_folder, sweep, write_bytes, write_file
 from accel_runtime.errors import InputError, first_line
-from accel_runtime.reading import decode_json, read_document
 
 Stored = TypeVar("Stored")
 # None stands for any length.
@@ -33,12 +33,13 @@ class Identity(msgspec.Struct, frozen=True):
     """What all results of a search depend on; a folder holds those of one identity.
 
     Attributes:
-        bundle: Its digest.
+        bundle: Digest of the bundle.
         backend: What runs it, with its version and options.
-        machine: Whose times they are.
+        machine: Machine whose times they are.
         prompts: Hash of all that prompts are taken from, in order; how many are judged may grow.
-        seed: Of the first picture.
+        seed: Seed of the first picture.
         scorers: What a score depends on.
+        version: Version of the folder's files; 2 holds plans as plan files do.
     """
 
     bundle: str
@@ -51,6 +52,7 @@ class Identity(msgspec.Struct, frozen=True):
     seed: int
     batch: int
     scorers: dict[str, str]
+    version: Literal[2]
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -91,19 +93,19 @@ class Store:
         return store
 
     def entry(self, candidate: Candidate) -> Entry:
-        """What is known of a candidate; without batches where that is nothing."""
+        """The results of a candidate; without batches where there are none."""
         known = self._read(self._trial(candidate), Entry)
         return known or Entry(candidate, ())
 
     def entries(self) -> Iterator[Entry]:
-        """Every trial."""
+        """Every candidate."""
         for path in sorted((self.folder / "trials").glob("*.json")):
             entry = self._read(f"trials/{path.name}", Entry)
             if entry is not None:
                 yield entry
 
     def keep(self, entry: Entry) -> None:
-        """Write a trial, unless more of it is known by now."""
+        """Write a candidate, unless more of it is known by now."""
         with self._locked():
             if len(self.entry(entry.candidate).batches) < len(entry.batches):
                 self._write(self._trial(entry.candidate), msgspec.json.encode(entry))

@@ -1,12 +1,10 @@
-"""What a search found, computed from its record."""
+"""The results of a search, computed from its record."""
 
-from collections.abc import Sequence
 from statistics import median
 
 import msgspec
 
 from accel_bench.base.stats import Spread, ratios
-from accel_bench.plans.trial import trial_of
 from accel_bench.quality.loss import Quality, judge
 from accel_bench.records.parts import PlanFacts
 from accel_bench.records.search import SearchRecord, Tried
@@ -18,7 +16,7 @@ class TriedSummary(msgspec.Struct, frozen=True):
     """One candidate against the baseline.
 
     Attributes:
-        pictures: How many it was judged on.
+        pictures: Number of pictures that it was judged on.
         speedup: Composed: the baseline's seconds over its own.
         measured: The same end to end, round by round; None where it was no finalist.
         time_error: (composed - measured) / measured seconds; None as above.
@@ -49,7 +47,7 @@ def summarise_search(record: SearchRecord) -> tuple[TriedSummary, ...]:
     measured = {tried.id: Spread.of(ratios(baseline.image_s, tried.image_s)) for tried in record.tried if tried.image_s}
     answers = {tried.id: answer_of(tried, record) for tried in record.tried}
     complete = [answers[tried.id] for tried in record.tried if is_complete(tried, record)]
-    best = {answer.candidate.id for answer in front(complete)}
+    best = front(complete)
     return tuple(
         TriedSummary(
             id=tried.id,
@@ -62,7 +60,7 @@ def summarise_search(record: SearchRecord) -> tuple[TriedSummary, ...]:
             time_error=tried.composed_s / median(tried.image_s) - 1 if tried.image_s else None,
             speedup_error=_speedup(tried, record) / measured[tried.id].median - 1 if tried.id in measured else None,
             quality=answers[tried.id].quality,
-            in_front=tried.id in best,
+            in_front=answers[tried.id] in best,
             meets=is_complete(tried, record) and meets(record.goal, answers[tried.id], baseline_s=baseline.composed_s),
             chosen=tried.id == record.chosen,
         )
@@ -79,17 +77,12 @@ def is_complete(tried: Tried, record: SearchRecord) -> bool:
     return len(tried.scores.squared_error) == len(record.prompts)
 
 
-def front_of(summaries: Sequence[TriedSummary]) -> list[TriedSummary]:
-    """The Pareto front, the slowest first."""
-    return sorted((each for each in summaries if each.in_front), key=lambda each: -each.composed_s)
-
-
 def quality_of(tried: Tried, record: SearchRecord) -> Quality:
-    """Of a candidate's pictures, against the baseline's of the same seeds."""
+    """The quality of a candidate's pictures against the baseline's of the same seeds."""
     return judge(tried.scores, record.tried[0].scores, record.goal.score)
 
 
 def answer_of(tried: Tried, record: SearchRecord) -> Answer:
-    """What the search was told of a candidate."""
-    candidate = Candidate(tried.family, trial_of(tried.facts))
+    """The answer that the search was sent for a candidate."""
+    candidate = Candidate(tried.family, tried.facts.plan)
     return Answer(candidate, tried.composed_s, quality_of(tried, record))

@@ -5,7 +5,7 @@ from statistics import median
 
 from accel_bench.base.stats import median_ratio, times
 from accel_bench.base.table import Heading, Table, numbers, prose, words
-from accel_bench.plans.trial import trial_of
+from accel_bench.plans.names import branch_name, own_settings
 from accel_bench.records.environment import machine
 from accel_bench.records.search import SearchRecord
 from accel_bench.search.goal import meets, nearest
@@ -45,7 +45,7 @@ def _cells(each: TriedSummary) -> tuple[str, ...]:
 
 
 def heading(record: SearchRecord) -> str:
-    """What the numbers are of."""
+    """The heading of the table: model, settings and machine."""
     work = record.workload
     meaning = "RANDOM WEIGHTS, all scores are meaningless: " if record.bundle.weights == "random" else ""
     return (
@@ -55,7 +55,7 @@ def heading(record: SearchRecord) -> str:
 
 
 def footer(summaries: Sequence[TriedSummary], record: SearchRecord) -> Iterator[str]:
-    """What was chosen, what that cost, and how far composed times were off."""
+    """The lines below the table: the choice, its cost, and the error of composed times."""
     for each in summaries:
         if each.chosen:
             deep = ",".join(map(str, each.facts.deep_calls))
@@ -78,10 +78,11 @@ def plan_words(each: TriedSummary) -> str:
     """A candidate as a row of a table names it, without the list of its deep calls."""
     facts = each.facts
     words = ["full"]
-    if facts.branch is not None:
-        calls = facts.plan if facts.plan.startswith("every") else f"{len(facts.deep_calls)} calls"
-        words = [calls, f"k={facts.branch}", "solved weights" if facts.weights else str(facts.forecast)]
-    return " ".join([*words, *trial_of(facts).changes])
+    if not facts.is_full:
+        plan = facts.plan
+        calls = plan.deep if isinstance(plan.deep, str) else f"{len(facts.deep_calls)} calls"
+        words = [calls, f"k={branch_name(plan)}", "solved weights" if plan.weights else plan.forecast.value]
+    return " ".join([*words, *own_settings(facts.plan)])
 
 
 def loss_words(each: TriedSummary) -> str:
@@ -103,17 +104,18 @@ def composed_words(summaries: Sequence[TriedSummary]) -> Iterator[str]:
 
 
 def why_not(record: SearchRecord) -> str:
-    """What stands in the way, where a search chose nothing."""
+    """The reason why a search chose nothing."""
     baseline, *others = record.tried
     judged = [each for each in others if is_complete(each, record)]
     if not judged:
         return "no candidate was judged on all pictures"
-    answers = [answer_of(each, record) for each in judged]
-    met = {answer.candidate.id for answer in answers if meets(record.goal, answer, baseline_s=baseline.composed_s)}
-    timed = [each for each in judged if each.id in met and each.image_s]
+    answers = {each.id: answer_of(each, record) for each in judged}
+    timed = [
+        each for each in judged if each.image_s and meets(record.goal, answers[each.id], baseline_s=baseline.composed_s)
+    ]
     if timed:
         best = min(timed, key=lambda each: median(each.image_s))
         speedup = median_ratio(baseline.image_s, best.image_s)
         reached = f"{speedup:.2f}× ({median(best.image_s):.3g} s)"
         return f"composed times promised enough, but end to end the best has {reached}"
-    return nearest(record.goal, answers, baseline_s=baseline.composed_s)
+    return nearest(record.goal, list(answers.values()), baseline_s=baseline.composed_s)

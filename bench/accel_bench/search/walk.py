@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import Self
 
 from accel_runtime.backends.base import Array
-from accel_runtime.forecast import MAX_HISTORY
-from accel_runtime.loop import guide
-from accel_runtime.noise import TorchGenerator, stacked_normal
-from accel_runtime.passes import Passes
+from accel_runtime.denoising.loop import guide
+from accel_runtime.denoising.noise import TorchGenerator, stacked_normal
+from accel_runtime.denoising.passes import Passes
+from accel_runtime.denoising.start import start
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plan import Call, Deep, Plan, Shallow
+from accel_runtime.plans.forecast import MAX_HISTORY
+from accel_runtime.plans.plan import Call, Deep, Plan, Shallow
 from accel_runtime.request import Request
-from accel_runtime.schedule import Recurrence
-from accel_runtime.start import start
+from accel_runtime.schedules.schedule import Recurrence
 
 
 @dataclass(eq=False)

@@ -1,1 +1,1 @@
-"""Contenders timed against each other in the same rounds."""
+"""Timing: contenders that are drawn in the same rounds."""

@@ -1,4 +1,4 @@
-"""What takes part in a measurement: something that draws the same images again and again."""
+"""Contenders of a measurement: each draws the same images again and again."""
 
 from dataclasses import dataclass
 from time import perf_counter
@@ -12,7 +12,7 @@ from accel_bench.records.parts import PlanFacts
 from accel_bench.timing.meters import Meters
 from accel_bench.timing.spans import Spans
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plan import Plan
+from accel_runtime.plans.plan import Plan
 from accel_runtime.request import Request
 
 
@@ -21,8 +21,8 @@ class Drawn:
     """One drawing.
 
     Attributes:
-        run: Its times.
-        images: Shape: [B, H, W, 3].
+        run: Times of the drawing.
+        images: Images as RGB. Shape: [B, H, W, 3].
     """
 
     run: ImageRun
@@ -34,11 +34,11 @@ class Contender(Protocol):
 
     @property
     def name(self) -> str:
-        """Distinct among those measured together."""
+        """Name of the contender, distinct within a measurement."""
         ...
 
     def warm_up(self) -> float:
-        """Do all that happens only once; returns its seconds."""
+        """Do all that happens only once, such as compiling; return its seconds."""
         ...
 
     def draw(self) -> Drawn:
@@ -51,9 +51,13 @@ class PlanContender:
     """A plan of ours.
 
     Attributes:
-        pipeline: On a backend that notes in ``spans``; shared by all plans of a run.
-        plan: What is timed.
+        facts: What a record keeps of the plan.
+        pipeline: Pipeline on a backend that notes in ``spans``; all plans of a run share it.
+        spans: Where graphs note their times.
+        request: What is drawn.
+        plan: The plan that is timed.
         warm_up_plan: A short plan that runs each graph of ``plan``.
+        meters: Readings of the device.
     """
 
     facts: PlanFacts
@@ -66,15 +70,15 @@ class PlanContender:
 
     @property
     def name(self) -> str:
-        """The plan's."""
+        """Name of the plan."""
         return self.facts.name
 
     def warm_up(self) -> float:
-        """Load and run each graph."""
+        """Load each graph and run it; return the seconds."""
         return self._draw(self.warm_up_plan).run.seconds
 
     def draw(self) -> Drawn:
-        """Draw, the prompt encoded anew."""
+        """Draw the request; the prompt is encoded anew."""
         return self._draw(self.plan)
 
     def _draw(self, plan: Plan) -> Drawn:

@@ -1,4 +1,4 @@
-"""Time contenders against each other: warm-up apart, rounds interleaved A B A B, every sample kept."""
+"""Time contenders against each other: a warm-up apart, then interleaved rounds A B, A B; every sample is kept."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -20,12 +20,12 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class StopRule:
-    """When to stop.
+    """When a measurement ends.
 
     Attributes:
-        rounds: How many there are at least.
-        target_error: Go on until every ratio to the baseline is known to ± this share; None stops after ``rounds``.
-        budget_s: Begin no round beyond ``rounds`` after so many seconds.
+        rounds: Least number of rounds.
+        target_error: Share to which every ratio to the baseline must be known; None stops after ``rounds``.
+        budget_s: Seconds after which no round beyond ``rounds`` begins.
     """
 
     rounds: int
@@ -41,10 +41,13 @@ class StopRule:
 
 @dataclass(eq=False)
 class Measurement:
-    """Collects what `measure` yields; complete once it has ended.
+    """What `measure` finds; complete once its iterator has ended.
 
     Attributes:
-        pictures: The images of the first round. Shape: [B, H, W, 3].
+        warm_up_s: Seconds of each warm-up, by contender.
+        runs: Every drawing, by contender.
+        pictures: Images of the first round, by contender. Shape: [B, H, W, 3].
+        yardstick_s: Seconds of a fixed piece of work, one per round.
     """
 
     warm_up_s: dict[str, float] = field(default_factory=dict)
@@ -57,9 +60,9 @@ def measure(contenders: Sequence[Contender], stop: StopRule, *, into: Measuremen
     """Time every contender once a round, yielding the name of what was just timed.
 
     Args:
-        contenders: Of distinct names, the baseline first.
+        contenders: What is timed, with distinct names; the baseline comes first.
         stop: How long to go on.
-        into: Filled as the iterator goes.
+        into: Takes what is found as the iterator advances.
     """
     for contender in contenders:
         into.warm_up_s[contender.name] = contender.warm_up()
@@ -78,7 +81,7 @@ def measure(contenders: Sequence[Contender], stop: StopRule, *, into: Measuremen
 
 
 def turns(items: Sequence[Item]) -> Iterator[tuple[Item, ...]]:
-    """Rounds without end; the order turns by one each time, so that no item always follows the same other.
+    """Endless rounds of items. Each round starts one item later, so that no item always follows the same other.
 
     >>> [next(found) for found in [turns("abc")] for _ in range(3)]
     [('a', 'b', 'c'), ('b', 'c', 'a'), ('c', 'a', 'b')]

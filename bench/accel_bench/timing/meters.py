@@ -1,4 +1,4 @@
-"""What the device says of its energy and memory, where it says anything."""
+"""Readings of a device's energy and memory, where it offers them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,26 +8,26 @@ from typing import Any, Final, Protocol
 from accel_runtime.backends import BackendDescription
 
 _RAPL: Final = Path("/sys/class/powercap/intel-rapl:0")
-# What the provider of a description names when it runs on a graphics card.
+# Beginnings of the names of providers that run on a graphics card.
 _NVIDIA: Final = ("CUDA", "Tensorrt", "cuda")
 _AMD: Final = ("ROCM", "MIGraphX")
 
 
 class Meters(Protocol):
-    """Readings of the device; None where it does not tell."""
+    """Readings of a device; None where it offers none."""
 
     def joules(self) -> float | None:
-        """Energy taken since some moment in the past."""
+        """Energy used since some moment in the past."""
         ...
 
     def device_bytes(self) -> int | None:
-        """Memory of the device in use, by anyone."""
+        """Bytes of the device's memory that are in use by any process."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class NoMeters:
-    """Of a device that tells nothing."""
+    """The meters of a device that offers no readings."""
 
     def joules(self) -> None:
         """See `Meters.joules`."""
@@ -38,11 +38,11 @@ class NoMeters:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NvidiaMeters:
-    """NVIDIA's, by nvidia-ml-py.
+    """The meters of an NVIDIA card, read with nvidia-ml-py.
 
     Attributes:
         nvml: The module `pynvml`, initialised.
-        handle: Of the device.
+        handle: NVML's handle of the device.
     """
 
     nvml: Any
@@ -62,11 +62,11 @@ class NvidiaMeters:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AmdMeters:
-    """AMD's, by amdsmi.
+    """The meters of an AMD card, read with amdsmi.
 
     Attributes:
         smi: The module `amdsmi`, initialised.
-        handle: Of the device.
+        handle: Handle of the device in amdsmi.
     """
 
     smi: Any
@@ -88,23 +88,23 @@ class AmdMeters:
 
 @dataclass(frozen=True, slots=True)
 class RaplMeters:
-    """Of a processor's package, by the kernel's powercap interface."""
+    """The meters of a processor's package, read from the kernel's powercap interface."""
 
     folder: Path = _RAPL
 
     def joules(self) -> float | None:
-        """See `Meters.joules`; the counter starts again now and then, which a reader sees as a negative difference."""
+        """See `Meters.joules`. The counter starts again now and then; a difference across that moment is negative."""
         try:
             return int((self.folder / "energy_uj").read_text()) / 1e6
         except (OSError, ValueError):
             return None
 
     def device_bytes(self) -> None:
-        """See `Meters.device_bytes`; a process's own peak stands in the record."""
+        """See `Meters.device_bytes`. Records keep the peak memory of the process instead."""
 
 
 def meters_for(backend: BackendDescription) -> Meters:
-    """What can be read of the device that ``backend`` runs on."""
+    """The meters of the device that ``backend`` runs on."""
     device = int(backend.options.get("device_id", 0))
     for words, opener in ((_NVIDIA, _open_nvidia), (_AMD, _open_amd)):
         if backend.provider.startswith(words):
@@ -113,7 +113,7 @@ def meters_for(backend: BackendDescription) -> Meters:
 
 
 def _or_none(opener: Callable[[int], Meters], device: int) -> Meters:
-    """Nobody needs readings so badly that a run should fail without them, and both libraries have many ways to."""
+    """Open meters, or none: a run must not fail because a reading does, and both libraries fail in many ways."""
     try:
         return opener(device)
     except Exception:  # noqa: BLE001  # see above

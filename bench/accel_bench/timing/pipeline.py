@@ -1,18 +1,19 @@
-"""From a bundle and the plans that a user names to contenders."""
+"""Contenders from a bundle and the plans that a user names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from accel_bench.plans.trial import Prepared, Settings, Trial, plan_facts, prepare
+from accel_bench.plans.prepare import Prepared, Settings, prepare
 from accel_bench.records.bundle import graph_names
 from accel_bench.timing.contender import PlanContender
 from accel_bench.timing.meters import Meters, meters_for
 from accel_bench.timing.spans import Spans, TimedBackend
 from accel_runtime.backends import Backend
-from accel_runtime.bundle import Bundle
-from accel_runtime.forms import choose_form
+from accel_runtime.bundle.bundle import Bundle
+from accel_runtime.bundle.forms import choose_form
 from accel_runtime.pipeline import Pipeline
+from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request
 
 
@@ -21,8 +22,9 @@ class TimedPipeline:
     """A pipeline whose graphs note how long they run.
 
     Attributes:
-        spans: Where they note it.
-        meters: Of the device.
+        pipeline: The pipeline.
+        spans: Where its graphs note their times.
+        meters: Readings of the device.
     """
 
     pipeline: Pipeline
@@ -31,7 +33,7 @@ class TimedPipeline:
 
     @classmethod
     def open(cls, bundle: Bundle, backend: Backend, *, low_memory: bool = False, form: str | None = None) -> Self:
-        """A bundle on a backend.
+        """Open a bundle on a backend.
 
         Raises:
             AccelError: The bundle lacks the form, or the backend cannot run it.
@@ -42,9 +44,9 @@ class TimedPipeline:
         return cls(pipeline, spans, meters_for(backend.describe()))
 
     def contender(self, prepared: Prepared, *, request: Request) -> PlanContender:
-        """A trial that draws ``request``."""
+        """A plan that draws ``request``."""
         return PlanContender(
-            facts=plan_facts(prepared.trial, prepared.plan),
+            facts=prepared.facts,
             pipeline=self.pipeline,
             spans=self.spans,
             request=request,
@@ -58,7 +60,7 @@ def plan_contenders(
     bundle: Bundle,
     backend: Backend,
     *,
-    trials: Sequence[Trial],
+    specs: Sequence[PlanSpec],
     settings: Settings,
     request: Request,
     low_memory: bool = False,
@@ -70,5 +72,5 @@ def plan_contenders(
         InputError: The bundle lacks a branch, or a plan, setting or form cannot be run.
     """
     timed = TimedPipeline.open(bundle, backend, low_memory=low_memory, form=form)
-    prepared = prepare(timed.pipeline, trials, settings=settings)
+    prepared = prepare(timed.pipeline, specs, settings=settings)
     return [timed.contender(each, request=request) for each in prepared]

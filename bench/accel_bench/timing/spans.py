@@ -1,4 +1,4 @@
-"""Where the time goes: a backend that notes how long every graph loads and runs, around any other backend."""
+"""Where the time goes: a backend around another one that notes how long every graph loads and runs."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ from accel_runtime.manifest import TensorSpec
 
 @dataclass(eq=False)
 class Spans:
-    """Notes of the image being drawn.
+    """Times noted while an image is drawn.
 
     Attributes:
-        origin: When it was begun, in seconds of `perf_counter`.
-        noted: Its spans so far, in the order in which they ended.
-        loads: Seconds of loading and binding, by graph, over the life of the backend; some compile only as they bind.
+        origin: Start of the image, in seconds of `perf_counter`.
+        noted: Spans of the image so far, in the order in which they ended.
+        loads: Seconds of loading and binding each graph since the backend was made; some compile on binding.
     """
 
     origin: float = 0.0
@@ -26,21 +26,23 @@ class Spans:
     loads: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def begin(self) -> None:
-        """Start afresh."""
+        """Start the notes of another image."""
         self.noted.clear()
         self.origin = perf_counter()
 
     def note(self, name: str, started: float) -> None:
-        """Note what began at ``started`` and ends now."""
+        """Note a span that began at ``started`` and ends now."""
         self.noted.append(Span(name, started - self.origin, perf_counter() - started))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TimedBackend:
-    """Runs everything on ``backend`` and notes each load and run in ``spans``.
+    """A backend that runs graphs on another one and notes each load and run.
 
     Attributes:
-        names: By file in the bundle, what a graph is called; a file that is not there is called by its stem.
+        backend: Backend that runs the graphs.
+        spans: Where times are noted.
+        names: Name of each graph by its file in the bundle; other files are named by their stem.
     """
 
     backend: Backend
@@ -75,7 +77,7 @@ class TimedBackend:
         return self.backend.allocate(shape, dtype)
 
     def describe(self) -> BackendDescription:
-        """The inner backend's description: timing changes nothing."""
+        """The inner backend's description, as timing changes nothing."""
         return self.backend.describe()
 
 

@@ -1,4 +1,4 @@
-"""Where the time of a benchmark goes, as a file that Perfetto draws."""
+"""`accel bench trace`: where the time of a benchmark goes, as a file that Perfetto draws."""
 
 from accel_bench.trace.operators import ProfiledImage, profile_image
 from accel_bench.trace.write import write_trace

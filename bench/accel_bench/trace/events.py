@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-# Perfetto colours by name alone, so these only tell the older viewer what to do.
+# Perfetto chooses colours by name; only Chrome's older viewer reads these.
 _COLOURS: Final = {"deep": "bad", "shallow": "good", "stage": "grey"}
 _NANO: Final = 1_000_000_000
 
@@ -19,12 +19,12 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     """One trace event.
 
     Attributes:
-        name: Of the slice; `process_name`, `process_sort_index` or `thread_name` for a name.
-        ph: `X` or `M`.
-        ts: Start, microseconds.
-        dur: Microseconds.
+        name: Name of the slice; `process_name`, `process_sort_index` or `thread_name` if the event names something.
+        ph: `X` for a slice, `M` for a name.
+        ts: Start in microseconds.
+        dur: Duration in microseconds.
         cat: `image`, `stage`, `deep`, `shallow`, `graph` or `operator`.
-        cname: A colour of Chrome's viewer.
+        cname: Colour in Chrome's viewer.
     """
 
     name: str
@@ -51,8 +51,8 @@ class Slice:
     """A piece of time.
 
     Attributes:
-        start: In nanoseconds, so that no rounding makes neighbours overlap.
-        end: In nanoseconds.
+        start: Start in nanoseconds, so that no rounding makes neighbours overlap.
+        end: End in nanoseconds.
     """
 
     name: str
@@ -68,7 +68,7 @@ def slice_of(name: str, category: str, start_s: float, *, seconds: float, args: 
 
 
 def nested(slices: Iterable[Slice]) -> Iterator[Slice]:
-    """Slices by their start, each cut to the end of the one around it, as viewers demand.
+    """Slices by their start, each cut to the end of the slice around it, as viewers require.
 
     What is cut is the rounding of seconds and the ticks between two readings of the clock.
     """

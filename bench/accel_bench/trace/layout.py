@@ -1,26 +1,32 @@
-"""Where the images of a record lie in time."""
+"""The places of a record's images in time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from accel_bench.benchmark.summary import DEEP, PEER_UNET
-from accel_bench.records.bench import BenchRecord, ImageRun, PeerRun, PlanRun
+from accel_bench.benchmark.summary import PASSES
+from accel_bench.records.bench import PEER_PARTS, BenchRecord, ImageRun, PeerRun, PlanRun
 from accel_bench.records.parts import Span
 from accel_bench.timing.measure import turns
 from accel_bench.trace.events import Slice, slice_of
+from accel_runtime.manifest import Part
 
 _STAGES = ("prepare", "denoise", "decode")
 
 
 def contenders(record: BenchRecord) -> tuple[PlanRun | PeerRun, ...]:
-    """All that were timed, in the order of the first round."""
+    """All contenders of a record, in the order of the first round."""
     return (*record.plans, *record.peers)
 
 
 def title(contender: PlanRun | PeerRun) -> str:
-    """What a contender is called."""
+    """The name of a contender."""
     return contender.facts.name if isinstance(contender, PlanRun) else contender.name
+
+
+def parts_of(contender: PlanRun | PeerRun, record: BenchRecord) -> Mapping[str, Part]:
+    """What the spans of a contender's images are, by name."""
+    return record.bundle.parts if isinstance(contender, PlanRun) else PEER_PARTS
 
 
 def timeline(record: BenchRecord) -> Iterator[tuple[float, int, PlanRun | PeerRun]]:
@@ -44,20 +50,26 @@ def yardsticks(record: BenchRecord) -> Iterator[Slice]:
 
 
 def image_slices(
-    image: ImageRun, start_s: float, *, args: dict[str, Any], timesteps: Sequence[float] = ()
+    image: ImageRun,
+    start_s: float,
+    *,
+    parts: Mapping[str, Part],
+    args: dict[str, Any],
+    timesteps: Sequence[float] = (),
 ) -> Iterator[Slice]:
     """An image, its stages, and each run of a graph within them.
 
     Args:
         image: The drawing.
-        start_s: Where it begins.
-        args: Shown with the image.
-        timesteps: By UNet call, where they are known.
+        start_s: Start in seconds.
+        parts: What its spans are by name.
+        args: Details shown with the image.
+        timesteps: Timestep of each UNet call, where they are known.
     """
     yield slice_of("image", "image", start_s, seconds=image.seconds, args=args)
     calls = count()
     for span in sorted(image.spans, key=lambda span: span.start_s):
-        category = _category(span)
+        category = _category(span, parts)
         shown: dict[str, Any] = {}
         if category in ("deep", "shallow"):
             call = next(calls)
@@ -66,9 +78,8 @@ def image_slices(
         yield slice_of(span.name, category, start_s + span.start_s, seconds=span.seconds, args=shown)
 
 
-def _category(span: Span) -> str:
+def _category(span: Span, parts: Mapping[str, Part]) -> str:
     if span.name in _STAGES:
         return "stage"
-    if span.name in (DEEP, PEER_UNET):
-        return "deep"
-    return "shallow" if span.name.startswith("unet_shallow_") else "graph"
+    part = parts.get(span.name)
+    return part if part in PASSES else "graph"

@@ -1,4 +1,4 @@
-"""One more image with ONNX Runtime's own profile: what each operator took."""
+"""One more image under ONNX Runtime's own profiler, which times each operator."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from accel_bench.timing.meters import NoMeters
 from accel_bench.timing.spans import Spans, TimedBackend
 from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.backends.onnxruntime import OnnxRuntimeSession
-from accel_runtime.bundle import Bundle
-from accel_runtime.forms import choose_form
+from accel_runtime.bundle.bundle import Bundle
+from accel_runtime.bundle.forms import choose_form
 from accel_runtime.manifest import TensorSpec
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plan import Plan
+from accel_runtime.plans.plan import Plan
 from accel_runtime.request import Request
 
 
@@ -28,12 +28,12 @@ class Operator(msgspec.Struct, frozen=True):
     """One run of an operator.
 
     Attributes:
-        name: Its type, such as `Conv`, after ONNX Runtime's own optimisation.
-        node: In the graph.
-        graph: The graph's name.
-        provider: What ran it.
-        start_s: Since the image was begun.
-        seconds: How long it took.
+        name: Type of the operator, such as `Conv`, after ONNX Runtime's own optimisation.
+        node: Name of its node in the graph.
+        graph: Name of the graph.
+        provider: Provider that ran it.
+        start_s: Start in seconds since the image was begun.
+        seconds: Duration.
     """
 
     name: str
@@ -46,11 +46,11 @@ class Operator(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ProfiledImage:
-    """An image drawn under ONNX Runtime's profiler, which slows it: in no statistic.
+    """An image drawn under ONNX Runtime's profiler. The profiler slows it, so it is in no statistic.
 
     Attributes:
-        name: Of the plan.
-        timesteps: By UNet call.
+        name: Name of the plan.
+        timesteps: Timestep of each UNet call.
     """
 
     name: str
@@ -60,7 +60,7 @@ class ProfiledImage:
 
 
 class KeepingBackend(OnnxRuntimeBackend):
-    """ONNX Runtime, its sessions kept so that their profiles can be asked for."""
+    """ONNX Runtime with its sessions kept, so that their profiles can be read."""
 
     sessions: list[tuple[Path, OnnxRuntimeSession]]
 
@@ -92,7 +92,7 @@ def profile_image(
     """Draw ``request`` once with a profile of every operator, after ``warm_up``, which runs each graph once.
 
     Raises:
-        AccelError: The provider cannot be had, or the plan or the ``form`` of graphs cannot be run.
+        AccelError: The provider is not available, or cannot run the plan or the ``form`` of graphs.
     """
     names = graph_names(bundle.manifest)
     with TemporaryDirectory() as folder:
@@ -109,13 +109,13 @@ def profile_image(
             for path, session in keeping.sessions
             for operator in _operators(session, names[f"{path.parent.name}/{path.name}"], origin=origin)
         ]
-    # What the warm-up ran came before.
+    # Operators of the warm-up ran before.
     during = sorted((each for each in found if each.start_s >= 0), key=lambda each: each.start_s)
     return ProfiledImage(facts.name, run, tuple(row.timestep for row in plan.schedule.rows), tuple(during))
 
 
 def _operators(session: OnnxRuntimeSession, graph: str, *, origin: int) -> Iterator[Operator]:
-    """What a session noted of its operators; ``origin`` is the image's beginning by the system's clock."""
+    """The operators that a session noted; ``origin`` is the start of the image by the system's clock."""
     for path, started in session.end_profiles():
         for event in msgspec.json.decode(path.read_bytes()):
             if event.get("cat") == "Node" and "op_name" in event.get("args", {}):

@@ -9,13 +9,13 @@ import msgspec
 
 from accel_bench.records.bench import BenchRecord
 from accel_bench.trace.events import Event, Track, name_events, slice_events, slice_of
-from accel_bench.trace.layout import contenders, image_slices, timeline, title, yardsticks
+from accel_bench.trace.layout import contenders, image_slices, parts_of, timeline, title, yardsticks
 from accel_bench.trace.operators import ProfiledImage
 from accel_runtime.durable import write_bytes
 
 
 class Trace(msgspec.Struct, frozen=True):
-    """The whole file, as Chrome's format names its parts."""
+    """The whole file; its parts have the names of Chrome's format."""
 
     traceEvents: tuple[Event, ...]  # noqa: N815  # the format's name
     displayTimeUnit: str  # noqa: N815  # same
@@ -26,8 +26,8 @@ def write_trace(record: BenchRecord, path: Path, *, profiled: Sequence[ProfiledI
     """Write ``record`` as a trace that Perfetto opens, whole or not at all.
 
     Args:
-        record: Of `accel bench`.
-        path: The file; replaced if it is there.
+        record: Record of `accel bench`.
+        path: The file, which is replaced if it exists.
         profiled: Images with their operators, drawn after the rounds and shown after them.
 
     Raises:
@@ -56,7 +56,7 @@ def _rounds(record: BenchRecord) -> Iterator[Event]:
     for process, contender in enumerate(contenders(record), 1):
         yield from name_events(process, title(contender), threads={1: "images"})
         slices = chain.from_iterable(
-            image_slices(each.images[round_], start, args={"round": round_})
+            image_slices(each.images[round_], start, parts=parts_of(each, record), args={"round": round_})
             for start, round_, each in images
             if each is contender
         )
@@ -72,7 +72,8 @@ def _profiles(record: BenchRecord, profiled: Sequence[ProfiledImage]) -> Iterato
     for process, image in enumerate(profiled, len(contenders(record)) + 2):
         name = f"{image.name}, profiled and slower for it"
         yield from name_events(process, name, threads={1: "images", 2: "operators"})
-        slices = image_slices(image.run, clock, args={"profiled": True}, timesteps=image.timesteps)
+        parts, args = record.bundle.parts, {"profiled": True}
+        slices = image_slices(image.run, clock, parts=parts, args=args, timesteps=image.timesteps)
         yield from slice_events(slices, Track(process, 1))
         operators = (
             slice_of(

@@ -1,4 +1,4 @@
-"""`MultiHeadAttention`: queries, keys and values as the linear layers leave them, [B, L, heads × width]."""
+"""`MultiHeadAttention`, which takes queries, keys and values from the linear layers: [B, L, heads × width]."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def _attention(
     q_scale: Any,
     k_scale: Any,
 ) -> Any:
-    """What torch's exporter makes of `scaled_dot_product_attention` between diffusers' reshapes."""
+    """The nodes that torch's exporter writes for `scaled_dot_product_attention` between diffusers' reshapes."""
     query = op.Mul(op.Transpose(op.Reshape(q, q_shape), perm=[0, 2, 1, 3]), q_scale)
     heads = op.Reshape(op.Transpose(op.Reshape(k, k_shape), perm=[0, 2, 1, 3]), flat)
     key = op.Mul(op.Reshape(op.Transpose(heads, perm=[0, 2, 1]), back), k_scale)

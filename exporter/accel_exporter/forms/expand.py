@@ -1,4 +1,4 @@
-"""Fused operators written out again in standard ones, so that a graph no CPU can run is checked on one.
+"""Replace fused operators by standard ones, so that a graph that no CPU can run is checked on one.
 
 Each definition follows the operator's documentation in ONNX Runtime (docs/ContribOperators.md) and not the graphs that
 `fuse` starts from. What has a kernel on the CPU stays and runs as it is.
@@ -18,7 +18,7 @@ Values = list[ir.Value]
 
 
 class _Operators(Tape):
-    """Nodes in the making: ``op.Add(a, b)`` for ``tape.op("Add", [a, b])``."""
+    """A tape that makes nodes: ``op.Add(a, b)`` for ``tape.op("Add", [a, b])``."""
 
     def __getattr__(self, op_type: str) -> Callable[..., ir.Value]:
         def add(*inputs: ir.Value, domain: str = "", **attributes: Any) -> ir.Value:
@@ -101,7 +101,7 @@ def _in_float32(op: _Operators, node: ir.Node) -> Values:
     attributes = {name: attribute.value for name, attribute in node.attributes.items()}
     given = [op.Cast(value, to=ir.DataType.FLOAT) for value in _inputs(node)]
     made = getattr(op, node.op_type)(*given, **attributes, domain=CONTRIB)
-    # What `expand` made itself is not looked at again.
+    # Nodes that `expand` made are skipped.
     return [op.CastLike(made, node.inputs[0])]
 
 

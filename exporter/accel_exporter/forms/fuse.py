@@ -1,4 +1,4 @@
-"""The fused form: ONNX Runtime's own operators for diffusion models in place of the standard ones."""
+"""The fused form: ONNX Runtime's operators for diffusion models instead of standard ones."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from accel_exporter.forms.transformer import BIAS_ADD, BIAS_SPLIT_GELU, QUICK_GE
 
 CONTRIB = "com.microsoft"
 
-# Each set works on what the ones before it left.
+# Each set of rules applies to the result of the sets before it.
 _ROUNDS: Sequence[Sequence[RewriteRule]] = (
     (*ATTENTION, *GROUP_NORM_SILU, *BIAS_SPLIT_GELU, *QUICK_GELU),
     GROUP_NORM,
@@ -24,7 +24,7 @@ _ROUNDS: Sequence[Sequence[RewriteRule]] = (
 
 
 def fuse(model: ir.Model) -> ir.Model:
-    """A copy of ``model`` with fused operators; inputs, outputs and what they mean stay.
+    """A copy of ``model`` with fused operators; inputs, outputs and their meaning stay the same.
 
     Weights are shared with ``model`` but for those that change their layout, which are made when they are read.
     docs/design/0009-graph-forms.md says what is fused and for whom.
@@ -47,7 +47,7 @@ def fuse(model: ir.Model) -> ir.Model:
 
 
 def _drop_unread_outputs(graph: ir.Graph) -> None:
-    """Optional outputs at the end of a contrib node that nothing reads; a kernel would write them all the same."""
+    """Remove unused optional outputs at the end of a contrib node; a kernel would still write them."""
     for node in graph:
         outputs = list(node.outputs)
         while len(outputs) > 1 and not outputs[-1].uses() and not outputs[-1].is_graph_output():

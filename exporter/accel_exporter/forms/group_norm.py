@@ -14,7 +14,7 @@ _SILU = 1
 def _norm(
     op: Any, x: Any, groups: Any, ones: Any, zeros: Any, back: Any, scale: Any, bias: Any, *, epsilon: Any
 ) -> Any:
-    """What torch's exporter writes up to opset 20: each group is an instance of its own."""
+    """The nodes that torch's exporter writes up to opset 20: each group is one instance of InstanceNormalization."""
     normed = op.InstanceNormalization(op.Reshape(x, groups), ones, zeros, epsilon=epsilon)
     return op.Add(op.Mul(op.Reshape(normed, back), scale), bias)
 

@@ -1,4 +1,4 @@
-"""What a transformer block does between its matrix products: sums with norms, gates, biases."""
+"""The operations between the matrix products of a transformer block: sums with norms, gates, biases."""
 
 from math import isclose
 from typing import Any
@@ -8,7 +8,7 @@ from onnxscript.rewriter.pattern import RewriteRule
 
 from accel_exporter.forms.weights import constant
 
-# The only sizes that the kernels of ONNX Runtime take: those of Stable Diffusion.
+# The only sizes that ONNX Runtime's kernels support: those of Stable Diffusion.
 _GATED = (2560, 5120, 10240)
 _WIDTHS = (320, 640, 1280)
 
@@ -30,7 +30,7 @@ def _skip_layer_norm(op: Any, product: Any, bias: Any, skip: Any, gamma: Any, be
 
 
 def _is_linear(_context: Any, product: ir.Value, bias: ir.Value, **_: Any) -> bool:
-    """The bias of a linear layer, which is what tells its product from the other summand."""
+    """The bias of a linear layer, which distinguishes its product from the other summand."""
     node, values = product.producer(), constant(bias)
     return node is not None and node.op_type == "MatMul" and values is not None and values.ndim == 1
 

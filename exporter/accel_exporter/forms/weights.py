@@ -1,4 +1,4 @@
-"""Weights in the layout that a fused operator wants, made when they are written."""
+"""Weights in the layout of a fused operator, computed when they are written."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 def constant(value: ir.Value | None) -> NDArray[Any] | None:
-    """The contents of an initializer; None for what is computed."""
+    """The contents of an initializer; None for a computed value."""
     tensor = None if value is None else value.const_value
     return None if tensor is None else tensor.numpy()
 
@@ -17,14 +17,14 @@ def constant(value: ir.Value | None) -> NDArray[Any] | None:
 def derived(
     value: ir.Value, suffix: str, shape: tuple[int, ...], *, change: Callable[[NDArray[Any]], NDArray[Any]], dtype: Any
 ) -> ir.Value:
-    """An initializer computed from another one, under the name of that one and ``suffix``; made once per graph.
+    """An initializer that is computed from another one and named after it, with ``suffix``; made once per graph.
 
     Args:
         value: The initializer to start from.
-        suffix: Says what is different.
-        shape: Of the result.
-        change: Makes the contents, each time they are read: they are as large as the model's weights.
-        dtype: Of the result, an `ir.DataType`.
+        suffix: Suffix of its name, which describes the change.
+        shape: Shape of the result.
+        change: Computes the contents each time they are read, as they are as large as the model's weights.
+        dtype: Type of the result, an `ir.DataType`.
     """
     graph, tensor = value.graph, value.const_value
     assert graph is not None and tensor is not None  # noqa: S101, PT018  # rules match initializers only

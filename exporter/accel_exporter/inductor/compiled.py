@@ -17,7 +17,7 @@ Pass = Callable[..., tuple[Tensor, ...]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledPasses:
-    """Compiled on their first call.
+    """The passes, which are compiled at their first call.
 
     Attributes:
         deep: (sample, timestep, encoder_hidden_states) → (noise, one feature per branch).
@@ -40,10 +40,10 @@ def compiled_modules(
 
     Args:
         unet: The UNet; its weights are used, not copied.
-        branches: Which cuts.
-        sizes: What to trace at; batch, height and width stay open.
-        text_length: Tokens of a prompt.
-        backend: Of `torch.compile`.
+        branches: Branches of the shallow passes.
+        sizes: Sizes to trace at; batch, height and width stay open.
+        text_length: Number of tokens of a prompt.
+        backend: Backend of `torch.compile`.
 
     Raises:
         ExportError: The UNet cannot be traced or cut.

@@ -19,7 +19,7 @@ def cut_module(deep: GraphModule, output: int) -> GraphModule:
 
     Args:
         deep: The deep pass as a graph; its first output is the noise.
-        output: Which output is the feature.
+        output: Index of the output that is the feature.
 
     Raises:
         ExportError: The graph has another structure.
@@ -52,7 +52,7 @@ def _outputs(module: GraphModule) -> tuple[Node, ...]:
 
 
 def _below(feature: Node) -> Node:
-    """What the feature output is a slice of: `Slice(cat([below, skip], 1))` gives ``below``."""
+    """The tensor that the feature output is a slice of: `Slice(cat([below, skip], 1))` gives ``below``."""
     join = feature.args[0] if feature.target is torch.ops.aten.slice.Tensor else None
     if isinstance(join, Node) and join.target is torch.ops.aten.cat.default:
         parts = join.args[0]

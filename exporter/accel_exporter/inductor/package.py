@@ -13,34 +13,34 @@ from torch.export import ExportedProgram
 from torch.export.passes import move_to_device_pass
 
 from accel_exporter.program import Program, quiet
-from accel_runtime.backends.inductor_package import METADATA_KEY, Constant, Terms
+from accel_runtime.backends.inductor_package import METADATA_KEY, Constant, PackageMetadata
 from accel_runtime.errors import ExportError, InputError, first_line
 from accel_runtime.manifest import Device
 
 _CONFIGS: Mapping[str, Any] = {
-    # The weights stay outside, and stay what they are: no folded constants that a safetensors file could not name.
+    # Weights stay outside and unchanged: no folded constants, which a safetensors file could not name.
     "aot_inductor.package_constants_in_so": False,
     "always_keep_tensor_constants": True,
-    # Otherwise the number of threads at export would be compiled in.
+    # Otherwise the number of threads at export would be part of the code.
     "cpp.dynamic_threads": True,
-    # They would only name files of the machine that compiled.
+    # They would only name files of the machine that compiles.
     "aot_inductor.enable_line_tables": False,
 }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """A package on disk, and the tensors that it wants."""
+    """A package on disk, and the tensors that it needs."""
 
     path: Path
     weights: Mapping[str, Tensor]
 
 
 def check_device(device: Device) -> None:
-    """Refuse a device that torch does not have; called before hours of work.
+    """Refuse a device that torch does not support, before hours of work.
 
     Raises:
-        InputError: It does not.
+        InputError: torch does not support it.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError(f"device cuda: torch {torch.__version__} sees no GPU: use --device cpu")
@@ -50,17 +50,17 @@ def compile_package(program: Program, path: Path, *, device: Device, weights: st
     """Compile ``program`` into the package ``path``.
 
     Args:
-        program: What to compile.
-        path: A file that ends in `.pt2`.
-        device: What for.
-        weights: The file beside the package that will hold its constants.
+        program: Program to compile.
+        path: File that ends in `.pt2`.
+        device: Device to compile for.
+        weights: File beside the package that will hold its constants.
 
     Raises:
-        ExportError: torch cannot compile it, most often for want of a C++ compiler.
+        ExportError: torch cannot compile it, most often because there is no C++ compiler.
     """
     exported = program.exported if device == "cpu" else move_to_device_pass(program.exported, device)
     held = used_tensors(exported)
-    terms = Terms(
+    entry = PackageMetadata(
         device=device,
         torch=str(torch.__version__),
         instructions=torch.backends.cpu.get_cpu_capability() if device == "cpu" else None,
@@ -69,7 +69,7 @@ def compile_package(program: Program, path: Path, *, device: Device, weights: st
         outputs=tuple(program.traceable.outputs),
         constants={name: Constant.of(tensor) for name, tensor in held.items()},
     )
-    metadata = {METADATA_KEY: msgspec.json.encode(terms, order="sorted").decode()}
+    metadata = {METADATA_KEY: msgspec.json.encode(entry, order="sorted").decode()}
     with torch.no_grad(), quiet():
         try:
             torch._inductor.aoti_compile_and_package(  # noqa: SLF001  # its documented place
@@ -87,7 +87,7 @@ def compile_package(program: Program, path: Path, *, device: Device, weights: st
 
 
 def used_tensors(exported: ExportedProgram) -> dict[str, Tensor]:
-    """Parameters, buffers and constants by name, as far as the graph reads them.
+    """The parameters, buffers and constants that the graph reads, by name.
 
     A VAE's decoder has no use for the encoder's, which hang on the same module.
     """

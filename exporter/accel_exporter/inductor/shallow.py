@@ -1,4 +1,4 @@
-"""The shallow passes as programs of torch's."""
+"""The shallow passes as torch programs."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +9,7 @@ from accel_exporter import names
 from accel_exporter.graphs import Axis, Traceable
 from accel_exporter.inductor.cut import cut_module, input_names
 from accel_exporter.program import Program, export_program
-from accel_runtime.dims import resolve
+from accel_runtime.bundle.dims import resolve
 from accel_runtime.errors import ExportError
 from accel_runtime.manifest import GraphSpec
 
@@ -19,8 +19,8 @@ def shallow_program(deep: Program, branch: int, *, spec: GraphSpec) -> Program:
 
     Args:
         deep: The deep pass.
-        branch: Which cut.
-        spec: The shallow ONNX graph's contract, which the program keeps.
+        branch: Branch of the shallow pass.
+        spec: Inputs and outputs of the shallow ONNX graph, which the program must have too.
 
     Raises:
         ExportError: Its inputs are not those of the ONNX graph.
@@ -47,7 +47,7 @@ def shallow_program(deep: Program, branch: int, *, spec: GraphSpec) -> Program:
 
 
 def _feature_axes(contract: tuple[int | str, ...], deep: Traceable) -> dict[int, Axis]:
-    """The feature's open dimensions, such as ``latent_height/2``, in terms of the deep pass's own."""
+    """The feature's open dimensions, such as ``latent_height/2``, expressed by the deep pass's own."""
     by_symbol = {axis.symbol: axis for _, _, axis in _axes(deep)}
     axes = {}
     for at, dimension in enumerate(contract):

@@ -14,7 +14,7 @@ def write_weights(parts: Iterable[Mapping[str, Tensor]], path: Path) -> None:
     """Write every tensor of ``parts`` once, by name.
 
     Raises:
-        ExportError: Two packages mean different tensors by the same name.
+        ExportError: Two packages have different tensors with the same name.
     """
     found: dict[str, Tensor] = {}
     for part in parts:
@@ -23,7 +23,7 @@ def write_weights(parts: Iterable[Mapping[str, Tensor]], path: Path) -> None:
                 raise ExportError(f"{path.name}: two graphs hold different tensors called {name}")
             found.setdefault(name, tensor)
     save_file(_apart(found), path)
-    # safetensors writes for the owner alone; a bundle's files are as readable as its folder.
+    # safetensors makes files readable only for the owner; a bundle's files are as readable as its folder.
     path.chmod(path.parent.stat().st_mode & 0o666)
 
 
@@ -32,7 +32,7 @@ def _same(one: Tensor, other: Tensor) -> bool:
 
 
 def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Contiguous tensors of which no two share memory, as safetensors wants them; copies only where needed."""
+    """Contiguous tensors that do not share memory, as safetensors requires; they are copied only where needed."""
     seen: set[int] = set()
     apart = {}
     for name, tensor in tensors.items():

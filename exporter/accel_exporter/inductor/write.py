@@ -18,11 +18,11 @@ FOLDER = "inductor"
 
 
 class PackageWriter:
-    """Adds `inductor/` to a bundle, one component after the other.
+    """Writes `inductor/` of a bundle, one component after the other.
 
     Args:
-        folder: The bundle in the making.
-        device: What to compile for.
+        folder: Folder of the new bundle.
+        device: Device to compile for.
 
     Raises:
         InputError: torch does not have the device.

@@ -18,12 +18,12 @@ from accel_exporter.schedules.add import add_tables, compile_for
 from accel_exporter.schedules.compile import Spacing, compile_schedule, is_memoryless
 from accel_exporter.schedules.names import (
     SCHEDULERS,
+    bundled_names,
     own_name,
     resolved_name,
     scheduler_for,
     short_name,
     step_options,
-    travelling,
 )
 from accel_exporter.schedules.tables import (
     CompiledScheduler,
@@ -38,6 +38,7 @@ __all__ = [
     "CompiledScheduler",
     "Spacing",
     "add_tables",
+    "bundled_names",
     "check_schedulers",
     "compile_all",
     "compile_for",
@@ -50,5 +51,4 @@ __all__ = [
     "scheduler_for",
     "short_name",
     "step_options",
-    "travelling",
 ]

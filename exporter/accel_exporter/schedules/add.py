@@ -8,18 +8,18 @@ from typing import Any
 
 import msgspec
 
-from accel_exporter.jsonfile import read_object
 from accel_exporter.schedules.compile import compile_schedule, is_memoryless, order_of
 from accel_exporter.schedules.config import SCHEDULER_CONFIG
 from accel_exporter.schedules.names import resolved_name, scheduler_for, step_options
 from accel_exporter.schedules.tables import scheduler_metadata
+from accel_exporter.sources.common import read_object
 from accel_exporter.unlisted import TABLES, abandoned_tables, tables_name
-from accel_runtime.bundle import Bundle, describe_file, read_bundle, write_manifest
+from accel_runtime.bundle.bundle import Bundle, describe_file, read_bundle, write_manifest
 from accel_runtime.durable import PATIENCE_S, lock, remove_file, sweep, write_bytes
 from accel_runtime.errors import BundleError
 from accel_runtime.manifest import MANIFEST_NAME, Manifest
-from accel_runtime.schedule import ScheduleTable
-from accel_runtime.schedule_file import ScheduleFile, encode_schedules, first_call
+from accel_runtime.schedules.file import ScheduleFile, encode_schedules, first_call
+from accel_runtime.schedules.schedule import ScheduleTable
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Compiled:
 
     @cached_property
     def metadata(self) -> dict[str, str]:
-        """What a file says of them; found out by compiling more, so only where they are kept."""
+        """Metadata of the tables' file. Finding it out compiles more, so it is made only where tables are kept."""
         memoryless = is_memoryless(self.scheduler, step_options=step_options(self.name, self.scheduler))
         return scheduler_metadata(self.scheduler, memoryless=memoryless)
 
@@ -45,10 +45,10 @@ def compile_for(bundle: Bundle, name: str, *, steps: Iterable[int], strength: fl
     """Compile tables for a bundle from the scheduler config that it keeps.
 
     Args:
-        bundle: Keeps the config of the pipeline's own scheduler.
+        bundle: Bundle with the config of the pipeline's own scheduler.
         name: One of `SCHEDULERS`, a diffusers class, or `OWN_SCHEDULER`.
         steps: Step counts.
-        strength: Of img2img; None starts from noise.
+        strength: Strength of img2img; None starts from noise.
 
     Raises:
         InputError: Unknown name, a strength out of range.

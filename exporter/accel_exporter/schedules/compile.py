@@ -1,4 +1,4 @@
-"""One schedule table out of one diffusers scheduler."""
+"""Compile a diffusers scheduler to one schedule table."""
 
 import copy
 import inspect
@@ -11,24 +11,24 @@ import numpy as np
 import torch
 from diffusers import SchedulerMixin
 
-from accel_exporter.quiet import quiet
+from accel_exporter.libraries import quiet
 from accel_exporter.schedules.fit import TOLERANCE, RowFit, fit_rows
 from accel_exporter.schedules.trace import Trace, failures_named, trace_scheduler
 from accel_runtime.errors import ExportError
-from accel_runtime.schedule import ScheduleRow, ScheduleTable
-from accel_runtime.schedule_file import rest_of
+from accel_runtime.schedules.file import rest_of
+from accel_runtime.schedules.schedule import ScheduleRow, ScheduleTable
 
 NO_OPTIONS: Final[Mapping[str, object]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Spacing:
-    """What `set_timesteps` is given.
+    """Arguments of `set_timesteps`.
 
     Attributes:
-        steps: How many steps; with a list of one's own, its length.
-        timesteps: A list of one's own, which few schedulers take.
-        sigmas: Same.
+        steps: Number of steps; for a custom list, its length.
+        timesteps: Custom list of timesteps, which few schedulers support.
+        sigmas: Custom list of sigmas, which few schedulers support.
     """
 
     steps: int

@@ -1,4 +1,4 @@
-"""What the tables of a scheduler depend on, so that they are compiled once."""
+"""Everything that a scheduler's tables depend on, so that they are compiled once."""
 
 import hashlib
 import json

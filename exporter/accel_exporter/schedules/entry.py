@@ -1,6 +1,6 @@
 """The tables of one scheduler as bytes that say whether they are whole.
 
-32 bytes of SHA-256, then what it is the hash of: an xz stream of a schedule file (`accel_runtime.schedule_file`), whose
+32 bytes of SHA-256, then what it is the hash of: an xz stream of a schedule file (the runtime's `schedules.file`). Its
 metadata also has ``content`` (the key that they were made for) and ``skipped`` (why step counts have no table, in
 JSON). Tables are numbers that repeat: xz makes an eighth of them.
 """
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from accel_runtime.errors import BundleError
-from accel_runtime.schedule import ScheduleTable
-from accel_runtime.schedule_file import ScheduleFile, encode_schedules
+from accel_runtime.schedules.file import ScheduleFile, encode_schedules
+from accel_runtime.schedules.schedule import ScheduleTable
 
 _DIGEST_BYTES: Final = 32
 # Fixed, so that equal tables are equal files.
@@ -59,12 +59,12 @@ def decode_entry(data: bytes, *, key: str, path: Path) -> TableSet:
     """The tables of an entry's bytes.
 
     Args:
-        data: Of `encode_entry`.
-        key: What they must have been made for.
-        path: For messages.
+        data: Bytes that `encode_entry` made.
+        key: Key of the content that they must have been made for.
+        path: Path for messages.
 
     Raises:
-        BundleError: They are damaged, or of something else.
+        BundleError: They are damaged, or were made for other content.
     """
     digest, packed = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
     if hashlib.sha256(packed).digest() != digest:

@@ -11,11 +11,10 @@ from typing import Any, Final, cast
 import diffusers
 from diffusers import SchedulerMixin
 
-from accel_exporter.oneline import one_line
-from accel_exporter.quiet import quiet
+from accel_exporter.libraries import one_line, quiet
 from accel_exporter.schedules.own import load_own, own_step_options
 from accel_runtime.errors import ExportError, InputError
-from accel_runtime.schedule_file import OWN_SCHEDULER
+from accel_runtime.schedules.file import OWN_SCHEDULER
 
 
 @dataclass(frozen=True)
@@ -23,23 +22,23 @@ class SchedulerChoice:
     """A diffusers class, and what makes it what its short name says.
 
     Attributes:
-        class_name: In diffusers.
-        overrides: Config values.
+        class_name: Name of the class in diffusers.
+        overrides: Values of its config.
         step_options: Arguments of every `step`.
-        travels: Whether every bundle brings its tables.
-        keeps_seeds: Whether a seed gives diffusers' image; not where torchsde draws the noise.
+        bundled: Whether every bundle contains its tables.
+        keeps_seeds: Whether a seed gives diffusers' image; it does not where torchsde draws the noise.
     """
 
     class_name: str
     overrides: Mapping[str, object] = field(default_factory=dict)
     step_options: Mapping[str, object] = field(default_factory=dict)
-    travels: bool = False
+    bundled: bool = False
     keeps_seeds: bool = True
 
 
-def _multistep(order: int, algorithm: str = "dpmsolver++", *, travels: bool = False, **more: object) -> SchedulerChoice:
+def _multistep(order: int, algorithm: str = "dpmsolver++", *, bundled: bool = False, **more: object) -> SchedulerChoice:
     overrides = {"algorithm_type": algorithm, "solver_order": order, **more}
-    return SchedulerChoice("DPMSolverMultistepScheduler", overrides, travels=travels)
+    return SchedulerChoice("DPMSolverMultistepScheduler", overrides, bundled=bundled)
 
 
 def _singlestep(order: int, **more: object) -> SchedulerChoice:
@@ -54,17 +53,17 @@ _BETA: Final = {"use_beta_sigmas": True}
 _DEIS: Final = {"algorithm_type": "deis"}
 
 SCHEDULERS: Mapping[str, SchedulerChoice] = {
-    "ddim": SchedulerChoice("DDIMScheduler", travels=True),
+    "ddim": SchedulerChoice("DDIMScheduler", bundled=True),
     "ddim_eta1": SchedulerChoice("DDIMScheduler", step_options={"eta": 1.0}),
     "ddpm": SchedulerChoice("DDPMScheduler"),
-    "pndm": SchedulerChoice("PNDMScheduler", {"skip_prk_steps": True}, travels=True),
+    "pndm": SchedulerChoice("PNDMScheduler", {"skip_prk_steps": True}, bundled=True),
     "pndm_prk": SchedulerChoice("PNDMScheduler", {"skip_prk_steps": False}),
-    "euler": SchedulerChoice("EulerDiscreteScheduler", travels=True),
+    "euler": SchedulerChoice("EulerDiscreteScheduler", bundled=True),
     "euler_karras": SchedulerChoice("EulerDiscreteScheduler", _KARRAS),
     "euler_exponential": SchedulerChoice("EulerDiscreteScheduler", _EXPONENTIAL),
     "euler_beta": SchedulerChoice("EulerDiscreteScheduler", _BETA),
-    "euler_a": SchedulerChoice("EulerAncestralDiscreteScheduler", travels=True),
-    "heun": SchedulerChoice("HeunDiscreteScheduler", travels=True),
+    "euler_a": SchedulerChoice("EulerAncestralDiscreteScheduler", bundled=True),
+    "heun": SchedulerChoice("HeunDiscreteScheduler", bundled=True),
     "heun_karras": SchedulerChoice("HeunDiscreteScheduler", _KARRAS),
     "kdpm2": SchedulerChoice("KDPM2DiscreteScheduler"),
     "kdpm2_karras": SchedulerChoice("KDPM2DiscreteScheduler", _KARRAS),
@@ -73,13 +72,13 @@ SCHEDULERS: Mapping[str, SchedulerChoice] = {
     "lms": SchedulerChoice("LMSDiscreteScheduler"),
     "lms_karras": SchedulerChoice("LMSDiscreteScheduler", _KARRAS),
     "dpmpp_1": _multistep(1),
-    "dpmpp_2m": _multistep(2, travels=True),
-    "dpmpp_2m_karras": _multistep(2, travels=True, **_KARRAS),
+    "dpmpp_2m": _multistep(2, bundled=True),
+    "dpmpp_2m_karras": _multistep(2, bundled=True, **_KARRAS),
     "dpmpp_2m_lu": _multistep(2, use_lu_lambdas=True),
-    "dpmpp_2m_sde": _multistep(2, "sde-dpmsolver++", travels=True),
+    "dpmpp_2m_sde": _multistep(2, "sde-dpmsolver++", bundled=True),
     "dpmpp_2m_sde_karras": _multistep(2, "sde-dpmsolver++", **_KARRAS),
     "dpmpp_3m": _multistep(3),
-    "dpmpp_3m_sde": _multistep(3, "sde-dpmsolver++", travels=True),
+    "dpmpp_3m_sde": _multistep(3, "sde-dpmsolver++", bundled=True),
     "dpmpp_3m_sde_karras": _multistep(3, "sde-dpmsolver++", **_KARRAS),
     "dpmpp_2s": _singlestep(2),
     "dpmpp_2s_karras": _singlestep(2, **_KARRAS),
@@ -88,16 +87,16 @@ SCHEDULERS: Mapping[str, SchedulerChoice] = {
     "dpmpp_sde_karras": SchedulerChoice("DPMSolverSDEScheduler", _KARRAS, keeps_seeds=False),
     "dpm_2m": _multistep(2, "dpmsolver", final_sigmas_type="sigma_min"),
     "dpm_3m": _multistep(3, "dpmsolver", final_sigmas_type="sigma_min"),
-    "unipc": SchedulerChoice("UniPCMultistepScheduler", travels=True),
+    "unipc": SchedulerChoice("UniPCMultistepScheduler", bundled=True),
     "unipc_karras": SchedulerChoice("UniPCMultistepScheduler", _KARRAS),
     "unipc_3": SchedulerChoice("UniPCMultistepScheduler", {"solver_order": 3}),
     "unipc_4": SchedulerChoice("UniPCMultistepScheduler", {"solver_order": 4}),
-    "deis": SchedulerChoice("DEISMultistepScheduler", _DEIS, travels=True),
+    "deis": SchedulerChoice("DEISMultistepScheduler", _DEIS, bundled=True),
     "deis_3": SchedulerChoice("DEISMultistepScheduler", {**_DEIS, "solver_order": 3}),
     "deis_karras": SchedulerChoice("DEISMultistepScheduler", {**_DEIS, **_KARRAS}),
     "ipndm": SchedulerChoice("IPNDMScheduler"),
     "sa_solver": SchedulerChoice("SASolverScheduler", {"algorithm_type": "data_prediction"}),
-    "lcm": SchedulerChoice("LCMScheduler", travels=True),
+    "lcm": SchedulerChoice("LCMScheduler", bundled=True),
     "tcd": SchedulerChoice("TCDScheduler", step_options={"eta": 0.3}),
     "edm_euler": SchedulerChoice("EDMEulerScheduler"),
     "edm_dpmpp_2m": SchedulerChoice("EDMDPMSolverMultistepScheduler"),
@@ -124,9 +123,9 @@ def step_options(name: str, scheduler: SchedulerMixin) -> Mapping[str, object]:
     return own_step_options(scheduler) if name == OWN_SCHEDULER else SCHEDULERS[name].step_options
 
 
-def travelling(base_config: Mapping[str, Any]) -> tuple[str, ...]:
+def bundled_names(base_config: Mapping[str, Any]) -> tuple[str, ...]:
     """The schedulers that every bundle brings, and the pipeline's own."""
-    names = [name for name, choice in SCHEDULERS.items() if choice.travels]
+    names = [name for name, choice in SCHEDULERS.items() if choice.bundled]
     return tuple(dict.fromkeys([*names, own_name(base_config)]))
 
 

@@ -8,8 +8,7 @@ import diffusers
 from diffusers import SchedulerMixin
 from diffusers.utils import DummyObject
 
-from accel_exporter.oneline import one_line
-from accel_exporter.quiet import quiet
+from accel_exporter.libraries import one_line, quiet
 from accel_exporter.schedules.config import SCHEDULER_CONFIG, check_scheduler_config
 from accel_runtime.errors import ExportError, SourceError
 

@@ -16,11 +16,11 @@ from diffusers import SchedulerMixin
 
 from accel_exporter.schedules.compile import row_weights
 from accel_exporter.schedules.content import COMPILER_VERSION, Content
-from accel_exporter.schedules.names import scheduler_for, travelling
+from accel_exporter.schedules.names import bundled_names, scheduler_for
 from accel_exporter.schedules.store import HOLDS_FOR, SHIPPED, SHIPPED_STEPS, entry_path, read, write
 from accel_exporter.schedules.tables import compile_tables
 from accel_runtime.errors import ExportError
-from accel_runtime.schedule import ScheduleTable
+from accel_runtime.schedules.schedule import ScheduleTable
 
 SAME: Final = 1e-12
 
@@ -76,7 +76,7 @@ def shipped() -> Iterator[Shipped]:
     """All content that the package brings tables for, each once."""
     seen = set()
     for base in BASES:
-        for name in travelling(base):
+        for name in bundled_names(base):
             scheduler = scheduler_for(name, base)
             content = Content.of(name, scheduler, steps=SHIPPED_STEPS)
             if content.key not in seen and not _is_refused(name, scheduler):

@@ -11,9 +11,9 @@ import diffusers
 
 from accel_exporter.schedules.content import COMPILER_VERSION, Content
 from accel_exporter.schedules.entry import TableSet, decode_entry, encode_entry
+from accel_runtime.base.user_cache import user_cache
 from accel_runtime.durable import make_folder, write_bytes
 from accel_runtime.errors import BundleError, WriteError
-from accel_runtime.user_cache import user_cache
 
 VARIABLE: Final = "ACCEL_SCHEDULES"
 OFF: Final = "off"

@@ -13,11 +13,11 @@ from accel_exporter.schedules import store
 from accel_exporter.schedules.compile import compile_schedule, is_memoryless, order_of
 from accel_exporter.schedules.content import Content
 from accel_exporter.schedules.entry import TableSet
-from accel_exporter.schedules.names import resolved_name, scheduler_for, step_options, travelling
+from accel_exporter.schedules.names import bundled_names, resolved_name, scheduler_for, step_options
 from accel_exporter.schedules.own import load_own, refuse_undriven
 from accel_runtime.errors import ExportError
-from accel_runtime.schedule import ScheduleTable
-from accel_runtime.schedule_file import OWN_SCHEDULER
+from accel_runtime.schedules.file import OWN_SCHEDULER
+from accel_runtime.schedules.schedule import ScheduleTable
 
 ALL_STEPS = range(1, 101)
 _TRIED_STEPS = (20, 5, 2, 1)
@@ -54,8 +54,8 @@ def compile_all(
     What was compiled before, and came with the package or lies in the user's cache, is not compiled again.
 
     Args:
-        scheduler_config: The source pipeline's.
-        names: Of `SCHEDULERS`, or `OWN_SCHEDULER`; None for those that every bundle brings.
+        scheduler_config: Scheduler config of the source pipeline.
+        names: Names of `SCHEDULERS`, or `OWN_SCHEDULER`; None for those that every bundle contains.
         steps: Step counts. What diffusers itself cannot run is listed as skipped, not an error.
 
     Raises:
@@ -64,7 +64,7 @@ def compile_all(
         ExportError: A scheduler cannot be a table (it clips or thresholds); says what to change.
     """
     steps = tuple(steps)
-    for asked in travelling(scheduler_config) if names is None else names:
+    for asked in bundled_names(scheduler_config) if names is None else names:
         name = resolved_name(asked, scheduler_config)
         scheduler = scheduler_for(name, scheduler_config)
         content = Content.of(name, scheduler, steps=steps)

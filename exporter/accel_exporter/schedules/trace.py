@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from diffusers import SchedulerMixin
 
-from accel_exporter.oneline import one_line
+from accel_exporter.libraries import one_line
 from accel_exporter.schedules.fit import TOLERANCE, LinearRun, Vector
 from accel_runtime.errors import ExportError
 

@@ -1,12 +1,12 @@
 """Where pipelines come from: local folders, a hub, or shipped architectures with random weights."""
 
-from accel_exporter.sources.aliases import ALIASES, Alias
 from accel_exporter.sources.hub import open_hub
 from accel_exporter.sources.local import FolderSource, open_folder
 from accel_exporter.sources.random_weights import RandomSource, architectures, open_random
 from accel_exporter.sources.resolve import open_source
 from accel_exporter.sources.save import save_pipeline
 from accel_exporter.sources.selection import WeightFiles, select_files
+from accel_exporter.sources.shipped import ALIASES, Alias
 from accel_exporter.sources.source import Origin, Source, WeightsKind
 
 __all__ = [

@@ -9,9 +9,8 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig
 
-from accel_exporter.jsonfile import read_object
-from accel_exporter.oneline import one_line
-from accel_exporter.quiet import quiet
+from accel_exporter.libraries import one_line, quiet
+from accel_exporter.sources.common import read_object
 from accel_runtime.errors import SourceError, first_line
 
 Depth = Annotated[int, msgspec.Meta(ge=0, le=256)]
@@ -36,19 +35,19 @@ def read_vae_config(folder: Path) -> Mapping[str, Any]:
     return _read_config(folder, "vae", AutoencoderKL)
 
 
-def read_text_config(folder: Path) -> Mapping[str, Any]:
-    """The text encoder's config.
+def read_text_config(folder: Path, part: str) -> Mapping[str, Any]:
+    """A text encoder's config.
 
     Raises:
         SourceError: It cannot be read, or describes no such model.
     """
-    _check_depths("text_encoder", read_object(folder, "text_encoder/config.json"))
+    _check_depths(part, read_object(folder, f"{part}/config.json"))
     try:
         with quiet():
-            config: Mapping[str, Any] = CLIPTextConfig.from_pretrained(folder / "text_encoder").to_dict()
+            config: Mapping[str, Any] = CLIPTextConfig.from_pretrained(folder / part).to_dict()
     # Whatever the library makes of a wrong config.
     except Exception as error:
-        raise _describes_none("text_encoder", CLIPTextConfig, error) from error
+        raise _describes_none(part, CLIPTextConfig, error) from error
     return config
 
 

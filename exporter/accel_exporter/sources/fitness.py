@@ -33,7 +33,7 @@ def check_fitness(source: Source) -> None:
         ExportError: The first thing that does not fit: key, what was expected, what it is, and why.
         SourceError: A config cannot be read.
     """
-    unet, vae, text = source.unet_config, source.vae_config, source.text_config
+    unet, vae, text = source.unet_config, source.vae_config, source.text_config()
     complaints = (
         *_extra_inputs(unet),
         *_sizes(unet),

@@ -29,9 +29,8 @@ from huggingface_hub.utils.tqdm import (
     enable_progress_bars,
 )
 
-from accel_exporter.oneline import one_line
-from accel_exporter.sources.digest import is_description
-from accel_exporter.sources.files import folder_listing
+from accel_exporter.libraries import one_line
+from accel_exporter.sources.common import folder_listing, is_description
 from accel_exporter.sources.fitness import check_fitness
 from accel_exporter.sources.local import FolderSource, folder_source, open_folder
 from accel_exporter.sources.model_index import MODEL_INDEX, read_model_index

@@ -8,12 +8,11 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors import SafetensorError, safe_open
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from accel_exporter.jsonfile import read_object
-from accel_exporter.oneline import one_line
-from accel_exporter.quiet import quiet
-from accel_exporter.sources.checkpoint import check_weights
+from accel_exporter.libraries import one_line, quiet
+from accel_exporter.sources.common import read_object
 from accel_exporter.sources.selection import WeightFiles
 from accel_runtime.errors import SourceError
 
@@ -34,29 +33,29 @@ def load_vae(folder: Path, weights: WeightFiles) -> AutoencoderKL:
     return vae
 
 
-def load_text_encoder(folder: Path, weights: WeightFiles) -> CLIPTextModel:
-    """Return the text encoder of the pipeline in ``folder``; see `load_unet`."""
-    encoder: CLIPTextModel = _load_model(CLIPTextModel, folder, part="text_encoder", weights=weights)
+def load_text_encoder(folder: Path, weights: WeightFiles, *, part: str) -> CLIPTextModel:
+    """Return a text encoder of the pipeline in ``folder``; see `load_unet`."""
+    encoder: CLIPTextModel = _load_model(CLIPTextModel, folder, part=part, weights=weights)
     return encoder
 
 
-def load_tokenizer(folder: Path) -> CLIPTokenizer:
-    """Return the tokenizer of the pipeline in ``folder``.
+def load_tokenizer(folder: Path, part: str) -> CLIPTokenizer:
+    """Return a tokenizer of the pipeline in ``folder``.
 
     Raises:
         SourceError: Its files cannot be read.
     """
-    for name in sorted(path.name for path in (folder / "tokenizer").glob("*.json")):
-        read_object(folder, f"tokenizer/{name}")
-    with _reading("tokenizer"):
-        tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    for name in sorted(path.name for path in (folder / part).glob("*.json")):
+        read_object(folder, f"{part}/{name}")
+    with _reading(part):
+        tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder / part, local_files_only=True)
     return tokenizer
 
 
 # The two libraries share the class method but no base class that declares it.
 def _load_model(model_class: Any, folder: Path, *, part: str, weights: WeightFiles) -> Any:
     read_object(folder, f"{part}/config.json")
-    check_weights(folder, weights)
+    _check_weights(folder, weights)
     with _reading(weights.files[0]):
         model, report = model_class.from_pretrained(
             folder / part,
@@ -97,3 +96,34 @@ def _reason(error: BaseException) -> str:
     if any(isinstance(cause, pickle.UnpicklingError) for cause in causes):
         return "it is not a pickle of tensors alone, and anything else in a pickle is refused: use safetensors"
     return one_line(causes[-1])
+
+
+def _check_weights(folder: Path, weights: WeightFiles) -> None:
+    """Raise `SourceError` unless every file is whole and the shard index stays among its shards."""
+    if weights.files[0].endswith(".json"):
+        _check_shard_index(folder, weights)
+    if weights.safetensors:
+        for name in weights.files:
+            if name.endswith(".safetensors"):
+                _check_safetensors(folder / name, name=name)
+
+
+def _check_safetensors(path: Path, *, name: str) -> None:
+    # Opening reads the header alone, and compares it with the length of the file.
+    try:
+        with safe_open(path, framework="pt"):
+            pass
+    except (SafetensorError, OSError) as error:
+        raise SourceError(f"{name} is not a whole safetensors file ({error}): download or save it again") from error
+
+
+def _check_shard_index(folder: Path, weights: WeightFiles) -> None:
+    index, *shards = weights.files
+    table = read_object(folder, index).get("weight_map")
+    if not isinstance(table, dict) or not table:
+        raise SourceError(f"{index}: expected an object 'weight_map' from tensor to shard")
+    known = {Path(shard).name for shard in shards}
+    # Also the guard against an index that points outside the folder.
+    strange = [value for value in table.values() if value not in known]
+    if strange:
+        raise SourceError(f"{index}: names the shard {strange[0]!r}, expected one of {', '.join(sorted(known))}")

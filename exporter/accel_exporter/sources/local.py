@@ -8,11 +8,16 @@ from typing import Any
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from accel_exporter.jsonfile import read_object
 from accel_exporter.sources import load
+from accel_exporter.sources.common import (
+    check_files,
+    content_digest,
+    folder_listing,
+    is_description,
+    read_object,
+    whole_files,
+)
 from accel_exporter.sources.configs import read_text_config, read_unet_config, read_vae_config
-from accel_exporter.sources.digest import content_digest, is_description
-from accel_exporter.sources.files import check_files, folder_listing, whole_files
 from accel_exporter.sources.model_index import MODEL_INDEX, read_model_index
 from accel_exporter.sources.selection import WeightFiles, select_files, select_weights
 from accel_exporter.sources.source import Origin
@@ -20,14 +25,13 @@ from accel_runtime.errors import SourceError
 
 
 @dataclass(frozen=True, slots=True)
-class FolderSource:
-    """A pipeline folder, checked to be whole; implements `Source`."""
+class DescribedFolder:
+    """A pipeline folder as far as its configs tell; the part of `Source` that needs no weights."""
 
     folder: Path
     origin: Origin
     model_index: Mapping[str, Any]
     scheduler_config: Mapping[str, Any]
-    weights: Mapping[str, WeightFiles]
 
     @property
     def unet_config(self) -> Mapping[str, Any]:
@@ -39,10 +43,16 @@ class FolderSource:
         """The autoencoder's config, defaults filled in."""
         return read_vae_config(self.folder)
 
-    @property
-    def text_config(self) -> Mapping[str, Any]:
-        """The text encoder's config, defaults filled in."""
-        return read_text_config(self.folder)
+    def text_config(self, part: str = "text_encoder") -> Mapping[str, Any]:
+        """A text encoder's config, defaults filled in."""
+        return read_text_config(self.folder, part)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSource(DescribedFolder):
+    """A pipeline folder, checked to be whole; implements `Source`."""
+
+    weights: Mapping[str, WeightFiles]
 
     @property
     def digest(self) -> str:
@@ -59,13 +69,13 @@ class FolderSource:
         """Read the autoencoder from its weights files."""
         return load.load_vae(self.folder, self.weights["vae"])
 
-    def load_text_encoder(self) -> CLIPTextModel:
-        """Read the text encoder from its weights files."""
-        return load.load_text_encoder(self.folder, self.weights["text_encoder"])
+    def load_text_encoder(self, part: str = "text_encoder") -> CLIPTextModel:
+        """Read a text encoder from its weights files."""
+        return load.load_text_encoder(self.folder, self.weights[part], part=part)
 
-    def load_tokenizer(self) -> CLIPTokenizer:
-        """Read the tokenizer from its files."""
-        return load.load_tokenizer(self.folder)
+    def load_tokenizer(self, part: str = "tokenizer") -> CLIPTokenizer:
+        """Read a tokenizer from its files."""
+        return load.load_tokenizer(self.folder, part)
 
 
 def open_folder(folder: Path, *, variant: str | None, origin: Origin | None = None) -> FolderSource:

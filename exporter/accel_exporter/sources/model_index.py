@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from accel_exporter.jsonfile import read_object
+from accel_exporter.sources.common import read_object
 from accel_runtime.errors import SourceError
 
 MODEL_INDEX: Final = "model_index.json"

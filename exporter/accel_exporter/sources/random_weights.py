@@ -1,52 +1,31 @@
 """A pipeline of a known architecture with random weights: timing does not depend on weights."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from accel_exporter.jsonfile import read_object
-from accel_exporter.quiet import quiet
-from accel_exporter.sources.byte_tokenizer import byte_tokenizer
-from accel_exporter.sources.configs import read_text_config, read_unet_config, read_vae_config
-from accel_exporter.sources.digest import content_digest, is_description
-from accel_exporter.sources.files import whole_files
-from accel_exporter.sources.local import read_scheduler_config
+from accel_exporter.libraries import quiet
+from accel_exporter.sources.common import content_digest, is_description, read_object, whole_files
+from accel_exporter.sources.local import DescribedFolder, read_scheduler_config
 from accel_exporter.sources.model_index import read_model_index
+from accel_exporter.sources.shipped import ARCHITECTURES
 from accel_exporter.sources.source import Origin
 from accel_runtime.errors import SourceError
 
-ARCHITECTURES: Final = Path(__file__).parent / "architectures"
+_START: Final = "<|startoftext|>"
+_END: Final = "<|endoftext|>"
 
 
 @dataclass(frozen=True, slots=True)
-class RandomSource:
+class RandomSource(DescribedFolder):
     """The configs of a pipeline, to be filled with seeded random weights; implements `Source`."""
 
-    folder: Path
-    origin: Origin
     seed: int
-    model_index: Mapping[str, Any]
-    scheduler_config: Mapping[str, Any]
-
-    @property
-    def unet_config(self) -> Mapping[str, Any]:
-        """The UNet's config, defaults filled in."""
-        return read_unet_config(self.folder)
-
-    @property
-    def vae_config(self) -> Mapping[str, Any]:
-        """The autoencoder's config, defaults filled in."""
-        return read_vae_config(self.folder)
-
-    @property
-    def text_config(self) -> Mapping[str, Any]:
-        """The text encoder's config, defaults filled in."""
-        return read_text_config(self.folder)
 
     @property
     def digest(self) -> str:
@@ -55,29 +34,29 @@ class RandomSource:
 
     def load_unet(self) -> UNet2DConditionModel:
         """Build the UNet; the same seed gives the same weights, bit for bit."""
-        config = read_object(self.folder, "unet/config.json")
+        config = self._config("unet")
         unet: UNet2DConditionModel = _seeded(UNet2DConditionModel.from_config, config, seed=self.seed)
         return unet
 
     def load_vae(self) -> AutoencoderKL:
         """Build the autoencoder; the same seed gives the same weights, bit for bit."""
-        config = read_object(self.folder, "vae/config.json")
+        config = self._config("vae")
         vae: AutoencoderKL = _seeded(AutoencoderKL.from_config, config, seed=self.seed)
         return vae
 
-    def load_text_encoder(self) -> CLIPTextModel:
-        """Build the text encoder; the same seed gives the same weights, bit for bit."""
-        config = CLIPTextConfig.from_dict(self._text_config())
+    def load_text_encoder(self, part: str = "text_encoder") -> CLIPTextModel:
+        """Build a text encoder; the same seed gives the same weights, bit for bit."""
+        config = CLIPTextConfig.from_dict(self._config(part))
         encoder: CLIPTextModel = _seeded(CLIPTextModel, config, seed=self.seed)
         return encoder
 
-    def load_tokenizer(self) -> CLIPTokenizer:
-        """Build the byte tokenizer that fits the text encoder."""
-        config = self._text_config()
+    def load_tokenizer(self, part: str = "tokenizer") -> CLIPTokenizer:
+        """Build the byte tokenizer that fits the text encoder of the same number."""
+        config = self._config(part.replace("tokenizer", "text_encoder"))
         return byte_tokenizer(config["vocab_size"], config["max_position_embeddings"])
 
-    def _text_config(self) -> dict[str, Any]:
-        return read_object(self.folder, "text_encoder/config.json")
+    def _config(self, part: str) -> dict[str, Any]:
+        return read_object(self.folder, f"{part}/config.json")
 
 
 def architectures() -> tuple[str, ...]:
@@ -113,3 +92,23 @@ def _seeded(build: Callable[[Any], Any], config: object, *, seed: int) -> Any:
     with torch.random.fork_rng(devices=[]), quiet():
         torch.default_generator.manual_seed(seed)
         return build(config).eval()
+
+
+def byte_tokenizer(vocab_size: int, max_length: int) -> CLIPTokenizer:
+    """Return a `CLIPTokenizer` without merges whose ids all lie below ``vocab_size``.
+
+    The layout is CLIP's own: 256 bytes, the same 256 at the end of a word, and the start and
+    end tokens as the last two ids. What CLIP fills with merges is filled with tokens that no
+    text can produce.
+
+    Raises:
+        SourceError: ``vocab_size`` has no room for the bytes.
+    """
+    symbols = sorted(ByteLevel.alphabet())
+    tokens = [*symbols, *(f"{symbol}</w>" for symbol in symbols)]
+    unused = vocab_size - len(tokens) - 2
+    if unused < 0:
+        raise SourceError(f"text_encoder: vocab_size must be at least {len(tokens) + 2}, got {vocab_size}")
+    tokens += [f"<|unused{i}|>" for i in range(unused)]
+    vocab = {token: i for i, token in enumerate([*tokens, _START, _END])}
+    return CLIPTokenizer(vocab=vocab, merges=[], model_max_length=max_length)

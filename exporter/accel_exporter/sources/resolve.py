@@ -1,12 +1,11 @@
-"""From what the user typed to a pipeline."""
+"""Find the pipeline that a user names."""
 
 from pathlib import Path
 
-from accel_exporter.sources.aliases import ALIASES
-from accel_exporter.sources.builtin import open_builtin
 from accel_exporter.sources.hub import open_hub
 from accel_exporter.sources.local import open_folder
 from accel_exporter.sources.random_weights import open_random
+from accel_exporter.sources.shipped import ALIASES, open_builtin
 from accel_exporter.sources.source import Source, WeightsKind
 from accel_runtime.errors import InputError, SourceError
 

@@ -1,4 +1,4 @@
-"""A pipeline as a plain diffusers folder, for software that reads nothing else."""
+"""Write a pipeline as a plain diffusers folder, for software that reads nothing else."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -7,19 +7,19 @@ from safetensors.torch import save_file
 from transformers import CLIPTextModel
 
 from accel_exporter.layout import write_model_index, write_older_tokenizer, write_scheduler
-from accel_exporter.quiet import quiet
+from accel_exporter.libraries import quiet
 from accel_exporter.sources.source import Source
 
-# What every release of transformers before 5 calls the tensors, and what 5 still reads.
+# The names of tensors in every release of transformers before 5, which 5 still reads.
 _PREFIX: Final = "text_model."
 
 
 def save_pipeline(source: Source, folder: Path) -> None:
-    """Write ``source`` in float32 as diffusers saves it; a bundle of either holds the same weights.
+    """Write ``source`` in float32 as diffusers saves it. Bundles of both have the same weights.
 
     Args:
-        source: What `accel_exporter.export_bundle` would export.
-        folder: Exists, and is empty.
+        source: Source that `accel_exporter.export_bundle` would export.
+        folder: Existing, empty folder.
     """
     write_model_index(folder, source.model_index)
     write_scheduler(folder, source.scheduler_config)

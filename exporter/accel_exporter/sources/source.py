@@ -1,4 +1,4 @@
-"""What the rest of the exporter sees of a pipeline, whatever it was read from."""
+"""The interface of pipelines in the exporter, whatever they were read from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,13 +55,12 @@ class Source(Protocol):
     def vae_config(self) -> Mapping[str, Any]:
         """``vae/config.json``, with the defaults that the file leaves out."""
 
-    @property
-    def text_config(self) -> Mapping[str, Any]:
-        """``text_encoder/config.json``, with the defaults that the file leaves out."""
+    def text_config(self, part: str = "text_encoder") -> Mapping[str, Any]:
+        """Return ``config.json`` of a text encoder, with the defaults that the file leaves out."""
 
     @property
     def digest(self) -> str:
-        """What it reads, as one hash: the same content gives the same, wherever it lies."""
+        """The hash of everything that it reads. The same content has the same hash in any place."""
 
     def load_unet(self) -> UNet2DConditionModel:
         """Return the UNet."""
@@ -69,8 +68,8 @@ class Source(Protocol):
     def load_vae(self) -> AutoencoderKL:
         """Return the autoencoder."""
 
-    def load_text_encoder(self) -> CLIPTextModel:
-        """Return the text encoder."""
+    def load_text_encoder(self, part: str = "text_encoder") -> CLIPTextModel:
+        """Return a text encoder by its part of the pipeline."""
 
-    def load_tokenizer(self) -> CLIPTokenizer:
-        """Return the tokenizer."""
+    def load_tokenizer(self, part: str = "tokenizer") -> CLIPTokenizer:
+        """Return a tokenizer by its part of the pipeline."""

@@ -18,7 +18,7 @@ from accel_runtime.manifest import TensorSpec
 
 Array = NDArray[Any]
 
-# The form in which a backend takes a graph; `accel_runtime.artifacts` knows where a bundle keeps it.
+# The form in which a backend takes a graph; `accel_runtime.bundle.artifacts` knows where a bundle keeps it.
 Artifact = Literal["onnx", "inductor"]
 
 
@@ -28,7 +28,7 @@ class Placement(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         on_host: Operator → how many of its nodes the host runs; empty where all run on the device.
         nodes: All nodes, on the host and on the device; 0 where nothing had to be counted.
-        largest_bytes: Of the tensors that the host's nodes read or write.
+        largest_bytes: Size of the largest tensor that the host's nodes read or write.
         captured: Whether the device's calls are recorded once and replayed.
     """
 
@@ -55,7 +55,7 @@ class BackendDescription(msgspec.Struct, frozen=True):
     Attributes:
         backend: The library that executes, such as `onnxruntime`.
         version: Its version.
-        provider: What it reports to run on after the session was made, never what was asked for.
+        provider: Provider that a session reports after it was made, never the one that was asked for.
         options: Everything that was set.
         placement: Where the nodes of each graph went, by its file, on backends where the host may help the device.
     """

@@ -47,7 +47,7 @@ def make_backend(provider: str, *, threads: int | None = None, options: Mapping[
             `inductor` and `inductor-cuda` run the bundle's AOTInductor packages.
             `auto` is the first of `AUTO_ORDER` that runs a probe graph here.
         threads: Threads of a call; None leaves the choice to the library.
-        options: Of a provider of ONNX Runtime.
+        options: Options of ONNX Runtime's provider.
 
     Raises:
         InputError: The name is unknown, or no machine has so many threads.

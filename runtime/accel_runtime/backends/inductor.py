@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from accel_runtime.backends.base import Array, Artifact, BackendDescription, Buffer
-from accel_runtime.backends.inductor_package import Constant, Terms, read_terms
+from accel_runtime.backends.inductor_package import Constant, PackageMetadata, read_metadata
 from accel_runtime.errors import BackendError, InputError, MissingExtraError, explained
 from accel_runtime.manifest import Device, TensorSpec
 
@@ -25,7 +25,7 @@ class InductorBackend:
     """Packages on the CPU or on a GPU of CUDA or ROCm.
 
     Args:
-        device: What the packages were compiled for.
+        device: Device that the packages were compiled for.
         threads: Threads inside an operator, for all of torch in this process; None leaves the choice to torch.
 
     Raises:
@@ -62,17 +62,17 @@ class InductorBackend:
 
     def load(self, path: Path, *, inputs: Sequence[TensorSpec] = (), tolerant: bool = False) -> "InductorSession":  # noqa: ARG002  # a package knows its own
         """Load a package and its weights; see `Backend.load`."""
-        terms = read_terms(path)
-        self._check_machine(path, terms)
-        constants = self._constants(path, terms)
+        metadata = read_metadata(path)
+        self._check_machine(path, metadata)
+        constants = self._constants(path, metadata)
         with explained(f"{path}: torch cannot load the package"):
             package = self._torch._inductor.aoti_load_package(str(path))  # noqa: SLF001  # its documented place
             if unknown := set(package.get_constant_fqns()) - set(constants):
-                raise BackendError(f"{path}: the package wants {min(unknown)}, which its terms do not name")
+                raise BackendError(f"{path}: the package wants {min(unknown)}, which its metadata does not name")
             wanted = {name: constants[name] for name in package.get_constant_fqns()}
             package.load_constants(wanted, check_full_update=True, user_managed=True)
         wait = self._torch.cuda.synchronize if self._device == "cuda" else _nothing
-        return InductorSession(package.loader, terms, weights=wanted, path=path, wait=wait)
+        return InductorSession(package.loader, metadata, weights=wanted, path=path, wait=wait)
 
     def allocate(self, shape: tuple[int, ...], dtype: str = "float32") -> "TorchBuffer":
         """A zeroed tensor on the device; see `Backend.allocate`."""
@@ -92,25 +92,26 @@ class InductorBackend:
             backend="torch", version=str(torch.__version__), provider=f"AOTInductor-{self._device}", options=options
         )
 
-    def _check_machine(self, path: Path, terms: Terms) -> None:
+    def _check_machine(self, path: Path, metadata: PackageMetadata) -> None:
         """Refuse code that was compiled for something else: running it would end the process."""
-        again = f"export the bundle here with `accel export --format inductor --device {self._device}`"
-        if terms.device != self._device:
-            raise BackendError(f"{path}: compiled for {terms.device}, asked to run on {self._device}: {again}")
+        again = f"export the bundle here with `accel export --artifact inductor --device {self._device}`"
+        if metadata.device != self._device:
+            raise BackendError(f"{path}: compiled for {metadata.device}, asked to run on {self._device}: {again}")
         running = self._torch.__version__
-        if _release(terms.torch, self._device) != _release(running, self._device):
+        if _release(metadata.torch, self._device) != _release(running, self._device):
             raise BackendError(
-                f"{path}: compiled by torch {terms.torch}, but {running} is installed: install that version, or {again}"
+                f"{path}: compiled by torch {metadata.torch}, but {running} is installed: "
+                f"install that version, or {again}"
             )
         here = self._torch.backends.cpu.get_cpu_capability()
-        if terms.device == "cpu" and not _can_run(terms.instructions, here):
-            raise BackendError(f"{path}: compiled for {terms.instructions}, but this CPU has {here}: {again}")
+        if metadata.device == "cpu" and not _can_run(metadata.instructions, here):
+            raise BackendError(f"{path}: compiled for {metadata.instructions}, but this CPU has {here}: {again}")
 
-    def _constants(self, path: Path, terms: Terms) -> dict[str, Any]:
-        """The package's weights, each of them as its terms say."""
-        file = path.parent / terms.weights
+    def _constants(self, path: Path, metadata: PackageMetadata) -> dict[str, Any]:
+        """The package's weights, each as its metadata describes it."""
+        file = path.parent / metadata.weights
         held = self._read_weights(file)
-        for name, expected in terms.constants.items():
+        for name, expected in metadata.constants.items():
             if name not in held:
                 raise BackendError(f"{file}: {name} is missing, which {path.name} needs: export the bundle again")
             tensor = held[name]
@@ -119,7 +120,7 @@ class InductorBackend:
                 raise BackendError(
                     f"{file}: {name}: {path.name} expects {expected}, got {actual}: export the bundle again"
                 )
-        return {name: held[name] for name in terms.constants}
+        return {name: held[name] for name in metadata.constants}
 
     def _read_weights(self, file: Path) -> dict[str, Any]:
         """All tensors of a file on the device; read once for all packages that name it."""
@@ -163,27 +164,27 @@ class InductorSession:
 
     Attributes:
         loader: torch's.
-        terms: The package's.
+        metadata: Metadata of the package.
         weights: Kept alive, for the package only points to them.
         path: The package, for messages.
         wait: Returns when the device has done what it was given.
     """
 
     loader: Any
-    terms: Terms
+    metadata: PackageMetadata
     weights: Mapping[str, Any]
     path: Path
     wait: Callable[[], None]
 
     def bind(self, inputs: Mapping[str, Buffer], outputs: Mapping[str, Buffer]) -> "InductorCall":
         """Put tensors in the package's order; see `Session.bind`."""
-        _check_names(self.path, set(self.terms.inputs), given=set(inputs))
-        _check_names(self.path, set(self.terms.outputs) & set(outputs), given=set(outputs))
+        _check_names(self.path, set(self.metadata.inputs), given=set(inputs))
+        _check_names(self.path, set(self.metadata.outputs) & set(outputs), given=set(outputs))
         return InductorCall(
             session=self,
-            inputs=tuple(_tensor(inputs[name]) for name in self.terms.inputs),
+            inputs=tuple(_tensor(inputs[name]) for name in self.metadata.inputs),
             outputs=tuple(
-                (index, _tensor(outputs[name])) for index, name in enumerate(self.terms.outputs) if name in outputs
+                (index, _tensor(outputs[name])) for index, name in enumerate(self.metadata.outputs) if name in outputs
             ),
         )
 

@@ -1,8 +1,8 @@
-"""What an AOTInductor package says of itself, read without torch.
+"""The metadata of an AOTInductor package, read without torch.
 
-A package is a zip. Beside the compiled code it holds the metadata that the exporter compiled it with;
-under our own key there lie its `Terms`. They make a package as self-contained as an ONNX file, which
-names its external data too.
+A package is a zip file. Beside the compiled code it holds the metadata that the exporter gave to the compiler. Our key
+in it holds a `PackageMetadata`. It makes a package self-contained, like an ONNX file, which also names its external
+data.
 """
 
 import zipfile
@@ -13,15 +13,15 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from accel_runtime.base.reading import decode_json
 from accel_runtime.errors import BackendError, first_line
 from accel_runtime.manifest import Device
-from accel_runtime.reading import decode_json
 
 METADATA_KEY = "accel"
 _METADATA_SUFFIX: Final = "_metadata.json"
-# A hundred bytes for each constant of the largest UNet there is come to a thousandth of it.
+# A hundred bytes for each constant of the largest UNet are a thousandth of this.
 _LARGEST_METADATA: Final = 16 * 2**20
-# torch writes one for each of a package's models, of which ours have one.
+# torch writes one per model of a package; our packages have one model.
 _MOST_METADATA: Final = 8
 
 Extent = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -36,7 +36,7 @@ class Constant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def of(cls, tensor: Any) -> "Constant":
-        """What a package is told of a tensor of torch's."""
+        """The constant of a torch tensor."""
         return cls(dtype=str(tensor.dtype).removeprefix("torch."), shape=tuple(tensor.shape))
 
     def __str__(self) -> str:
@@ -44,17 +44,17 @@ class Constant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"{self.dtype} {list(self.shape)}"
 
 
-class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What must hold for a package to run.
+class PackageMetadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a package needs to run.
 
     Attributes:
-        device: What it was compiled for.
-        torch: The version that compiled it.
-        instructions: The CPU's, by torch's name, such as `AVX2`; None for a GPU.
-        weights: The safetensors file beside the package that holds its constants.
-        inputs: Names, in the order in which the code takes them.
-        outputs: Names, in the order in which it returns them.
-        constants: By name; the file may hold more.
+        device: Device that it was compiled for.
+        torch: Version of torch that compiled it.
+        instructions: torch's name of the CPU's instructions, such as `AVX2`; None for a GPU.
+        weights: Safetensors file beside the package that holds its constants.
+        inputs: Names of inputs, in the code's order.
+        outputs: Names of outputs, in the code's order.
+        constants: Constants by name; the file may hold more.
     """
 
     device: Device
@@ -66,34 +66,36 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     constants: dict[str, Constant]
 
 
-def read_terms(path: Path) -> Terms:
-    """The terms of the package at ``path``.
+def read_metadata(path: Path) -> PackageMetadata:
+    """Read the metadata that accel wrote into the package at ``path``.
 
     Raises:
         BackendError: There is no package, or it is not one of ours.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            terms = next(_terms(archive, path), None)
+            metadata = next(_entries(archive, path), None)
     except BackendError:
         raise
-    # zipfile raises what its parts do: of compression, of encryption, of names, of numbers that are too large.
+    # zipfile raises many types, for bad compression, encryption, names and numbers.
     except Exception as error:
         raise BackendError(
             f"{path}: cannot be read as an AOTInductor package: {first_line(error)}: export it again"
         ) from error
-    if terms is None:
-        raise BackendError(f"{path}: not a package of `accel export --format inductor`: it states no terms")
-    return terms
+    if metadata is None:
+        raise BackendError(
+            f"{path}: not a package of `accel export --artifact inductor`: its metadata has no entry of accel's"
+        )
+    return metadata
 
 
-def _terms(archive: zipfile.ZipFile, path: Path) -> Iterator[Terms]:
+def _entries(archive: zipfile.ZipFile, path: Path) -> Iterator[PackageMetadata]:
     named = (member for member in archive.infolist() if member.filename.endswith(_METADATA_SUFFIX))
     for member in islice(named, _MOST_METADATA):
         metadata = decode_json(_read(archive, member), dict[str, object], path=path, error=BackendError)
         if METADATA_KEY in metadata:
             raw = msgspec.convert(metadata[METADATA_KEY], str).encode()
-            yield decode_json(raw, Terms, path=path, error=BackendError)
+            yield decode_json(raw, PackageMetadata, path=path, error=BackendError)
 
 
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:

@@ -9,9 +9,9 @@ import numpy as np
 
 from accel_runtime.backends.base import Artifact, BackendDescription, Buffer
 from accel_runtime.backends.host import HostBuffer
-from accel_runtime.backends.openvino_device import Execution, Wish, last_line, read_execution
+from accel_runtime.backends.openvino_device import Execution, Requested, last_line, read_execution
+from accel_runtime.base.idle import SIZES_KEPT, UsedLast
 from accel_runtime.errors import BackendError, MissingExtraError, explained
-from accel_runtime.idle import SIZES_KEPT, UsedLast
 from accel_runtime.manifest import TensorSpec
 
 
@@ -39,7 +39,7 @@ class OpenVinoBackend:
         threads: int | None = None,
         cache_dir: Path | None = None,
     ) -> None:
-        self._wish = Wish(device, precision=precision, threads=threads, cache_dir=cache_dir)
+        self._requested = Requested(device, precision=precision, threads=threads, cache_dir=cache_dir)
         self._openvino = _import_openvino()
         self._core = self._openvino.Core()
         # Files that are no ONNX are asked about here: `read_model` offers them to every frontend, and they complain.
@@ -84,8 +84,8 @@ class OpenVinoBackend:
         )
 
     def _compile(self, model: Any) -> Any:
-        compiled = self._core.compile_model(model, self._wish.device, self._wish.options())
-        self._execution = read_execution(compiled, self._wish)
+        compiled = self._core.compile_model(model, self._requested.device, self._requested.options())
+        self._execution = read_execution(compiled, self._requested)
         return compiled
 
     def _probe(self) -> Execution:
@@ -94,9 +94,11 @@ class OpenVinoBackend:
         x = opset.parameter([1], np.float32)
         model = self._openvino.Model([opset.relu(x)], [x], "probe")
         devices = ", ".join(self._core.available_devices)
-        with explained(f"OpenVINO cannot use {self._wish.device!r}: expected one of {devices}", reason=last_line):
-            compiled = self._core.compile_model(model, self._wish.device, self._wish.options() | {"CACHE_DIR": ""})
-        return read_execution(compiled, self._wish)
+        with explained(f"OpenVINO cannot use {self._requested.device!r}: expected one of {devices}", reason=last_line):
+            compiled = self._core.compile_model(
+                model, self._requested.device, self._requested.options() | {"CACHE_DIR": ""}
+            )
+        return read_execution(compiled, self._requested)
 
 
 class OpenVinoSession:
@@ -104,7 +106,7 @@ class OpenVinoSession:
 
     Args:
         path: Its file, for messages.
-        model: What OpenVINO read, with the dimensions that the file leaves open.
+        model: Model that OpenVINO read, with the file's open dimensions.
         compile_model: Compiles a model and checks what will run it.
     """
 

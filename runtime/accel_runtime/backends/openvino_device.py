@@ -1,4 +1,4 @@
-"""A device of OpenVINO: what is asked of it, and what it says that it runs."""
+"""A device of OpenVINO: what the caller requested, and what the compiled graph reports."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ _REPORTED = ("INFERENCE_NUM_THREADS", "NUM_STREAMS", "ENABLE_CPU_PINNING")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Requested:
     """What the caller of a backend asked for; see `OpenVinoBackend`."""
 
     device: str
@@ -54,19 +54,19 @@ class Execution:
     options: dict[str, str | int | bool]
 
 
-def read_execution(compiled: Any, wish: Wish) -> Execution:
+def read_execution(compiled: Any, requested: Requested) -> Execution:
     """Ask a compiled graph what runs it.
 
     Raises:
         BackendError: Another device or precision than asked for.
     """
     devices = tuple(compiled.get_property("EXECUTION_DEVICES"))
-    _check_devices(devices, asked=wish.device)
+    _check_devices(devices, asked=requested.device)
     precision = _property(compiled, "INFERENCE_PRECISION_HINT")
     actual = None if precision is None else str(precision.get_type_name())
-    _check_precision(actual, wish)
+    _check_precision(actual, requested)
     reported = {key.lower(): _property(compiled, key) for key in _REPORTED}
-    options: dict[str, str | int | bool] = {"performance_hint": "latency", "cache": wish.cache_dir is not None}
+    options: dict[str, str | int | bool] = {"performance_hint": "latency", "cache": requested.cache_dir is not None}
     options |= {} if actual is None else {"inference_precision": actual}
     return Execution(devices, options | {key: value for key, value in reported.items() if value is not None})
 
@@ -94,9 +94,9 @@ def _check_devices(devices: tuple[str, ...], *, asked: str) -> None:
         )
 
 
-def _check_precision(actual: str | None, wish: Wish) -> None:
-    if wish.precision is not None and actual != wish.precision:
+def _check_precision(actual: str | None, requested: Requested) -> None:
+    if requested.precision is not None and actual != requested.precision:
         raise BackendError(
-            f"asked OpenVINO for {wish.precision}, but {wish.device} would compute in "
+            f"asked OpenVINO for {requested.precision}, but {requested.device} would compute in "
             f"{actual or 'what it does not tell'}: leave the precision out"
         )

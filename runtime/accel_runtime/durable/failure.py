@@ -22,7 +22,7 @@ def explained(path: Path, *, aside: Path | None = None) -> Iterator[None]:
     """Turn what the system refuses within the block into one line.
 
     Args:
-        path: What is to be written, which the line names.
+        path: Path to be written, for the message.
         aside: The folder that is filled meanwhile, where it is one.
 
     Raises:

@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 from typing import Final
 
+from accel_runtime.base.reading import read_document
 from accel_runtime.errors import BundleError, InputError
 from accel_runtime.manifest import MANIFEST_DIGEST_NAME, MANIFEST_NAME, read_manifest_bytes
-from accel_runtime.reading import read_document
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _LINE: Final = re.compile(rf"([0-9a-f]{{64}}) [ *]{re.escape(MANIFEST_NAME)}")

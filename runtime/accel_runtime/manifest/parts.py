@@ -9,7 +9,7 @@ class LoopSpec(Strict, frozen=True, omit_defaults=True):
     """The loop's own graphs, for backends with memory of their own (docs/design/0008-device-loop.md).
 
     Attributes:
-        version: Version of what the graphs take and give (`accel_runtime.loop_contract`).
+        version: Version of what the graphs take and give (`accel_runtime.bundle.loop_contract`).
         pixels: The graph that makes pixels; None where there is none.
     """
 
@@ -59,7 +59,7 @@ class InductorSpec(Strict, frozen=True):
     """The AOTInductor packages of a bundle.
 
     Attributes:
-        device: What they were compiled for; `cuda` is also torch's name for AMD's GPUs.
+        device: Device that they were compiled for; `cuda` is also torch's name for AMD's GPUs.
         torch: The version that compiled them, and the only one that runs them.
         graphs: One package for each graph, by the same names.
     """
@@ -87,13 +87,13 @@ class Provenance(Strict, frozen=True):
     """Where the bundle comes from. Images of `random` weights mean nothing; only their timing does.
 
     Attributes:
-        source: What was exported: a name on the hub, an alias, or the name of a folder.
+        source: Source of the export: a name on the hub, an alias, or the name of a folder.
         pipeline_class: Its class in diffusers.
         revision: Its commit on the hub.
         weights: Whether the weights are trained.
         seed: The seed of random weights.
         packages: Versions of the libraries that took part.
-        options: What the export was asked for.
+        options: Options of the export.
     """
 
     source: str

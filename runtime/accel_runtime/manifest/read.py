@@ -6,10 +6,10 @@ from typing import Final, get_args, get_type_hints
 
 import msgspec
 
+from accel_runtime.base.reading import read_document
 from accel_runtime.durable import put_aside
 from accel_runtime.errors import BundleError
 from accel_runtime.manifest.schema import SCHEMA_VERSION, Manifest
-from accel_runtime.reading import read_document
 
 MANIFEST_NAME: Final = "accel.json"
 MANIFEST_DIGEST_NAME: Final = f"{MANIFEST_NAME}.sha256"

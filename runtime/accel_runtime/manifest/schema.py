@@ -23,16 +23,16 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
     """The whole of `accel.json`. What follows `provenance` is left out where there is none.
 
     Attributes:
-        dtype: What the denoiser and the text encoders compute in; encoder and decoder always compute in float32.
-        state: What the loop denoises.
+        dtype: Precision of the denoiser and the text encoders; encoder and decoder always compute in float32.
+        state: The state that the loop denoises.
         graphs: All graphs by name; each has one role.
         denoiser: Which graphs denoise, and what their tensors mean.
-        texts: By graph, the text encoders; empty where the model takes no prompt.
+        texts: Text encoders by graph; empty where the model takes no prompt.
         encoder: Makes a state of pixels; None where images cannot be started from.
         decoder: Makes pixels of a state; None where the state is the picture.
         loop: The loop's own graphs.
         inductor: AOTInductor packages.
-        forms: By form, every graph in another form than plain.
+        forms: Graphs in other forms than plain, by form.
     """
 
     schema_version: Literal[2]

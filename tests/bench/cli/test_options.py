@@ -14,11 +14,15 @@ from accel_bench.cli.app import app
 COMMANDS = {
     "generate": ("BUNDLE", "a cat"),
     "evaluate": ("BUNDLE",),
+    "export": (),
     "search": ("BUNDLE",),
     "bench run": ("BUNDLE",),
     "bench replay": ("--profile", "cpu"),
     "bench scenario": ("BUNDLE",),
+    "plan": ("BUNDLE",),
 }
+
+_PLAN = ("--plan", "every:2", "--branch", "1", "--forecast", "hold")
 
 
 def parsed(command: str, *words: str) -> dict[str, Any]:
@@ -37,9 +41,13 @@ def parsed(command: str, *words: str) -> dict[str, Any]:
         ("search", ("--sched", "euler"), ("--scheduler", "euler")),
         ("search", ("--pipe", "tiny"), ("--model", "tiny")),
         ("search", ("--batch-size=4",), ("--batch", "4")),
+        ("search", ("--branches", "0,1"), ("--branch", "0,1")),
         ("search", ("--num-samples", "16"), ("--num-prompts", "16")),
+        ("export", ("--format", "inductor"), ("--artifact", "inductor")),
         ("evaluate", ("--prompts", "16"), ("--num-prompts", "16")),
         ("evaluate", ("--batch-size", "4"), ("--batch=4",)),
+        ("evaluate", ("--plans=every:2", "--branches=1", "--forecasts=hold"), _PLAN),
+        ("bench run", ("--plans=every:2", "--branches=1", "--forecasts=hold"), _PLAN),
         ("generate", ("--sched=euler",), ("--scheduler", "euler")),
         ("bench run", ("--precision", "2%"), ("--target-error", "2%")),
         ("bench replay", ("--precision=2%",), ("--target-error", "2%")),

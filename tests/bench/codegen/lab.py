@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from accel_bench.codegen import Choice, choose
+from accel_runtime.plans.deep_calls import parse_deep_calls
 
 HEAD = """\
-format = 1
+format = 2
 name = "lab"
 title = {title}
 
@@ -29,14 +30,14 @@ width = {size}
 height = {size}
 batch = {batch}
 dtype = "fp32"
-scheduler = "{scheduler}"
-steps = {steps}
 guidance = {guidance}
-plan = "{plan}"
-branch = {branch}
-forecast = "{forecast}"
-forecast_weights = {weights}
-guided_calls = "{guided_calls}"
+plan.deep = {plan}
+plan.branch = {branch}
+plan.forecast = "{forecast}"
+plan.weights = {weights}
+plan.scheduler = "{scheduler}"
+plan.steps = {steps}
+{guided_calls}
 """
 
 
@@ -65,11 +66,11 @@ def write_lab(
         steps=steps,
         guidance=guidance,
         batch=batch,
-        plan=plan,
+        plan=json.dumps(parse_deep_calls(plan)),
         branch=branch,
         forecast=forecast,
         weights=weights,
-        guided_calls=guided_calls,
+        guided_calls=f"plan.guided_calls = [{guided_calls.replace('-', ', ')}]" if guided_calls else "",
     )
     path = folder / "lab.toml"
     path.write_text(HEAD.format(title=json.dumps(title)) + config)

@@ -15,6 +15,7 @@ from accel_bench.profiles import (
     Target,
     encode_profile,
 )
+from accel_runtime.plans.spec import PlanSpec
 
 # Two sound tasks, by parts and as a sentence.
 RIGHT = """\
@@ -58,10 +59,8 @@ def config(
         height=512,
         batch=batch,
         dtype="fp32",
-        scheduler="ddim",
-        steps=steps,
         guidance=7.5,
-        plan="full" if baseline is None else "every:3",
+        plan=PlanSpec(deep="full" if baseline is None else "every:3", scheduler="ddim", steps=steps),
         baseline=baseline,
         expected=Expected(
             latency_s=None if seconds is None else figure(seconds, kind),
@@ -82,7 +81,7 @@ BASELINES = {
 def write_profile(folder: Path, configs: dict[str, Config], *, name: str = "shelf") -> Path:
     """A profile of these configs and of the baselines that they compare with."""
     profile = Profile(
-        format=1,
+        format=2,
         name=name,
         title="A shelf",
         device=Target(kind="cpu", title="any processor"),

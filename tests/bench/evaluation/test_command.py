@@ -13,7 +13,7 @@ from tests.command import accel, assert_refused
 
 from accel_bench.records.evaluation import EvaluationRecord
 
-TINY = ("--steps", "2", "--num-prompts", "2", "--batch", "1", "--plans", "every:1,every:2", "--forecasts", "hold")
+TINY = ("--steps", "2", "--num-prompts", "2", "--batch", "1", "--plan", "every:1,every:2", "--forecast", "hold")
 
 
 def test_evaluate_keeps_every_raw_score_and_prints_what_follows_from_them(
@@ -49,7 +49,7 @@ def test_evaluate_prints_a_table_that_says_when_it_means_nothing(
     manifest = (bundle / "accel.json").read_text()
     (bundle / "accel.json.sha256").unlink(missing_ok=True)
     (bundle / "accel.json").write_text(manifest.replace('"weights": "trained"', '"weights": "random"'))
-    done = accel("evaluate", "bundle", "--data", data_folder, *TINY, "--branches", "1", "--markdown", cwd=tmp_path)
+    done = accel("evaluate", "bundle", "--data", data_folder, *TINY, "--branch", "1", "--markdown", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
 
@@ -61,11 +61,11 @@ def test_evaluate_prints_a_table_that_says_when_it_means_nothing(
 
 
 BAD: dict[str, tuple[tuple[str, ...], str]] = {
-    "branch that the bundle lacks": (("--branches", "0,9"), "branch 9 is not in the bundle"),
-    "branch that is no number": (("--branches", "zero"), "branches: expected numbers"),
-    "unknown forecast": (("--forecasts", "cubic"), "forecasts: expected some of hold"),
-    "plan that means nothing": (("--plans", "every:2,sometimes"), "plan 'sometimes'"),
-    "plan that starts shallow": (("--plans", "calls:1"), "first call must be deep"),
+    "branch that the bundle lacks": (("--branch", "0,9"), "branch 9 is not in the bundle"),
+    "branch that is no number": (("--branch", "zero"), "--branch: expected numbers"),
+    "unknown forecast": (("--forecast", "cubic"), "forecast: expected one of hold"),
+    "plan that means nothing": (("--plan", "every:2,sometimes"), "plan 'sometimes'"),
+    "plan that starts shallow": (("--plan", "calls:1"), "first call must be deep"),
     "unknown scheduler": (("--scheduler", "magic"), "scheduler 'magic'"),
     "no steps": (("--steps", "0"), "steps"),
     "no prompts": (("--num-prompts", "0"), "prompts: expected 1 to 8"),

@@ -12,7 +12,7 @@ SAME = Scores((0.0, 0.0), (1.0, 1.0), (0.0, 0.0), (30.0, 50.0), (True, True))
 CACHED = Scores((65.025, 0.0), (0.5, 0.75), (0.25, 0.5), (29.0, 47.0), (True, False))
 
 FULL = trial_run("full", SAME)
-EVERY = trial_run("every:4", CACHED, batch_s=(2.0, 2.0, 3.0), branch=1, forecast="hold", deep_calls=(0,))
+EVERY = trial_run("every:4", CACHED, batch_s=(2.0, 2.0, 3.0), deep="every:4", branch=1)
 
 
 def test_the_baseline_is_compared_with_itself() -> None:
@@ -68,8 +68,7 @@ def test_the_record_is_read_back_as_it_was_written() -> None:
 
 
 def test_weights_steps_and_guided_calls_show_in_the_tables() -> None:
-    changed = {"weights": {1: (0.9,)}, "steps": 3, "guided_calls": (0, 1)}
-    solved = msgspec.structs.replace(EVERY, facts=msgspec.structs.replace(EVERY.facts, **changed))
+    solved = trial_run("solved", CACHED, deep="every:4", branch=1, weights={1: (0.9,)}, steps=3, guided_calls=(0, 1))
 
     table = markdown_table(summarise_evaluation(evaluation_record(FULL, solved)), "T")
 

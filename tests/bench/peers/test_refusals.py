@@ -30,8 +30,8 @@ def opened(names: Sequence[str], pipeline: Pipeline, weights: Path | None) -> No
         (["diffusers:int8"], "option 'int8': expected f32, bf16"),
         (["deepcache:0"], "option '0': expected an interval or f32, bf16"),
         (["optimum:bf16"], "option 'bf16': expected none"),
-        (["diffusers", "diffusers"], "peer 'diffusers' is asked for twice"),
-        (["diffusers"], "needs the folder of weights that the bundle is of: add --peer-weights"),
+        (["diffusers", "diffusers"], "peer 'diffusers': expected each peer once, got it twice"),
+        (["diffusers"], "expected the weights that the bundle was exported from, got none: add --peer-weights"),
     ],
 )
 def test_a_wrong_request_is_refused_before_anything_starts(pipeline: Pipeline, names: list[str], message: str) -> None:
@@ -65,10 +65,13 @@ def test_an_environment_that_could_not_be_made_is_not_used(tmp_path: Path, monke
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda folder: (folder / "model_index.json").unlink(), "has no model_index.json: `accel peers weights"),
+        (
+            lambda folder: (folder / "model_index.json").unlink(),
+            "expected a diffusers folder with model_index.json: `accel peers weights",
+        ),
         (
             lambda folder: (folder / "unet/diffusion_pytorch_model.safetensors").rename(folder / "unet/x.safetensors"),
-            "has no unet/diffusion_pytorch_model.safetensors",
+            "expected weights in unet/diffusion_pytorch_model.safetensors",
         ),
         (
             lambda folder: (folder / "unet/diffusion_pytorch_model.safetensors").write_bytes(b"no"),
@@ -109,7 +112,9 @@ def test_an_error_inside_a_peer_is_one_line(pipeline: Pipeline) -> None:
     work = small_work(pipeline, None, scheduler="euler_a")
     with (
         open_peers(["onnxruntime-bare"], work) as (peer,),
-        pytest.raises(PeerError, match=r"ValueError: this loop draws no noise between steps: choose .* ddim$"),
+        pytest.raises(
+            PeerError, match=r"ValueError: expected a scheduler without noise between steps, got .*: choose .* ddim$"
+        ),
     ):
         peer.draw()
 

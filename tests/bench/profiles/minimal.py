@@ -3,7 +3,7 @@
 from pathlib import Path
 
 TEXT = """\
-format = 1
+format = 2
 name = "lab"
 title = "The lab's card"
 
@@ -34,10 +34,10 @@ width = 512
 height = 512
 batch = 1
 dtype = "fp16"
-scheduler = "ddim"
-steps = 50
 guidance = 7.5
-plan = "full"
+plan.deep = "full"
+plan.scheduler = "ddim"
+plan.steps = 50
 expected.latency_s = { kind = "published", value = 2.2, source = "paper" }
 
 [configs.every3-50]
@@ -46,17 +46,17 @@ width = 512
 height = 512
 batch = 1
 dtype = "fp16"
-scheduler = "ddim"
-steps = 50
 guidance = 7.5
-plan = "every:3"
-branch = 0
-forecast = "linear"
-guided_calls = "0-29"
+plan.deep = "every:3"
+plan.branch = 0
+plan.forecast = "linear"
+plan.guided_calls = [0, 29]
+plan.scheduler = "ddim"
+plan.steps = 50
 baseline = "full-50"
 expected.speedup = { kind = "predicted", value = 2.1, formula = "flop-share" }
 
-[configs.every3-50.forecast_weights]
+[configs.every3-50.plan.weights]
 7 = [1.4, -0.4]
 """
 

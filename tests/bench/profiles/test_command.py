@@ -63,9 +63,11 @@ def test_as_json_it_is_the_whole_profile(mine: Path) -> None:
 
 
 def test_errors_are_one_line(mine: Path) -> None:
-    write(mine, TEXT.replace("steps = 50", 'steps = "fifty"'))
+    write(mine, TEXT.replace("width = 512", 'width = "wide"'))
 
     assert_refused(
-        accel("profiles", "lab", cwd=mine), 'configs.full-50.steps: expected an int of 1 to 1000, got "fifty"', code=2
+        accel("profiles", "lab", cwd=mine),
+        'configs.full-50.width: expected an int of 8 to 16384, a multiple of 8, got "wide"',
+        code=2,
     )
     assert_refused(accel("profiles", "mi2500", cwd=mine), "did you mean mi250?", code=2)

@@ -15,16 +15,21 @@ from accel_bench.profiles.checks import find_problems
 from accel_bench.profiles.toml import convert, dotted
 from accel_runtime.errors import InputError
 
-STEPS = "steps = 50\n"
+STEPS = "plan.steps = 50\n"
+DEEP = 'plan.deep = "every:3"'
 SPEEDUP = 'expected.speedup = { kind = "predicted", value = 2.1, formula = "flop-share" }'
 
 WRONG = [
     # Types and bounds
-    (STEPS, 'steps = "fifty"\n', 'configs.full-50.steps: expected an int of 1 to 1000, got "fifty"'),
-    (STEPS, "steps = 1_000_000_000_000\n", "configs.full-50.steps: expected an int of 1 to 1000, got 1000000000000"),
-    (STEPS, "steps = 0\n", "configs.full-50.steps: expected an int of 1 to 1000, got 0"),
-    (STEPS, "steps = true\n", "configs.full-50.steps: expected an int of 1 to 1000, got true"),
-    (STEPS, "steps = 2026-11-21\n", 'configs.full-50.steps: expected an int of 1 to 1000, got "2026-11-21"'),
+    (STEPS, 'plan.steps = "fifty"\n', 'configs.full-50.plan.steps: expected an int of 1 to 1000, got "fifty"'),
+    (
+        STEPS,
+        "plan.steps = 1_000_000_000_000\n",
+        "configs.full-50.plan.steps: expected an int of 1 to 1000, got 1000000000000",
+    ),
+    (STEPS, "plan.steps = 0\n", "configs.full-50.plan.steps: expected an int of 1 to 1000, got 0"),
+    (STEPS, "plan.steps = true\n", "configs.full-50.plan.steps: expected an int of 1 to 1000, got true"),
+    (STEPS, "plan.steps = 2026-11-21\n", 'configs.full-50.plan.steps: expected an int of 1 to 1000, got "2026-11-21"'),
     ("width = 512", "width = 500", "configs.full-50.width: expected an int of 8 to 16384, a multiple of 8, got 500"),
     ("guidance = 7.5", "guidance = -1", "configs.full-50.guidance: expected a number of 0 or more, got -1"),
     ("guidance = 7.5", "guidance = nan", "configs.full-50.guidance: expected a finite number, got nan"),
@@ -32,24 +37,25 @@ WRONG = [
     ("value = 1.6e12", "value = 0", "device.bandwidth.value: expected a number above 0, got 0"),
     ('dtype = "fp16"', 'dtype = "half"', 'configs.full-50.dtype: expected one of bf16, fp16, fp32, got "half"'),
     (
-        'forecast = "linear"',
-        'forecast = "cubic"',
-        'configs.every3-50.forecast: expected one of hold, linear, quadratic, got "cubic"',
+        'plan.forecast = "linear"',
+        'plan.forecast = "cubic"',
+        'configs.every3-50.plan.forecast: expected one of hold, linear, quadratic, got "cubic"',
     ),
-    ("format = 1", "format = 2", "format: expected 1, got 2"),
+    ("format = 2", "format = 3", "format: expected 2, got 3"),
+    ("format = 2", "format = 1", "stand in a config's plan (docs/profiles.md), got 1"),
     ('model = "sd15"', "model = {}", "configs.full-50.model: expected a string, got a table"),
     ("[0x740c]", '["740c"]', 'device.marks.pci_ids.0: expected an int of 1 or more, got "740c"'),
     ("[0x740c]", "7", "device.marks.pci_ids: expected a list, got 7"),
     ('enable = "1"', "enable = 1", "backends.0.options.tunable_op_enable: expected a string, got 1"),
-    ("[1.4, -0.4]", '[1.4, "b"]', 'configs.every3-50.forecast_weights.7.1: expected a number, got "b"'),
+    ("[1.4, -0.4]", '[1.4, "b"]', 'every3-50.plan.weights.7.1: expected a number of -1e+06 to 1e+06, got "b"'),
     # Keys
     (
         STEPS,
-        "step = 50\n",
-        'plan, weights, branch, forecast, forecast_weights, guided_calls, baseline, expected, note, got "step"',
+        "plan.step = 50\n",
+        'forecast, weights, guided_calls, scheduler, steps, got "step": did you mean steps?',
     ),
-    (STEPS, STEPS + "stepz = 50\n", 'note, got "stepz": did you mean steps?'),
-    (STEPS, "", "configs.full-50.steps: expected an int of 1 to 1000, got nothing"),
+    ("batch = 1", "batch = 1\nbach = 1", 'note, got "bach": did you mean batch?'),
+    (STEPS, "", "configs.full-50.plan.steps: expected a number of steps, got nothing"),
     ('title = "The lab\'s card"', "", "title: expected a string, got nothing"),
     ("[sources.paper]", "[source.paper]", 'configs, note, got "source": did you mean sources?'),
     (
@@ -95,29 +101,31 @@ WRONG = [
         "device.peak_flops.fp16.source: expected one of",
     ),
     # Plans
-    ('plan = "every:3"', 'plan = "evry:3"', "configs.every3-50.plan: expected full, every:N with N of 1 or more"),
-    ('plan = "every:3"', 'plan = "every:0"', "configs.every3-50.plan: expected full, every:N with N of 1 or more"),
-    ('plan = "every:3"', 'plan = "calls:3,9"', "configs.every3-50.plan: expected call 0 among the deep ones"),
-    ('plan = "every:3"', 'plan = "calls:0,100"', "configs.every3-50.plan: expected calls below 100"),
-    ("7 = [1.4, -0.4]", "6 = [1.4, -0.4]", "forecast_weights.6: expected the number of a shallow call as key"),
+    (DEEP, 'plan.deep = "evry:3"', "configs.every3-50.plan.deep: expected full, every:N with N ≥ 1, or numbers of"),
+    (DEEP, 'plan.deep = "every:0"', "configs.every3-50.plan.deep: expected full, every:N with N ≥ 1, or numbers of"),
+    (DEEP, 'plan.deep = "calls:0,9"', "configs.every3-50.plan.deep: expected full, every:N with N ≥ 1, or numbers of"),
+    (DEEP, "plan.deep = [3, 9]", "configs.every3-50.plan.deep: the first call must be deep"),
+    (DEEP, "plan.deep = [0, 9, 9]", "configs.every3-50.plan.deep: expected ascending numbers, each once"),
+    (DEEP, "plan.deep = [0, 3, 100]", "configs.every3-50.plan: expected calls below 100, the most that 50 steps make"),
+    (DEEP, 'plan.deep = [0, "9"]', 'configs.every3-50.plan.deep.1: expected an int of 0 or more, got "9"'),
+    (DEEP, "", "configs.every3-50.plan.deep: expected a string or a list, got nothing"),
+    ("7 = [1.4, -0.4]", "6 = [1.4, -0.4]", "plan.weights.6: expected the number of a shallow call as key"),
     (
         "7 = [1.4, -0.4]",
         "1 = [1.4, -0.4]",
-        "forecast_weights.1: expected 1 to 1 weights, of the deep features before it, got 2",
+        "plan.weights.1: expected 1 to 1 weights, of the deep features before it, got 2",
     ),
-    ("7 = [1.4, -0.4]", "x = [1.4]", 'forecast_weights.x: expected the number of a shallow call as key, got "x"'),
+    ("7 = [1.4, -0.4]", "x = [1.4]", 'plan.weights: expected numbers of calls as keys, got "x"'),
+    ("7 = [1.4, -0.4]", "100 = [1.4]", "configs.every3-50.plan: expected calls below 100, the most that 50 steps"),
+    ('plan.scheduler = "ddim"\n', "", "configs.full-50.plan.scheduler: expected the name of a scheduler, got nothing"),
     # Guided calls
-    (STEPS, f'{STEPS}guided_calls = "29"\n', 'guided_calls: expected a first and a last call such as 0-14, got "29"'),
-    (STEPS, f'{STEPS}guided_calls = "9-0"\n', 'guided_calls: expected a first and a last call such as 0-14, got "9-0"'),
+    (STEPS, f"{STEPS}plan.guided_calls = [29]\n", "plan.guided_calls: expected a list of 2, got a list"),
+    (STEPS, f"{STEPS}plan.guided_calls = [9, 0]\n", "plan.guided_calls: expected a first and a last call, got 9 and 0"),
+    (STEPS, f"{STEPS}plan.guided_calls = [0, 100]\n", "full-50.plan: expected calls below 100, the most that 50 steps"),
     (
         STEPS,
-        f'{STEPS}guided_calls = "0-100"\n',
-        "full-50.guided_calls: expected calls below 100, the most that 50 steps",
-    ),
-    (
-        STEPS,
-        f'{STEPS}guided_calls = "0-29"\n',
-        "baseline: expected a config that guides every call, got full-50, with guided_calls 0-29",
+        f"{STEPS}plan.guided_calls = [0, 29]\n",
+        "baseline: expected a config that guides every call, got full-50, with guided_calls [0, 29]",
     ),
     # Names that must exist
     (
@@ -131,7 +139,11 @@ WRONG = [
         'expected another config, full-50, got "full": did you mean full-50?',
     ),
     ('baseline = "full-50"', 'baseline = "every3-50"', "configs.every3-50.baseline: expected another config, full-50"),
-    ('plan = "full"', 'plan = "every:2"', "baseline: expected a config of plan full, got full-50, of plan every:2"),
+    (
+        'plan.deep = "full"',
+        'plan.deep = "every:2"',
+        "baseline: expected a config of plan full, got full-50, of plan every:2",
+    ),
     ("batch = 1", "batch = 4", "configs.every3-50.batch: expected the baseline's, got 1, and its baseline has 4"),
     ('provider = "rocm"', 'provider = "rocmm"', "backends.0.provider: expected one of cpu, cuda, rocm"),
     ('provider = "rocm"', 'provider = "inductor:0"', "backends.0.provider: expected one of"),
@@ -152,7 +164,7 @@ WRONG = [
     ),
     ('name = "lab"', 'name = "mine"', 'name: expected the file\'s name, "lab", got "mine"'),
     # The file itself
-    (STEPS, "steps = \n", "expected TOML, got: Invalid value"),
+    (STEPS, "plan.steps = \n", "expected TOML, got: Invalid value"),
     ("[configs.every3-50]", "[configs.full-50]", "expected TOML, got: Cannot declare ('configs', 'full-50') twice"),
 ]
 
@@ -172,9 +184,9 @@ def test_what_is_wrong_is_named(tmp_path: Path, right: str, wrong: str, message:
 
 def test_the_entry_of_a_table_that_is_wrong_is_found_among_right_ones(tmp_path: Path) -> None:
     first, second = TEXT.split("[configs.every3-50]\n")
-    path = write(tmp_path, first + "[configs.every3-50]\n" + second.replace(STEPS, "steps = -3\n"))
+    path = write(tmp_path, first + "[configs.every3-50]\n" + second.replace(STEPS, "plan.steps = -3\n"))
 
-    with pytest.raises(InputError, match=r"configs\.every3-50\.steps: expected an int of 1 to 1000, got -3"):
+    with pytest.raises(InputError, match=r"configs\.every3-50\.plan\.steps: expected an int of 1 to 1000, got -3"):
         load_profile(path)
 
 
@@ -230,17 +242,17 @@ def test_whatever_lies_anywhere_the_error_names_the_place(keys: tuple[Any, ...])
 @pytest.mark.parametrize("key", ["a.b", "a`b", "[0]", "[...]", "a - at `$.x`", "a\nb", ""])
 def test_a_key_of_any_spelling_is_found(key: str) -> None:
     raw = tomllib.loads(TEXT)
-    raw["configs"][key] = {**raw["configs"]["full-50"], "steps": "fifty"}
+    raw["configs"][key] = {**raw["configs"]["full-50"], "width": "fifty"}
 
-    assert problems(raw) == [dotted(("configs", key, "steps"))]
+    assert problems(raw) == [dotted(("configs", key, "width"))]
 
 
 def test_of_two_entries_with_one_error_the_first_is_named_whole() -> None:
     raw = tomllib.loads(TEXT)
     for name in ("full-50", "every3-50"):
-        raw["configs"][name]["forecast_weights"] = {"7": [1.0], "8": ["one"]}
+        raw["configs"][name]["plan"]["weights"] = {"7": [1.0], "8": ["one"]}
 
-    assert problems(raw) == ["configs.full-50.forecast_weights.8.0"]
+    assert problems(raw) == ["configs.full-50.plan.weights.8.0"]
 
 
 def test_a_profile_without_backends_is_refused(tmp_path: Path) -> None:

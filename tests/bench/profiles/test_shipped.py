@@ -5,10 +5,12 @@ import tomllib
 from pathlib import Path
 from textwrap import dedent
 
+import msgspec
 import pytest
 
 from accel_bench.benchmark.summary import PlanSummary, summarise
 from accel_bench.evaluation.summary import TrialSummary, summarise_evaluation
+from accel_bench.plans.names import plan_name
 from accel_bench.profiles import (
     Config,
     Measured,
@@ -26,7 +28,7 @@ from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import machine_name
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.store import Record, read_record
-from accel_runtime.deep_calls import deep_numbers, parse_deep_calls
+from accel_runtime.plans.spec import PlanSpec
 
 ROOT = Path(__file__).parents[3]
 RECORDS = ROOT / "docs" / "records"
@@ -81,14 +83,15 @@ def test_the_example_of_the_documentation_is_a_profile() -> None:
     page = (ROOT / "docs" / "profiles.md").read_text()
     raw = tomllib.loads(dedent(page.partition("## Schema\n")[2].partition("\n`expected`")[0]))
     (config,) = raw["configs"].values()
-    left_out = {"baseline", "expected", "forecast_weights", "guided_calls"}
-    kept = {key: value for key, value in config.items() if key not in left_out}
-    raw["configs"]["sd15-b1-full"] = {**kept, "plan": "full"}
+    kept = {key: value for key, value in config.items() if key not in {"baseline", "expected"}}
+    settings = {key: config["plan"][key] for key in ("scheduler", "steps")}
+    raw["configs"]["sd15-b1-full"] = {**kept, "plan": {"deep": "full", **settings}}
 
     profile = convert(raw, Profile, file="docs/profiles.md")
 
     assert list(find_problems(profile)) == []
     assert set(config) == set(Config.__struct_fields__) - {"note"}
+    assert set(config["plan"]) == set(PlanSpec.__struct_fields__) - {"version", "branches"}
 
 
 @pytest.mark.parametrize("name", GPUS)
@@ -129,13 +132,13 @@ def flop_share_and_tenth(config: Config, flops: dict[str, int], *, full_s: float
 
 def work(config: Config, flops: dict[str, int]) -> tuple[float, float, float, float]:
     """FLOPs of a guided deep call, a shallow one, text and VAE, and a whole uncached image."""
-    deep, shallow = 2 * flops["unet_deep"], 2 * flops[f"unet_shallow_{config.branch}"]
+    deep, shallow = 2 * flops["unet_deep"], 2 * flops[f"unet_shallow_{config.plan.branch}"]
     rest = 2 * flops["text_encoder"] + flops["vae_decoder"]
     return deep, shallow, rest, config.steps * deep + rest
 
 
 def plan_work(config: Config, *, deep: float, shallow: float, rest: float) -> float:
-    calls = len(deep_numbers(parse_deep_calls(config.plan), config.steps))
+    calls = len(config.plan.deep_calls(config.steps))
     return calls * deep + (config.steps - calls) * shallow + rest
 
 
@@ -200,8 +203,9 @@ def stored_records() -> dict[str, Record]:
 
 
 def of_trial(config: Config, trials: tuple[TrialSummary, ...]) -> dict[str, float | None]:
-    forecast = None if config.plan == "full" else config.forecast.value
-    (trial,) = (t for t in trials if (t.plan, t.forecast, t.branch or 0) == (config.plan, forecast, config.branch))
+    plan = config.plan
+    forecast = None if plan.deep == "full" else plan.forecast.value
+    (trial,) = (t for t in trials if (t.plan, t.forecast, t.branch or 0) == (plan.deep, forecast, plan.branch))
     return {
         "latency_s": trial.batch_s.median,
         "speedup": trial.speedup.median,
@@ -211,8 +215,8 @@ def of_trial(config: Config, trials: tuple[TrialSummary, ...]) -> dict[str, floa
 
 
 def of_run(config: Config, runs: tuple[PlanSummary, ...]) -> dict[str, float | None]:
-    name = "full" if config.plan == "full" else f"{config.plan} k={config.branch} {config.forecast}"
-    (run,) = (run for run in runs if run.name == name)
+    shared = msgspec.structs.replace(config.plan, scheduler=None, steps=None)
+    (run,) = (run for run in runs if run.name == plan_name(shared))
     return {"latency_s": run.image_s.median, "speedup": run.speedup.median}
 
 
@@ -224,7 +228,9 @@ def test_measured_configs_are_those_of_the_records() -> None:
         latency = config.expected.latency_s
         assert isinstance(latency, Measured)
         record = stored_records()[latency.record]
-        for key in ("scheduler", "steps", "guidance", "width", "height", "batch"):
+        for key in ("scheduler", "steps"):
+            assert getattr(record.workload, key) == written[name]["plan"][key]
+        for key in ("guidance", "width", "height", "batch"):
             assert getattr(record.workload, key) == written[name][key]
         assert (record.bundle.source, record.bundle.weights) == (config.model, config.weights)
         assert latency.machine == machine_name(record.environment)

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from accel_exporter.sources.byte_tokenizer import byte_tokenizer
+from accel_exporter.sources.random_weights import byte_tokenizer
 
 VOCABULARY: Final = 520
 DIMENSIONS: Final = 8

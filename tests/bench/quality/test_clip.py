@@ -23,7 +23,7 @@ from transformers import CLIPProcessor
 
 from accel_bench.quality import clip
 from accel_bench.quality.clip import Clip
-from accel_exporter.sources.byte_tokenizer import byte_tokenizer
+from accel_exporter.sources.random_weights import byte_tokenizer
 from accel_runtime.errors import InputError
 
 CAPTIONS = ("red apple", "blue whale", "a cat", "x" * 60, "")

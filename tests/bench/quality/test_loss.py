@@ -42,5 +42,5 @@ def test_fewer_pictures_are_compared_with_the_baselines_of_the_same_seeds() -> N
 def test_a_baseline_without_anything_to_lose_is_refused() -> None:
     nothing = Scores((0.0,), (1.0,), (0.0,), (-2.0,), (True,))
 
-    with pytest.raises(InputError, match="the baseline's mean is -2, no share of which can be lost: take psnr"):
+    with pytest.raises(InputError, match="expected a positive mean of the baseline, got -2: take --score psnr"):
         judge(nothing, nothing, Score.EMOJI_CLIP)

@@ -7,7 +7,7 @@ import torch
 from transformers import CLIPConfig, CLIPModel
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from accel_exporter.sources.byte_tokenizer import byte_tokenizer
+from accel_exporter.sources.random_weights import byte_tokenizer
 
 SIDE: Final = 16  # pixels
 TOKENS: Final = 12

@@ -9,13 +9,22 @@ from accel_bench.records.evaluation import EvaluationRecord, Scores, TrialRun
 from accel_bench.records.parts import BundleFacts, GraphFacts, PlanFacts, Span, Workload
 from accel_bench.records.store import seal
 from accel_runtime.backends import BackendDescription
+from accel_runtime.manifest import Role
+from accel_runtime.plans.spec import PlanSpec
 
 ENVIRONMENT = Environment("cpu", 2, 1, "Linux", "3.11", {}, 0.0)
 BACKEND = BackendDescription("onnxruntime", "1", "CPUExecutionProvider", {})
 # 1000 and 200 FLOPs.
 GRAPHS = {
-    name: GraphFacts(flops, weight_bytes=flops * 4, tensor_bytes=40, dtype="float32")
-    for name, flops in (("text_encoder", 10), ("unet_deep", 1000), ("unet_shallow_1", 200), ("vae_decoder", 500))
+    name: GraphFacts(
+        flops, weight_bytes=flops * 4, tensor_bytes=40, dtype="float32", part=role.part, branch=role.branch
+    )
+    for name, flops, role in (
+        ("clip", 10, Role("text")),
+        ("whole", 1000, Role("deep")),
+        ("outer", 200, Role("shallow", 1)),
+        ("pictures", 500, Role("decoder")),
+    )
 }
 BUNDLE = BundleFacts("d", "s", "trained", (64, 64), GRAPHS)
 WORKLOAD = Workload("ddim", 10, 7.5, 64, 64, 1, 0)
@@ -25,22 +34,19 @@ def plan_facts(name: str, *, deep: int, shallow: int) -> PlanFacts:
     """Deep calls first."""
     return PlanFacts(
         name=name,
-        plan=name,
-        branch=1 if shallow else None,
-        forecast="hold" if shallow else None,
+        plan=PlanSpec(deep=tuple(range(deep)) if shallow else "full", branch=1),
         calls=deep + shallow,
-        deep_calls=tuple(range(deep)),
     )
 
 
 def image(facts: PlanFacts, *, deep_s: float = 1.0, shallow_s: float = 0.1, update_s: float = 0.01) -> ImageRun:
     """Text 0.1 s, VAE 1 s, 0.05 s beside them, and the calls."""
-    spans, now = [Span("text_encoder", 0.0, 0.1), Span("prepare", 0.0, 0.1)], 0.1
+    spans, now = [Span("clip", 0.0, 0.1), Span("prepare", 0.0, 0.1)], 0.1
     for call in range(facts.calls):
-        name, seconds = ("unet_deep", deep_s) if call in facts.deep_calls else ("unet_shallow_1", shallow_s)
+        name, seconds = ("whole", deep_s) if call in facts.deep_calls else ("outer", shallow_s)
         spans.append(Span(name, now, seconds))
         now += seconds + update_s
-    spans += [Span("denoise", 0.1, now - 0.1), Span("vae_decoder", now, 1.0), Span("decode", now, 1.05)]
+    spans += [Span("denoise", 0.1, now - 0.1), Span("pictures", now, 1.0), Span("decode", now, 1.05)]
     return ImageRun(now + 1.05, tuple(spans))
 
 
@@ -64,7 +70,7 @@ def bench_record(**changes: Any) -> BenchRecord:
     """Full and every:5 of ten calls, three rounds."""
     fields: dict[str, Any] = {
         "kind": "bench",
-        "format": 2,
+        "format": 3,
         "id": "",
         "started": "2026-01-01T00:00:00+00:00",
         "environment": ENVIRONMENT,
@@ -74,7 +80,7 @@ def bench_record(**changes: Any) -> BenchRecord:
         "prompt": "p",
         "profile": None,
         "peaks": None,
-        "load_s": {"unet_deep": 2.0},
+        "load_s": {"whole": 2.0},
         "plans": (plan_run("full", deep=10, shallow=0), plan_run("every:5", deep=2, shallow=8)),
         "peers": (),
         "yardstick_s": (0.01, 0.01, 0.01),
@@ -84,17 +90,16 @@ def bench_record(**changes: Any) -> BenchRecord:
     return seal(BenchRecord(**(fields | changes)))
 
 
-def trial_run(name: str, scores: Scores, *, batch_s: tuple[float, ...] = (4.0, 6.0, 9.0), **facts: Any) -> TrialRun:
+def trial_run(name: str, scores: Scores, *, batch_s: tuple[float, ...] = (4.0, 6.0, 9.0), **plan: Any) -> TrialRun:
     """Four calls, all of them deep unless told otherwise."""
-    known: dict[str, Any] = {"branch": None, "forecast": None, "calls": 4, "deep_calls": (0, 1, 2, 3)}
-    return TrialRun(PlanFacts(name=name, plan=name, **(known | facts)), batch_s, scores)
+    return TrialRun(PlanFacts(name=name, plan=PlanSpec(**({"deep": "full"} | plan)), calls=4), batch_s, scores)
 
 
 def evaluation_record(*trials: TrialRun) -> EvaluationRecord:
     """As many captions as scores."""
     return EvaluationRecord(
         kind="evaluation",
-        format=2,
+        format=3,
         id="",
         started="2026-01-01T00:00:00+00:00",
         environment=ENVIRONMENT,

@@ -27,7 +27,8 @@ def test_a_record_comes_back_as_it_was(path: Path) -> None:
 
 def test_weights_of_calls_come_back_by_number(tmp_path: Path) -> None:
     full, cached = plan_run("full", deep=11, shallow=0), plan_run("every:6", deep=2, shallow=9)
-    weighed = msgspec.structs.replace(cached.facts, weights={9: (0.9,), 10: (1.5, -0.5)}, guided_calls=(0, 4))
+    plan = msgspec.structs.replace(cached.facts.plan, weights={9: (0.9,), 10: (1.5, -0.5)}, guided_calls=(0, 4))
+    weighed = msgspec.structs.replace(cached.facts, plan=plan)
     record = bench_record(plans=(full, msgspec.structs.replace(cached, facts=weighed)))
 
     write_record(tmp_path / "record.json", record)
@@ -67,7 +68,7 @@ def old(document: dict[str, Any]) -> None:
         (faster, "changed since it was measured"),
         (without_plans, "missing required field `plans`"),
         (from_the_future, "got bench 99"),
-        (of_another_kind, "got poem 2"),
+        (of_another_kind, "got poem 3"),
         (old, "got bench 1: measure again"),
     ],
 )

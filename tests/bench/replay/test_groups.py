@@ -6,28 +6,27 @@ from typing import Any
 import pytest
 
 from accel_bench.doctor.devices import Device
-from accel_bench.plans.trial import Trial
 from accel_bench.profiles import Config, load_profile
 from accel_bench.profiles.schema import BackendChoice
-from accel_bench.replay.groups import choose_configs, group, meets_baseline, wanted_bundle
+from accel_bench.replay.groups import bundle_spec, choose_configs, group, meets_baseline
 from accel_bench.replay.place import adapt, choose_place, fit, open_backend
 from accel_runtime.errors import BackendError, InputError
-from accel_runtime.forecast import Forecast
+from accel_runtime.plans.deep_calls import DeepCalls
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.spec import PlanSpec
 
 PROCESSOR = Device("cpu", "a processor", 1, "x86_64", {})
 
 
-def config(plan: str = "full", **changes: Any) -> Config:
+def config(deep: DeepCalls = "full", plan: dict[str, Any] | None = None, **changes: Any) -> Config:
     fields: dict[str, Any] = {
         "model": "sd15",
         "width": 512,
         "height": 512,
         "batch": 1,
         "dtype": "fp16",
-        "scheduler": "ddim",
-        "steps": 50,
         "guidance": 7.5,
-        "plan": plan,
+        "plan": PlanSpec(**({"deep": deep, "scheduler": "ddim", "steps": 50} | (plan or {}))),
     }
     return Config(**(fields | changes))
 
@@ -35,9 +34,9 @@ def config(plan: str = "full", **changes: Any) -> Config:
 def test_configs_that_differ_only_in_their_plans_are_one_group() -> None:
     configs = {
         "full": config(),
-        "every3": config("every:3", branch=1),
+        "every3": config("every:3", {"branch": 1}),
         "batch4": config(batch=4),
-        "every5": config("every:5", forecast=Forecast.LINEAR),
+        "every5": config("every:5", {"forecast": Forecast.LINEAR}),
     }
 
     first, second = group(configs, configs)
@@ -49,11 +48,11 @@ def test_configs_that_differ_only_in_their_plans_are_one_group() -> None:
 def test_one_bundle_serves_all_configs_of_a_model_and_precision() -> None:
     configs = {
         "full": config(),
-        "fast": config("every:3", branch=1, scheduler="euler", steps=30, baseline="full"),
-        "tiny": config(model="tiny", branch=5),
+        "fast": config("every:3", {"branch": 1, "scheduler": "euler", "steps": 30}, baseline="full"),
+        "tiny": config(plan={"branch": 5}, model="tiny"),
     }
 
-    wanted = wanted_bundle(configs["full"], group(configs, configs), provider="inductor-cuda")
+    wanted = bundle_spec(configs["full"], group(configs, configs), provider="inductor-cuda")
 
     assert (wanted.branches, wanted.schedulers, wanted.max_steps) == ((0, 1), ("ddim", "euler"), 50)
     assert wanted.inductor == "cuda"
@@ -62,9 +61,9 @@ def test_one_bundle_serves_all_configs_of_a_model_and_precision() -> None:
 def test_a_config_is_timed_at_the_scheduler_and_steps_of_its_baseline() -> None:
     configs = {
         "full": config(),
-        "fast": config("every:3", scheduler="euler", steps=30, baseline="full"),
-        "few": config("full", steps=20, baseline="full"),
-        "alone": config("every:3", steps=30),
+        "fast": config("every:3", {"scheduler": "euler", "steps": 30}, baseline="full"),
+        "few": config("full", {"steps": 20}, baseline="full"),
+        "alone": config("every:3", {"steps": 30}),
     }
 
     first, second = group(configs, configs)
@@ -76,17 +75,17 @@ def test_a_config_is_timed_at_the_scheduler_and_steps_of_its_baseline() -> None:
 
 
 def test_a_config_alone_still_has_its_baseline_s_steps_and_a_bundle_for_both() -> None:
-    fast = config("every:3", branch=1, scheduler="euler", steps=30, baseline="full")
+    fast = config("every:3", {"branch": 1, "scheduler": "euler", "steps": 30}, baseline="full")
 
     (only,) = group({"fast": fast}, {"full": config(), "fast": fast})
-    wanted = wanted_bundle(only.work, [only], provider="cpu")
+    wanted = bundle_spec(only.work, [only], provider="cpu")
 
-    assert (only.work.scheduler, only.work.steps, only.work.branch) == ("ddim", 50, 1)
+    assert (only.work.scheduler, only.work.steps, only.work.plan.branch) == ("ddim", 50, 1)
     assert (wanted.branches, wanted.schedulers, wanted.max_steps) == ((1,), ("ddim", "euler"), 50)
 
 
 def test_a_baseline_of_another_guidance_is_in_no_round_of_the_config() -> None:
-    configs = {"full": config(), "bland": config("every:3", steps=30, guidance=3.0, baseline="full")}
+    configs = {"full": config(), "bland": config("every:3", {"steps": 30}, guidance=3.0, baseline="full")}
 
     _, bland = group(configs, configs)
 
@@ -96,13 +95,12 @@ def test_a_baseline_of_another_guidance_is_in_no_round_of_the_config() -> None:
 
 
 def test_a_config_s_own_weights_and_guided_calls_are_what_is_run() -> None:
-    weights = {"10": (1.1, -0.1), "2": (0.9,)}
-    configs = {"solved": config("calls:0,5", branch=1, forecast_weights=weights, guided_calls="0-29")}
+    own: dict[str, Any] = {"branch": 1, "weights": {10: (1.1, -0.1), 2: (0.9,)}, "guided_calls": (0, 29)}
+    configs = {"solved": config((0, 5), own)}
 
     (only,) = group(configs, configs)
 
-    weighed = ((2, (0.9,)), (10, (1.1, -0.1)))
-    assert only.trials == {"solved": Trial("calls:0,5", 1, weights=weighed, guided_calls=(0, 29))}
+    assert only.plans == {"solved": PlanSpec(deep=(0, 5), **own)}
 
 
 def test_a_config_that_the_profile_lacks_is_refused_with_those_it_has() -> None:

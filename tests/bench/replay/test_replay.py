@@ -20,7 +20,7 @@ from accel_runtime import Pipeline, PlanSpec, Request
 PROMPT = "red apple on a blue background"
 
 PROFILE = """
-format = 1
+format = 2
 name = "here"
 title = "This machine"
 device = {{ kind = "cpu", title = "any processor" }}
@@ -32,10 +32,10 @@ width = 16
 height = 16
 batch = 2
 dtype = "fp32"
-scheduler = "ddim"
-steps = 4
 guidance = 3.0
-plan = "full"
+plan.deep = "full"
+plan.scheduler = "ddim"
+plan.steps = 4
 expected.latency_s = {{ kind = "measured", value = {latency}, record = "r", machine = "{machine}" }}
 
 [configs.every2]
@@ -44,10 +44,10 @@ width = 16
 height = 16
 batch = 2
 dtype = "fp32"
-scheduler = "ddim"
-steps = 4
 guidance = 3.0
-plan = "every:2"
+plan.deep = "every:2"
+plan.scheduler = "ddim"
+plan.steps = 4
 baseline = "full"
 expected.speedup = {{ kind = "measured", value = 0.1, record = "r", machine = "{machine}" }}
 """
@@ -59,16 +59,16 @@ width = 16
 height = 16
 batch = 2
 dtype = "fp32"
-scheduler = "ddim"
-steps = 3
 guidance = 3.0
-plan = "calls:0"
-branch = 3
+plan.deep = [0]
+plan.branch = 3
+plan.guided_calls = [0, 1]
+plan.scheduler = "ddim"
+plan.steps = 3
 baseline = "full"
-guided_calls = "0-1"
 expected.speedup = {{ kind = "measured", value = 0.1, record = "r", machine = "m" }}
 
-[configs.solved.forecast_weights]
+[configs.solved.plan.weights]
 1 = [1.5]
 2 = [0.5]
 """

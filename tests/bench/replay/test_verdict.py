@@ -13,6 +13,7 @@ from accel_bench.records.environment import machine_name
 from accel_bench.records.evaluation import EvaluationRecord, Scores
 from accel_bench.replay import verdict
 from accel_bench.replay.verdict import Verdict
+from accel_runtime.plans.spec import PlanSpec
 
 HERE = machine_name(ENVIRONMENT)
 STEADY = (1.0, 1.01, 0.99, 1.0, 1.01, 0.99)
@@ -27,13 +28,11 @@ def profile(**expected: Figure) -> Profile:
         height=64,
         batch=1,
         dtype="fp32",
-        scheduler="ddim",
-        steps=10,
         guidance=7.5,
-        plan="full",
+        plan=PlanSpec(deep="full", scheduler="ddim", steps=10),
         expected=Expected(**expected),
     )
-    return Profile(1, "here", "Here", Target("cpu", "any"), (BackendChoice("cpu"),), configs={"a": config})
+    return Profile(2, "here", "Here", Target("cpu", "any"), (BackendChoice("cpu"),), configs={"a": config})
 
 
 def run(*, comparable: bool = True, **changes: Any) -> BenchRecord:

@@ -1,7 +1,7 @@
 """Small records of both kinds, with times that are easy to reckon with."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +13,18 @@ from accel_bench.records.evaluation import EvaluationRecord, Scores, TrialRun
 from accel_bench.records.parts import BundleFacts, GraphFacts, PlanFacts, Span, Workload
 from accel_bench.records.store import seal
 from accel_runtime.backends import BackendDescription
+from accel_runtime.plans.deep_calls import shortest_deep_calls
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.spec import PlanSpec
 
 ENVIRONMENT = Environment("A processor", 2, 8_000_000_000, "Linux", "3.11", {"numpy": "2.4.6"}, 0.0)
 BACKEND = BackendDescription("onnxruntime", "1.31", "CPUExecutionProvider", {"intra_op_num_threads": 1})
-GRAPHS = {name: GraphFacts(flops, 8, 8, "float32") for name, flops in (("unet_deep", 1000), ("unet_shallow_0", 100))}
-GRAPHS |= {name: GraphFacts(500, 8, 8, "float32") for name in ("text_encoder", "vae_decoder")}
+GRAPHS = {
+    "text_encoder": GraphFacts(500, 8, 8, "float32", "text"),
+    "unet_deep": GraphFacts(1000, 8, 8, "float32", "deep"),
+    "unet_shallow_0": GraphFacts(100, 8, 8, "float32", "shallow", 0),
+    "vae_decoder": GraphFacts(500, 8, 8, "float32", "decoder"),
+}
 WORK = Workload("ddim", 4, 4.0, height=8, width=8, batch=1, seed=0)
 # How much slower than the first each round was.
 ROUNDS = (1.0, 1.5, 1.1, 1.2, 1.3, 1.4)
@@ -25,9 +32,8 @@ TEXT_S, DEEP_S, SHALLOW_S, UPDATE_S, VAE_S, OTHER_S = 0.01, 0.2, 0.02, 0.005, 0.
 
 
 def facts(plan: str, deep_calls: Sequence[int]) -> PlanFacts:
-    reuses = len(deep_calls) < 4
-    forecast: Literal["linear"] | None = "linear" if reuses else None
-    return PlanFacts(plan, plan, 0 if reuses else None, forecast, calls=4, deep_calls=tuple(deep_calls))
+    deep = shortest_deep_calls(deep_calls, 4)
+    return PlanFacts(plan, PlanSpec(deep=deep, forecast=Forecast.LINEAR), calls=4)
 
 
 FULL, CACHED = facts("full", range(4)), facts("every:2", (0, 2))
@@ -73,7 +79,7 @@ def peer_run(name: str = "diffusers") -> PeerRun:
 def bench_record(**changes: Any) -> BenchRecord:
     fields: dict[str, Any] = dict.fromkeys(BenchRecord.__struct_fields__) | {
         "kind": "bench",
-        "format": 2,
+        "format": 3,
         "started": "2026-01-02T03:04:05+00:00",
         "environment": ENVIRONMENT,
         "backend": BACKEND,
@@ -101,7 +107,7 @@ def evaluation_record(**changes: Any) -> EvaluationRecord:
     cached = TrialRun(CACHED, (2.0, 2.5, 1.6, 2.0, 2.0, 2.0), scores(0.5))
     fields: dict[str, Any] = dict.fromkeys(EvaluationRecord.__struct_fields__) | {
         "kind": "evaluation",
-        "format": 2,
+        "format": 3,
         "started": "2026-01-02T03:04:05+00:00",
         "environment": ENVIRONMENT,
         "backend": BACKEND,

@@ -1,27 +1,31 @@
 """Made-up records of searches: one of few candidates in round numbers, and ones of as many as a real search has."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from tests.bench.report.records import BACKEND, ENVIRONMENT
 
 from accel_bench.plans.families import power, uniform
-from accel_bench.plans.trial import BASELINE, Trial
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.records.evaluation import Scores
 from accel_bench.records.parts import BundleFacts, GraphFacts, PlanFacts, Workload
 from accel_bench.records.search import Asked, Goal, Score, SearchRecord, StageTimes, Tried
 from accel_bench.records.store import seal
-from accel_bench.search.space import FULL, Candidate, plan_text
-from accel_runtime.forecast import Forecast
+from accel_bench.search.space import FULL, Candidate
+from accel_runtime.plans.deep_calls import shortest_deep_calls
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.spec import PlanSpec
 
 CALLS, PICTURES = 50, 8
 DEEP_S, SHALLOW_S, REST_S = 0.1, 0.02, 0.5
 # How much slower than the first each round was.
 ROUNDS = (1.0, 1.02, 1.01, 1.03, 0.99, 1.04)
 PROMPTS = tuple(caption.caption for caption in evaluation_captions(PICTURES, 0))
-GRAPHS = {name: GraphFacts(10, 8, 8, "float32") for name in ("text_encoder", "unet_deep", "unet_shallow_0")}
+GRAPHS = {
+    "text_encoder": GraphFacts(10, 8, 8, "float32", "text"),
+    "unet_deep": GraphFacts(10, 8, 8, "float32", "deep"),
+    "unet_shallow_0": GraphFacts(10, 8, 8, "float32", "shallow", 0),
+}
 
 
 def composed_s(deep: int, calls: int = CALLS) -> float:
@@ -44,20 +48,8 @@ def tried(
     candidate: Candidate, error: float, *, pictures: int = PICTURES, measured: float | None = None, calls: int = CALLS
 ) -> Tried:
     """A candidate whose image took ``measured`` times its composed seconds, where that is given."""
-    trial = candidate.trial
-    deep = trial.deep_calls(calls)
-    reuses = len(deep) < calls
-    facts = PlanFacts(
-        name=trial.name,
-        plan=trial.plan,
-        branch=trial.branch if reuses else None,
-        forecast=trial.forecast.value if reuses else None,
-        calls=calls,
-        deep_calls=deep,
-        weights=dict(trial.weights),
-        steps=trial.steps,
-        guided_calls=trial.guided_calls,
-    )
+    facts = PlanFacts(name=candidate.name, plan=candidate.spec, calls=calls)
+    deep = facts.deep_calls
     seconds = composed_s(len(deep), calls)
     # Each plan meets the slow rounds in its own order.
     rounds = ROUNDS[len(deep) % 6 :] + ROUNDS[: len(deep) % 6]
@@ -67,8 +59,8 @@ def tried(
 
 def listed(family: str, deep: Sequence[int], *, weights: bool = False, **changes: Any) -> Candidate:
     """Deep calls on branch 0; with ``weights`` every shallow call has some of its own."""
-    rows = tuple((call, (1.25, -0.25)) for call in range(2, CALLS) if call not in deep) if weights else ()
-    return Candidate(family, replace(Trial(plan_text(deep, CALLS), weights=rows), **changes))
+    rows = {call: (1.25, -0.25) for call in range(2, CALLS) if call not in deep} if weights else {}
+    return Candidate(family, PlanSpec(deep=shortest_deep_calls(deep, CALLS), weights=rows, **changes))
 
 
 # The front: the baseline, 25, 20, 10 and 5 deep calls, of which the solved 20 is wanted.
@@ -78,7 +70,7 @@ CHOSEN = tried(listed("solved", (0, 1, *range(2, 50, 6)), weights=True), 8.0, me
 FAST = tried(listed("solved", (0, 1, 3, 20, 40), guided_calls=(0, 24)), 400.0)
 BEATEN = tried(listed("uniform", uniform(CALLS, 10)), 80.0)
 DROPPED = tried(listed("power", (0, 1, 2, 3, 4, 5, 6, 7, 30, 40)), 900.0, pictures=2)
-FEWER_STEPS = tried(Candidate("full", Trial(BASELINE.plan, steps=25)), 150.0, calls=25)
+FEWER_STEPS = tried(Candidate("full", PlanSpec(deep="full", steps=25)), 150.0, calls=25)
 
 
 def asked(**changes: Any) -> Asked:
@@ -89,7 +81,7 @@ def asked(**changes: Any) -> Asked:
 def search_record(**changes: Any) -> SearchRecord:
     fields: dict[str, Any] = {
         "kind": "search",
-        "format": 1,
+        "format": 2,
         "id": "",
         "started": "2026-01-02T03:04:05+00:00",
         "environment": ENVIRONMENT,

@@ -89,7 +89,11 @@ def test_of_a_peer_the_unet_is_told_from_the_rest() -> None:
 def test_the_timeline_shows_every_call_at_its_time() -> None:
     run = image(CACHED)
 
-    drawn = [rect for rect in rects(timeline("calls", [Track("every:2", run)])) if rect.kind != "idle"]
+    drawn = [
+        rect
+        for rect in rects(timeline("calls", [Track("every:2", run, bench_record().bundle.parts)]))
+        if rect.kind != "idle"
+    ]
 
     kinds = ["text", "deep", "shallow", "deep", "shallow", "vae"]
     assert [rect.kind for rect in drawn] == [f"block {kind}" for kind in kinds]

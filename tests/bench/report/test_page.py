@@ -19,13 +19,14 @@ from tests.bench.report.records import (
 from tests.bench.report.search_records import search_record
 
 from accel_bench.records.bench import ProfileUse
-from accel_bench.records.parts import BundleFacts, Doubt
+from accel_bench.records.parts import BundleFacts, Doubt, PlanFacts
 from accel_bench.records.store import PictureRecord
 from accel_bench.report.page import render_page, render_report
 from accel_bench.report.reproduce import command
 from accel_bench.report.section import Section
 from accel_bench.report.sections.bench import scores_of
 from accel_runtime.backends import BackendDescription, make_backend
+from accel_runtime.plans.forecast import Forecast
 
 RANDOM = BundleFacts("d" * 64, "small", "random", (8, 8), bench_record().bundle.graphs)
 VOID = {"meta", "link", "br", "img"}
@@ -197,9 +198,7 @@ def test_the_command_line_asks_for_a_software_adapter_by_name() -> None:
 
 
 def test_an_evaluation_s_command_line_is_derived_too() -> None:
-    assert "--seed 0 --plans every:2 --branches 0 --forecasts linear --num-prompts 2" in str(
-        command(evaluation_record())
-    )
+    assert "--seed 0 --plan every:2 --branch 0 --forecast linear --num-prompts 2" in str(command(evaluation_record()))
 
 
 def test_a_profile_s_configs_are_measured_again_by_their_names() -> None:
@@ -213,12 +212,17 @@ def test_a_profile_s_configs_are_measured_again_by_their_names() -> None:
 
 
 def test_no_command_line_is_made_up_where_none_draws_the_same() -> None:
-    other = plan_run(msgspec.structs.replace(CACHED, name="other", forecast="hold"))
+    other = plan_run(changed("other", forecast=Forecast.HOLD))
 
     record = bench_record(plans=(plan_run(FULL), plan_run(CACHED), other))
 
     assert command(record) is None
     assert "No single command line" in render_report([record])
+
+
+def changed(name: str, **changes: object) -> PlanFacts:
+    """The cached plan, with something of its own."""
+    return PlanFacts(name, msgspec.structs.replace(CACHED.plan, **changes), CACHED.calls)
 
 
 OWN_CHANGES: list[dict[str, object]] = [
@@ -231,7 +235,7 @@ OWN_CHANGES: list[dict[str, object]] = [
 
 @pytest.mark.parametrize("changes", OWN_CHANGES, ids=lambda changes: next(iter(changes)))
 def test_a_plan_with_weights_or_settings_of_its_own_has_no_command_line(changes: dict[str, object]) -> None:
-    own = msgspec.structs.replace(CACHED, **changes)
+    own = changed("own", **changes)
     evaluation = evaluation_record()
     trials = (evaluation.trials[0], msgspec.structs.replace(evaluation.trials[1], facts=own))
 
@@ -241,6 +245,6 @@ def test_a_plan_with_weights_or_settings_of_its_own_has_no_command_line(changes:
 
 @pytest.mark.parametrize("changes", OWN_CHANGES, ids=lambda changes: next(iter(changes)))
 def test_scores_of_a_plan_with_weights_or_settings_of_its_own_are_its_own(changes: dict[str, object]) -> None:
-    own = plan_run(msgspec.structs.replace(CACHED, **changes))
+    own = plan_run(changed("own", **changes))
 
     assert set(scores_of(bench_record(plans=(plan_run(FULL), own)), [evaluation_record()])) == {"full"}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from accel_bench.benchmark.record import make_record
 from accel_bench.cli.options import choose_backend
-from accel_bench.plans.trial import Settings, Trial, plan_facts, prepare
+from accel_bench.plans.prepare import Settings, prepare
 from accel_bench.records.bundle import graph_names
 from accel_bench.records.environment import read_environment
 from accel_bench.report.charts.timeline import timeline, tracks
@@ -14,6 +14,7 @@ from accel_bench.timing.measure import Measurement, StopRule, measure
 from accel_bench.timing.meters import NoMeters
 from accel_bench.timing.spans import Spans, TimedBackend
 from accel_runtime import Pipeline, open_bundle
+from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request
 
 
@@ -24,8 +25,8 @@ def test_the_calls_of_a_measured_image_are_drawn_as_its_plan_made_them(bundle_fo
     settings = Settings(steps=4, scheduler="ddim", guidance=4.0, batch=1)
     request = Request(prompts=("a cat",))
     contenders = [
-        PlanContender(plan_facts(each.trial, each.plan), timed, spans, request, each.plan, each.warm_up, NoMeters())
-        for each in prepare(timed, [Trial("every:2")], settings=settings)
+        PlanContender(each.facts, timed, spans, request, each.plan, each.warm_up, NoMeters())
+        for each in prepare(timed, [PlanSpec(deep="every:2")], settings=settings)
     ]
     measurement = Measurement()
     for _ in measure(contenders, StopRule(1), into=measurement):

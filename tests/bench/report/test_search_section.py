@@ -30,6 +30,7 @@ from accel_bench.report.tables import Table
 from accel_bench.report.verdicts import forecast_words, goal_words
 from accel_bench.search.summary import summarise_search
 from accel_bench.search.table import plan_words
+from accel_runtime.plans.spec import PlanSpec
 
 BY_CLIP = tuple(
     msgspec.structs.replace(each, scores=msgspec.structs.replace(each.scores, clip=each.scores.emoji_clip))
@@ -125,14 +126,14 @@ def _timed(each: Tried) -> Tried:
     [
         ({}, "features are those of the last deep call"),
         ({"forecast": "linear"}, "features are extrapolated linearly from the last two deep calls"),
-        ({"weights": {1: (1.5, -0.5, 0.0)}}, "1 call are the last 3 deep ones with solved weights, of 1 other by the"),
+        ({"weights": {3: (1.5, -0.5)}}, "1 call are the last 2 deep ones with solved weights, of 1 other by the"),
         ({"weights": {1: (0.9,), 3: (0.8,)}}, "features of 2 calls are the last deep one with solved weights"),
     ],
 )
 def test_a_forecast_is_told_in_words(changes: dict[str, object], words: str) -> None:
-    facts = PlanFacts("n", "every:2", 0, "hold", calls=4, deep_calls=(0, 2))
+    spec = msgspec.convert({"deep": "every:2"} | changes, PlanSpec)
 
-    assert words in forecast_words(msgspec.structs.replace(facts, **changes))
+    assert words in forecast_words(PlanFacts("n", spec, calls=4))
 
 
 def test_the_front_s_table_has_front_and_finalists_the_slowest_first() -> None:
@@ -209,7 +210,7 @@ def test_pictures_are_pointed_to_only_where_the_finalists_record_is_on_the_page(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "search BUNDLE --scheduler ddim --steps 50 --guidance 4 --search-targets deepcache,steps --branches 0 "),
+        ({}, "search BUNDLE --scheduler ddim --steps 50 --guidance 4 --search-targets deepcache,steps --branch 0 "),
         (
             {},
             "--num-prompts 8 --batch 4 --calibration 8 --seed 0 --score emoji-clip --req-score-loss 5% --rounds 6",
@@ -225,7 +226,7 @@ def test_pictures_are_pointed_to_only_where_the_finalists_record_is_on_the_page(
             "--score clip --clip-model CLIP --req-score-loss 7% ",
         ),
         ({"asked": asked(prompts="mine.txt")}, "--strategy solved --prompts mine.txt --num-prompts 8"),
-        ({"asked": asked(branches=(0, 2))}, "--branches 0,2 --strategy solved"),
+        ({"asked": asked(branches=(0, 2))}, "--branch 0,2 --strategy solved"),
         ({"asked": asked(strategy="optuna", trials=40)}, "--strategy optuna --trials 40"),
         ({"asked": asked(moves=40)}, "--strategy solved --moves 40"),
         ({"backend": msgspec.structs.replace(BACKEND, backend="openvino", provider="CPU")}, "--provider openvino:CPU"),

@@ -9,13 +9,13 @@ from signal import SIGINT
 from time import monotonic, sleep
 
 import pytest
+from tests.command import accel, assert_refused
 
-from accel_bench.cli.bench.scenario import scenario
 from accel_bench.records.scenario import Scenario, ScenarioRecord, ScenarioRun
 from accel_bench.records.store import read_record
 from accel_bench.scenarios.loads import make_loads
 from accel_bench.scenarios.summary import essentials, summarise_scenarios
-from accel_runtime.errors import InputError, MissingExtraError
+from accel_runtime.errors import InputError
 
 QUICK = ("--steps", "2", "--threads", "1")
 
@@ -108,6 +108,15 @@ def test_a_server_left_alone_is_asked_seven_tenths_of_what_single_images_allow(
     assert only.load.qps == pytest.approx(0.7 / sorted(only.alone_s)[1])
 
 
+@pytest.mark.parametrize("text", ['["a cat", " a dog ", ""]', "# mine\na cat\n\na dog\n"])
+def test_prompts_come_from_a_file_of_any_form(bundle_folder: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "mine").write_text(text)
+
+    record, _ = record_of(bundle_folder, "--prompts", "mine", "--queries", "2", *QUICK, cwd=tmp_path)
+
+    assert record.prompts == ("a cat", "a dog")
+
+
 def test_a_pipeline_that_fails_ends_in_one_line(bundle_folder: Path, tmp_path: Path) -> None:
     code, output, errors = run(bundle_folder, "--guidance", "1e38", "--logs", "logs", *QUICK, cwd=tmp_path)
 
@@ -157,11 +166,12 @@ def test_an_interrupt_ends_the_generator_too_and_keeps_nothing(bundle_folder: Pa
     assert not list((tmp_path / "logs").iterdir())
 
 
-def test_without_the_load_generator_the_extra_is_named(bundle_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_load_generator_the_extra_is_named(
+    bundle_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "mlperf_loadgen", None)
 
-    with pytest.raises(MissingExtraError, match=r"accel-sd\[loadgen\]"):
-        scenario(bundle_folder)
+    assert_refused(accel("bench", "scenario", bundle_folder, cwd=tmp_path), "accel-sd[loadgen]", code=2)
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from accel_bench.plans.trial import Trial
 from accel_bench.quality.loss import Quality
 from accel_bench.search.space import Answer, Ask, Candidate, Proposer
+from accel_runtime.plans.deep_calls import parse_deep_calls
+from accel_runtime.plans.spec import PlanSpec
 
 Guess = Callable[[Candidate, int], Answer]
 
@@ -14,7 +15,7 @@ def quality(distance: float, *, loss: float = 0.0) -> Quality:
 
 
 def answer(name: str, seconds: float, distance: float, *, loss: float = 0.0) -> Answer:
-    return Answer(Candidate("made-up", Trial(name)), seconds, quality(distance, loss=loss))
+    return Answer(Candidate("made-up", PlanSpec(deep=parse_deep_calls(name))), seconds, quality(distance, loss=loss))
 
 
 def follow(strategy: Proposer, guess: Guess) -> list[Ask]:

@@ -17,8 +17,10 @@ from accel_bench.records.search import SearchRecord
 from accel_bench.records.store import read_bench, read_record
 from accel_bench.search.space import FULL
 from accel_bench.search.store import Entry
-from accel_bench.search.summary import front_of, summarise_search
+from accel_bench.search.summary import summarise_search
 from accel_runtime.errors import AccelError
+from accel_runtime.plans.file import read_plan
+from accel_runtime.plans.spec import PlanSpec
 
 SMALL = ("--steps", "6", "--num-prompts", "2", "--batch", "1", "--calibration", "1", "--rounds", "1")
 LOOSE = ("--score", "psnr", "--req-score-loss", "0.9")
@@ -71,7 +73,7 @@ def test_finalists_are_timed_against_the_baseline_in_a_record_of_their_own(
 
 
 def test_the_front_gets_worse_as_it_gets_faster(searched: tuple[Path, SearchRecord]) -> None:
-    front = front_of(summarise_search(searched[1]))
+    front = sorted((each for each in summarise_search(searched[1]) if each.in_front), key=lambda each: -each.composed_s)
 
     distances = [each.quality.distance for each in front]
     assert front[0].facts.name == "full"
@@ -85,9 +87,10 @@ def test_the_profile_has_what_was_chosen_with_the_records_that_say_so(searched: 
     (name,) = [name for name, config in configs.items() if config.baseline is not None]
     config = configs[name]
 
-    assert config.plan == chosen.facts.plan
-    assert {int(call): weights for call, weights in config.forecast_weights.items()} == chosen.facts.weights
-    assert configs[str(config.baseline)].plan == "full"
+    own = msgspec.structs.replace(config.plan, scheduler=None, steps=None)
+    assert own == chosen.facts.plan
+    assert (config.scheduler, config.steps) == (record.workload.scheduler, record.workload.steps)
+    assert configs[str(config.baseline)].plan.deep == "full"
     figures = dict(config.expected.items())
     assert isinstance(figures["speedup"], Measured)
     assert isinstance(figures["score_loss"], Measured)
@@ -107,8 +110,19 @@ def test_what_the_profile_says_is_measured_again_by_bench(
     record = msgspec.json.decode(done.stdout)["records"][0]
     chosen = next(each for each in searched[1].tried if each.id == searched[1].chosen)
     (full, cached) = record["plans"]
-    assert full["facts"]["plan"] == "full"
-    assert tuple(cached["facts"]["deep_calls"]) == chosen.facts.deep_calls
+    assert full["facts"]["plan"]["deep"] == "full"
+    assert msgspec.convert(cached["facts"]["plan"], PlanSpec, str_keys=True) == chosen.facts.plan
+
+
+def test_the_folder_has_the_choice_as_a_plan_file(searched: tuple[Path, SearchRecord]) -> None:
+    folder, record = searched
+    facts = next(each.facts for each in record.tried if each.id == record.chosen)
+
+    spec = read_plan(folder / "plan.json")
+
+    assert (spec.scheduler, spec.steps) == (record.workload.scheduler, facts.plan.steps or record.workload.steps)
+    assert (spec.deep, spec.branch, spec.forecast) == (facts.deep_calls, facts.plan.branch, facts.plan.forecast)
+    assert (spec.weights, spec.guided_calls) == (facts.plan.weights, facts.plan.guided_calls)
 
 
 def test_nothing_is_measured_twice(searched: tuple[Path, SearchRecord], bundle_folder: Path) -> None:
@@ -195,8 +209,8 @@ def test_a_goal_out_of_reach_is_an_error_that_names_what_is_nearest(
         (("BUNDLE", "--score", "clip"), "--score clip and --clip-model: expected both or neither"),
         (("BUNDLE", "--req-speedup", "2", "--req-time", "1"), "expected one of them, got both"),
         (("BUNDLE", "--search-targets", "deepcache,magic"), "expected some of deepcache, steps, guidance"),
-        (("BUNDLE", "--branches", "9"), "which the bundle has, got 9"),
-        (("BUNDLE", "--branches", "x"), "--branches: expected numbers by commas"),
+        (("BUNDLE", "--branch", "9"), "which the bundle has, got 9"),
+        (("BUNDLE", "--branch", "x"), "--branch: expected numbers by commas"),
         (("BUNDLE", "--num-prompts", "3", "--batch", "2"), "expected a multiple of the batch, 2, got 3"),
         (("BUNDLE", "--num-prompts", "9999"), "--num-prompts: expected 1 to"),
         (("BUNDLE", "--rounds", "0"), "rounds: expected 1 or more, got 0"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from accel_bench.search.calibration import Drift
 from accel_bench.search.solver import STRENGTHS, Prices, SegmentCost, forecast_of, solve, solve_strengths, total_price
-from accel_runtime.forecast import Forecast
+from accel_runtime.plans.forecast import Forecast
 
 
 def total(cost: SegmentCost, deep: tuple[int, ...], *, calls: int, history: int) -> float:

@@ -1,13 +1,12 @@
 """What strategies ask for, of answers that are made up."""
 
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from tests.bench.search.answers import follow, quality
 
-from accel_bench.plans.trial import Trial
 from accel_bench.records.search import Goal, Score
 from accel_bench.search.calibration import Drift
 from accel_bench.search.solver import Prices, Solver, scale
@@ -16,26 +15,27 @@ from accel_bench.search.strategies.grid import grid
 from accel_bench.search.strategies.proposals import Proposals
 from accel_bench.search.strategies.solved import climb, halve, solve
 from accel_bench.search.strategies.tpe import Sampler, sample
-from accel_runtime.forecast import Forecast
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.spec import PlanSpec
 
 CALLS = 12
 SPACE = Space({CALLS: CALLS}, (0,))
 
 
 def deep_of(candidate: Candidate) -> int:
-    return len(candidate.trial.deep_calls(candidate.trial.steps or CALLS))
+    return len(candidate.spec.deep_calls(candidate.spec.steps or CALLS))
 
 
 def seconds(candidate: Candidate) -> float:
     """A shallow call costs a tenth of a deep one; what is not guided costs half."""
-    calls = candidate.trial.steps or CALLS
-    guided = calls if candidate.trial.guided_calls is None else candidate.trial.guided_calls[1] + 1
+    calls = candidate.spec.steps or CALLS
+    guided = calls if candidate.spec.guided_calls is None else candidate.spec.guided_calls[1] + 1
     return (deep_of(candidate) + 0.1 * (calls - deep_of(candidate))) * (calls + guided) / (2 * calls)
 
 
 def guess(candidate: Candidate, _batches: int) -> Answer:
     """Fewer deep calls are worse; among as many, held solved plans are best."""
-    rival = 0.0 if candidate.family == "solved" and not candidate.trial.weights else 0.1
+    rival = 0.0 if candidate.family == "solved" and not candidate.spec.weights else 0.1
     distance = 10.0 * (CALLS - deep_of(candidate)) + rival
     return Answer(candidate, seconds(candidate), quality(distance, loss=distance / 1000))
 
@@ -79,7 +79,7 @@ def test_the_default_judges_families_beside_each_other_at_every_budget() -> None
         assert "solved" in families
         assert len(families) <= 3
     assert {each.family for each in first} & {"uniform", "power"}
-    assert any(each.trial.weights for each in first)
+    assert any(each.spec.weights for each in first)
 
 
 def test_the_default_ends_at_the_fewest_deep_calls_that_keep_the_loss() -> None:
@@ -104,7 +104,7 @@ def test_deep_calls_are_moved_while_that_helps_and_the_end_is_judged_on_all() ->
     ideal = (0, 5, 10)
 
     def far(candidate: Candidate, _batches: int) -> Answer:
-        placed = candidate.trial.deep_calls(CALLS)
+        placed = candidate.spec.deep_calls(CALLS)
         distance = sum(abs(one - other) for one, other in zip(placed, ideal, strict=True))
         return Answer(candidate, seconds(candidate), quality(float(distance)))
 
@@ -132,9 +132,9 @@ def _climb(start: Candidate, *, moves: int) -> Proposer:
 
 def test_a_moved_plan_keeps_its_forecast_and_its_guided_calls() -> None:
     held = SPACE.candidate("solved", CALLS, deep=(0, 4, 8), branch=0)
-    start = SPACE.guided_in_part(Candidate("solved", replace(held.trial, weights=((5, (1.5, -0.5)),))), 0.5)
+    start = SPACE.guided_in_part(Candidate("solved", msgspec.structs.replace(held.spec, weights={5: (1.5, -0.5)})), 0.5)
 
-    near = [each.trial for each in proposals().near(start)]
+    near = [each.spec for each in proposals().near(start)]
 
     assert len(near) == 8
     assert {each.guided_calls for each in near} == {(0, 5)}
@@ -169,7 +169,7 @@ def test_survivors_are_tried_with_guidance_on_fewer_calls() -> None:
 
     asked = follow(solve(proposals(space), Goal(Score.SSIM, max_loss=0.05), batches=1), guess)
 
-    guided = {each.trial.guided_calls for ask in asked for each in ask.candidates}
+    guided = {each.spec.guided_calls for ask in asked for each in ask.candidates}
     assert guided == {None, (0, 8), (0, 5)}
 
 
@@ -179,7 +179,8 @@ def test_without_caching_only_steps_are_tried() -> None:
 
     asked = follow(solve(nothing_cached, Goal(Score.SSIM, max_loss=0.05), batches=1), guess)
 
-    assert [each.trial for ask in asked for each in ask.candidates] == [Trial("full", steps=9), Trial("full", steps=6)]
+    fewer = [PlanSpec(deep="full", steps=steps) for steps in (9, 6)]
+    assert [each.spec for ask in asked for each in ask.candidates] == fewer
 
 
 def test_the_grid_is_every_interval_branch_forecast_and_power_plan_once() -> None:
@@ -187,16 +188,16 @@ def test_the_grid_is_every_interval_branch_forecast_and_power_plan_once() -> Non
 
     (ask,) = follow(grid(space, batches=3), guess)
 
-    trials = [each.trial for each in ask.candidates]
+    specs = [each.spec for each in ask.candidates]
     assert ask.batches == 3
-    assert len(set(trials)) == len(trials)
+    assert len(set(specs)) == len(specs)
     assert sum(each.family == "uniform" for each in ask.candidates) == 9 * 2 * 3
     assert sum(each.family == "power" for each in ask.candidates) > 50
 
 
 def test_solved_weights_sum_to_one_as_all_forecasts_do() -> None:
     for candidate in proposals().at(CALLS, 4, 0):
-        for _, weights in candidate.trial.weights:
+        for weights in candidate.spec.weights.values():
             assert abs(sum(weights) - 1) < 1e-9
 
 

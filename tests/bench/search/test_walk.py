@@ -10,7 +10,7 @@ from accel_bench.search.solver import Solver
 from accel_bench.search.walk import Tally, Walker, walk
 from accel_runtime import Pipeline, PlanSpec, Request, compile_plan
 from accel_runtime.backends.base import Array
-from accel_runtime.forecast import Forecast
+from accel_runtime.plans.forecast import Forecast
 
 REQUEST = Request(("a red apple", "a dog"), seed=3)
 STEPS = 6

@@ -13,7 +13,7 @@ import pytest
 from accel_bench.base.files import write_record
 from accel_bench.benchmark.record import make_record
 from accel_bench.cli.bench.trace import trace
-from accel_bench.plans.trial import Prepared, Settings, Trial, plan_facts, prepare
+from accel_bench.plans.prepare import Prepared, Settings, prepare
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.bundle import graph_names
 from accel_bench.records.environment import read_environment
@@ -26,7 +26,8 @@ from accel_bench.trace import ProfiledImage, profile_image, write_trace
 from accel_bench.trace.events import Slice, nested
 from accel_runtime import Pipeline, Request
 from accel_runtime.backends import OnnxRuntimeBackend
-from accel_runtime.bundle import read_bundle
+from accel_runtime.bundle.bundle import read_bundle
+from accel_runtime.plans.spec import PlanSpec
 
 REQUEST = Request(("a fox",), seed=3)
 SETTINGS = Settings(steps=4, scheduler="ddim", guidance=4.0, batch=1)
@@ -34,7 +35,7 @@ SETTINGS = Settings(steps=4, scheduler="ddim", guidance=4.0, batch=1)
 
 @pytest.fixture(scope="module")
 def prepared(pipeline: Pipeline) -> tuple[Prepared, ...]:
-    return prepare(pipeline, [Trial("every:2")], settings=SETTINGS)
+    return prepare(pipeline, [PlanSpec(deep="every:2")], settings=SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +43,7 @@ def record(pipeline: Pipeline, prepared: tuple[Prepared, ...]) -> BenchRecord:
     """Two plans in two rounds on the small bundle."""
     bundle, spans = pipeline.bundle, Spans()
     timed = Pipeline(bundle, TimedBackend(OnnxRuntimeBackend(threads=1), spans, graph_names(bundle.manifest)))
-    plans = [
-        PlanContender(plan_facts(each.trial, each.plan), timed, spans, REQUEST, each.plan, each.warm_up, NoMeters())
-        for each in prepared
-    ]
+    plans = [PlanContender(each.facts, timed, spans, REQUEST, each.plan, each.warm_up, NoMeters()) for each in prepared]
     measurement = Measurement()
     for _ in measure(plans, StopRule(rounds=2), into=measurement):
         pass
@@ -165,7 +163,7 @@ def test_operators_of_the_profiler_lie_within_the_call_that_ran_them(
     image = profile_image(
         pipeline.bundle,
         REQUEST,
-        facts=plan_facts(each.trial, each.plan),
+        facts=each.facts,
         plan=each.plan,
         warm_up=each.warm_up,
         threads=1,
@@ -201,7 +199,7 @@ def test_operators_of_the_profiler_lie_within_the_call_that_ran_them(
 @pytest.mark.parametrize(("form", "made_of"), [("native", "Attention"), ("plain", "Softmax")])
 def test_operators_are_of_the_form_that_was_timed(forms_folder: Path, tmp_path: Path, form: str, made_of: str) -> None:
     bundle, backend, measurement = read_bundle(forms_folder), OnnxRuntimeBackend(threads=1), Measurement()
-    plans = plan_contenders(bundle, backend, trials=[], settings=SETTINGS, request=REQUEST, form=form)
+    plans = plan_contenders(bundle, backend, specs=[], settings=SETTINGS, request=REQUEST, form=form)
     for _ in measure(plans, StopRule(rounds=1), into=measurement):
         pass
     timed = make_record(plans, measurement, environment=read_environment(), settings=SETTINGS)

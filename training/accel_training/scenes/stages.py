@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler
+from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTokenizer
 
@@ -23,7 +23,8 @@ from accel_training.scenes.pool import keep_scenes, read_scenes
 from accel_training.scenes.sample import sample_scene
 from accel_training.tokenizer import save_tokenizer, train_tokenizer
 
-ARCHITECTURE: Final = "scenes"
+ARCHITECTURE: Final = "tiny"
+WIDTHS: Final = (32, 48, 64, 96)  # narrower than the first model's, so that all weights take less than 12 MB
 SEED: Final = 0
 SCENES: Final = 48_000  # pictures that training sees, each some twelve times with other noise
 _CROPPED: Final = 12_000  # of them, for the autoencoder
@@ -92,7 +93,7 @@ class SceneWorkshop:
     def train_diffusion(self) -> Progress:
         """Train UNet and text encoder and write ``unet``, ``text_encoder`` and ``tokenizer``."""
         source = open_random(ARCHITECTURE, seed=SEED)
-        model = TextToNoise(source.load_unet(), source.load_text_encoder())
+        model = TextToNoise(new_unet(source.unet_config), source.load_text_encoder())
         schedule = DDPMScheduler.from_config(dict(source.scheduler_config))
         data, folder = self._latents(), self.folder / "diffusion"
         yield from train_diffusion(model, data, DIFFUSION, schedule=schedule, folder=folder, device=self.device)
@@ -116,6 +117,14 @@ class SceneWorkshop:
         tokenizer = train_tokenizer([describe(sample_scene(rng)) for _ in range(_WORDS_FROM)])
         save_tokenizer(tokenizer, self.folder / "tokenizer")
         return tokenizer
+
+
+def new_unet(config: Mapping[str, Any]) -> UNet2DConditionModel:
+    """The first model's UNet with `WIDTHS`, its weights drawn by seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(SEED)
+        unet: UNet2DConditionModel = UNet2DConditionModel.from_config({**config, "block_out_channels": WIDTHS})
+    return unet
 
 
 SCENE_STAGES: Final[Mapping[str, Callable[[SceneWorkshop], Progress]]] = {

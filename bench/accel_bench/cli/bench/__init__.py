@@ -32,8 +32,7 @@ bench = typer.Typer(
     no_args_is_help=True,
     help="""Time plans and peers against each other; compare, draw and trace what was measured.
 
-    `accel bench BUNDLE …` is short for `accel bench run BUNDLE …`, and `accel bench --profile NAME …` for
-    `accel bench replay --profile NAME …`: their `--help` lists the options.""",
+    `accel bench BUNDLE …` is short for `accel bench run BUNDLE …`; with `--profile` it is `accel bench replay`.""",
 )
 for command in (run, replay, compare, report, scenario, trace):
     bench.command(cls=Command)(command)

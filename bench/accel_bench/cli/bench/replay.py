@@ -35,7 +35,7 @@ from accel_bench.replay.quality import QualityCheck
 from accel_bench.replay.run import Replay
 from accel_bench.replay.table import verdict_table
 from accel_bench.replay.verdict import Verdict, judge
-from accel_runtime.bundle import describe_file
+from accel_runtime.bundle.bundle import describe_file
 
 
 def replay(
@@ -134,7 +134,7 @@ def replay(
 
 
 def _paths(stem: Path, index: int) -> tuple[Path, Path]:
-    """Of a group's record, and of its pictures' evaluation."""
+    """The files of a group's record and of its evaluation."""
     return Path(f"{stem}-{index}.json"), Path(f"{stem}-{index}-quality.json")
 
 

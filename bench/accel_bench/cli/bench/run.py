@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -42,9 +42,10 @@ from accel_bench.cli.options import (
     choose_backend,
     stop_rule,
 )
+from accel_bench.cli.plan_options import BRANCH_0, HOLD, Branches, Forecasts, Plans, plans_of
 from accel_bench.doubts import bench_doubts
 from accel_bench.peers import PeerContender, open_peers, peer_work
-from accel_bench.plans.trial import Settings, Trial
+from accel_bench.plans.prepare import Settings
 from accel_bench.plans.workload import request_of
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import read_environment
@@ -53,13 +54,14 @@ from accel_bench.timing.contender import Contender, PlanContender
 from accel_bench.timing.measure import Measurement, StopRule, measure
 from accel_bench.timing.pipeline import plan_contenders
 from accel_bench.trace import write_trace
-from accel_runtime.bundle import read_bundle
-from accel_runtime.forecast import Forecast
+from accel_runtime.bundle.bundle import read_bundle
 
 _PROMPT = "a squirrel"
+_PLANS: Final = ["every:3", "every:5"]
 
 
 def run(
+    context: typer.Context,
     bundle: BundleFolder,
     *,
     prompt: Annotated[str, typer.Option(help="What to draw.", rich_help_panel=PICTURES)] = _PROMPT,
@@ -70,12 +72,9 @@ def run(
     seed: Seed = 0,
     height: Height = None,
     width: Width = None,
-    plans: Annotated[
-        list[str] | None,
-        typer.Option("--plan", help="Deep calls to compare with full, such as every:3; repeat."),
-    ] = None,
-    branch: Annotated[int, typer.Option(help="Where shallow calls cut the UNet.")] = 0,
-    forecast: Annotated[Forecast, typer.Option(help="How a shallow call's feature is made.")] = Forecast.HOLD,
+    plans: Plans = _PLANS,
+    branches: Branches = BRANCH_0,
+    forecasts: Forecasts = HOLD,
     peers: Annotated[
         list[str] | None,
         typer.Option(
@@ -124,12 +123,12 @@ def run(
     earlier = None if baseline is None else read_bench(baseline)
     allowed = parse_share(max_regression, option="--max-regression")
     stop = stop_rule(rounds, target_error, budget_s=budget)
-    names = dict.fromkeys(plans or ("every:3", "every:5"))
-    settings = Settings(steps=steps, scheduler=scheduler, guidance=guidance, batch=batch, seed=seed)
+    chosen = plans_of(context, plans, branches=branches, forecasts=forecasts, steps=steps, scheduler=scheduler)
+    settings = Settings(chosen.steps, chosen.scheduler, guidance=guidance, batch=batch, seed=seed)
     contenders = plan_contenders(
         read_bundle(bundle),
         choose_backend(provider, threads=threads, options=provider_options),
-        trials=[Trial(name, branch, forecast) for name in names],
+        specs=chosen.specs,
         settings=settings,
         request=request_of(prompt, settings, size=(height, width)),
         low_memory=low_memory,
@@ -150,7 +149,7 @@ def run(
 def _open_peers(
     names: Sequence[str], ours: PlanContender, *, settings: Settings, weights: Path | None, threads: int | None
 ) -> AbstractContextManager[tuple[PeerContender, ...]]:
-    """Peers that draw what ``ours`` draws with every call deep."""
+    """Open peers that draw what ``ours`` draws, with every call deep."""
     if not names:
         return nullcontext(())
     work = peer_work(
@@ -199,10 +198,10 @@ def _print(record: BenchRecord, comparison: Comparison | None, *, as_json: bool)
 
 
 def _hold(comparison: Comparison, allowed: float) -> None:
-    """Say how each plan stands to the baseline's record.
+    """Compare each plan with the earlier record, in notes.
 
     Raises:
-        RegressionError: One is slower than allowed.
+        RegressionError: A plan is slower than allowed.
     """
     refuse_unlike(comparison)
     slower = [plan for plan in comparison.plans if has_regressed(plan, allowed)]

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -32,8 +32,10 @@ from accel_bench.cli.options import (
     choose_backend,
     parse_options,
 )
+from accel_bench.cli.plan_options import BRANCH_0, HOLD, Branches, Forecasts, Plans, plans_of
 from accel_bench.doubts import scenario_doubts
-from accel_bench.plans.trial import BASELINE, Settings, Trial, prepare
+from accel_bench.plans.names import plan_name
+from accel_bench.plans.prepare import Settings, prepare
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.quality.prompts import read_prompts
 from accel_bench.records.environment import read_environment
@@ -44,13 +46,15 @@ from accel_bench.scenarios.record import make_scenario_record
 from accel_bench.scenarios.summary import essentials, summarise_scenarios
 from accel_bench.scenarios.table import scenario_table
 from accel_runtime.errors import InputError
-from accel_runtime.forecast import Forecast
 from accel_runtime.pipeline import open_bundle
 
 _CAPTIONS = 64
+# It is run in any case.
+_PLANS: Final = ["full"]
 
 
 def scenario(
+    context: typer.Context,
     bundle: BundleFolder,
     *,
     kind: Annotated[
@@ -93,11 +97,9 @@ def scenario(
     scheduler: NamedScheduler = "ddim",
     guidance: Guidance = 7.5,
     seed: Seed = 0,
-    plans: Annotated[
-        list[str] | None, typer.Option("--plan", help="Deep calls, such as every:3; repeat. full is always run.")
-    ] = None,
-    branch: Annotated[int, typer.Option(help="Where shallow calls cut the UNet.")] = 0,
-    forecast: Annotated[Forecast, typer.Option(help="How a shallow call's feature is made.")] = Forecast.HOLD,
+    plans: Plans = _PLANS,
+    branches: Branches = BRANCH_0,
+    forecasts: Forecasts = HOLD,
     provider: Provider = "cpu",
     provider_options: ProviderOptions = None,
     threads: Threads = None,
@@ -119,7 +121,8 @@ def scenario(
         percentile=percentile,
     )
     largest = max(load.batch for load in loads)
-    settings = Settings(steps=steps, scheduler=scheduler, guidance=guidance, batch=largest, seed=seed)
+    chosen = plans_of(context, plans, branches=branches, forecasts=forecasts, steps=steps, scheduler=scheduler)
+    settings = Settings(chosen.steps, chosen.scheduler, guidance=guidance, batch=largest, seed=seed)
     texts = _captions(seed) if prompts is None else read_prompts(prompts)
     if output is not None:
         check_outputs([output], force=force)
@@ -127,15 +130,14 @@ def scenario(
         # Only the process under load runs it; that it is missing is said before any work.
         import mlperf_loadgen  # noqa: F401, PLC0415
     pipeline = open_bundle(bundle, choose_backend(provider, threads=threads, options=provider_options))
-    trials = [Trial(plan, branch, forecast) for plan in plans or [] if plan != BASELINE.plan]
-    prepared = prepare(pipeline, trials, settings=settings)
+    prepared = prepare(pipeline, chosen.specs, settings=settings)
     jobs = [
         Job(
             bundle=str(bundle),
             provider=provider,
             threads=threads,
             options=parse_options(provider_options or []),
-            trial=each.trial,
+            spec=each.spec,
             settings=settings,
             prompts=texts,
             load=load,
@@ -163,10 +165,10 @@ def _captions(seed: int) -> tuple[str, ...]:
 
 
 def _log_folders(jobs: Sequence[Job], logs: Path | None, *, force: bool) -> list[Path | None]:
-    """Where each job's logs are kept.
+    """The folder of each job's logs; None where they are not kept.
 
     Raises:
-        InputError: There is something already, or the folder cannot be.
+        InputError: A folder exists, and ``force`` is not given.
     """
     if logs is None:
         return [None] * len(jobs)
@@ -178,7 +180,7 @@ def _log_folders(jobs: Sequence[Job], logs: Path | None, *, force: bool) -> list
 
 
 def _name(job: Job) -> str:
-    plan = re.sub(r"[^a-z0-9]+", "-", job.trial.name.lower())
+    plan = re.sub(r"[^a-z0-9]+", "-", plan_name(job.spec).lower())
     return f"{job.load.scenario}-{plan}-batch-{job.load.batch}"
 
 
@@ -186,7 +188,7 @@ def _run(jobs: Sequence[Job], folders: Sequence[Path | None]) -> list[Finished]:
     finished = []
     with progress_bar() as progress:
         for job, kept in zip(jobs, folders, strict=True):
-            name = f"{job.trial.name} batch {job.load.batch}"
+            name = f"{plan_name(job.spec)} batch {job.load.batch}"
             task = progress.add_task(name, total=job.load.queries)
             with ExitStack() as stack:
                 if kept is None:

@@ -9,14 +9,14 @@ import typer
 from accel_bench.base.files import check_outputs
 from accel_bench.cli.console import note, print_line, progress_bar
 from accel_bench.cli.options import MACHINE, RESULTS, Force, ProviderOptions, Threads, parse_options
-from accel_bench.plans.trial import plan_facts, prepare, trial_of
+from accel_bench.plans.prepare import prepare
 from accel_bench.plans.workload import request_of, settings_of
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.store import read_bench
 from accel_bench.trace import ProfiledImage, profile_image, write_trace
 from accel_bench.trace.layout import contenders
 from accel_runtime.backends import OnnxRuntimeBackend
-from accel_runtime.bundle import Bundle, read_bundle
+from accel_runtime.bundle.bundle import Bundle, read_bundle
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
 
@@ -79,14 +79,14 @@ def _profile(
     work = record.workload
     settings = settings_of(work)
     request = request_of(record.prompt, settings, size=(work.height, work.width))
-    trials = [trial_of(each.facts) for each in record.plans]
+    specs = [each.facts.plan for each in record.plans]
     # Plans are compiled from the bundle's schedules; nothing is loaded for that.
     planner = Pipeline(bundle, OnnxRuntimeBackend(provider, options=options))
-    for each in prepare(planner, trials, settings=settings):
+    for each in prepare(planner, specs, settings=settings):
         yield profile_image(
             bundle,
             request,
-            facts=plan_facts(each.trial, each.plan),
+            facts=each.facts,
             plan=each.plan,
             warm_up=each.warm_up,
             provider=provider,

@@ -1,17 +1,18 @@
 """`accel peers`."""
 
+from typing import Annotated
+
 import msgspec
 import typer
 
 from accel_bench.base.table import Table, prose
 from accel_bench.cli.console import print_json, print_line, print_table
-from accel_bench.cli.options import AsJson
 from accel_bench.peers.catalogue import PEERS, PeerKind
 from accel_bench.peers.environments import peers_folder, where
 
 
 class PeerFacts(msgspec.Struct, frozen=True):
-    """What is known of one peer here.
+    """A peer, and whether it can run here.
 
     Attributes:
         runs_in: `own` environment, `this` one, or `missing`.
@@ -28,7 +29,7 @@ class PeerFacts(msgspec.Struct, frozen=True):
 def show(
     context: typer.Context,
     *,
-    as_json: AsJson = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")] = False,
 ) -> None:
     """List other software that `accel bench --peer` times beside ours, and where each of it would run."""
     if context.invoked_subcommand is not None:

@@ -7,7 +7,7 @@ import typer
 
 from accel_bench.base.extras import extra
 from accel_bench.cli.console import note, print_line, progress_bar
-from accel_bench.cli.export import Weights
+from accel_bench.cli.export import CacheDir, Revision, Variant, Weights, WeightsKind, WeightsSeed
 
 
 def weights(
@@ -16,11 +16,11 @@ def weights(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The diffusers folder to write.")],
     *,
-    kind: Annotated[Weights, typer.Option("--weights", help="random: an alias's architecture.")] = Weights.TRAINED,
-    seed: Annotated[int, typer.Option(help="Seed of random weights.")] = 0,
-    variant: Annotated[str | None, typer.Option(help="Weights variant to prefer, such as fp16.")] = None,
-    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit on the hub.")] = None,
-    cache_dir: Annotated[Path | None, typer.Option(help="Where downloads are kept.")] = None,
+    kind: WeightsKind = Weights.TRAINED,
+    seed: WeightsSeed = 0,
+    variant: Variant = None,
+    revision: Revision = None,
+    cache_dir: CacheDir = None,
 ) -> None:
     """Save the pipeline that `accel export` exports as a float32 diffusers folder, which all peers read."""
     with extra("export"):

@@ -1,7 +1,7 @@
-"""Requests for a speed-up or a latency, looked up among the configs of profiles (docs/codegen.md).
+"""Find configs of profiles for requested speed-ups and latencies (docs/codegen.md).
 
-read.py      a file of tasks to checked requests
-answers.py   the config that meets a request, or the search for one
+read.py      reads a file of tasks
+answers.py   finds the config of a task, or searches for one
 """
 
 from accel_bench.codegen.tasks.answers import (

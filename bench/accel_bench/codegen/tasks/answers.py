@@ -1,4 +1,4 @@
-"""What came of a request: the config that meets it among those of profiles, or the search for one."""
+"""Answer a task with a config of a profile that meets it, or with a search for one."""
 
 import shlex
 import subprocess
@@ -11,23 +11,25 @@ from typing import Final
 import msgspec
 
 from accel_bench.base.process import run_module
+from accel_bench.base.text import guided_calls_text
 from accel_bench.codegen.choice import Choice, all_choices
 from accel_bench.codegen.tasks.read import Task
 from accel_bench.doctor.devices import read_devices
 from accel_bench.profiles import Figure, find_profiles, load_profile, matching_devices
 
-# What is believed first.
+# Kinds of figures, the most reliable first.
 _KINDS: Final = ("measured", "published", "predicted")
 _SPACE: Final = ("--search-targets", "deepcache,steps,guidance", "--num-prompts", "32", "--batch", "8")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A config, and why it meets the request.
+    """A config and the figures with which it meets the task.
 
     Attributes:
-        figure: Its speed-up or its seconds, as the request asks.
-        score_loss: None where the profile does not know it.
+        choice: The config.
+        figure: Its speed-up or its seconds, whichever the task asks for.
+        score_loss: Its score loss; None where the profile has none.
     """
 
     choice: Choice
@@ -36,20 +38,20 @@ class Found:
 
 
 def candidates(device: str | None) -> list[Choice]:
-    """Every config of a device's profile, or of all that can be called by name.
+    """Every config of a device's profile; without a device, every config of all profiles with names.
 
     Raises:
-        InputError: There is no such profile, or one breaks the schema.
+        InputError: There is no such profile, or a profile breaks the schema.
     """
     names = list(find_profiles()) if device is None else [device]
     return [choice for name in names for choice in all_choices(name)]
 
 
 def find(task: Task, choices: Iterable[Choice]) -> Found | None:
-    """The config that meets the request on the best evidence; of those, the one that changes the pictures least.
+    """Find the config that meets the task with the best evidence and, among equals, changes pictures least.
 
-    The baseline must be the request's; the config itself may use another scheduler or fewer steps. A score loss that
-    nobody knows is no reason against a config, but one that is known is preferred.
+    The config's baseline must be the task's; the config itself may use another scheduler or fewer steps. A config whose
+    score loss is unknown is allowed, but configs with a known loss are preferred.
     """
     met = [found for choice in choices if (found := _match(task, choice)) is not None]
     return min(met, key=_rank, default=None)
@@ -67,7 +69,7 @@ def _match(task: Task, choice: Choice) -> Found | None:
 
 
 def _figure(task: Task, choice: Choice) -> Figure | None:
-    """The figure that meets the request; seconds are of one image, so those of larger batches say nothing."""
+    """The figure that meets the task. Seconds are those of one image, so larger batches do not count."""
     expected = choice.config.expected
     if task.speedup is not None:
         figure = expected.speedup
@@ -77,24 +79,24 @@ def _figure(task: Task, choice: Choice) -> Figure | None:
 
 
 def _rank(found: Found) -> tuple[float, ...]:
-    """What is smallest is best: evidence, then score loss; where that is not known, less speed-up reuses less."""
+    """Ranking key, lower is better: evidence, then score loss, then speed-up, which costs quality."""
     loss, speedup = found.score_loss, found.choice.config.expected.speedup
     kind = _KINDS.index(found.figure.kind)
     return kind, loss is None, 0.0 if loss is None else loss.value, 0.0 if speedup is None else speedup.value
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came of a request.
+    """The answer to a task.
 
     Attributes:
-        id: Of the task.
-        profile: Where the config is from; None where there is none.
-        config: Its id.
-        figure: The speed-up or the seconds that meet the request, with their `kind`.
-        score_loss: None where it is not known.
-        script: The file that was written.
-        search: The command that looks for a config; None where there is one.
-        notes: What to know before the script is believed.
+        id: Id of the task.
+        profile: Profile of the config; None where no config was found.
+        config: Id of the config.
+        figure: The speed-up or the seconds that meet the task, with their `kind`.
+        score_loss: Score loss of the config; None where it is unknown.
+        script: The script that was written.
+        search: Command that searches for a config; None where one was found.
+        notes: Limitations of the answer.
     """
 
     id: str
@@ -108,7 +110,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def answer(task: Task, found: Found | None, *, script: Path, command: Sequence[str]) -> Answer:
-    """The answer to a request: the config that was found, or the command that looks for one."""
+    """Answer a task with the config that was found, or with the command that searches for one."""
     if found is None:
         notes = () if task.device is None else (f"run the search on the device of profile {task.device}",)
         return Answer(task.id, search=shlex.join(command), notes=notes)
@@ -133,12 +135,12 @@ def _notes(task: Task, found: Found) -> Iterator[str]:
         yield "of random weights: only the timing means something"
     if (config.scheduler, config.steps) != (baseline.scheduler, baseline.steps):
         yield f"it uses {config.scheduler} with {config.steps} steps"
-    if config.guided_calls:
-        yield f"it guides calls {config.guided_calls} alone"
+    if config.plan.guided_calls is not None:
+        yield f"it guides calls {guided_calls_text(config.plan.guided_calls)} alone"
 
 
 def search_command(task: Task, *, profile: Path) -> tuple[str, ...]:
-    """The words of the command that looks for a config and writes it into ``profile``."""
+    """The command that searches for a config and writes it into ``profile``."""
     target = ("--req-speedup", f"{task.speedup:g}") if task.speedup is not None else ("--req-time", f"{task.seconds:g}")
     baseline = ("--model", task.pipe, "--scheduler", task.sched, "--steps", str(task.steps))
     quality = ("--req-score-loss", f"{task.max_score_loss:g}", "--score", "emoji-clip")
@@ -148,16 +150,16 @@ def search_command(task: Task, *, profile: Path) -> tuple[str, ...]:
 
 
 def can_search(task: Task) -> None:
-    """Seconds of a device are found on that device.
+    """Check that this machine has the device of the task, as seconds can only be measured there.
 
     Raises:
-        InputError: This machine does not have it; names what is here instead.
+        InputError: This machine does not have it; the message names the devices that it has.
     """
     if task.device is not None:
         matching_devices(load_profile(task.device), read_devices())
 
 
 def run_search(command: Sequence[str]) -> int:
-    """Run it in a process of its own, whose output goes to stderr; returns the exit code."""
+    """Run the command in its own process and send its output to stderr; returns the exit code."""
     words = run_module("accel_bench", *command[1:])
     return subprocess.run(words, stdout=sys.stderr, check=False).returncode  # noqa: S603  # our own command

@@ -1,10 +1,10 @@
-"""A file of tasks as checked requests, each told by its parts or as a sentence.
+"""Read and check a file of tasks. A task is given by its parts, or as a sentence.
 
     take an SD1.5 pipeline (DDIM, 50 steps) as the baseline and achieve a 2.0× speed-up
     take an SD1.5 pipeline (DDIM, 50 steps) as the baseline and draw an image within 1.5 s on MI250
 
-Sentences have these two forms and no more: what stands before the pipeline is not read, and neither is what stands
-between `baseline and` and the target's own words.
+Sentences have only these two forms. Text before the pipeline is ignored, and so is text between `baseline and` and the
+words of the target.
 """
 
 import re
@@ -16,8 +16,9 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from accel_bench.profiles import find_profiles
-from accel_bench.profiles.schema import Steps, is_id
+from accel_bench.profiles.schema import is_id
 from accel_bench.profiles.toml import read_toml, refuse, show, suggest
+from accel_runtime.plans.spec import Steps
 
 Above0 = Annotated[float, msgspec.Meta(gt=0)]
 _FORM: Final = re.compile(
@@ -27,9 +28,9 @@ _FORM: Final = re.compile(
     r"within (?P<seconds>[0-9]{1,6}(?:\.[0-9]{1,6})?) ?s(?:econds?)? on (?P<device>[\w.-]+?))\.?",
     re.IGNORECASE | re.DOTALL,
 )
-# Longer ones take long to be found wanting.
+# Longest sentence: matching longer ones takes too long.
 _LONGEST: Final = 400
-# As people and diffusers write them → as profiles do. Spaces are left out before.
+# Names that people and diffusers write, without spaces → names in profiles.
 _PIPES: Final = {"sd1.5": "sd15", "sd15": "sd15", "stablediffusion1.5": "sd15", "stablediffusionv1.5": "sd15"}
 _SCHEDULERS: Final = {
     "ddim": "ddim",
@@ -49,18 +50,18 @@ _PARTS: Final = ("pipe", "sched", "steps", "speedup", "seconds")
 
 
 class TaskEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One request: by its parts, or as a sentence in `text`.
+    """One task of a file: its parts, or a sentence in `text`.
 
     Attributes:
-        id: Of the script that is written for it.
-        text: See `sentences.py`; then pipe, sched, steps and the target are read from it.
-        pipe: The model, as in a profile.
-        sched: The baseline's scheduler, as in a profile.
-        steps: The baseline's.
-        speedup: At least this, over the baseline.
-        seconds: At most these for one image, prompt to pixels.
-        device: The profile whose figures count; any, where a speed-up names none.
-        max_score_loss: What the picture may lose of its score.
+        id: Name of the script that is written for it.
+        text: A sentence that gives pipe, sched, steps and the target; see `parse_sentence`.
+        pipe: The model's name in profiles.
+        sched: Name of the baseline's scheduler in profiles.
+        steps: The baseline's steps.
+        speedup: Least speed-up over the baseline.
+        seconds: Longest time of one image, from prompt to pixels.
+        device: Profile whose figures count. Where a speed-up names none, all profiles count.
+        max_score_loss: Largest loss of the score, as a share.
     """
 
     id: str
@@ -75,14 +76,14 @@ class TaskEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TaskFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All of a file: `[[task]]`, once or more."""
+    """A file of tasks: one or more `[[task]]`."""
 
     task: Annotated[tuple[TaskEntry, ...], msgspec.Meta(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A request with all its parts; exactly one of `speedup` and `seconds` is there. See `TaskEntry`."""
+    """A checked task with all of its parts. Exactly one of `speedup` and `seconds` is given. See `TaskEntry`."""
 
     id: str
     pipe: str
@@ -95,10 +96,10 @@ class Task:
 
 
 def read_tasks(path: Path) -> tuple[Task, ...]:
-    """The requests of a file.
+    """Read the tasks of a file.
 
     Raises:
-        InputError: It breaks the schema; names file and key, what was expected and what was there.
+        InputError: It breaks the schema; the message names the file, the key, what was expected and what was given.
     """
     file, tasks = str(path), read_toml(path, TaskFile).task
     for place, task in enumerate(tasks):
@@ -106,7 +107,7 @@ def read_tasks(path: Path) -> tuple[Task, ...]:
             expected = "an id of lower-case letters and digits, joined by - or ."
             refuse(file, ("task", str(place), "id"), expected=expected, got=show(task.id))
         if task.id in [other.id for other in tasks[:place]]:
-            refuse(file, ("task", str(place), "id"), expected="an id of its own", got=f"{show(task.id)} again")
+            refuse(file, ("task", str(place), "id"), expected="a unique id", got=f"{show(task.id)} again")
     return tuple(_checked(task, file=file, keys=("task", str(place))) for place, task in enumerate(tasks))
 
 
@@ -118,16 +119,16 @@ def _checked(task: TaskEntry, *, file: str, keys: Sequence[str]) -> Task:
     if (parts["speedup"] is None) == (parts["seconds"] is None):
         refuse(file, keys, expected="one of speedup and seconds", got="neither" if parts["speedup"] is None else "both")
     if parts["seconds"] is not None and parts["device"] is None:
-        refuse(file, (*keys, "device"), expected="the profile of the device that seconds are of", got="nothing")
+        refuse(file, (*keys, "device"), expected="the profile of the device that the seconds are for", got="nothing")
     _check_device(parts["device"], file=file, keys=keys)
     return Task(**{key: value for key, value in parts.items() if key != "text"})
 
 
 def _read(task: TaskEntry, text: str, *, file: str, keys: Sequence[str]) -> dict[str, Any]:
-    """The task's parts with those of its sentence."""
+    """The parts of a task, including those of its sentence."""
     for key in _PARTS:
         if getattr(task, key) is not None:
-            refuse(file, (*keys, key), expected="nothing beside text, which says it", got=show(getattr(task, key)))
+            refuse(file, (*keys, key), expected="nothing, as text already gives it", got=show(getattr(task, key)))
     read = parse_sentence(text)
     if read is None:
         refuse(file, (*keys, "text"), expected=FORMS, got=show(text))
@@ -145,7 +146,7 @@ def _check_device(device: str | None, *, file: str, keys: Sequence[str]) -> None
 
 
 def parse_sentence(text: str) -> dict[str, Any] | None:
-    """The parts of a request, by their names in a file of tasks; None where it has neither form.
+    """The parts of a sentence by their names in a file of tasks; None where it has neither form.
 
     >>> parse_sentence("take an SD1.5 pipeline (DDIM, 50 steps) as the baseline and achieve a 2.0x speed-up")
     {'pipe': 'sd15', 'sched': 'ddim', 'steps': 50, 'speedup': 2.0}

@@ -1,4 +1,4 @@
-"""What peers with diffusers' interface share: how their pipeline is opened, and how it is called."""
+"""Open and call a pipeline with diffusers' interface; peers share this."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from peer_protocol import Work
 
 
 def open_pipeline(kind: Any, work: Work, **options: Any) -> Any:  # diffusers has no types
-    """A pipeline of the class ``kind`` with the work's scheduler."""
+    """Open a pipeline of the class ``kind`` with the work's scheduler."""
     pipe = kind.from_pretrained(work.model, local_files_only=True, **options)
     pipe.scheduler = getattr(diffusers, work.scheduler["_class_name"]).from_config(work.scheduler)
     pipe.set_progress_bar_config(disable=True)
@@ -20,10 +20,10 @@ def open_pipeline(kind: Any, work: Work, **options: Any) -> Any:  # diffusers ha
 def draw(
     pipe: Any, work: Work, *, steps: int, device: str = "cpu", dtype: torch.dtype = torch.float32
 ) -> NDArray[np.uint8]:
-    """Draw the work; ``device`` and ``dtype`` are of the latents. Shape: [B, H, W, 3]."""
+    """Draw the work. ``device`` and ``dtype`` are those of the latents. Shape: [B, H, W, 3]."""
     latents = torch.from_numpy(work.noise())
     generators = [torch.Generator("cpu").manual_seed(work.seed + image) for image in range(work.batch)]
-    # The latents are what these would draw first; noise of later steps must come after them.
+    # The generators would draw the latents first; noise of later steps must come after them.
     for generator in generators:
         torch.randn(latents.shape[1:], generator=generator)
     images = pipe(

@@ -1,11 +1,11 @@
-"""How an adapter talks to `accel bench`: one JSON object a line, requests on stdin, replies on stdout.
+"""The protocol between adapters and `accel bench`: one JSON object per line, requests on stdin, replies on stdout.
 
-Adapters run in environments of other people's making, so this file and they need Python 3.11, numpy and the
-peer's own packages, nothing else.
+Adapters run in the peers' environments, so this file and the adapters need only Python 3.11, numpy and the peer's own
+packages.
 
     {"do": "open", "work": {...}}                        → {"load_s", "versions", "settings", "unequal"}
     {"do": "draw", "steps": 20, "picture": "a.npy"}      → {"seconds", "spans", "peak_rss_bytes"}
-    anything that fails                                  → {"error": one line}
+    any request that fails                               → {"error": one line}
 
 The end of stdin ends the process.
 """
@@ -29,15 +29,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Work:
-    """What is drawn; see `accel_bench.peers.work.PeerWork`.
+    """What the peer draws; see `accel_bench.peers.work.PeerWork`.
 
     Attributes:
-        model: What the peer opens: the weights' folder, a conversion of it, or the bundle.
-        scheduler: diffusers' config, with its `_class_name`.
-        schedule: The same as a file of tables, of the bundle.
-        latents: A .npy file of unit-variance noise [B, C, h, w].
-        threads: None leaves the choice to the peer.
-        options: What the user wrote behind the peer's name.
+        model: The folder that the peer opens: the weights, a conversion of them, or the bundle.
+        scheduler: The scheduler's config in diffusers, with its `_class_name`.
+        schedule: The bundle's file of tables of the same scheduler.
+        latents: A .npy file with unit-variance noise. Shape: [B, C, h, w].
+        threads: Number of threads; None leaves it to the peer.
+        options: Options that the user wrote after the peer's name.
     """
 
     model: str
@@ -55,60 +55,60 @@ class Work:
     options: list[str]
 
     def noise(self) -> NDArray[np.float32]:
-        """The initial latents, [B, C, h, w], not yet scaled by the scheduler."""
+        """The initial latents, not yet scaled by the scheduler. Shape: [B, C, h, w]."""
         values: NDArray[np.float32] = np.load(self.latents, allow_pickle=False)
         return values
 
 
 @dataclass
 class Clock:
-    """The spans of the drawing under way: name, start since its begin, and seconds."""
+    """The spans of the current drawing: name, start in seconds since the drawing began, and seconds."""
 
     origin: float = 0.0
     spans: list[tuple[str, float, float]] = field(default_factory=list)
 
     def begin(self) -> None:
-        """Start afresh."""
+        """Begin a drawing."""
         self.spans = []
         self.origin = perf_counter()
 
     def note(self, name: str, started: float) -> None:
-        """Note what began at ``started``, of `perf_counter`, and ends now."""
+        """Add a span that began at ``started``, a value of `perf_counter`, and ends now."""
         self.spans.append((name, started - self.origin, perf_counter() - started))
 
     @contextmanager
     def span(self, name: str) -> Iterator[None]:
-        """Note what the block does."""
+        """Add a span for the block."""
         started = perf_counter()
         yield
         self.note(name, started)
 
 
 class Peer(Protocol):
-    """A model that is open."""
+    """An open model."""
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """Whose versions are told."""
+        """Packages whose versions are recorded."""
         ...
 
     @property
     def settings(self) -> Mapping[str, str | int | float | bool]:
-        """What was set."""
+        """Settings that are recorded."""
         ...
 
     @property
     def unequal(self) -> tuple[str, ...]:
-        """What could not be made equal, in words."""
+        """What could not be made equal to the other contenders, in words."""
         ...
 
     def draw(self, steps: int) -> NDArray[np.uint8]:
-        """Draw the work in so many steps, noting each UNet call as `unet`. Shape: [B, H, W, 3]."""
+        """Draw the work in ``steps`` steps, with a span `unet` for each UNet call. Shape: [B, H, W, 3]."""
         ...
 
 
 def serve(open_peer: Callable[[Work, Clock], Peer]) -> None:
-    """Answer requests until there are no more."""
+    """Answer requests until stdin ends."""
     replies, worker = _take_stdout(), _Worker(open_peer)
     for line in sys.stdin:
         replies.write(json.dumps(worker.answer(json.loads(line))) + "\n")
@@ -122,7 +122,7 @@ class _Worker:
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
             return self._open(request) if request["do"] == "open" else self._draw(request)
-        # Whatever the peer's libraries raise belongs to the user as one line; the pages of it go to stderr.
+        # The user sees one line of whatever the peer's libraries raise; the traceback goes to stderr.
         except Exception as error:  # noqa: BLE001
             traceback.print_exc()
             return {"error": f"{type(error).__name__}: {(str(error).strip() or 'no reason given').splitlines()[0]}"}
@@ -146,14 +146,14 @@ class _Worker:
 
 
 def _take_stdout() -> IO[str]:
-    """The real stdout, for replies alone: what libraries print there goes to stderr from now on."""
+    """Keep the real stdout for replies; what libraries print goes to stderr from now on."""
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return replies
 
 
 def _peak_rss_bytes() -> int:
-    # On Linux, ru_maxrss of a child begins with its parent's; VmHWM is its own.
+    # On Linux, ru_maxrss of a child starts at its parent's value; VmHWM is the child's own.
     status = Path("/proc/self/status")
     if status.exists():
         (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))

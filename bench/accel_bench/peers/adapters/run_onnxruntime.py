@@ -1,4 +1,4 @@
-"""Our own bundle in bare ONNX Runtime sessions and a plain loop: what our runtime adds to that is its cost."""
+"""Our own bundle in bare ONNX Runtime sessions and a plain loop: our runtime's own cost is the difference to it."""
 
 import json
 from pathlib import Path
@@ -37,7 +37,7 @@ class BarePeer:
         }
         self.settings: dict[str, str | int | float | bool] = {
             "threads": work.threads or "ONNX Runtime's own choice",
-            # Graphs of every precision take and give float32, so their tensors do not tell what they compute in.
+            # Inputs and outputs are float32 in every precision, so they do not tell what the graphs compute in.
             "dtype": self._manifest["dtype"],
             "provider": "CPUExecutionProvider",
         }
@@ -53,7 +53,7 @@ class BarePeer:
         return ((pixels / 2 + 0.5).clip(0, 1) * 255).round().astype(np.uint8).transpose(0, 2, 3, 1)
 
     def _denoise(self, steps: int, embeddings: Array) -> Array:
-        """The table's recurrence: x' = Σ a[j]·x[-j] + Σ b[j]·e[-j]."""
+        """Run the table's recurrence: x' = Σ a[j]·x[-j] + Σ b[j]·e[-j]."""
         table = self._table(steps)
         latents, outputs = [self._work.noise() * np.float32(table["init_noise_sigma"])], list[Array]()
         for row in range(len(table["timestep"])):
@@ -105,7 +105,10 @@ class BarePeer:
         first, rows = tables[at, 2:4]
         table = {key: arrays[key][first : first + rows] for key in ("timestep", "input_scale", "a", "b", "draws")}
         if table["draws"].any():
-            raise ValueError("this loop draws no noise between steps: choose a scheduler that needs none, such as ddim")
+            given = self._work.scheduler["_class_name"]
+            raise ValueError(
+                f"expected a scheduler without noise between steps, got {given}: choose another, such as ddim"
+            )
         return {**table, "init_noise_sigma": arrays["init_noise_sigma"][at]}
 
 

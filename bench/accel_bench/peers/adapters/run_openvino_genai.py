@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from openvino import opset13
 from peer_protocol import Clock, Work, serve
 
-# Its schedulers, by the class of diffusers that each one is.
+# GenAI's schedulers by the class in diffusers that each one implements.
 _SCHEDULERS = {
     "DDIMScheduler": genai.Scheduler.Type.DDIM,
     "EulerAncestralDiscreteScheduler": genai.Scheduler.Type.EULER_ANCESTRAL_DISCRETE,
@@ -24,7 +24,7 @@ _PRECISIONS = ("f32", "bf16", "f16")
 
 
 class GivenNoise(genai.Generator):  # type: ignore[misc]  # it has no types
-    """The initial latents that all contenders start from, then noise of its own."""
+    """A generator that gives the initial latents of all contenders first, and its own noise afterwards."""
 
     def __init__(self, latents: NDArray[np.float32], seed: int) -> None:
         super().__init__()
@@ -32,23 +32,23 @@ class GivenNoise(genai.Generator):  # type: ignore[misc]  # it has no types
         self.seed(seed)
 
     def seed(self, new_seed: int) -> None:
-        """Start again."""
+        """Restart with a seed."""
         self._is_first = True
         self._own = np.random.default_rng(new_seed)
 
     def next(self) -> float:
-        """One number."""
+        """Draw one number."""
         return float(self._own.standard_normal())
 
     def randn_tensor(self, shape: Any) -> ov.Tensor:
-        """The latents at first; what ancestral schedulers ask for afterwards is drawn."""
+        """The latents at the first call; noise for ancestral schedulers afterwards."""
         is_first, self._is_first = self._is_first, False
         values = self._latents if is_first else self._own.standard_normal(tuple(shape)).astype(np.float32)
         return ov.Tensor(np.ascontiguousarray(values))
 
 
 class GenAiPeer:
-    """A converted folder, reshaped to the work's size as its documentation advises for fixed sizes."""
+    """A converted folder, reshaped to the work's size as GenAI's documentation advises for fixed sizes."""
 
     packages: tuple[str, ...] = ("openvino", "openvino-genai", "openvino-tokenizers")
 
@@ -92,7 +92,7 @@ class GenAiPeer:
         return images
 
     def _note_spans(self) -> None:
-        """It tells durations alone; starts follow from the order: text encoder, steps, decoder."""
+        """Make spans. GenAI reports only durations; starts follow from the order: text encoder, steps, decoder."""
         metrics = self._pipe.get_performance_metrics()
         calls = [duration / 1e6 for duration in metrics.raw_metrics.unet_inference_durations]
         steps = [duration / 1e6 for duration in metrics.raw_metrics.iteration_durations]
@@ -114,7 +114,7 @@ def _scheduler(config: dict[str, Any], kind: Any) -> Any:  # the enum is not typ
 
 
 def _own_precision() -> str:
-    """What OpenVINO computes in here unless told, asked of a graph of one node: GenAI does not show its own."""
+    """The precision that OpenVINO chooses here, read from a graph of one node, as GenAI does not report its own."""
     values = opset13.parameter([1], np.float32)
     compiled = ov.Core().compile_model(ov.Model([opset13.relu(values)], [values]), "CPU")
     return str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())

@@ -11,7 +11,7 @@ from peer_protocol import Clock, Work, serve
 
 
 class OptimumPeer:
-    """The graphs that optimum exports of the same weights."""
+    """Graphs that optimum exports from the same weights."""
 
     packages: tuple[str, ...] = ("optimum", "optimum-onnx", "onnxruntime", "torch", "diffusers", "transformers")
     unequal: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ _DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 
 
 class TorchPeer:
-    """`StableDiffusionPipeline` as its documentation runs it."""
+    """`StableDiffusionPipeline`, run as in its documentation."""
 
     packages: tuple[str, ...] = ("torch", "diffusers", "transformers")
 
@@ -43,7 +43,7 @@ class TorchPeer:
         return draw(self._pipe, self._work, steps=steps, device=self._device, dtype=self._dtype)
 
     def compile(self) -> None:
-        """Compile the UNet; hooks stay outside, so that calls are timed from outside."""
+        """Compile the UNet. Hooks stay outside, so that whole calls are timed."""
         from torch._inductor import config  # noqa: PLC0415  # slow to import, and only needed here
 
         config.freezing = True
@@ -52,7 +52,7 @@ class TorchPeer:
         self.settings |= {"compiled": "unet", "freezing": True}
 
     def reuse(self, interval: int) -> None:
-        """Let DeepCache run the whole UNet at every so many-th call."""
+        """Let DeepCache run the whole UNet once per interval of calls."""
         from DeepCache import DeepCacheSDHelper  # noqa: PLC0415  # installed for this peer alone
 
         self._helper = DeepCacheSDHelper(pipe=self._pipe)
@@ -88,7 +88,7 @@ def _time(module: torch.nn.Module, name: str, clock: Clock) -> None:
 
 
 def _wait() -> None:
-    """Let a GPU finish what was begun, without which a call only seems to be quick."""
+    """Wait until a GPU has finished; otherwise a call only seems to be quick."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 

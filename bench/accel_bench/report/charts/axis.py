@@ -1,4 +1,4 @@
-"""From values to places, and round numbers to write beside them."""
+"""Axes: positions of values, and round numbers beside them."""
 
 from dataclasses import dataclass
 from math import ceil, floor, log10
@@ -12,8 +12,8 @@ class Axis:
     """A linear axis.
 
     Attributes:
-        low: The value at its start.
-        high: The value at its end, above `low`.
+        low: Value at the start.
+        high: Value at the end, above `low`.
     """
 
     low: float
@@ -21,31 +21,31 @@ class Axis:
 
     @classmethod
     def around(cls, low: float, high: float) -> "Axis":
-        """An axis from ``low`` to ``high`` with room for a mark at either end."""
+        """Make an axis from ``low`` to ``high`` with room for a mark at either end."""
         room = 0.06 * (high - low) or 0.06 * abs(high) or 1.0
         return cls(low - room, high + room)
 
     def part(self, value: float) -> float:
-        """Where ``value`` lies: 0 at the start, 1 at the end."""
+        """The position of ``value``: 0 at the start, 1 at the end."""
         return (value - self.low) / (self.high - self.low)
 
     def across(self, value: float) -> float:
-        """The same in percent of a chart's width."""
+        """The position in percent of a chart's width."""
         return 100 * self.part(value)
 
     def down(self, value: float, *, top: float, height: float) -> float:
-        """The same in pixels from the top of a chart, whose end is up."""
+        """The position in pixels from the top of a chart, for an axis whose end is at the top."""
         return top + height * (1 - self.part(value))
 
     def ticks(self, count: int = 5) -> list[float]:
-        """About ``count`` round values in reach: multiples of 1, 2 or 5 times a power of ten."""
+        """About ``count`` round values on the axis: multiples of 1, 2 or 5 times a power of ten."""
         step = _round_step((self.high - self.low) / count)
         first, last = ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9)
         return [index * step for index in range(first, last + 1)]
 
 
 def grid_across(axis: Axis, *, top: float, bottom: float, unit: str, factor: float = 1) -> list[Shape]:
-    """Upright lines at round values of ``axis × factor``, with their numbers below ``bottom``."""
+    """Vertical lines at round values of ``axis × factor``, with their numbers below ``bottom``."""
     shown = Axis(axis.low * factor, axis.high * factor)
     shapes: list[Shape] = []
     for tick in shown.ticks():
@@ -59,7 +59,7 @@ def grid_across(axis: Axis, *, top: float, bottom: float, unit: str, factor: flo
 
 
 def grid_down(axis: Axis, *, top: float, height: float, unit: str = "") -> list[Shape]:
-    """Level lines at round values, with their numbers left of the chart."""
+    """Horizontal lines at round values, with their numbers left of the chart."""
     shapes: list[Shape] = []
     for tick in axis.ticks():
         y = axis.down(tick, top=top, height=height)

@@ -1,4 +1,4 @@
-"""Where each contender's time goes, as bars of stages on one axis."""
+"""Bars of each contender's time by stage, on one axis."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from statistics import median
 from typing import Final
 
 from accel_bench.base.stats import Spread
-from accel_bench.benchmark.summary import PEER_UNET, PeerSummary, PlanSummary
-from accel_bench.records.bench import PeerRun
+from accel_bench.benchmark.summary import PASSES, PeerSummary, PlanSummary, part_seconds
+from accel_bench.records.bench import PEER_PARTS, PeerRun
 from accel_bench.report.charts.axis import Axis, grid_across
 from accel_bench.report.charts.stages import STAGES, legend
 from accel_bench.report.charts.svg import Figure, Key, Line, Rect, Shape, Text
@@ -20,12 +20,12 @@ _TOP: Final = 22  # of the first bar, below its name
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One contender.
+    """The bar of one contender.
 
     Attributes:
-        parts: Kind of stage → median seconds.
-        whole: Seconds of an image batch.
-        limit_s: The least that the hardware's peaks allow; None where that is not known.
+        parts: Median seconds by kind of stage.
+        whole: Seconds of a batch of images.
+        limit_s: Least seconds that the hardware's peaks allow; None where that is unknown.
     """
 
     name: str
@@ -40,14 +40,14 @@ class Bar:
 
 
 def plan_bar(plan: PlanSummary, limit_s: float | None) -> Bar:
-    """The bar of a plan of ours."""
+    """The bar of one of our plans."""
     parts = {kind: max(0.0, getattr(plan.stages, kind)) for kind in STAGES}
     return Bar(plan.name, parts, plan.image_s, limit_s)
 
 
 def peer_bar(peer: PeerSummary, run: PeerRun) -> Bar:
-    """The bar of a peer, of which no more than the UNet's part is known."""
-    unet = median(sum(span.seconds for span in image.spans if span.name == PEER_UNET) for image in run.images)
+    """The bar of a peer. Only the time of its UNet is known."""
+    unet = median(part_seconds(image, PEER_PARTS, PASSES) for image in run.images)
     return Bar(peer.name, {"deep": unet, "other": max(0.0, peer.image_s.median - unet)}, peer.image_s)
 
 

@@ -1,4 +1,4 @@
-"""The calls of a plan, one block each, whatever time they take."""
+"""The calls of a plan as blocks of equal width."""
 
 from accel_bench.records.parts import PlanFacts
 from accel_bench.report.charts.axis import Axis, grid_across
@@ -10,16 +10,16 @@ _TOP, _BLOCK = 6, 26
 
 
 def call_strip(name: str, title: str, facts: PlanFacts) -> Figure:
-    """Deep and shallow calls in a row; below it those that are guided, where not all are."""
+    """Deep and shallow calls in a row. Where not all calls are guided, a second row shows the guided ones."""
     deep = set(facts.deep_calls)
-    bottom = _TOP + _BLOCK + (10 if facts.guided_calls is not None else 4)
+    bottom = _TOP + _BLOCK + (10 if facts.plan.guided_calls is not None else 4)
     shapes = grid_across(Axis(0, facts.calls), top=_TOP, bottom=bottom, unit="")
     shapes += [_block(call, facts.calls, kind="deep" if call in deep else "shallow") for call in range(facts.calls)]
     kinds = {"deep"} if len(deep) == facts.calls else {"deep", "shallow"}
     keys = legend(kinds)
     guided = ""
-    if facts.guided_calls is not None:
-        first, last = facts.guided_calls
+    if facts.plan.guided_calls is not None:
+        first, last = facts.plan.guided_calls
         guided = f"; guided from call {first} to {last}"
         y = _TOP + _BLOCK + 6
         shapes.append(Line(100 * first / facts.calls, y, 100 * (last + 1) / facts.calls, y, "whisker", guided[2:]))

@@ -1,4 +1,4 @@
-"""What a picture's distance from the baseline's is known to, over all pictures of a plan."""
+"""Scores of a plan over all of its pictures, with their uncertainty."""
 
 from collections.abc import Sequence
 from statistics import mean
@@ -10,7 +10,7 @@ from accel_bench.report.charts.plane import Known
 
 
 def known_psnr(scores: Scores) -> Known | None:
-    """Of the mean squared error and of its ends; None where no pixel differs, which has no place on an axis."""
+    """The PSNR of the mean squared error, and of its ends; None where no pixel differs, as that is infinite."""
     known = _of_mean(scores.squared_error)
     worst, middle, best = (psnr([value]) for value in (known.high, known.value, known.low))
     if middle is None or worst is None:
@@ -19,12 +19,12 @@ def known_psnr(scores: Scores) -> Known | None:
 
 
 def known_feature_distance(scores: Scores) -> Known:
-    """The mean, and a standard error to either side."""
+    """The mean feature distance, and one standard error to either side."""
     return _of_mean(scores.feature_distance)
 
 
 def known_loss(loss: float, error: float | None) -> Known:
-    """In percent, with its standard error where it has one."""
+    """The loss in percent, with its standard error where it has one."""
     lost, either = 100 * loss, 100 * (error or 0)
     return Known(lost, lost - either, lost + either)
 

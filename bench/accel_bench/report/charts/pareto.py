@@ -1,4 +1,4 @@
-"""Speed-up against quality: every candidate of a search, the front, and the goal's bounds."""
+"""Speed-up against quality for every candidate of a search, with the front and the goal's bounds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from accel_bench.report.charts.plane import Known, Plane, labels
 from accel_bench.report.charts.svg import Dot, Figure, Key, Line, Shape
 from accel_bench.report.words import amount, digits, plain
 
-# In this order they take the page's colours, whichever of them a search has.
+# Families take the page's colours in this order, so that a family has the same colour on every page.
 _FAMILIES: Final = ("full", "uniform", "solved", "power", "first", "last")
-# Candidates that lose more than so many times what the goal allows are not worth the room that they take.
+# Candidates that lose more than this many times the goal's bound are not shown.
 _REACH: Final = 3
 
 
@@ -24,11 +24,11 @@ class Mark:
     """A candidate.
 
     Attributes:
-        family: Gives its colour.
-        label: Short, written beside its dot if it is of the front.
-        text: Long, shown when the dot is pointed at.
-        speedup: Composed.
-        measured: End to end; None where it was not timed.
+        family: The family decides the colour.
+        label: Short text beside the dot, for candidates of the front.
+        text: Long text, shown when the pointer is over the dot.
+        speedup: Composed speed-up.
+        measured: Speed-up end to end; None where it was not timed.
         complete: Whether it was judged on all pictures.
     """
 
@@ -45,11 +45,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What the upright axis shows.
+    """The measure on the vertical axis.
 
     Attributes:
-        better: Where a good value lies.
-        bound: The goal's; None where it sets none.
+        better: The direction of good values.
+        bound: The goal's bound; None where it has none.
     """
 
     name: str
@@ -60,14 +60,14 @@ class Measure:
 
 
 def pareto(name: str, measure: Measure, marks: Sequence[Mark], *, speedup: float | None, height: float) -> Figure:
-    """A dot per candidate; those of the front are larger and joined.
+    """Draw a dot per candidate. Those of the front are larger and joined by a line.
 
     Args:
-        name: Of the figure.
-        measure: What is up.
-        marks: At least one.
-        speedup: That the goal requires; None where it requires none.
-        height: In pixels, of the upright axis.
+        name: Id of the figure.
+        measure: The measure on the vertical axis.
+        marks: At least one candidate.
+        speedup: Speed-up that the goal requires; None where it requires none.
+        height: Height of the vertical axis in pixels.
     """
     reach = _reach(marks, measure)
     shown = [mark for mark in marks if mark.quality.value <= reach or mark.measured is not None]
@@ -75,7 +75,7 @@ def pareto(name: str, measure: Measure, marks: Sequence[Mark], *, speedup: float
     front = sorted((mark for mark in shown if mark.in_front), key=lambda mark: mark.speedup)
     shapes = [*plane.grid(unit=measure.unit), *_bounds(plane, measure, speedup=speedup)]
     shapes += [Line(*_place(one, plane), *_place(other, plane), "front join") for one, other in pairwise(front)]
-    # Later ones lie on top.
+    # Later dots are drawn on top.
     for mark in sorted(shown, key=lambda mark: (mark.complete, mark.measured is not None, mark.in_front)):
         shapes += _draw(mark, plane)
     named = sorted(front, key=lambda mark: not mark.chosen)
@@ -101,7 +101,7 @@ def _kind(family: str) -> str:
 
 
 def _reach(marks: Sequence[Mark], measure: Measure) -> float:
-    """The worst value worth its room where less is better; of all candidates at least half are shown."""
+    """The worst value that is shown, where less is better. At least half of all candidates are shown."""
     if measure.better == "up" or measure.bound is None:
         return inf
     return max(_REACH * measure.bound, median(mark.quality.value for mark in marks))
@@ -118,7 +118,7 @@ def _qualities(marks: Sequence[Mark], measure: Measure) -> Axis:
 
 
 def _axis(values: Sequence[float], bound: float | None) -> Axis:
-    """Around values, and the bound if it is no further from them than they are from each other."""
+    """An axis around all values. It includes the bound if that is no further away than the values' own range."""
     low, high = min(values), max(values)
     if bound is not None and 2 * low - high <= bound <= 2 * high - low:
         low, high = min(low, bound), max(high, bound)

@@ -1,4 +1,4 @@
-"""The ground of charts of two values: where a value lies, and names that keep off each other."""
+"""The plane of charts of two values: positions, grid lines, and labels that do not overlap."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from accel_bench.report.charts.axis import Axis, grid_across, grid_down
 from accel_bench.report.charts.svg import Shape, Text
 
 _TOP: Final = 12
-# The width, in pixels, for which labels are kept from lying on each other.
+# Labels do not overlap on charts of this width in pixels.
 _NOMINAL: Final = 240
 _LETTER: Final = 6.5
 
@@ -19,7 +19,7 @@ _Box: TypeAlias = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A value and the ends of what it is known to."""
+    """A value and the ends of its uncertainty."""
 
     value: float
     low: float
@@ -28,10 +28,12 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """A level and an upright axis.
+    """A horizontal and a vertical axis.
 
     Attributes:
-        high: Pixels from end to end of the upright one.
+        across: Horizontal axis.
+        upright: Vertical axis.
+        high: Length of the vertical axis in pixels.
     """
 
     across: Axis
@@ -39,36 +41,36 @@ class Plane:
     high: float = 220
 
     def x(self, value: float) -> float:
-        """In percent of the chart's width."""
+        """The horizontal position in percent of the chart's width."""
         return self.across.across(value)
 
     def y(self, value: float) -> float:
-        """In pixels from the top."""
+        """The vertical position in pixels from the top."""
         return self.upright.down(value, top=_TOP, height=self.high)
 
     @property
     def top(self) -> float:
-        """Where the upright axis ends, in pixels."""
+        """The end of the vertical axis in pixels from the top."""
         return _TOP
 
     @property
     def bottom(self) -> float:
-        """Where it starts."""
+        """The start of the vertical axis in pixels from the top."""
         return _TOP + self.high
 
     @property
     def height(self) -> float:
-        """Of the whole chart with its numbers."""
+        """Height of the whole chart with its numbers, in pixels."""
         return self.bottom + 22
 
     def grid(self, *, unit: str) -> list[Shape]:
-        """Lines at round values; those across are speed-ups."""
+        """Lines at round values; the horizontal axis shows speed-ups."""
         level = grid_down(self.upright, top=_TOP, height=self.high, unit=unit)
         return level + grid_across(self.across, top=_TOP, bottom=self.bottom, unit="×")
 
 
 def labels(named: Sequence[tuple[str, Place]], dots: Sequence[Place]) -> list[Shape]:
-    """Beside each place its name, unless it would lie on a dot or a name that is there already."""
+    """Write a label beside each place, unless it would overlap a dot or an earlier label."""
     taken = [(x * _NOMINAL / 100 - 6, y - 6, x * _NOMINAL / 100 + 6, y + 6) for x, y in dots]
     shapes: list[Shape] = []
     for name, (x, y) in named:

@@ -1,4 +1,4 @@
-"""Speed-up against a score, one dot per plan with what it is known to."""
+"""Speed-up against a score, one dot per plan with its uncertainty."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ _COLOURS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One plan.
+    """The dot of one plan.
 
     Attributes:
-        series: What it has in common with others; those of a series are joined by a line.
-        label: Short, written beside the dot where there is room.
-        text: Long, shown when the dot is pointed at.
+        series: Points of the same series are joined by a line.
+        label: Short text, written beside the dot where there is room.
+        text: Long text, shown when the pointer is over the dot.
     """
 
     series: str
@@ -32,15 +32,15 @@ class Point:
 def scatter(
     name: str, title: str, points: Sequence[Point], *, series: Sequence[str], better: str, unit: str = ""
 ) -> Figure:
-    """A dot per point, with lines for its ends.
+    """Draw a dot per point, with lines for its uncertainty.
 
     Args:
-        name: Of the figure.
-        title: What the upright axis shows.
-        points: At least one.
-        series: All there are, also those without a point here, so that charts beside each other share colours.
-        better: `up` or `down`: where a good score lies.
-        unit: Of the upright axis.
+        name: Id of the figure.
+        title: Description of the vertical axis.
+        points: At least one point.
+        series: All series, including those without a point here, so that neighbouring charts share colours.
+        better: `up` or `down`: the direction of good scores.
+        unit: Unit of the vertical axis.
     """
     plane = Plane(
         Axis.around(min(1, *(point.x.low for point in points)), max(point.x.high for point in points)),

@@ -1,4 +1,4 @@
-"""Every candidate of a search as a dot, on a chart for each measure of quality."""
+"""Charts of a search: every candidate as a dot, one chart for each measure of quality."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ _HIGH, _LOW = 320, 220
 
 
 def search_charts(prefix: str, record: SearchRecord, summaries: Sequence[TriedSummary]) -> list[Figure]:
-    """The first has the legend of all."""
+    """Draw the charts; the first one has the legend of all."""
     found: list[Figure] = []
     for measure, quality in _measures(record):
         known = [(each, quality(tried, each)) for tried, each in zip(record.tried, summaries, strict=True)]
@@ -51,7 +51,7 @@ def _measures(record: SearchRecord) -> Iterator[tuple[Measure, _Quality]]:
 
 
 def _required(record: SearchRecord) -> float | None:
-    """The speed-up that the goal asks for, however it says so."""
+    """The speed-up that the goal requires, whether it names a speed-up or seconds."""
     baseline_s = record.tried[0].composed_s
     return baseline_s / record.goal.slowest(baseline_s) if record.goal.bounds_speed else None
 

@@ -1,11 +1,12 @@
-"""What the parts of an image's time are called, and in which colour they are drawn, everywhere on the page."""
+"""Names and colours of the stages of an image, used everywhere on the page."""
 
+from collections.abc import Mapping
 from typing import Final
 
-from accel_bench.benchmark.summary import DEEP, PEER_UNET
 from accel_bench.report.charts.svg import Key
+from accel_runtime.manifest import Part
 
-# Kind of a part (a field of `summary.Stages`) → its name.
+# Names by kind of stage, a field of `summary.Stages`.
 STAGES: Final = {
     "text": "text encoder",
     "deep": "deep calls",
@@ -14,26 +15,24 @@ STAGES: Final = {
     "vae": "VAE",
     "other": "other",
 }
-# Spans that only enclose others.
+# Spans that only enclose other spans.
 _ENCLOSING: Final = frozenset({"prepare", "denoise", "decode"})
-_PREFIXES: Final = {"text_encoder": "text", "unet_shallow": "shallow", "vae_decoder": "vae"}
+_STAGES: Final[Mapping[Part | None, str]] = {"text": "text", "deep": "deep", "shallow": "shallow", "decoder": "vae"}
 
 
-def stage_of(span: str) -> str | None:
-    """The stage to which a span belongs; None if it only encloses others.
+def stage_of(span: str, parts: Mapping[str, Part]) -> str | None:
+    """The stage of a span; None if it only encloses other spans.
 
-    A peer's UNet calls are deep: it runs the whole UNet. What has no other name is part of the loop.
+    Args:
+        span: Name of the span.
+        parts: Purposes of graphs by name. Spans without one belong to the loop.
 
-    >>> [stage_of(name) for name in ("unet_shallow_0", "unet", "step", "denoise")]
-    ['shallow', 'deep', 'update', None]
+    >>> [stage_of(name, {"thin": "shallow"}) for name in ("thin", "step", "denoise")]
+    ['shallow', 'update', None]
     """
-    if span in _ENCLOSING:
-        return None
-    if span in (DEEP, PEER_UNET):
-        return "deep"
-    return next((stage for prefix, stage in _PREFIXES.items() if span.startswith(prefix)), "update")
+    return None if span in _ENCLOSING else _STAGES.get(parts.get(span), "update")
 
 
 def legend(kinds: set[str]) -> list[Key]:
-    """The entries of those stages that occur."""
+    """Legend entries of the stages that occur."""
     return [Key(kind, name) for kind, name in STAGES.items() if kind in kinds]

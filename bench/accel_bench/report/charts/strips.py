@@ -1,4 +1,4 @@
-"""Every sample of every contender, as its distance from the contender's own median."""
+"""Every sample of every contender, relative to the contender's own median."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -14,12 +14,12 @@ _TOP: Final = 22
 
 
 def strips(name: str, samples: Mapping[str, Sequence[float]], *, yardstick: str) -> Figure:
-    """One band of dots per contender, the first round on top.
+    """Draw one band of dots per contender, with the first round at the top.
 
     Args:
-        name: Of the figure.
-        samples: By contender, seconds of each round.
-        yardstick: Which of them is the fixed piece of work that shows the machine's own speed.
+        name: Id of the figure.
+        samples: Seconds of each round by contender.
+        yardstick: Name of the contender that is the fixed piece of work, which shows the machine's own speed.
     """
     spreads = {contender: Spread.of(seconds) for contender, seconds in samples.items()}
     reach = max(abs(value / spreads[row].median - 1) for row, values in samples.items() for value in values)

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 @dataclass(frozen=True, slots=True)
 class Rect:
-    """A filled rectangle; `label` is shown when it is pointed at."""
+    """A filled rectangle; `label` is shown when the pointer is over it."""
 
     x: float
     y: float
@@ -49,7 +49,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A point, as large on every screen."""
+    """A point of the same size on every screen."""
 
     x: float
     y: float
@@ -66,7 +66,7 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A line of text whose `anchor` lies at (x, y), moved right by `shift` pixels."""
+    """A line of text with its `anchor` at (x, y), moved right by `shift` pixels."""
 
     x: float
     y: float
@@ -98,12 +98,12 @@ class Figure:
     """A chart.
 
     Attributes:
-        name: Distinct on the page; letters, digits and hyphens.
-        title: What it shows, in a few words.
-        description: What a reader learns who cannot see it.
-        height: In pixels.
-        note: How to read it, in words below the chart.
-        gutter: Whether numbers stand left of it.
+        name: Id that is unique on the page: letters, digits and hyphens.
+        title: Short description.
+        description: Text for readers who cannot see the chart.
+        height: Height in pixels.
+        note: Text below the chart that says how to read it.
+        gutter: Whether there are numbers left of the chart.
     """
 
     name: str

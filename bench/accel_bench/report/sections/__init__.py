@@ -1,1 +1,1 @@
-"""What a page says of each kind of record."""
+"""Sections of the page, one module per kind of record."""

@@ -1,4 +1,4 @@
-"""A record of `accel bench` as a section of the page."""
+"""The section of a record of `accel bench`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,22 +24,22 @@ from accel_bench.report.words import certainty
 
 _YARDSTICK: Final = "yardstick"
 
-# Of a record and a plan's name there, the least seconds that the hardware allows; None where that is not known.
+# Takes a record and a plan's name; returns the least seconds that the hardware allows, or None where that is unknown.
 Limit = Callable[[BenchRecord, str], float | None]
 
 
 @dataclass(frozen=True, slots=True)
 class BenchView:
-    """What the template draws.
+    """The data that the template draws.
 
     Attributes:
-        gain: By how much differences of pictures are enlarged.
-        speedups: Contender → its speed-up as text, for the pictures' captions.
-        scored: Whether the table of contenders holds scores of an evaluation.
-        certainty: What the brackets in tables mean.
-        peers: Whether there are any.
-        timeline: None where no contender tells when its graphs ran.
-        command: What measures it again; None where no single line does.
+        gain: Factor that differences of pictures are multiplied by.
+        speedups: Speed-ups as text by contender, for the captions of pictures.
+        scored: Whether the table of contenders has scores of an evaluation.
+        certainty: Meaning of the brackets in tables.
+        peers: Whether there are peers.
+        timeline: None where no contender recorded when its graphs ran.
+        command: Command line that repeats the run; None where no single one does.
     """
 
     what: str
@@ -68,12 +68,12 @@ class BenchView:
 
 
 def bench_section(record: BenchRecord, *, evaluations: Sequence[EvaluationRecord], limit: Limit) -> Section:
-    """All that a benchmark says.
+    """Make the section of a benchmark.
 
     Args:
-        record: Of a run.
-        evaluations: Their scores stand beside the plans where they are of the same bundle and settings.
-        limit: See `Limit`.
+        record: The record.
+        evaluations: Evaluations whose scores are shown beside plans of the same bundle and settings.
+        limit: Least seconds of a plan; see `Limit`.
     """
     names = [plan.facts.name for plan in record.plans] + [peer.name for peer in record.peers]
     view = _view(record, evaluations=evaluations, limit=limit)
@@ -118,14 +118,17 @@ def _bars(record: BenchRecord, summary: Summary, *, limits: dict[str, float | No
 
 
 def _samples(record: BenchRecord) -> dict[str, Sequence[float]]:
-    """By contender the seconds of its images, and those of the yardstick."""
+    """Seconds of images by contender, and those of the yardstick."""
     found: dict[str, Sequence[float]] = {plan.facts.name: image_seconds(plan) for plan in record.plans}
     found |= {peer.name: image_seconds(peer) for peer in record.peers}
     return found | ({_YARDSTICK: record.yardstick_s} if record.yardstick_s else {})
 
 
 def scores_of(record: BenchRecord, evaluations: Sequence[EvaluationRecord]) -> dict[str, TrialSummary]:
-    """By the benchmark's name of a plan, the first evaluation of the same calls on the same bundle and settings."""
+    """Scores by the benchmark's name of a plan.
+
+    The first evaluation with the same calls on the same bundle and settings is taken.
+    """
     found: dict[str, TrialSummary] = {}
     for evaluation in evaluations:
         if evaluation.bundle.digest == record.bundle.digest and _same_work(evaluation.workload, record.workload):
@@ -138,7 +141,7 @@ def scores_of(record: BenchRecord, evaluations: Sequence[EvaluationRecord]) -> d
 
 
 def _same_work(one: Workload, other: Workload) -> bool:
-    """Whether pictures come from the same settings; batch and seed do not change what a plan loses."""
+    """Whether pictures have the same settings. Batch and seed do not change what a plan loses."""
     return _settings(one) == _settings(other)
 
 
@@ -147,5 +150,8 @@ def _settings(work: Workload) -> tuple[object, ...]:
 
 
 def _calls(facts: PlanFacts) -> tuple[object, ...]:
-    drawn = facts.scheduler, facts.steps, facts.guided_calls
-    return facts.branch, facts.forecast, tuple(facts.weights.items()), facts.calls, facts.deep_calls, *drawn
+    """All that decides what a plan draws, whichever way it was written."""
+    plan, deep = facts.plan, facts.deep_calls
+    shallow = [call for call in range(facts.calls) if call not in deep]
+    reused = tuple((plan.branch_of(call), plan.weights_of(call, deep_calls=deep)) for call in shallow)
+    return facts.calls, deep, reused, plan.scheduler, plan.steps, plan.guided_calls

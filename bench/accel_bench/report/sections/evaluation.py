@@ -1,4 +1,4 @@
-"""A record of `accel evaluate` as a section of the page."""
+"""The section of a record of `accel evaluate`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ _Score = Callable[[TrialRun, TrialSummary], Known | None]
 
 @dataclass(frozen=True, slots=True)
 class EvaluationView:
-    """What the template draws.
+    """The data that the template draws.
 
     Attributes:
-        captions: How many there were, in words.
-        certainty: What the brackets in the table mean.
-        command: What measures it again; None where no single line does.
+        captions: Number of captions in words.
+        certainty: Meaning of the brackets in the table.
+        command: Command line that repeats the run; None where no single one does.
     """
 
     what: str
@@ -45,7 +45,7 @@ class EvaluationView:
 
 
 def evaluation_section(record: EvaluationRecord) -> Section:
-    """All that an evaluation says."""
+    """Make the section of an evaluation."""
     trials, prefix = summarise_evaluation(record), f"r{record.id}"
     captions = amount(len(record.captions), "caption")
     view = EvaluationView(

@@ -1,4 +1,4 @@
-"""A record of `accel search` as a section of the page."""
+"""The section of a record of `accel search`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,18 +22,18 @@ from accel_bench.search.table import composed_words
 
 @dataclass(frozen=True, slots=True)
 class SearchView:
-    """What the template draws.
+    """The data that the template draws.
 
     Attributes:
-        goal: In words.
-        chosen: What is known of it, line by line; empty where nothing was.
-        strip: Its calls; None as above.
-        pictures: Anchor of the section that has the finalists' pictures; None where that is not on the page.
-        charts: The first is drawn wide.
-        judged: On how many pictures, in words.
-        certainty: What the brackets mean; None where nothing was timed.
-        error: How far composed seconds are off, in words.
-        command: What searches again; None where no single line does.
+        goal: The goal in words.
+        chosen: Facts about the chosen candidate; empty where nothing was chosen.
+        strip: Calls of the chosen candidate; None where nothing was chosen.
+        pictures: Anchor of the section with the finalists' pictures; None where it is not on the page.
+        charts: The first one is drawn wide.
+        judged: Number of pictures that candidates were judged on, in words.
+        certainty: Meaning of the brackets; None where nothing was timed.
+        error: Error of composed seconds, in words.
+        command: Command line that repeats the search; None where no single one does.
     """
 
     what: str
@@ -59,11 +59,11 @@ class SearchView:
 
 
 def search_section(record: SearchRecord, *, benches: Sequence[BenchRecord]) -> Section:
-    """All that a search says.
+    """Make the section of a search.
 
     Args:
-        record: Of a run.
-        benches: Other records of the page; the finalists' is pointed to where it is among them.
+        record: The record.
+        benches: Benchmarks on the same page. The finalists' one is linked where it is among them.
     """
     view = _view(record, summarise_search(record), benches=benches)
     others = amount(len(record.tried) - 1, "candidate")

@@ -49,11 +49,11 @@ def choose_strategy(
     Args:
         strategy: Which.
         driver: Runs the calibration.
-        space: What may be tried.
-        goal: What is looked for.
-        batches: That candidates are judged on.
-        trials: Of Optuna's study.
-        moves: Of the default's local search.
+        space: Candidates that may be tried.
+        goal: Goal of the search.
+        batches: Batches that candidates are judged on.
+        trials: Number of trials of Optuna's study.
+        moves: Number of moves of the default's local search.
     """
     if strategy is Strategy.GRID:
         return grid(space, batches=batches)

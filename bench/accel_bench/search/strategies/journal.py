@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from optuna.storages.journal import BaseJournalBackend
 
+from accel_runtime.base.reading import decode_json
 from accel_runtime.durable import append_lines, read_lines
 from accel_runtime.errors import InputError
-from accel_runtime.reading import decode_json
 
 
 class Journal(BaseJournalBackend):

@@ -4,15 +4,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+import msgspec
 import numpy as np
 
 from accel_bench.plans.families import moved, power_plans, uniform
-from accel_bench.plans.trial import BASELINE
 from accel_bench.records.search import Goal
 from accel_bench.search.goal import allows, rank
 from accel_bench.search.solver import DeepCalls, Solver, forecast_of
 from accel_bench.search.space import Answer, Candidate, Space, distinct
-from accel_runtime.forecast import Forecast
+from accel_runtime.plans.deep_calls import FULL
+from accel_runtime.plans.forecast import Forecast
 
 _FIRST_BUDGETS = 6
 # Strengths are known no better than that.
@@ -24,9 +25,9 @@ class Proposals:
     """Plans that a calibration prices, without another model call.
 
     Attributes:
-        solvers: By number of steps; empty where calls may not be shallow.
+        solvers: Solvers by number of steps; empty where calls may not be shallow.
         predict: Seconds of one image of a candidate.
-        baseline_s: Of the baseline's.
+        baseline_s: Seconds of one image of the baseline.
     """
 
     space: Space
@@ -47,9 +48,9 @@ class Proposals:
         return distinct(found)
 
     def cost(self, candidate: Candidate) -> tuple[object, ...]:
-        """What the candidates that compete have in common."""
-        trial = candidate.trial
-        return trial.steps, self._deep(candidate), trial.branch, trial.guided_calls
+        """The properties that competing candidates share."""
+        spec = candidate.spec
+        return spec.steps, self._deep(candidate), spec.branch, spec.guided_calls
 
     def at(self, steps: int, deep: int, branch: int) -> Iterator[Candidate]:
         """Plans of one number of deep calls: solved ones, and the uniform or power plan with the least price.
@@ -57,8 +58,8 @@ class Proposals:
         What was calibrated is the first branch; plans of others reuse its placements, and are judged like all.
         """
         placed = self.solvers[steps].placements
-        yield self._made("solved", steps, placed(Forecast.HOLD)[deep], branch, way=Forecast.HOLD)
-        yield self._made("solved", steps, placed(None)[deep], branch, way=None)
+        yield self._made("solved", steps, placed(Forecast.HOLD)[deep], branch, forecast=Forecast.HOLD)
+        yield self._made("solved", steps, placed(None)[deep], branch, forecast=None)
         yield self._rival(steps, deep, branch)
 
     def between(self, goal: Goal, answers: Sequence[Answer]) -> tuple[Candidate, ...]:
@@ -73,14 +74,14 @@ class Proposals:
         return () if halfway in (edge.enough, edge.short) else self._in_chain(edge.chain, halfway)
 
     def promising(self, goal: Goal, answers: Sequence[Answer]) -> Candidate | None:
-        """What is worth moving deep calls of; None where nothing is.
+        """The candidate whose deep calls are worth moving; None where there is none.
 
         With a bound on speed it is the best that meets the goal. Without one it is the best of one deep call less than
         meet it: made good enough, it is the faster choice.
         """
         if goal.bounds_speed:
             met = (answer.candidate for answer in rank(goal, answers, baseline_s=self.baseline_s))
-            return next((each for each in met if each.trial.plan != BASELINE.plan), None)
+            return next((each for each in met if each.spec.deep != FULL), None)
         edge = self._edge(goal, answers)
         if edge is None or edge.short == edge.enough:
             return None
@@ -89,13 +90,13 @@ class Proposals:
         return min(short, key=lambda each: each.quality.distance).candidate if short else None
 
     def near(self, candidate: Candidate) -> Iterator[Candidate]:
-        """The same with one deep call moved; solved strengths are solved anew."""
-        trial = candidate.trial
-        steps = trial.steps or self.space.steps
-        way = None if trial.weights else trial.forecast
-        for deep in moved(trial.deep_calls(self.space.calls[steps]), self.space.calls[steps]):
-            made = self._made("moved", steps, deep, trial.branch, way=way)
-            yield replace(made, trial=replace(made.trial, guided_calls=trial.guided_calls))
+        """The candidate with one deep call moved; solved strengths are solved again."""
+        spec = candidate.spec
+        steps = spec.steps or self.space.steps
+        forecast = None if spec.weights else spec.forecast
+        for deep in moved(self.space.deep_calls(candidate), self.space.calls[steps]):
+            made = self._made("moved", steps, deep, spec.branch, forecast=forecast)
+            yield replace(made, spec=msgspec.structs.replace(made.spec, guided_calls=spec.guided_calls))
 
     def _edge(self, goal: Goal, answers: Sequence[Answer]) -> "_Edge | None":
         """Where the goal stops being met; None where speed is bounded or calls may not be shallow."""
@@ -112,13 +113,12 @@ class Proposals:
         return _Edge(chain, enough, short)
 
     def _deep(self, candidate: Candidate) -> int:
-        trial = candidate.trial
-        return len(trial.deep_calls(self.space.calls[trial.steps or self.space.steps]))
+        return len(self.space.deep_calls(candidate))
 
     def _chain_of_best(self, goal: Goal, answers: Sequence[Answer]) -> "_Chain":
-        """Of the best that meets the goal; where nothing cached does, all below the baseline is open."""
+        """The chain of the best candidate that meets the goal; where no cached one does, that below the baseline."""
         met = rank(goal, answers, baseline_s=self.baseline_s)
-        if met and met[0].candidate.trial.plan != BASELINE.plan:
+        if met and met[0].candidate.spec.deep != FULL:
             return _Chain.of(met[0].candidate)
         return _Chain(None, self.space.branches[0], None)
 
@@ -127,7 +127,7 @@ class Proposals:
         if chain.guided_calls is None:
             return distinct(list(plain))
         guided = [each for candidate in plain for each in self.space.guided(candidate)]
-        return distinct([each for each in guided if each.trial.guided_calls == chain.guided_calls])
+        return distinct([each for each in guided if each.spec.guided_calls == chain.guided_calls])
 
     def _budgets(self, steps: int, branch: int, goal: Goal) -> list[int]:
         calls = self.solvers[steps].calls
@@ -141,20 +141,22 @@ class Proposals:
 
     def _seconds(self, steps: int, deep: int, branch: int) -> float:
         plan = uniform(self.solvers[steps].calls, deep)
-        return self.predict(self._made("uniform", steps, plan, branch, way=Forecast.HOLD))
+        return self.predict(self._made("uniform", steps, plan, branch, forecast=Forecast.HOLD))
 
     def _rival(self, steps: int, deep: int, branch: int) -> Candidate:
         """The best of what is known without solving where calls run deep, by its price."""
         solver = self.solvers[steps]
         families = {"uniform": [uniform(solver.calls, deep)], "power": list(power_plans(solver.calls, deep))}
-        rivals = [(family, plan, way) for family, plans in families.items() for plan in plans for way in solver.prices]
-        family, plan, way = min(rivals, key=lambda rival: solver.price(rival[1], rival[2]))
-        return self._made(family, steps, plan, branch, way=way)
+        rivals = [
+            (family, plan, each) for family, plans in families.items() for plan in plans for each in solver.prices
+        ]
+        family, plan, forecast = min(rivals, key=lambda rival: solver.price(rival[1], rival[2]))
+        return self._made(family, steps, plan, branch, forecast=forecast)
 
-    def _made(self, family: str, steps: int, deep: DeepCalls, branch: int, *, way: Forecast | None) -> Candidate:
+    def _made(self, family: str, steps: int, deep: DeepCalls, branch: int, *, forecast: Forecast | None) -> Candidate:
         """A plan with a built-in forecast, or with solved strengths where that is None."""
-        if way is not None:
-            return self.space.candidate(family, steps, deep=deep, branch=branch, forecast=way)
+        if forecast is not None:
+            return self.space.candidate(family, steps, deep=deep, branch=branch, forecast=forecast)
         solver = self.solvers[steps]
         weights = forecast_of(deep, solver.calls, strengths=solver.strengths(deep))
         rounded = {call: _rounded(row) for call, row in weights.items()}
@@ -179,8 +181,8 @@ class _Chain:
 
     @classmethod
     def of(cls, candidate: Candidate) -> Self:
-        trial = candidate.trial
-        return cls(trial.steps, trial.branch, trial.guided_calls)
+        spec = candidate.spec
+        return cls(spec.steps, spec.branch, spec.guided_calls)
 
 
 @dataclass(frozen=True, slots=True)

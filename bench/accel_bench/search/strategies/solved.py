@@ -23,10 +23,10 @@ def solve(proposals: Proposals, goal: Goal, *, batches: int, moves: int = 0) -> 
     """Halve the first proposals, then their survivors with guidance on fewer calls, then what lies between.
 
     Args:
-        proposals: From calibrations.
-        goal: What is looked for.
-        batches: That survivors are judged on.
-        moves: How many plans with one deep call moved are run from each promising one.
+        proposals: Proposals of the calibrations.
+        goal: Goal of the search.
+        batches: Batches that survivors are judged on.
+        moves: Number of plans with one moved deep call to run from each promising plan.
     """
     found: dict[str, Answer] = {}
 
@@ -86,10 +86,10 @@ def climb(start: Candidate, *, near: Near, moves: int, batches: int) -> Round:
     """Go from a candidate to the first better one near it, and on, until none is or enough were run.
 
     Args:
-        start: Where to begin.
-        near: What may be gone to.
-        moves: How many candidates are run besides.
-        batches: That the end is judged on.
+        start: First candidate.
+        near: Neighbours of a candidate.
+        moves: Number of candidates to run besides.
+        batches: Batches that the last candidate is judged on.
 
     Returns:
         The answer of the end.

@@ -11,11 +11,10 @@ from optuna.storages import JournalStorage
 from optuna.trial import TrialState
 
 from accel_bench.plans.families import POWER_CENTERS, POWER_EXPONENTS, deep_first, deep_last, power, uniform
-from accel_bench.plans.trial import BASELINE, Trial
 from accel_bench.search.space import INTERVALS, Ask, Candidate, Proposer, Space
 from accel_bench.search.strategies.journal import Journal
 from accel_runtime.errors import InputError, first_line
-from accel_runtime.forecast import Forecast
+from accel_runtime.plans.forecast import Forecast
 
 _JOURNAL = "optuna.log"
 # What Optuna trips over in a file that it did not write.
@@ -27,8 +26,8 @@ class Sampler:
     """A study in the folder of a search, which several processes may work on.
 
     Attributes:
-        name: Of the study: of all that its values depend on, so that they are never mixed.
-        trials: How many the study shall have, all processes and earlier ones together.
+        name: Name of the study: all that its values depend on, so that they are never mixed.
+        trials: Number of trials that the study shall have, all processes and earlier ones together.
     """
 
     space: Space
@@ -38,13 +37,13 @@ class Sampler:
     seed: int
 
     def study(self) -> optuna.Study:
-        """Begun, or gone on with."""
+        """Create or resume the study."""
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         storage = self._storage()
         study = optuna.create_study(
             storage=storage, study_name=self.name, directions=["minimize", "minimize"], load_if_exists=True
         )
-        # Of its own seed in every process, or two would begin with the same guesses.
+        # The seed differs in every process, or two would begin with the same guesses.
         study.sampler = optuna.samplers.TPESampler(seed=self.seed + len(study.get_trials(deepcopy=False)) + getpid())
         return study
 
@@ -59,7 +58,7 @@ class Sampler:
         """A candidate of the space."""
         space = self.space
         steps = trial.suggest_categorical("steps", list(space.calls))
-        candidate = self._cached(trial, steps) if space.caches else _full(space, steps)
+        candidate = self._cached(trial, steps) if space.caches else space.full(steps)
         share = trial.suggest_categorical("guided", [1.0, *space.guided_shares])
         if share == 1.0:
             return candidate
@@ -69,7 +68,7 @@ class Sampler:
         calls = self.space.calls[steps]
         deep = -(-calls // trial.suggest_categorical("interval", [1, *INTERVALS]))
         if deep == calls:
-            return _full(self.space, steps)
+            return self.space.full(steps)
         family = trial.suggest_categorical("family", ["uniform", "power", "first", "last"])
         return self.space.candidate(
             family,
@@ -94,15 +93,11 @@ def sample(sampler: Sampler, *, batches: int) -> Proposer:
     """Ask for one suggestion after the other, on all batches, until the study has enough.
 
     Args:
-        sampler: Where the study is.
-        batches: That every candidate is judged on.
+        sampler: Sampler of the study.
+        batches: Batches that every candidate is judged on.
     """
     study = sampler.study()
     while len(study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])) < sampler.trials:
         trial = study.ask()
         (answer,) = yield Ask((sampler.suggest(trial),), batches)
         study.tell(trial, [answer.seconds, answer.quality.distance])
-
-
-def _full(space: Space, steps: int) -> Candidate:
-    return Candidate("full", Trial(BASELINE.plan, steps=None if steps == space.steps else steps))

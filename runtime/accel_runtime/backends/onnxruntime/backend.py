@@ -34,7 +34,7 @@ class OnnxRuntimeBackend:
     Args:
         provider: A key of `PROVIDERS`, or `SOFTWARE_GPU`: WebGPU on an adapter that is a program on the processor.
         threads: Threads inside an operator; None leaves the choice to ONNX Runtime.
-        options: Of the provider, over those that `PROVIDERS` sets.
+        options: Options of the provider, which replace those of `PROVIDERS`.
         profile_folder: Where every session notes the time of each operator, which slows it; None notes nothing.
 
     Raises:

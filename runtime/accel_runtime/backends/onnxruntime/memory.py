@@ -21,7 +21,7 @@ class OrtBuffer:
     Attributes:
         value: The whole tensor.
         device_id: Which of the provider's devices holds it.
-        dtype: Of its elements.
+        dtype: Type of its elements.
         whole: Its shape.
         start: First batch entry.
         stop: One behind the last.
@@ -76,7 +76,7 @@ class Copier:
 
     Args:
         ort: ONNX Runtime.
-        memory: What it calls the provider's memory.
+        memory: ONNX Runtime's name of the provider's memory.
         load: Makes a session of a file.
     """
 

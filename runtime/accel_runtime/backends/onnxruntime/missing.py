@@ -64,7 +64,7 @@ def missing_library(provider: Provider, folder: Path) -> str | None:
 
     Args:
         provider: Which.
-        folder: Of the wheel's shared libraries, `onnxruntime/capi`.
+        folder: Folder of the wheel's shared libraries, `onnxruntime/capi`.
     """
     if provider.library is None or not (folder / provider.library).exists():
         return None

@@ -24,7 +24,7 @@ class Provider:
         extra: The extra of ours whose wheel has it.
         library: The file of that wheel which links the vendor's libraries; None where there are none.
         driver: The library that comes with the card's driver; None where nothing tells.
-        memory: What ONNX Runtime calls its memory when buffers are bound.
+        memory: ONNX Runtime's name of its memory, for binding buffers.
         allocates: Who makes buffers there: ONNX Runtime when `asked`, or a `graph`, as its output.
         capture: The option that records a call once and replays it; None where it has none.
         known: Options that it takes.

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from accel_runtime.backends.base import Buffer
 from accel_runtime.backends.onnxruntime.library import reason
 from accel_runtime.backends.onnxruntime.memory import CopiedRows, bind_input, bind_output, in_host
+from accel_runtime.base.idle import SIZES_KEPT, UsedLast
 from accel_runtime.errors import BackendError, explained
-from accel_runtime.idle import SIZES_KEPT, UsedLast
 from accel_runtime.manifest import TensorSpec
 
 # Number of each open dimension, sorted by name.
@@ -43,7 +43,7 @@ class OnnxRuntimeSession:
     Args:
         ort: ONNX Runtime.
         path: The file, for messages.
-        inputs: Whose open dimensions are fixed; empty where the session stays open.
+        inputs: Inputs whose open dimensions are fixed; empty where the session stays open.
         open_at: Makes ONNX Runtime's session for a set of sizes.
     """
 

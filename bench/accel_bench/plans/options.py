@@ -1,0 +1,180 @@
+"""The plans that a command line asks for: the one reader of `--plan` and of the options that go with it."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from accel_bench.base.text import parse_guided_calls
+from accel_runtime.errors import InputError
+from accel_runtime.plans.deep_calls import DEEP_CALLS_EXPECTED, parse_deep_calls
+from accel_runtime.plans.file import read_plan
+from accel_runtime.plans.forecast import Forecast, parse_forecast
+from accel_runtime.plans.spec import PlanSpec
+
+Value = TypeVar("Value")
+
+_NUMBER = re.compile(r" *[0-9]{1,6} *")
+_RULES = ("full", "every", "calls")
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """The options of a command line that plans come from.
+
+    Attributes:
+        plans: Texts of `--plan`: rules, lists of calls, or paths of plan files, each alone or several by commas.
+        branches: Texts of `--branch`, each a number or several by commas.
+        forecasts: Texts of `--forecast`, each a name or several by commas.
+        steps: Value of `--steps`.
+        scheduler: Value of `--scheduler`.
+        guided_calls: Text of `--guided-calls`.
+        written: Names of the options above, such as `--steps`, that the user wrote; the others have their defaults.
+    """
+
+    plans: Sequence[str]
+    branches: Sequence[str]
+    forecasts: Sequence[str]
+    steps: int
+    scheduler: str | None
+    guided_calls: str | None = None
+    written: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenPlans:
+    """Plans, and the steps and the scheduler that they have in common.
+
+    Attributes:
+        specs: The plans; steps and scheduler are None where they are the common ones.
+        steps: Denoising steps.
+        scheduler: A scheduler of the bundle; None takes the bundle's default.
+    """
+
+    specs: tuple[PlanSpec, ...]
+    steps: int
+    scheduler: str | None
+
+    @property
+    def only(self) -> PlanSpec:
+        """The plan of a command that takes one.
+
+        Raises:
+            InputError: There are several.
+        """
+        if len(self.specs) != 1:
+            raise InputError(f"expected one plan, one branch and one forecast, got {len(self.specs)} plans")
+        return self.specs[0]
+
+
+def choose_plans(options: PlanOptions) -> ChosenPlans:
+    """Read the plans of a command line.
+
+    Every plan that is given as text is taken on every branch with every forecast. A plan file says these itself, and an
+    option that was written and says something else is refused.
+
+    Raises:
+        InputError: A text is no plan, a file cannot be read, or a file and an option contradict each other.
+
+    >>> chosen = choose_plans(PlanOptions(("every:3,calls:0,4",), ("1",), ("hold",), 20, None))
+    >>> [(spec.deep, spec.branch) for spec in chosen.specs]
+    [('every:3', 1), ((0, 4), 1)]
+    """
+    specs = tuple(dict.fromkeys(_read_all(options)))
+    steps = _common((spec.steps for spec in specs), options.steps)
+    scheduler = _common((spec.scheduler for spec in specs), options.scheduler)
+    return ChosenPlans(tuple(_without(spec, steps, scheduler) for spec in specs), steps, scheduler)
+
+
+def parse_branches(texts: Sequence[str]) -> tuple[int, ...]:
+    """Branches, each once.
+
+    Raises:
+        InputError: One of them is no number.
+
+    >>> parse_branches(["0,2", "1"])
+    (0, 2, 1)
+    """
+    parts = [part for text in texts for part in text.split(",")]
+    if wrong := [part for part in parts if not _NUMBER.fullmatch(part)]:
+        raise InputError(f"--branch: expected numbers by commas, such as 0,1, got {wrong[0]!r}")
+    return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+def _read_all(options: PlanOptions) -> Iterator[PlanSpec]:
+    branches, forecasts = parse_branches(options.branches), _parse_forecasts(options.forecasts)
+    guided = None if options.guided_calls is None else parse_guided_calls(options.guided_calls)
+    for text in (part for each in options.plans for part in _split(each)):
+        if not _is_path(text):
+            deep = parse_deep_calls(text)
+            for branch, forecast in product(branches, forecasts):
+                yield PlanSpec(deep=deep, branch=branch, forecast=forecast, guided_calls=guided)
+            continue
+        spec = _read_file(text)
+        for option, own, allowed in (
+            ("--branch", spec.branch, branches),
+            ("--forecast", spec.forecast, forecasts),
+            ("--guided-calls", spec.guided_calls, (guided,)),
+            ("--steps", spec.steps, (None, options.steps)),
+            ("--scheduler", spec.scheduler, (None, options.scheduler)),
+        ):
+            if option in options.written and own not in allowed:
+                raise InputError(f"{text}: {option}: expected the plan's own, {_shown(own)}: leave the option out")
+        yield spec
+
+
+def _shown(value: object) -> str:
+    return "-".join(map(str, value)) if isinstance(value, tuple) else str("all" if value is None else value)
+
+
+def _split(text: str) -> list[str]:
+    """The plans of a text; a comma between the numbers of `calls:0,4` separates no plans, nor does one in a path."""
+    if _is_file(text):
+        return [text]
+    plans: list[str] = []
+    for part in text.split(","):
+        if plans and plans[-1].startswith("calls:") and _NUMBER.fullmatch(part):
+            plans[-1] += f",{part}"
+        else:
+            plans.append(part.strip())
+    return plans
+
+
+def _is_path(text: str) -> bool:
+    """Whether a text is meant as a path: all that does not begin as a rule or a list of calls does."""
+    return text.partition(":")[0] not in _RULES
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _read_file(text: str) -> PlanSpec:
+    if not _is_file(text):
+        raise InputError(f"--plan {text!r}: expected {DEEP_CALLS_EXPECTED}, or a plan file; there is no such file")
+    return read_plan(Path(text))
+
+
+def _parse_forecasts(texts: Sequence[str]) -> tuple[Forecast, ...]:
+    return tuple(dict.fromkeys(parse_forecast(part.strip()) for text in texts for part in text.split(",")))
+
+
+def _common(own: Iterator[Value | None], default: Value) -> Value:
+    """The one value that plans have of their own; the default where they have none, or several."""
+    values = {value for value in own if value is not None}
+    return values.pop() if len(values) == 1 else default
+
+
+def _without(spec: PlanSpec, steps: int, scheduler: str | None) -> PlanSpec:
+    return msgspec.structs.replace(
+        spec,
+        steps=None if spec.steps == steps else spec.steps,
+        scheduler=None if spec.scheduler == scheduler else spec.scheduler,
+    )

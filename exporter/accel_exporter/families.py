@@ -1,0 +1,19 @@
+"""Which family a pipeline is of."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from accel_exporter.family import Family
+from accel_exporter.sources import Source
+from accel_exporter.stable_diffusion import StableDiffusion
+
+# By pipeline class of diffusers; `sources.model_index` says which of them can be read.
+_FAMILIES: Final[Mapping[str, Family]] = {
+    "StableDiffusionPipeline": StableDiffusion(),
+    "StableDiffusionImg2ImgPipeline": StableDiffusion(),
+}
+
+
+def family_of(source: Source) -> Family:
+    """The family of a pipeline."""
+    return _FAMILIES[str(source.model_index["_class_name"])]

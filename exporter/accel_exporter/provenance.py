@@ -1,0 +1,44 @@
+"""Where a bundle comes from, as its manifest tells it."""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from accel_exporter.options import ExportOptions
+from accel_exporter.sources import Source
+from accel_runtime.manifest import Provenance
+
+_STAMPED_PACKAGES: Final = (
+    "accel-sd",
+    "diffusers",
+    "onnx",
+    "onnx-ir",
+    "onnxruntime",
+    "onnxscript",
+    "torch",
+    "transformers",
+)
+
+
+def describe_provenance(source: Source, options: ExportOptions) -> Provenance:
+    """Where the pipeline came from, and how it was exported."""
+    origin = source.origin
+    return Provenance(
+        source=origin.source,
+        pipeline_class=str(source.model_index["_class_name"]),
+        revision=origin.revision,
+        weights=origin.weights,
+        seed=origin.seed,
+        packages={name: _version(name) for name in _STAMPED_PACKAGES},
+        options={
+            "opset": options.operator_set,
+            "static": options.static is not None,
+            "max_steps": options.max_steps,
+        },
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,45 @@
+"""Pipelines in the package: architectures, short names, and one trained model.
+
+The trained pipeline is a small model of Stable Diffusion 1.5's block topology. ``docs/model-card.md`` says what it was
+trained on and what it can do; ``training/`` trains it again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from accel_exporter.sources.local import FolderSource, open_folder
+from accel_exporter.sources.source import Origin
+
+ARCHITECTURES: Final = Path(__file__).parent / "architectures"
+_VARIANT: Final = "fp16"  # half the size, and training moves weights by more than the rounding
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """The pipeline of a short name.
+
+    Attributes:
+        hub_id: Repository with the trained weights; None where the package contains them.
+        architecture: The shipped configs that random weights are made for.
+    """
+
+    hub_id: str | None
+    architecture: str
+
+
+ALIASES: Final[Mapping[str, Alias]] = {
+    "sd15": Alias("stable-diffusion-v1-5/stable-diffusion-v1-5", architecture="sd15"),
+    "tiny": Alias(None, architecture="tiny"),
+}
+
+
+def open_builtin(architecture: str) -> FolderSource:
+    """Return the shipped weights of ``architecture``; none are read yet.
+
+    Raises:
+        SourceError: The installation lacks the files.
+    """
+    origin = Origin(architecture, revision=None, weights="trained", seed=None)
+    return open_folder(ARCHITECTURES / architecture, variant=_VARIANT, origin=origin)

@@ -1,0 +1,1 @@
+"""Used by every room of the runtime."""

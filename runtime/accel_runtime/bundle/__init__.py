@@ -1,0 +1,1 @@
+"""The opened bundle: its files, its graphs, and whether they fit each other."""

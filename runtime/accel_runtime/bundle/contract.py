@@ -1,0 +1,150 @@
+"""What the graphs of a bundle must take and give for the loop to run them, held against the manifest alone.
+
+`accel_runtime.bundle.graph_files` then holds the graphs against the manifest.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from accel_runtime.bundle.dims import own_sizes, resolve, show
+from accel_runtime.errors import BundleError
+from accel_runtime.manifest import Codec, DType, FromText, GraphSpec, Input, Manifest, Role, TensorSpec
+
+COLOURS: Final = 3
+# Numbers of SDXL's time ids; see `FromSizes`.
+TIME_IDS: Final = 6
+_NO_ARRAY: Final = "bfloat16"
+
+
+def check_contract(manifest: Manifest) -> None:
+    """Hold what the manifest says of its graphs against what the loop will bind.
+
+    Raises:
+        BundleError: A graph lacks a tensor, has one too many, or of another type or rank; names graph and tensor.
+    """
+    sizes = own_sizes(manifest)
+    for name, role in manifest.roles.items():
+        try:
+            _check_tensors(manifest.graphs[name], sizes)
+            _check_role(manifest, name, role)
+        except (BundleError, ValueError) as error:
+            raise BundleError(f"graphs.{name}: {error}: export the bundle again") from error
+
+
+def _check_tensors(graph: GraphSpec, sizes: Mapping[str, int]) -> None:
+    """Hold for every graph: names that tell tensors apart, types that the host has, dimensions that have a size."""
+    for tensors in (graph.inputs, graph.outputs):
+        names = [tensor.name for tensor in tensors]
+        if len({*names}) != len(names):
+            raise ValueError(f"two tensors of one name among {', '.join(names)}")
+        for tensor in tensors:
+            if tensor.dtype == _NO_ARRAY:
+                raise ValueError(f"{tensor.name} is {_NO_ARRAY}, which no array of the host is")
+            if 0 in resolve(tensor.shape, sizes):
+                raise ValueError(f"{tensor.name}: {show(tensor.shape)} is empty at the model's own size")
+
+
+def _check_role(manifest: Manifest, name: str, role: Role) -> None:
+    graph, state, pixels = manifest.graphs[name], _state(manifest), _floats(None, COLOURS, None, None)
+    if role.part == "text":
+        _check_text(manifest, name)
+    elif role.part == "decoder":
+        _one_input(graph, state)
+        pixels.check(graph.outputs[0])
+    elif role.part == "encoder":
+        _one_input(graph, pixels)
+        _encoded(manifest, manifest.encoder).check(graph.outputs[0])
+    else:
+        _check_denoiser(manifest, graph, branch=role.branch)
+
+
+def _check_text(manifest: Manifest, name: str) -> None:
+    """A text encoder takes ids and gives the outputs that the denoiser's inputs are made of."""
+    graph, length = manifest.graphs[name], manifest.texts[name].max_length
+    _one_input(graph, _Wanted(("int64", "int32"), (None, length)))
+    sources = (each.source for each in manifest.denoiser.inputs)
+    outputs = (output for source in sources if isinstance(source, FromText) for output in source.outputs)
+    for output in (each for each in outputs if each.encoder == name):
+        tensor = graph.output(output.tensor)
+        _floats(*((None, length, None) if len(tensor.shape) == 3 else (None, None))).check(tensor)
+
+
+def _one_input(graph: GraphSpec, wanted: "_Wanted") -> None:
+    if len(graph.inputs) != 1:
+        raise ValueError(f"expected one input, got {', '.join(tensor.name for tensor in graph.inputs)}")
+    wanted.check(graph.inputs[0])
+
+
+def _check_denoiser(manifest: Manifest, graph: GraphSpec, *, branch: int | None) -> None:
+    """The deep pass, whose ``branch`` is None, or a shallow one, which takes in the feature of its branch."""
+    denoiser = manifest.denoiser
+    known = {
+        denoiser.sample: _state(manifest),
+        denoiser.timestep: _floats(1),
+        **{each.name: _conditioned(manifest, each) for each in denoiser.inputs},
+    }
+    needed = [denoiser.sample, *(each.name for each in denoiser.inputs)]
+    if branch is not None:
+        needed = [denoiser.shallow[branch].feature]
+        _check_feature(manifest, graph, needed[0])
+    for tensor in (*map(graph.input, needed), *graph.inputs):
+        if tensor.name in known:
+            known[tensor.name].check(tensor)
+        elif tensor.name not in needed:
+            raise ValueError(f"takes {tensor.name}, expected only {', '.join(dict.fromkeys((*known, *needed)))}")
+    _state(manifest).check(graph.output(denoiser.noise))
+
+
+def _check_feature(manifest: Manifest, graph: GraphSpec, feature: str) -> None:
+    taken, made = graph.input(feature), manifest.deep.output(feature)
+    if taken != made:
+        raise ValueError(f"takes {_describe(taken)}, but the deep pass makes {_describe(made)}")
+    _Wanted((manifest.features,), (None,) * 4).check(taken)
+
+
+def _conditioned(manifest: Manifest, given: Input) -> "_Wanted":
+    """What an input must look like to take what its source gives."""
+    if not isinstance(given.source, FromText):
+        return _floats(None, TIME_IDS)
+    shapes = [manifest.graphs[each.encoder].output(each.tensor).shape for each in given.source.outputs]
+    if len({shape[1:-1] for shape in shapes}) != 1:
+        raise ValueError(f"{given.name}: expected outputs that differ in the last axis only, got {_listed(shapes)}")
+    widths = [shape[-1] for shape in shapes]
+    width = sum(each for each in widths if isinstance(each, int)) if all(isinstance(w, int) for w in widths) else None
+    inner = (dim if isinstance(dim, int) else None for dim in shapes[0][1:-1])
+    return _floats(None, *inner, width)
+
+
+def _state(manifest: Manifest) -> "_Wanted":
+    return _floats(None, manifest.state.channels, None, None)
+
+
+def _encoded(manifest: Manifest, codec: Codec | None) -> "_Wanted":
+    parts = 2 if codec is not None and codec.gives == "moments" else 1
+    return _floats(None, parts * manifest.state.channels, None, None)
+
+
+class _Wanted(NamedTuple):
+    """Types of which one is right, and a shape with what the model is free to choose as None."""
+
+    dtypes: tuple[DType, ...]
+    shape: tuple[int | None, ...]
+
+    def check(self, tensor: TensorSpec) -> None:
+        pairs = zip(self.shape, tensor.shape, strict=False)
+        fits = all(wanted in (None, dim) for wanted, dim in pairs)
+        if tensor.dtype not in self.dtypes or len(tensor.shape) != len(self.shape) or not fits:
+            shape = show(["?" if dim is None else dim for dim in self.shape])
+            raise ValueError(f"expected {' or '.join(self.dtypes)} {shape}, got {_describe(tensor)}")
+
+
+def _floats(*shape: int | None) -> _Wanted:
+    return _Wanted(("float32",), shape)
+
+
+def _describe(tensor: TensorSpec) -> str:
+    return f"{tensor.name} {tensor.dtype} {show(tensor.shape)}"
+
+
+def _listed(shapes: Sequence[Sequence[int | str]]) -> str:
+    return " and ".join(map(show, shapes))

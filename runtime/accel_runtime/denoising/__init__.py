@@ -1,0 +1,1 @@
+"""From encoded prompts to latents and pixels: the loop, the UNet's passes, the noise."""

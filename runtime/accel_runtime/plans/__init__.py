@@ -1,0 +1,1 @@
+"""Plans: as data, compiled, and as a file."""

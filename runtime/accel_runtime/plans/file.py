@@ -1,0 +1,36 @@
+"""`plan.json`: a plan as a file; docs/plans.md documents every key."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from accel_runtime.base.reading import decode_json, read_document
+from accel_runtime.errors import InputError
+from accel_runtime.plans.spec import PLAN_VERSION, PlanSpec
+
+# Far more than a plan of the most calls takes.
+_LARGEST: Final = 2**20
+
+
+def read_plan(path: Path) -> PlanSpec:
+    """Read a plan from a file.
+
+    Raises:
+        InputError: The file cannot be read, is of another version, or holds no plan that fits the format.
+    """
+    raw = read_document(path, error=InputError, limit=_LARGEST)
+    document = decode_json(raw, Any, path=path, error=InputError)
+    version = document.get("version") if isinstance(document, dict) else None
+    # True equals 1.
+    if type(version) is not int or version != PLAN_VERSION:
+        got = "none" if version is None else f"version {version!r}"
+        raise InputError(f"{path}: expected a plan of version {PLAN_VERSION}, got {got}: see docs/plans.md")
+    return decode_json(raw, PlanSpec, path=path, error=InputError)
+
+
+def encode_plan(spec: PlanSpec) -> bytes:
+    """The content of a plan's file: every key, each in a line."""
+    document = msgspec.to_builtins(spec, str_keys=True)
+    lines = [f'  "{key}": {msgspec.json.encode(value).decode()}' for key, value in document.items()]
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()

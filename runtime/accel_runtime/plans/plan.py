@@ -1,0 +1,119 @@
+"""The compiled plan: everything the denoising loop needs besides weights, prompt and noise, as immutable data.
+
+It says which calls run the deep pass, what feature each shallow call is given, and the guidance and the row of the
+compiled schedule of each call. `accel_runtime.plans.compile` makes it of a `PlanSpec`, which is what files hold.
+See docs/design/0002-plan.md.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from accel_runtime.errors import InputError
+from accel_runtime.plans.forecast import MAX_HISTORY
+from accel_runtime.schedules.schedule import ScheduleTable
+
+# The largest number that float32 holds.
+MOST_GUIDANCE: Final = 3.4e38
+
+
+class Deep(msgspec.Struct, frozen=True, tag="deep", tag_field="pass"):
+    """A call of the whole UNet."""
+
+    guidance: float
+
+    @property
+    def guided(self) -> bool:
+        """Whether the UNet also runs without the prompt; diffusers skips that at guidance ≤ 1."""
+        return self.guidance > 1.0
+
+
+class Shallow(msgspec.Struct, frozen=True, tag="shallow", tag_field="pass"):
+    """A call of the outermost blocks on a feature made from past deep ones.
+
+    Attributes:
+        guidance: Scale of classifier-free guidance.
+        branch: Where the UNet is cut.
+        forecast: Weights of the last deep features, newest first; `(1.0,)` holds the last one.
+    """
+
+    guidance: float
+    branch: int
+    forecast: tuple[float, ...]
+
+    @property
+    def guided(self) -> bool:
+        """As in `Deep`."""
+        return self.guidance > 1.0
+
+
+Call = Deep | Shallow
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """One entry of `calls` for each row of the schedule.
+
+    Attributes:
+        schedule: The compiled schedule.
+        calls: The pass to run at each of its rows.
+        guidance_rescale: How far the deviation of a guided image is brought back to that of the prompt alone, 0 to 1,
+            as in diffusers (arXiv:2305.08891, section 3.4).
+
+    Raises:
+        InputError: The calls cannot be run as given.
+    """
+
+    schedule: ScheduleTable
+    calls: tuple[Call, ...]
+    guidance_rescale: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.guidance_rescale <= 1:
+            raise InputError(f"plan: guidance rescale: expected 0 to 1, got {self.guidance_rescale}")
+        if len(self.calls) != len(self.schedule.rows):
+            raise InputError(f"plan: {len(self.schedule.rows)} calls in the schedule, but {len(self.calls)} planned")
+        past: list[Deep] = []
+        for index, call in enumerate(self.calls):
+            if not abs(call.guidance) <= MOST_GUIDANCE:
+                raise InputError(
+                    f"plan: call {index}: guidance must be a finite number, at most {MOST_GUIDANCE:g} to either side, "
+                    f"got {call.guidance}"
+                )
+            if isinstance(call, Deep):
+                past.append(call)
+            else:
+                self._check_shallow(index, call, past=past)
+
+    def _check_shallow(self, index: int, call: Shallow, *, past: Sequence[Deep]) -> None:
+        used = len(call.forecast)
+        if not past:
+            raise InputError(f"plan: call {index} has no feature to reuse: the first call must be deep")
+        if used > len(past):
+            raise InputError(f"plan: call {index} weighs {used} deep features, but only {len(past)} come before it")
+        if not 1 <= used <= MAX_HISTORY:
+            raise InputError(f"plan: call {index}: expected 1 to {MAX_HISTORY} forecast weights, got {used}")
+        if not self.schedule.rows[index].shallow_ok:
+            raise InputError(f"plan: call {index} of {self.schedule.scheduler} must be deep")
+        if call.guided and not all(deep.guided for deep in past[-used:]):
+            raise InputError(f"plan: call {index} is guided, but the deep call it reuses was not")
+
+    @property
+    def deep_calls(self) -> tuple[int, ...]:
+        """The numbers of the deep calls, counted from 0."""
+        return tuple(index for index, call in enumerate(self.calls) if isinstance(call, Deep))
+
+    @property
+    def branches(self) -> tuple[int, ...]:
+        """The branches that some shallow call uses, ascending."""
+        return tuple(sorted({call.branch for call in self.calls if isinstance(call, Shallow)}))
+
+    @property
+    def guided(self) -> bool:
+        """Whether any call is guided, so that negative prompts matter."""
+        return any(call.guided for call in self.calls)
+
+    @property
+    def history(self) -> int:
+        """How many deep features the loop must keep: at least 1, at most `MAX_HISTORY`."""
+        return max((len(call.forecast) for call in self.calls if isinstance(call, Shallow)), default=1)

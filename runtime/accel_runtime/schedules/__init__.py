@@ -1,0 +1,1 @@
+"""Compiled schedules, and the files that hold them."""

@@ -1,0 +1,68 @@
+"""Prompts to CLIP's token ids, by the `tokenizers` library and the bundle's own `tokenizer.json`."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from accel_runtime.errors import BundleError, InputError, first_line
+from accel_runtime.manifest import TextSpec
+from accel_runtime.text.clip_tokenizer import told_as
+
+# Text encoders read some 77 tokens; what does not fit is cut off, but is tokenised first.
+LONGEST_PROMPT: Final = 2**16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tokens:
+    """A prompt as ids.
+
+    Attributes:
+        ids: [L] int64, begin and end marks included, padded to the text encoder's length.
+        count: Ids before truncation and padding.
+        cut: The end of the prompt that does not fit, empty where all of it does.
+    """
+
+    ids: NDArray[np.int64]
+    count: int
+    cut: str
+
+
+class PromptTokenizer:
+    """A tokenizer as the text encoder wants it.
+
+    Args:
+        tokenizer: Tokenizer that `accel_runtime.text.clip_tokenizer.read_tokenizer` returned.
+        spec: Its padding and length.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, spec: TextSpec) -> None:
+        self._tokenizer = tokenizer
+        self._spec = spec
+
+    def encode(self, prompt: str) -> Tokens:
+        """Tokenise as diffusers does: too long prompts lose their end but keep the end mark.
+
+        Raises:
+            InputError: The prompt is far longer than any text encoder reads, or no Unicode text.
+            BundleError: The tokenizer cannot do it.
+        """
+        _check_prompt(prompt)
+        with told_as(BundleError, f"{self._spec.tokenizer}: cannot tokenise the prompt"):
+            encoding = self._tokenizer.encode(prompt)
+        ids, length = encoding.ids, self._spec.max_length
+        kept = ids if len(ids) <= length else [*ids[: length - 1], ids[-1]]
+        cut = prompt[encoding.offsets[length - 1][0] :] if len(ids) > length else ""
+        padded = kept + [self._spec.pad_id] * (length - len(kept))
+        return Tokens(ids=np.array(padded, np.int64), count=len(ids), cut=cut)
+
+
+def _check_prompt(prompt: str) -> None:
+    if len(prompt) > LONGEST_PROMPT:
+        raise InputError(f"prompt: expected at most {LONGEST_PROMPT} characters, got {len(prompt)}")
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"prompt: character {error.start} is no Unicode text: {first_line(error)}") from error
