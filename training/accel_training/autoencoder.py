@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from accel_bench.quality.reference import Lite0Features, to_tensor
-from accel_training.compose import Pool
 from accel_training.loop import Draws, Recipe, train
 
 _KL_WEIGHT: Final = 1e-6
@@ -38,13 +37,13 @@ class Round:
 
 
 def train_autoencoder(
-    model: AutoencoderKL, pool: Pool, round_: Round, *, folder: Path, device: str
+    model: AutoencoderKL, images: NDArray[np.uint8], round_: Round, *, folder: Path, device: str
 ) -> Iterator[tuple[int, float]]:
-    """Train ``model`` in place on random crops of the pool, yielding step and loss."""
+    """Train ``model`` in place on random crops of pictures [N, 64, 64, 3], yielding step and loss."""
     lite0 = Lite0Features().to(device)
 
     def loss(step: int, draws: Draws) -> Tensor:
-        pixels = _crops(pool.images, round_.recipe.batch, rng=draws.numpy).to(device)  # [B, 3, 32, 32]
+        pixels = _crops(images, round_.recipe.batch, rng=draws.numpy).to(device)  # [B, 3, 32, 32]
         decoded, kl = _decode_sample(model, pixels, draws)
         value = (decoded - pixels).abs().mean() + _KL_WEIGHT * kl
         if step < round_.features_from:
@@ -79,10 +78,12 @@ def _crops(images: NDArray[np.uint8], count: int, *, rng: np.random.Generator) -
 
 
 @torch.no_grad()
-def encode_pool(model: AutoencoderKL, pool: Pool, *, device: str, batch: int = 64) -> tuple[Tensor, Tensor]:
+def encode_pictures(
+    model: AutoencoderKL, images: NDArray[np.uint8], *, device: str, batch: int = 64
+) -> tuple[Tensor, Tensor]:
     """Return the mean and the standard deviation of every picture's latents. Shapes: [N, 4, 16, 16]."""
     parts: list[tuple[Any, Any]] = []
-    for start in range(0, len(pool.images), batch):
-        posterior = model.encode(to_tensor(pool.images[start : start + batch]).to(device)).latent_dist
+    for start in range(0, len(images), batch):
+        posterior = model.encode(to_tensor(images[start : start + batch]).to(device)).latent_dist
         parts.append((posterior.mean.cpu(), posterior.std.cpu()))
     return torch.cat([mean for mean, _ in parts]), torch.cat([std for _, std in parts])

@@ -1,8 +1,10 @@
 """``python -m accel_training``: trains the built-in model, one stage or all."""
 
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -22,6 +24,8 @@ class Stage(StrEnum):
 
 
 app = typer.Typer(add_completion=False)
+# A stage's name, and the call that runs it: it yields step and loss.
+Stages: TypeAlias = Iterable[tuple[str, Callable[[], Iterator[tuple[int, float]]]]]
 
 
 @app.command()
@@ -32,11 +36,17 @@ def train(
 ) -> None:
     """Train the built-in model from package registries. An interrupted run continues where it stopped."""
     workshop = Workshop(folder, device)
+    names = STAGES if stage is None else (stage.value,)
+    run_stages((name, partial(STAGES[name], workshop)) for name in names)
+
+
+def run_stages(stages: Stages) -> None:
+    """Run stages one after the other with a progress bar; an error of ours becomes one line and exit code 1."""
     try:
         with progress_bar() as progress:
-            for name in STAGES if stage is None else (stage.value,):
+            for name, run in stages:
                 task = progress.add_task(name, total=None)
-                for step, loss in STAGES[name](workshop):
+                for step, loss in run():
                     progress.update(task, description=f"{name}, loss {loss:.4f}", completed=step + 1)
     except AccelError as error:
         typer.echo(f"error: {error}", err=True)

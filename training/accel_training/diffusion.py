@@ -7,7 +7,7 @@ Noise prediction on Stable Diffusion 1.5's schedule, each timestep's loss weight
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
@@ -51,9 +51,17 @@ class TextToNoise(nn.Module):
         return noise
 
 
+class TrainingSet(Protocol):
+    """Where training takes its samples from."""
+
+    def draw(self, count: int, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Return ``count`` samples: latents [B, 4, 16, 16] and token ids [B, 24]."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CaptionedLatents:
-    """The training set: latents, and what is needed to caption them.
+    """A `TrainingSet` of objects on plain backgrounds: latents, and what is needed to caption them.
 
     Attributes:
         latents: Latents of the pool's pictures.
@@ -82,7 +90,7 @@ class CaptionedLatents:
 
 
 def train_diffusion(
-    model: TextToNoise, data: CaptionedLatents, recipe: Recipe, *, schedule: DDPMScheduler, folder: Path, device: str
+    model: TextToNoise, data: TrainingSet, recipe: Recipe, *, schedule: DDPMScheduler, folder: Path, device: str
 ) -> Iterator[tuple[int, float]]:
     """Train ``model`` in place, yielding step and loss.
 

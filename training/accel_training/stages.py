@@ -12,7 +12,7 @@ from diffusers import AutoencoderKL, DDPMScheduler
 from transformers import CLIPTokenizer
 
 from accel_exporter.sources.random_weights import open_random
-from accel_training.autoencoder import Round, encode_pool, train_autoencoder
+from accel_training.autoencoder import Round, encode_pictures, train_autoencoder
 from accel_training.captions import all_captions
 from accel_training.compose import ANYWHERE, CENTRED, Placement, Pool, make_pool
 from accel_training.diffusion import CaptionedLatents, Latents, TextToNoise, train_diffusion
@@ -92,8 +92,8 @@ class Workshop:
         crops = make_pool(self.pictures, PER_PAIR_OF_CROPS, seed=SEED)
         for number, round_ in enumerate(AUTOENCODER, start=1):
             folder = self.folder / f"autoencoder-{number}"
-            yield from train_autoencoder(model, crops, round_, folder=folder, device=self.device)
-        mean, std = encode_pool(model, crops, device=self.device)
+            yield from train_autoencoder(model, crops.images, round_, folder=folder, device=self.device)
+        mean, std = encode_pictures(model, crops.images, device=self.device)
         model.register_to_config(scaling_factor=1.0 / _spread(mean, std))
         model.save_pretrained(self.folder / "vae")
 
@@ -142,7 +142,7 @@ class Workshop:
         pool = make_pool(self.pictures, PER_PAIR, seed=SEED, labels=round_.labels, placement=round_.placement)
         if not file.exists():
             vae = AutoencoderKL.from_pretrained(self.folder / "vae").to(self.device)
-            mean, std = encode_pool(vae, pool, device=self.device)
+            mean, std = encode_pictures(vae, pool.images, device=self.device)
             scale = vae.config.scaling_factor
             file.parent.mkdir(parents=True, exist_ok=True)
             torch.save({"mean": mean * scale, "std": std * scale}, file)

@@ -1,0 +1,1 @@
+"""Scenes drawn by a program: unlimited pictures with captions that state everything in them."""

@@ -1,0 +1,34 @@
+"""``python -m accel_training.scenes``: trains the model of scenes, one stage or all."""
+
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accel_training.cli import run_stages
+from accel_training.scenes.stages import SCENE_STAGES, SceneWorkshop
+
+
+class Stage(StrEnum):
+    """The keys of `SCENE_STAGES`, for the command line."""
+
+    PICTURES = "pictures"
+    AUTOENCODER = "autoencoder"
+    DIFFUSION = "diffusion"
+
+
+def train(
+    stage: Annotated[Stage | None, typer.Argument(help="One stage; by default all, in order.")] = None,
+    folder: Annotated[Path, typer.Option(help="Keeps pictures, checkpoints and results.")] = Path("build/scenes"),
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Train the model of scenes. Interrupted, it goes on where it was."""
+    workshop = SceneWorkshop(folder, device)
+    names = SCENE_STAGES if stage is None else (stage.value,)
+    run_stages((name, partial(SCENE_STAGES[name], workshop)) for name in names)
+
+
+if __name__ == "__main__":
+    typer.run(train)

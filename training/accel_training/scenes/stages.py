@@ -1,0 +1,134 @@
+"""The stages of training the model of scenes; see `accel_training.stages` for those of the first model."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from torch import Tensor
+from transformers import CLIPTokenizer
+
+from accel_bench.quality.scenes.scene import Scene, describe
+from accel_exporter import open_source
+from accel_exporter.sources.random_weights import open_random
+from accel_runtime.durable import write_file
+from accel_training.autoencoder import Round, encode_pictures, train_autoencoder
+from accel_training.diffusion import Latents, TextToNoise, train_diffusion
+from accel_training.loop import Draws, Recipe
+from accel_training.scenes.captions import draw_caption
+from accel_training.scenes.pool import keep_scenes, read_scenes
+from accel_training.scenes.sample import sample_scene
+from accel_training.tokenizer import save_tokenizer, train_tokenizer
+
+ARCHITECTURE: Final = "tiny"
+WIDTHS: Final = (32, 48, 64, 96)  # narrower than the first model's, so that all weights take less than 12 MB
+SEED: Final = 0
+SCENES: Final = 48_000  # pictures that training sees, each some twelve times with other noise
+_CROPPED: Final = 12_000  # of them, for the autoencoder
+_WORDS_FROM: Final = 4000  # captions that the tokenizer learns its words from
+
+AUTOENCODER: Final = Round(Recipe(steps=1500, batch=16, rate=6e-4, seed=SEED), features_from=500, feature_weight=0.1)
+DIFFUSION: Final = Recipe(steps=20_000, batch=32, rate=1e-3, seed=SEED)
+
+Progress = Iterator[tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SceneLatents:
+    """A `TrainingSet` of scenes.
+
+    Attributes:
+        latents: Those of the pictures.
+        scenes: What each picture shows.
+        tokenizer: Makes ids of captions.
+    """
+
+    latents: Latents
+    scenes: tuple[Scene, ...]
+    tokenizer: CLIPTokenizer
+
+    def draw(self, count: int, draws: Draws) -> tuple[Tensor, Tensor]:
+        """See `TrainingSet.draw`."""
+        chosen = draws.numpy.integers(len(self.scenes), size=count)
+        captions = [draw_caption(self.scenes[index], rng=draws.numpy) for index in chosen]
+        tokens = self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt")
+        mean, std = self.latents.mean[chosen].float(), self.latents.std[chosen].float()
+        return mean + std * torch.randn(mean.shape, generator=draws.torch), tokens.input_ids
+
+
+@dataclass(frozen=True)
+class SceneWorkshop:
+    """One training folder and the device that trains in it.
+
+    Attributes:
+        folder: Keeps the pictures, and the checkpoint, curve and result of every stage.
+        device: ``cpu`` or ``cuda``.
+    """
+
+    folder: Path
+    device: str
+
+    @property
+    def _pictures(self) -> Path:
+        return self.folder / "pictures"
+
+    def draw_pictures(self) -> Progress:
+        """Draw the scenes."""
+        for done in keep_scenes(self._pictures, SCENES, seed=SEED):
+            yield done - 1, float("nan")
+
+    def train_autoencoder(self) -> Progress:
+        """Fine-tune the first model's autoencoder and write ``vae``, scaled so that latents have unit variance."""
+        model = open_source("tiny").load_vae().float()
+        images = read_scenes(self._pictures, _CROPPED).images
+        folder = self.folder / "autoencoder"
+        yield from train_autoencoder(model, images, AUTOENCODER, folder=folder, device=self.device)
+        mean, std = encode_pictures(model, images[:2000], device=self.device)
+        model.register_to_config(scaling_factor=1.0 / float((mean.var() + std.square().mean()).sqrt()))
+        model.save_pretrained(self.folder / "vae")
+
+    def train_diffusion(self) -> Progress:
+        """Train UNet and text encoder and write ``unet``, ``text_encoder`` and ``tokenizer``."""
+        source = open_random(ARCHITECTURE, seed=SEED)
+        model = TextToNoise(new_unet(source.unet_config), source.load_text_encoder())
+        schedule = DDPMScheduler.from_config(dict(source.scheduler_config))
+        data, folder = self._latents(), self.folder / "diffusion"
+        yield from train_diffusion(model, data, DIFFUSION, schedule=schedule, folder=folder, device=self.device)
+        model.unet.save_pretrained(self.folder / "unet")
+        model.text_encoder.save_pretrained(self.folder / "text_encoder")
+
+    def _latents(self) -> SceneLatents:
+        """Encode the pictures once; the latents are kept, because encoding takes minutes."""
+        pool, file = read_scenes(self._pictures, SCENES), self.folder / "latents.pt"
+        if not file.exists():
+            vae = AutoencoderKL.from_pretrained(self.folder / "vae").to(self.device)
+            scale = vae.config.scaling_factor
+            mean, std = encode_pictures(vae, pool.images, device=self.device)
+            kept = {"mean": (mean * scale).half(), "std": (std * scale).half()}
+            write_file(file, lambda target: torch.save(kept, target))
+        saved = torch.load(file, weights_only=True)
+        return SceneLatents(Latents(saved["mean"], saved["std"]), pool.scenes, self._tokenizer())
+
+    def _tokenizer(self) -> CLIPTokenizer:
+        rng = np.random.default_rng([SEED, 2])
+        tokenizer = train_tokenizer([describe(sample_scene(rng)) for _ in range(_WORDS_FROM)])
+        save_tokenizer(tokenizer, self.folder / "tokenizer")
+        return tokenizer
+
+
+def new_unet(config: Mapping[str, Any]) -> UNet2DConditionModel:
+    """The first model's UNet with `WIDTHS`, its weights drawn by seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(SEED)
+        unet: UNet2DConditionModel = UNet2DConditionModel.from_config({**config, "block_out_channels": WIDTHS})
+    return unet
+
+
+SCENE_STAGES: Final[Mapping[str, Callable[[SceneWorkshop], Progress]]] = {
+    "pictures": SceneWorkshop.draw_pictures,
+    "autoencoder": SceneWorkshop.train_autoencoder,
+    "diffusion": SceneWorkshop.train_diffusion,
+}
