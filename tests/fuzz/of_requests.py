@@ -16,7 +16,7 @@ from tests.fuzz.containers import change_npy, change_png, change_zip
 from tests.fuzz.formats import Format, Sample, place_alone
 from tests.fuzz.mutate import NUMBERS, TEXTS, change_bytes, change_json
 from tests.fuzz.outcome import digest, run_accel
-from tests.runtime.test_plan import table
+from tests.runtime.plans.test_plan import table
 
 from accel_runtime.backends.inductor_package import METADATA_KEY, read_metadata
 from accel_runtime.plans.compile import compile_plan, resolve_plan

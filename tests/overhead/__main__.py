@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 from tests.own_memory import OwnMemory
-from tests.runtime.test_schedule import latents
+from tests.runtime.schedules.test_schedule import latents
 
 from accel_exporter.loop_graphs import write_loop_graphs
 from accel_exporter.schedules import compile_schedule, scheduler_for

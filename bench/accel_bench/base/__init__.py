@@ -1,1 +1,1 @@
-"""Usable by every floor above."""
+"""Small helpers for every floor above: files, processes, tables, statistics, texts."""

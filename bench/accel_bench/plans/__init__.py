@@ -1,1 +1,1 @@
-"""Plans by name."""
+"""What users ask for: plans and workloads from options and texts."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.runtime.test_manifest import SHA, document, parse
+from tests.runtime.manifest.test_manifest import SHA, document, parse
 
 from accel_runtime.bundle.artifacts import locate
 from accel_runtime.bundle.bundle import Bundle

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.runtime.fake_onnxruntime import WHEELS, FakeOnnxRuntime
+from tests.runtime.backends.fake_onnxruntime import WHEELS, FakeOnnxRuntime
 
 from accel_runtime.backends import OnnxRuntimeBackend, make_backend
 from accel_runtime.backends.onnxruntime.memory import OrtBuffer
@@ -99,7 +99,7 @@ def test_an_option_that_the_provider_does_not_have_is_refused(provider: str) -> 
 
 
 def test_every_extra_that_an_error_names_exists() -> None:
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
 
     assert {provider.extra for provider in PROVIDERS.values()} <= project["project"]["optional-dependencies"].keys()
 

@@ -8,15 +8,15 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given
-from tests.runtime.test_plan import table
-from tests.runtime.test_plan_spec import specs
+from tests.runtime.plans.test_plan import table
+from tests.runtime.plans.test_plan_spec import specs
 
 from accel_runtime.plans.compile import compile_plan, resolve_plan
 from accel_runtime.plans.file import encode_plan, read_plan
 from accel_runtime.plans.plan import Call, Deep
 from accel_runtime.plans.spec import PlanSpec
 
-PAGE = (Path(__file__).parents[2] / "docs" / "plans.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "plans.md").read_text()
 ORDER = {"hold": 1, "linear": 2, "quadratic": 3}
 
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.runtime.test_plan import table
+from tests.runtime.plans.test_plan import table
 
 from accel_runtime.errors import InputError
 from accel_runtime.plans.compile import compile_plan, resolve_plan

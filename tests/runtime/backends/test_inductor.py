@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
-from tests.runtime.packages import change_terms
+from tests.runtime.backends.packages import change_terms
 
 from accel_runtime import Pipeline, Request, open_bundle
 from accel_runtime.backends import InductorBackend, make_backend

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.runtime.hand_made import SIDE, WIDTH, make_bundle
+from tests.runtime.denoising.hand_made import SIDE, WIDTH, make_bundle
 
 from accel_runtime import Pipeline, Request, open_bundle
 from accel_runtime.errors import BundleError, InputError
