@@ -188,7 +188,7 @@ GENERATIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "plan that starts shallow": (("--plan", "calls:1,2"), "first call must be deep"),
     "unknown forecast": (("--forecast", "cubic"), "forecast: expected one of hold"),
     "guidance that is no number": (("--guidance", "nan"), "finite"),
-    "no images": (("--batch", "0"), "images: expected 1 to 1000"),
+    "no images": (("--images-per-prompt", "0"), "images: expected 1 to 1000"),
     "negative seed too small": (("--seed", str(-(2**64))), "seed"),
     "output that is no PNG": (("-o", "picture.jpg"), ".png"),
     "output in no folder": (("-o", "nowhere/image.png"), "does not exist"),

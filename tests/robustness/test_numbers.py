@@ -16,7 +16,7 @@ GENERATE = ("generate", "BUNDLE", "a")
 BENCH = ("bench", "BUNDLE", "-o", "record.json")
 EVALUATE = ("evaluate", "BUNDLE", "-o", "record.json")
 SEARCH = ("search", "BUNDLE", "-o", "found", "--score", "psnr", "--req-score-loss", "0.9")
-SIZES = ("--height", "--width", "--batch", "--steps")
+SIZES = ("--height", "--width", "--images-per-prompt", "--steps")
 COMMANDS: tuple[tuple[str, ...], ...] = (
     *((*GENERATE, option, value) for option in SIZES for value in (MANY, DIGITS, "0")),
     *((*GENERATE, option, value) for option in ("--guidance", "--guidance-rescale") for value in ("nan", "1e308")),

@@ -74,7 +74,7 @@ def generate(
         float,
         typer.Option(help="How far to take back the contrast that guidance adds, 0 to 1.", rich_help_panel=PICTURES),
     ] = 0.0,
-    batch: Annotated[int, typer.Option(help="Images of each prompt.", rich_help_panel=PICTURES)] = 1,
+    images_per_prompt: Annotated[int, typer.Option(help="Images of each prompt.", rich_help_panel=PICTURES)] = 1,
     seed: Seed = 0,
     height: Height = None,
     width: Width = None,
@@ -139,8 +139,8 @@ def generate(
         scheduler=scheduler,
     )
     spec = asked.only
-    check_count(len(prompts) * batch)
-    paths = image_paths(output, count=len(prompts) * batch)
+    check_count(len(prompts) * images_per_prompt)
+    paths = image_paths(output, count=len(prompts) * images_per_prompt)
     check_outputs([*paths, *([latents_out] if latents_out else [])], force=force)
     backend = choose_backend(provider, options=provider_options)
     verification: Verification = "sizes" if trust_files else "hashes"
@@ -148,7 +148,7 @@ def generate(
     request = Request(
         prompts=tuple(prompts),
         negatives=(negative,),
-        images_per_prompt=batch,
+        images_per_prompt=images_per_prompt,
         seed=seed,
         height=height,
         width=width,

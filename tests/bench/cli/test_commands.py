@@ -67,7 +67,7 @@ def test_generate_json_is_one_document_and_every_image_can_be_made_again_alone(
     bundle_folder: Path, tmp_path: Path
 ) -> None:
     shown = json.loads(
-        accel("generate", bundle_folder, "a", "b", "--batch", "2", "--steps", "3", "--json", cwd=tmp_path)
+        accel("generate", bundle_folder, "a", "b", "--images-per-prompt", "2", "--steps", "3", "--json", cwd=tmp_path)
     )
     accel("generate", bundle_folder, "b", "--seed", "3", "--steps", "3", "-o", "alone.png", cwd=tmp_path)
     last = np.asarray(Image.open(tmp_path / "image-3.png")).astype(int)
