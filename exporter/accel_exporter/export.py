@@ -11,8 +11,8 @@ from typing import Literal
 import msgspec
 
 from accel_exporter import layout, names
-from accel_exporter.families import family_of
-from accel_exporter.family import Component
+from accel_exporter.families.family import Component
+from accel_exporter.families.known import family_of
 from accel_exporter.helper import Task, helper_process
 from accel_exporter.inductor import PackageWriter
 from accel_exporter.loop_graphs import write_loop_graphs

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from accel_exporter import graphs, names
-from accel_exporter.family import Component, Loaded
+from accel_exporter.families.family import Component, Loaded
 from accel_exporter.options import StaticSize
 from accel_exporter.sizes import ModelSizes
 from accel_exporter.sources import Source

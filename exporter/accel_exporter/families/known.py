@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from accel_exporter.family import Family
+from accel_exporter.families.family import Family
+from accel_exporter.families.stable_diffusion import StableDiffusion
 from accel_exporter.sources import Source
-from accel_exporter.stable_diffusion import StableDiffusion
 
 # By pipeline class of diffusers; `sources.model_index` says which of them can be read.
 _FAMILIES: Final[Mapping[str, Family]] = {
