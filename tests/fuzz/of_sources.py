@@ -53,9 +53,11 @@ def _judge(folder: Path) -> str:
 
 def _compile(folder: Path) -> str:
     """Compile a table of the pipeline's own scheduler."""
-    from tests.robustness.judge_scheduler import own_table
-
     from accel_exporter import open_source
+    from accel_exporter.libraries import quiet
+
+    with quiet():  # diffusers' pipelines, which only the judge needs, talk of torchvision when they are imported
+        from tests.robustness.judge_scheduler import own_table
 
     return digest(repr(own_table(open_source(str(folder / "source")).scheduler_config, 3).rows).encode())
 
