@@ -62,10 +62,8 @@ def _check_text(manifest: Manifest, name: str) -> None:
     """A text encoder takes ids and gives the outputs that the denoiser's inputs are made of."""
     graph, length = manifest.graphs[name], manifest.texts[name].max_length
     _one_input(graph, _Wanted(("int64", "int32"), (None, length)))
-    sources = (each.source for each in manifest.denoiser.inputs)
-    outputs = (output for source in sources if isinstance(source, FromText) for output in source.outputs)
-    for output in (each for each in outputs if each.encoder == name):
-        tensor = graph.output(output.tensor)
+    for output in manifest.text_outputs[name]:
+        tensor = graph.output(output)
         _floats(*((None, length, None) if len(tensor.shape) == 3 else (None, None))).check(tensor)
 
 

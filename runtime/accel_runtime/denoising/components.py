@@ -22,7 +22,7 @@ from accel_runtime.denoising.device_loop import LoopGraphs
 from accel_runtime.denoising.pixels import DevicePixels, to_pixels
 from accel_runtime.denoising.unet import Graph, UNetGraphs
 from accel_runtime.errors import BundleError, InputError
-from accel_runtime.manifest import Form, FromText, LoopSpec, TensorSpec
+from accel_runtime.manifest import Form, LoopSpec, TensorSpec
 
 # Sets of buffers that stay for the next image; a service alternates among a few sizes.
 IDLE_KEPT: Final = 4
@@ -86,7 +86,7 @@ class Components:
 
     def embed(self, encoder: str, token_ids: Array) -> Mapping[str, Array]:
         """The outputs of a text encoder that the denoiser is given: ids [L] → [L, D] each, or [D] where pooled."""
-        names = self._text_outputs[encoder]
+        names = self.bundle.manifest.text_outputs[encoder]
         encoded = self._run_each(encoder, token_ids[np.newaxis], outputs=names)
         return {name: values[0] for name, values in encoded.items()}
 
@@ -203,16 +203,6 @@ class Components:
         inputs = loop_tensors(name, features=self.bundle.manifest.features).inputs
         load = partial(self.backend.load, inputs=inputs, tolerant=True)
         return _HeldSession.load(self.bundle, file, load)
-
-    @cached_property
-    def _text_outputs(self) -> Mapping[str, tuple[str, ...]]:
-        """By text encoder, the outputs that some input of the denoiser is made of."""
-        sources = [each.source for each in self.bundle.manifest.denoiser.inputs]
-        used = [output for source in sources if isinstance(source, FromText) for output in source.outputs]
-        return {
-            name: tuple(dict.fromkeys(output.tensor for output in used if output.encoder == name))
-            for name in self.bundle.manifest.texts
-        }
 
     def _first_output(self, name: str, values: Array) -> Array:
         output = self.bundle.manifest.graphs[name].outputs[0].name

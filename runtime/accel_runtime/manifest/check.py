@@ -79,18 +79,17 @@ def _named_graphs(manifest: "Manifest") -> Iterator[tuple[str, str]]:
 
 
 def _check_inputs(manifest: "Manifest") -> None:
-    denoiser, used = manifest.denoiser, set[str]()
+    denoiser = manifest.denoiser
     names = [denoiser.sample, denoiser.timestep, *(each.name for each in denoiser.inputs)]
     for at, each in enumerate(denoiser.inputs):
         key = f"denoiser.inputs[{at}]"
         if names.count(each.name) > 1:
             raise ValueError(f"{key}.name: {each.name!r} is the name of two inputs")
         if isinstance(each.source, FromText):
-            used |= {output.encoder for output in each.source.outputs}
             _check_text(f"{key}.source", each.source, manifest)
         elif each.negative != "same":
             raise ValueError(f"{key}.negative: expected 'same', as sizes have no negative, got {each.negative!r}")
-    if unused := sorted(manifest.texts.keys() - used):
+    if unused := sorted(name for name, outputs in manifest.text_outputs.items() if not outputs):
         raise ValueError(f"texts.{unused[0]}: no input of the denoiser takes it")
 
 

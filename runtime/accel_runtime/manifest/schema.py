@@ -14,7 +14,7 @@ import msgspec
 from accel_runtime.manifest.basics import ExtraForm, GraphSpec, Precision, Strict
 from accel_runtime.manifest.check import check_files, check_parts, check_roles
 from accel_runtime.manifest.parts import FileSpec, FormGraph, InductorSpec, LoopSpec, Provenance, SchedulesSpec
-from accel_runtime.manifest.roles import Codec, Denoiser, Role, State, TextSpec
+from accel_runtime.manifest.roles import Codec, Denoiser, FromText, Role, State, TextSpec
 
 SCHEMA_VERSION: Final = 2
 
@@ -65,6 +65,16 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
             **{cut.graph: Role("shallow", branch) for branch, cut in shallow},
             **({self.decoder.graph: Role("decoder")} if self.decoder else {}),
             **({self.encoder.graph: Role("encoder")} if self.encoder else {}),
+        }
+
+    @cached_property
+    def text_outputs(self) -> Mapping[str, tuple[str, ...]]:
+        """By text encoder, the outputs that some input of the denoiser is made of."""
+        sources = [each.source for each in self.denoiser.inputs]
+        used = [output for source in sources if isinstance(source, FromText) for output in source.outputs]
+        return {
+            name: tuple(dict.fromkeys(output.tensor for output in used if output.encoder == name))
+            for name in self.texts
         }
 
     @property
