@@ -77,6 +77,11 @@ def _crops(images: NDArray[np.uint8], count: int, *, rng: np.random.Generator) -
     return to_tensor(np.stack(crops))
 
 
+def spread(mean: Tensor, std: Tensor) -> float:
+    """Return the standard deviation of latents drawn from the posteriors."""
+    return float((mean.var() + std.square().mean()).sqrt())
+
+
 @torch.no_grad()
 def encode_pictures(
     model: AutoencoderKL, images: NDArray[np.uint8], *, device: str, batch: int = 64

@@ -1,10 +1,9 @@
 """``python -m accel_training``: trains the built-in model, one stage or all."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -24,8 +23,7 @@ class Stage(StrEnum):
 
 
 app = typer.Typer(add_completion=False)
-# A stage's name, and the call that runs it: it yields step and loss.
-Stages: TypeAlias = Iterable[tuple[str, Callable[[], Iterator[tuple[int, float]]]]]
+AnyWorkshop = TypeVar("AnyWorkshop")
 
 
 @app.command()
@@ -36,17 +34,21 @@ def train(
 ) -> None:
     """Train the built-in model from package registries. An interrupted run continues where it stopped."""
     workshop = Workshop(folder, device)
-    names = STAGES if stage is None else (stage.value,)
-    run_stages((name, partial(STAGES[name], workshop)) for name in names)
+    run_stages(STAGES, workshop, only=stage)
 
 
-def run_stages(stages: Stages) -> None:
-    """Run stages one after the other with a progress bar; an error of ours becomes one line and exit code 1."""
+def run_stages(
+    stages: Mapping[str, Callable[[AnyWorkshop], Iterator[tuple[int, float]]]],
+    workshop: AnyWorkshop,
+    *,
+    only: str | None,
+) -> None:
+    """Run all stages in order, or one, with a progress bar; an error of ours becomes one line and exit code 1."""
     try:
         with progress_bar() as progress:
-            for name, run in stages:
+            for name in stages if only is None else (only,):
                 task = progress.add_task(name, total=None)
-                for step, loss in run():
+                for step, loss in stages[name](workshop):
                     progress.update(task, description=f"{name}, loss {loss:.4f}", completed=step + 1)
     except AccelError as error:
         typer.echo(f"error: {error}", err=True)

@@ -4,17 +4,22 @@ Noise prediction on Stable Diffusion 1.5's schedule, each timestep's loss weight
 (Min-SNR, arXiv:2303.09556), which converges several times faster at this size.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
+import numpy as np
 import torch
-from diffusers import DDPMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from diffusers.training_utils import compute_snr
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from accel_runtime.durable import write_file
+from accel_training.autoencoder import encode_pictures
 from accel_training.captions import COLOUR_NAMES, draw_caption
 from accel_training.compose import Pool
 from accel_training.loop import Draws, Recipe, train
@@ -34,6 +39,32 @@ class Latents:
 
     mean: Tensor
     std: Tensor
+
+    def sample(self, chosen: NDArray[np.int64], draws: Draws) -> Tensor:
+        """Return a draw from the posteriors of the chosen pictures. Shape: [B, 4, 16, 16]."""
+        mean, std = self.mean[chosen], self.std[chosen]
+        return mean + std * torch.randn(mean.shape, generator=draws.torch)
+
+
+def kept_latents(file: Path, images: NDArray[np.uint8], *, vae: Path, device: str) -> Latents:
+    """Encode pictures [N, 64, 64, 3] once, with the autoencoder in the folder ``vae``.
+
+    The latents are kept in ``file``, because encoding takes minutes.
+    """
+    if not file.exists():
+        model = AutoencoderKL.from_pretrained(vae).to(device)
+        mean, std = encode_pictures(model, images, device=device)
+        scale = model.config.scaling_factor
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_file(file, partial(torch.save, {"mean": mean * scale, "std": std * scale}))
+    saved = torch.load(file, weights_only=True)
+    return Latents(saved["mean"], saved["std"])
+
+
+def token_ids(tokenizer: CLIPTokenizer, captions: Sequence[str]) -> Tensor:
+    """Return the ids of captions, padded to the text encoder's length. Shape: [B, 24]."""
+    ids: Tensor = tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
+    return ids
 
 
 class TextToNoise(nn.Module):
@@ -83,10 +114,7 @@ class CaptionedLatents:
             draw_caption(self.pictures[self.pool.picture[i]], COLOUR_NAMES[self.pool.colour[i]], rng=rng)
             for i in chosen
         ]
-        tokens = self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt")
-        mean, std = self.latents.mean[chosen], self.latents.std[chosen]
-        sample = mean + std * torch.randn(mean.shape, generator=draws.torch)
-        return sample, tokens.input_ids
+        return self.latents.sample(chosen, draws), token_ids(self.tokenizer, captions)
 
 
 def train_diffusion(

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler
+from diffusers import DDPMScheduler
 from transformers import CLIPTokenizer
 
 from accel_exporter.sources.random_weights import open_random
-from accel_training.autoencoder import Round, encode_pictures, train_autoencoder
+from accel_training.autoencoder import Round, encode_pictures, spread, train_autoencoder
 from accel_training.captions import all_captions
 from accel_training.compose import ANYWHERE, CENTRED, Placement, Pool, make_pool
-from accel_training.diffusion import CaptionedLatents, Latents, TextToNoise, train_diffusion
+from accel_training.diffusion import CaptionedLatents, TextToNoise, kept_latents, train_diffusion
 from accel_training.gallery import draw_gallery, plot_curves
 from accel_training.loop import Recipe
 from accel_training.objects import OBJECTS
@@ -94,7 +94,7 @@ class Workshop:
             folder = self.folder / f"autoencoder-{number}"
             yield from train_autoencoder(model, crops.images, round_, folder=folder, device=self.device)
         mean, std = encode_pictures(model, crops.images, device=self.device)
-        model.register_to_config(scaling_factor=1.0 / _spread(mean, std))
+        model.register_to_config(scaling_factor=1.0 / spread(mean, std))
         model.save_pretrained(self.folder / "vae")
 
     def train_diffusion(self) -> Progress:
@@ -138,21 +138,10 @@ class Workshop:
         return tokenizer
 
     def _captioned_latents(self, round_: DiffusionRound, tokenizer: CLIPTokenizer, file: Path) -> CaptionedLatents:
-        """Encode the round's pictures once; the latents are kept in ``file``, because encoding takes minutes."""
+        """Encode the round's pictures once; see `kept_latents`."""
         pool = make_pool(self.pictures, PER_PAIR, seed=SEED, labels=round_.labels, placement=round_.placement)
-        if not file.exists():
-            vae = AutoencoderKL.from_pretrained(self.folder / "vae").to(self.device)
-            mean, std = encode_pictures(vae, pool.images, device=self.device)
-            scale = vae.config.scaling_factor
-            file.parent.mkdir(parents=True, exist_ok=True)
-            torch.save({"mean": mean * scale, "std": std * scale}, file)
-        saved = torch.load(file, weights_only=True)
-        return CaptionedLatents(Latents(saved["mean"], saved["std"]), pool, self.pictures, tokenizer)
-
-
-def _spread(mean: torch.Tensor, std: torch.Tensor) -> float:
-    """Return the standard deviation of latents drawn from the posteriors."""
-    return float((mean.var() + std.square().mean()).sqrt())
+        latents = kept_latents(file, pool.images, vae=self.folder / "vae", device=self.device)
+        return CaptionedLatents(latents, pool, self.pictures, tokenizer)
 
 
 STAGES: Final[Mapping[str, Callable[[Workshop], Progress]]] = {

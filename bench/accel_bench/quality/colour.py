@@ -3,12 +3,15 @@
 The pictures it was trained on lie on one plain background each, and its captions name the colour.
 """
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accel_bench.records.captions import COLOURS
+
+Name = TypeVar("Name", bound=str)
 
 _FRAME: Final = 2  # pixels; objects keep at least this distance from the edge
 
@@ -21,8 +24,12 @@ def background_colour(image: NDArray[np.uint8]) -> str:
     """
     inner = np.zeros(image.shape[:2], dtype=bool)
     inner[_FRAME:-_FRAME, _FRAME:-_FRAME] = True
-    median = np.median(image[~inner], axis=0)  # [3]
-    distances = {name: float(np.square(median - colour).sum()) for name, colour in COLOURS.items()}
+    return nearest_colour(np.median(image[~inner], axis=0), COLOURS)
+
+
+def nearest_colour(tone: NDArray[np.float64], colours: Mapping[Name, Sequence[int]]) -> Name:
+    """Return the name of the colour that is nearest to ``tone`` in RGB. Shape: [3]."""
+    distances = {name: float(np.square(tone - colour).sum()) for name, colour in colours.items()}
     return min(distances, key=distances.__getitem__)
 
 

@@ -35,19 +35,19 @@ class RandomSource(DescribedFolder):
     def load_unet(self) -> UNet2DConditionModel:
         """Build the UNet; the same seed gives the same weights, bit for bit."""
         config = self._config("unet")
-        unet: UNet2DConditionModel = _seeded(UNet2DConditionModel.from_config, config, seed=self.seed)
+        unet: UNet2DConditionModel = seeded(UNet2DConditionModel.from_config, config, seed=self.seed)
         return unet
 
     def load_vae(self) -> AutoencoderKL:
         """Build the autoencoder; the same seed gives the same weights, bit for bit."""
         config = self._config("vae")
-        vae: AutoencoderKL = _seeded(AutoencoderKL.from_config, config, seed=self.seed)
+        vae: AutoencoderKL = seeded(AutoencoderKL.from_config, config, seed=self.seed)
         return vae
 
     def load_text_encoder(self, part: str = "text_encoder") -> CLIPTextModel:
         """Build a text encoder; the same seed gives the same weights, bit for bit."""
         config = CLIPTextConfig.from_dict(self._config(part))
-        encoder: CLIPTextModel = _seeded(CLIPTextModel, config, seed=self.seed)
+        encoder: CLIPTextModel = seeded(CLIPTextModel, config, seed=self.seed)
         return encoder
 
     def load_tokenizer(self, part: str = "tokenizer") -> CLIPTokenizer:
@@ -84,7 +84,7 @@ def open_random(architecture: str, *, seed: int) -> RandomSource:
 
 
 # The libraries annotate neither their constructors nor `eval`: the callers say what they get.
-def _seeded(build: Callable[[Any], Any], config: object, *, seed: int) -> Any:
+def seeded(build: Callable[[Any], Any], config: object, *, seed: int) -> Any:
     """Build a module with the library's own initialisation, under which activations stay of order one.
 
     The caller's random state is left as it was.

@@ -1,7 +1,6 @@
 """``python -m accel_training.scenes``: trains the model of scenes, one stage or all."""
 
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -25,9 +24,7 @@ def train(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Train the model of scenes. Interrupted, it goes on where it was."""
-    workshop = SceneWorkshop(folder, device)
-    names = SCENE_STAGES if stage is None else (stage.value,)
-    run_stages((name, partial(SCENE_STAGES[name], workshop)) for name in names)
+    run_stages(SCENE_STAGES, SceneWorkshop(folder, device), only=stage)
 
 
 if __name__ == "__main__":

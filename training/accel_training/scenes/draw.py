@@ -38,13 +38,9 @@ class Picture:
     """A drawn scene.
 
     Attributes:
-        scene: What is in it.
-        placed: Where.
         svg: The drawing.
     """
 
-    scene: Scene
-    placed: tuple[Placed, ...]
     svg: str
 
     def pixels(self, side: int = SIZE) -> NDArray[np.uint8]:
@@ -62,7 +58,7 @@ def draw(scene: Scene, *, rng: np.random.Generator) -> Picture:
     defs = _definitions(scene, rng, light=side)
     ground = _ground(scene.ground, rng)
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIZE} {SIZE}">'
-    return Picture(scene, placed, f"{head}<defs>{defs}</defs>{ground}{shadows}{objects}</svg>")
+    return Picture(f"{head}<defs>{defs}</defs>{ground}{shadows}{objects}</svg>")
 
 
 def _definitions(scene: Scene, rng: np.random.Generator, *, light: int) -> str:

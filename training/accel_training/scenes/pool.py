@@ -1,6 +1,6 @@
 """Drawn scenes, many of them, kept in files: drawing one takes as long as training on it once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -63,16 +63,12 @@ def read_scenes(folder: Path, count: int) -> ScenePool:
         images, captions = _files(folder, number)
         part = np.load(images)[: count - len(scenes)]
         pictures[len(scenes) : len(scenes) + len(part)] = part
-        scenes += _parse(captions.read_text("utf-8").splitlines()[: len(part)])
+        scenes += map(parse_caption, captions.read_text("utf-8").splitlines()[: len(part)])
     return ScenePool(pictures, tuple(scenes))
 
 
 def _save(pictures: NDArray[np.uint8], file: BinaryIO) -> None:
     np.save(file, pictures)
-
-
-def _parse(captions: Sequence[str]) -> list[Scene]:
-    return [parse_caption(caption) for caption in captions]
 
 
 def _files(folder: Path, number: int) -> tuple[Path, Path]:

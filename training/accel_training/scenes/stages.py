@@ -6,17 +6,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import torch
-from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from diffusers import DDPMScheduler, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTokenizer
 
 from accel_bench.quality.scenes.scene import Scene, describe
 from accel_exporter import open_source
-from accel_exporter.sources.random_weights import open_random
-from accel_runtime.durable import write_file
-from accel_training.autoencoder import Round, encode_pictures, train_autoencoder
-from accel_training.diffusion import Latents, TextToNoise, train_diffusion
+from accel_exporter.sources.random_weights import open_random, seeded
+from accel_training.autoencoder import Round, encode_pictures, spread, train_autoencoder
+from accel_training.diffusion import Latents, TextToNoise, kept_latents, token_ids, train_diffusion
 from accel_training.loop import Draws, Recipe
 from accel_training.scenes.captions import draw_caption
 from accel_training.scenes.pool import keep_scenes, read_scenes
@@ -54,9 +52,7 @@ class SceneLatents:
         """See `TrainingSet.draw`."""
         chosen = draws.numpy.integers(len(self.scenes), size=count)
         captions = [draw_caption(self.scenes[index], rng=draws.numpy) for index in chosen]
-        tokens = self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt")
-        mean, std = self.latents.mean[chosen].float(), self.latents.std[chosen].float()
-        return mean + std * torch.randn(mean.shape, generator=draws.torch), tokens.input_ids
+        return self.latents.sample(chosen, draws), token_ids(self.tokenizer, captions)
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,7 @@ class SceneWorkshop:
         folder = self.folder / "autoencoder"
         yield from train_autoencoder(model, images, AUTOENCODER, folder=folder, device=self.device)
         mean, std = encode_pictures(model, images[:2000], device=self.device)
-        model.register_to_config(scaling_factor=1.0 / float((mean.var() + std.square().mean()).sqrt()))
+        model.register_to_config(scaling_factor=1.0 / spread(mean, std))
         model.save_pretrained(self.folder / "vae")
 
     def train_diffusion(self) -> Progress:
@@ -101,16 +97,10 @@ class SceneWorkshop:
         model.text_encoder.save_pretrained(self.folder / "text_encoder")
 
     def _latents(self) -> SceneLatents:
-        """Encode the pictures once; the latents are kept, because encoding takes minutes."""
+        """Encode the pictures once; see `kept_latents`."""
         pool, file = read_scenes(self._pictures, SCENES), self.folder / "latents.pt"
-        if not file.exists():
-            vae = AutoencoderKL.from_pretrained(self.folder / "vae").to(self.device)
-            scale = vae.config.scaling_factor
-            mean, std = encode_pictures(vae, pool.images, device=self.device)
-            kept = {"mean": (mean * scale).half(), "std": (std * scale).half()}
-            write_file(file, lambda target: torch.save(kept, target))
-        saved = torch.load(file, weights_only=True)
-        return SceneLatents(Latents(saved["mean"], saved["std"]), pool.scenes, self._tokenizer())
+        latents = kept_latents(file, pool.images, vae=self.folder / "vae", device=self.device)
+        return SceneLatents(latents, pool.scenes, self._tokenizer())
 
     def _tokenizer(self) -> CLIPTokenizer:
         rng = np.random.default_rng([SEED, 2])
@@ -121,9 +111,8 @@ class SceneWorkshop:
 
 def new_unet(config: Mapping[str, Any]) -> UNet2DConditionModel:
     """The first model's UNet with `WIDTHS`, its weights drawn by seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(SEED)
-        unet: UNet2DConditionModel = UNet2DConditionModel.from_config({**config, "block_out_channels": WIDTHS})
+    narrow = {**config, "block_out_channels": WIDTHS}
+    unet: UNet2DConditionModel = seeded(UNet2DConditionModel.from_config, narrow, seed=SEED)
     return unet
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from accel_bench.quality.colour import nearest_colour
 from accel_bench.quality.scenes.palette import GROUNDS, OBJECTS
 from accel_bench.quality.scenes.scene import Colour, Ground, Light, Shape, Size
 
@@ -81,7 +82,7 @@ def read_scene(pixels: NDArray[np.uint8]) -> SeenScene:
 
     hsv = rgb2hsv(pixels)
     vivid = np.ptp(pixels.astype(np.int16), axis=-1) > _CHROMA
-    nearest = _nearest_colour(hsv[..., 0])
+    nearest = _nearest_hue(hsv[..., 0])
     objects = []
     for number, colour in enumerate(_HUES):
         labels = label(vivid & (nearest == number), connectivity=1)
@@ -97,7 +98,7 @@ def _hue(rgb: tuple[int, int, int]) -> float:
 _HUES: Final[Mapping[Colour, float]] = {colour: _hue(rgb) for colour, rgb in OBJECTS.items()}
 
 
-def _nearest_colour(hue: NDArray[np.float64]) -> NDArray[np.int64]:
+def _nearest_hue(hue: NDArray[np.float64]) -> NDArray[np.int64]:
     """The number of the colour whose hue is nearest, around the circle."""
     distances = np.abs(hue[..., np.newaxis] - np.array(list(_HUES.values())))
     nearest: NDArray[np.int64] = np.argmin(np.minimum(distances, 1 - distances), axis=-1)
@@ -133,4 +134,4 @@ def _shape(region: Any) -> Shape:
 def _read_ground(pixels: NDArray[np.uint8], bare: NDArray[np.bool_]) -> Ground:
     """The ground whose tone is nearest to the median of what no object covers."""
     tone = np.median(pixels[bare], axis=0) if bare.any() else np.zeros(3)
-    return min(GROUNDS, key=lambda ground: float(np.square(tone - np.array(GROUNDS[ground])).sum()))
+    return nearest_colour(tone, GROUNDS)
