@@ -23,6 +23,7 @@ from accel_runtime.plans.compile import compile_plan, resolve_plan
 from accel_runtime.plans.file import read_plan
 from accel_runtime.plans.forecast import Forecast
 from accel_runtime.plans.plan import Deep, Plan, Shallow
+from accel_runtime.plans.solved import SolvedFor, SolvedRow
 from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request, Result
 from accel_runtime.schedules.schedule import ScheduleTable
@@ -45,6 +46,8 @@ __all__ = [
     "Result",
     "ScheduleTable",
     "Shallow",
+    "SolvedFor",
+    "SolvedRow",
     "SourceError",
     "Step",
     "compile_plan",

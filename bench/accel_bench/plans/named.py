@@ -1,6 +1,6 @@
 """The plans of a bundle, as tables and JSON show them."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from accel_bench.base.table import Table, numbers, words
 from accel_bench.records.parts import PlanFacts
@@ -22,13 +22,19 @@ def named_plans(bundle: Bundle) -> tuple[PlanFacts, ...]:
     return tuple(PlanFacts(name=name, plan=spec, calls=rows[name]) for name, spec in specs.items())
 
 
-def plan_table(plans: tuple[PlanFacts, ...]) -> Table:
-    """A row for each plan."""
-    columns = (*words("plan"), *numbers("deep", "shallow"), *words("scheduler"), *numbers("steps"))
-    return Table("Plans; `--plan NAME` takes one", columns, tuple(_rows(plans)))
+def plan_table(plans: Sequence[PlanFacts]) -> Table:
+    """A row for each plan: its calls by kind, and what it was solved for."""
+    columns = (
+        *words("plan"),
+        *numbers("deep", "shallow", "skipped"),
+        *words("scheduler"),
+        *numbers("steps", "guidance", "pixels"),
+    )
+    return Table("Plans, for --plan; guidance and pixels that they were solved for", columns, tuple(map(_row, plans)))
 
 
-def _rows(plans: tuple[PlanFacts, ...]) -> Iterator[tuple[str, ...]]:
-    for each in plans:
-        deep = len(each.deep_calls)
-        yield each.name, str(deep), str(each.calls - deep), str(each.plan.scheduler), str(each.plan.steps)
+def _row(plan: PlanFacts) -> tuple[str, ...]:
+    counts = (len(plan.deep_calls), len(plan.shallow_calls), len(plan.plan.skip))
+    made = plan.plan.solved_for
+    solved_for = (f"{made.guidance:g}", f"{made.width}×{made.height}") if made is not None else ("", "")
+    return plan.name, *map(str, counts), str(plan.plan.scheduler), str(plan.plan.steps), *solved_for

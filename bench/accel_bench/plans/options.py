@@ -183,6 +183,9 @@ def _common(own: Iterator[Value | None], default: Value) -> Value:
 
 
 def _without(spec: PlanSpec, steps: int, scheduler: str | None) -> PlanSpec:
+    """The plan without the common steps and scheduler; a solved plan keeps those that it was solved for."""
+    if spec.solved:
+        return spec
     return msgspec.structs.replace(
         spec,
         steps=None if spec.steps == steps else spec.steps,

@@ -10,6 +10,7 @@ from accel_bench.records.parts import PlanFacts
 from accel_runtime.bundle.named_plans import check_branches
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
+from accel_runtime.plans.compile import resolve_plan
 from accel_runtime.plans.deep_calls import FULL, DeepCalls
 from accel_runtime.plans.plan import Plan
 from accel_runtime.plans.spec import PlanSpec
@@ -77,6 +78,16 @@ def compile_for(pipeline: Pipeline, spec: PlanSpec, *, settings: Settings) -> Pl
     """
     filled = spec.with_defaults(steps=settings.steps, scheduler=settings.scheduler)
     return pipeline.compile(filled, guidance=settings.guidance)
+
+
+def resolve_for(pipeline: Pipeline, spec: PlanSpec, *, settings: Settings) -> PlanSpec:
+    """The plan with all that the settings of a run and the schedule decide written out.
+
+    Raises:
+        InputError: The bundle lacks the schedule, or the plan does not fit it.
+    """
+    filled = spec.with_defaults(steps=settings.steps, scheduler=settings.scheduler)
+    return resolve_plan(filled, pipeline.schedule(filled.steps or settings.steps, filled.scheduler))
 
 
 def _prepare_one(pipeline: Pipeline, spec: PlanSpec, *, settings: Settings) -> Prepared:

@@ -6,7 +6,7 @@ import msgspec
 
 from accel_bench.records.bounds import Batch, Calls, Count, Elapsed, Guidance, Side
 from accel_runtime.manifest import Part, Role
-from accel_runtime.plans.spec import PlanSpec, Steps, check_calls
+from accel_runtime.plans.spec import PlanSpec, Steps, check_calls, check_rows
 
 
 class Workload(msgspec.Struct, frozen=True):
@@ -46,11 +46,22 @@ class PlanFacts(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         check_calls(self.plan, self.calls)
+        check_rows(self.plan, self.calls)
 
     @property
     def deep_calls(self) -> tuple[int, ...]:
         """Numbers of the deep calls, counted from 0."""
         return self.plan.deep_calls(self.calls)
+
+    @property
+    def running_calls(self) -> tuple[int, ...]:
+        """Numbers of the calls that run a graph."""
+        return self.plan.running_calls(self.calls)
+
+    @property
+    def shallow_calls(self) -> tuple[int, ...]:
+        """Numbers of the shallow calls."""
+        return self.plan.shallow_calls(self.calls)
 
     @property
     def is_full(self) -> bool:
@@ -59,9 +70,8 @@ class PlanFacts(msgspec.Struct, frozen=True):
 
     @property
     def branches(self) -> tuple[int, ...]:
-        """Branches at which shallow calls cut the UNet, ascending; none where every call is deep."""
-        deep = set(self.deep_calls)
-        return tuple(sorted({self.plan.branch_of(call) for call in range(self.calls) if call not in deep}))
+        """Branches at which shallow calls cut the UNet, ascending; none where no call is shallow."""
+        return tuple(sorted({self.plan.branch_of(call) for call in self.shallow_calls}))
 
 
 class GraphFacts(msgspec.Struct, frozen=True):
