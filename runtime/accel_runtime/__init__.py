@@ -20,6 +20,7 @@ from accel_runtime.errors import (
 from accel_runtime.manifest import Manifest
 from accel_runtime.pipeline import Pipeline, open_bundle
 from accel_runtime.plans.compile import compile_plan, resolve_plan
+from accel_runtime.plans.doubts import PlanDoubt, plan_doubts
 from accel_runtime.plans.file import read_plan
 from accel_runtime.plans.forecast import Forecast
 from accel_runtime.plans.plan import Deep, Plan, Shallow
@@ -41,6 +42,7 @@ __all__ = [
     "MissingExtraError",
     "Pipeline",
     "Plan",
+    "PlanDoubt",
     "PlanSpec",
     "Request",
     "Result",
@@ -52,6 +54,7 @@ __all__ = [
     "Step",
     "compile_plan",
     "open_bundle",
+    "plan_doubts",
     "read_bundle",
     "read_plan",
     "resolve_plan",

@@ -41,7 +41,9 @@ from accel_runtime.bundle.bundle import Verification
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline, open_bundle
 from accel_runtime.plans.compile import compile_plan
+from accel_runtime.plans.doubts import plan_doubts
 from accel_runtime.plans.plan import Plan
+from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request, Result, check_count, check_side
 
 
@@ -159,6 +161,7 @@ def generate(
     change = 0.8 if image is not None and strength is None else strength  # 0.8 is diffusers' default
     schedule = find_schedule(pipeline, asked.steps, scheduler=asked.scheduler, strength=change)
     chosen = compile_plan(spec, schedule, guidance=guidance, guidance_rescale=guidance_rescale)
+    _note_doubts(pipeline, request, spec, guidance=guidance)
     _note_cut_prompts(pipeline, request)
     started = perf_counter()
     result = _run(pipeline, request, chosen)
@@ -176,6 +179,15 @@ def _read_start(path: Path, pipeline: Pipeline, *, height: int | None, width: in
             check_side(name, side)
     multiple = pipeline.bundle.manifest.state.multiple
     return read_image(path, multiple=multiple, height=height, width=width)
+
+
+def _note_doubts(pipeline: Pipeline, request: Request, spec: PlanSpec, *, guidance: float) -> None:
+    """Note where the plan is used otherwise than it was solved for."""
+    manifest = pipeline.bundle.manifest
+    height, width = request.size(manifest.state)
+    model = manifest.provenance.model
+    for doubt in plan_doubts(spec, model=model, guidance=guidance, height=height, width=width):
+        note(str(doubt))
 
 
 def _note_cut_prompts(pipeline: Pipeline, request: Request) -> None:

@@ -28,7 +28,8 @@ def inspect(
     print_table(_graph_table(opened.manifest))
     if plans:
         print_table(plan_table(plans))
-    for line in (*_footer(opened), f"digest {opened.digest}"):
+    model = opened.manifest.provenance.model or "not known: export the bundle again"
+    for line in (*_footer(opened), f"model {model}", f"digest {opened.digest}"):
         print_line(line)
 
 

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from accel_bench.cli.aliases import Command
-from accel_bench.cli.console import print_json, print_line, print_table
+from accel_bench.cli.console import note, print_json, print_line, print_table
 from accel_bench.cli.options import AsJson, BundleFolder
-from accel_bench.plans.named import named_plans, plan_table
+from accel_bench.plans.named import model_doubts, named_plans, plan_table
 from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.bundle.named_plans import add_plan, remove_plan
 from accel_runtime.plans.file import read_plan
@@ -27,7 +27,10 @@ def add(
     replace: Annotated[bool, typer.Option("--replace", help="Replace the bundle's plan of that name.")] = False,
 ) -> None:
     """Add a plan to a bundle, which then knows it by a name."""
-    manifest = add_plan(bundle, name, read_plan(plan), replace=replace)
+    spec = read_plan(plan)
+    manifest = add_plan(bundle, name, spec, replace=replace)
+    for doubt in model_doubts(spec, manifest):
+        note(str(doubt))
     print_line(f"{bundle / manifest.plans[name]}: `--plan {name}` takes it")
 
 

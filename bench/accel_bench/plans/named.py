@@ -7,6 +7,9 @@ from accel_bench.records.parts import PlanFacts
 from accel_runtime.bundle.bundle import Bundle
 from accel_runtime.bundle.named_plans import BundlePlans
 from accel_runtime.bundle.schedules import BundleSchedules
+from accel_runtime.manifest import Manifest
+from accel_runtime.plans.doubts import PlanDoubt, plan_doubts
+from accel_runtime.plans.spec import PlanSpec
 
 
 def named_plans(bundle: Bundle) -> tuple[PlanFacts, ...]:
@@ -20,6 +23,20 @@ def named_plans(bundle: Bundle) -> tuple[PlanFacts, ...]:
     specs = {name: plans.plan(name) for name in plans.names}
     rows = {name: len(schedules.table(spec.steps or 0, spec.scheduler).rows) for name, spec in specs.items()}
     return tuple(PlanFacts(name=name, plan=spec, calls=rows[name]) for name, spec in specs.items())
+
+
+def model_doubts(spec: PlanSpec, manifest: Manifest) -> tuple[PlanDoubt, ...]:
+    """The doubts that a plan raises on a bundle under any guidance and at any size."""
+    if spec.solved_for is None:
+        return ()
+    solved = spec.solved_for
+    return plan_doubts(
+        spec,
+        model=manifest.provenance.model,
+        guidance=solved.guidance,
+        height=solved.height,
+        width=solved.width,
+    )
 
 
 def plan_table(plans: Sequence[PlanFacts]) -> Table:

@@ -108,6 +108,7 @@ class BundleFacts(msgspec.Struct, frozen=True):
         weights: `trained` or `random`; with `random` ones only the timings mean something.
         sample_size: Height and width in pixels that the model was made for.
         graphs: Work of each graph, by name.
+        model: Hash of the denoiser's weights; None in records and of bundles that do not tell it.
     """
 
     digest: str
@@ -115,6 +116,7 @@ class BundleFacts(msgspec.Struct, frozen=True):
     weights: str
     sample_size: tuple[Side, Side]
     graphs: dict[str, GraphFacts]
+    model: str | None = None
 
     @property
     def parts(self) -> Mapping[str, Part]:

@@ -5,6 +5,7 @@ from typing import Final
 
 from accel_exporter import graphs, names
 from accel_exporter.families.family import Component, Loaded
+from accel_exporter.model_hash import model_hash
 from accel_exporter.options import StaticSize
 from accel_exporter.sizes import ModelSizes
 from accel_exporter.sources import Source
@@ -55,7 +56,11 @@ class StableDiffusion:
     def load_denoiser(self, source: Source, branches: Sequence[int]) -> Loaded:
         """The UNet with its features."""
         unet, length = source.load_unet(), int(source.load_tokenizer().model_max_length)
-        return Loaded(unet.config, lambda sizes: graphs.unet_deep(unet, branches, sizes=sizes, text_length=length))
+        return Loaded(
+            unet.config,
+            lambda sizes: graphs.unet_deep(unet, branches, sizes=sizes, text_length=length),
+            model_hash=model_hash(unet),
+        )
 
     def state(self, source: Source, sizes: ModelSizes) -> State:
         """The VAE's latents."""
