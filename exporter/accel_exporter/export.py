@@ -16,6 +16,7 @@ from accel_exporter.families.known import family_of
 from accel_exporter.helper import Task, helper_process
 from accel_exporter.inductor import PackageWriter
 from accel_exporter.loop_graphs import write_loop_graphs
+from accel_exporter.named_plans import write_plans
 from accel_exporter.options import ExportOptions, choose_branches
 from accel_exporter.precision import feature_dtype
 from accel_exporter.provenance import describe_provenance
@@ -226,7 +227,7 @@ class _Export:
             inductor=self._packages.spec() if self._packages else None,
             forms=dict(self._forms),
         )
-        write_manifest(self._folder, manifest)
+        write_manifest(self._folder, write_plans(self._folder, manifest, source.plans))
 
     def _settings(self, *, dtype: Precision) -> Settings:
         return Settings(

@@ -8,10 +8,15 @@ from tests.command import accel, assert_refused
 from tests.robustness.copies import copy_bundle
 
 from accel_runtime.bundle.named_plans import add_plan
+from accel_runtime.manifest import read_manifest
 from accel_runtime.plans.file import encode_plan
+from accel_runtime.plans.solved import SolvedFor
 from accel_runtime.plans.spec import PlanSpec
 
 FAST = PlanSpec(deep=(0, 2), scheduler="ddim", steps=4)
+SOLVED = PlanSpec(
+    deep=(0, 2), scheduler="ddim", steps=4, solved_for=SolvedFor(model="a" * 64, guidance=7.5, height=32, width=32)
+)
 SMALL = ("--height", "64", "--width", "64", "--latents-out", "latents.npy", "--force")
 
 
@@ -59,6 +64,34 @@ def test_options_that_contradict_a_named_plan_are_refused(bundle: Path, tmp_path
     refused = accel("generate", "bundle", "a cat", "--plan", "fast", "--steps", "9", cwd=tmp_path)
 
     assert_refused(refused, "fast: --steps: expected the plan's own, 4: leave the option out", code=2)
+
+
+def test_a_plan_that_was_solved_for_another_model_is_added_and_doubted(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "solved.json").write_bytes(encode_plan(SOLVED))
+
+    added = accel("plans", "add", "bundle", "fast", "solved.json", cwd=tmp_path)
+    drawn = accel("generate", "bundle", "a cat", "--plan", "fast", "--guidance", "2", *SMALL, cwd=tmp_path)
+
+    assert (added.returncode, drawn.returncode) == (0, 0)
+    model = read_manifest(bundle).provenance.model
+    other = f"note: the plan was solved for model aaaaaaaaaaaa…, and this is {str(model)[:12]}…"
+    assert [line.startswith(other) for line in added.stderr.splitlines()] == [True]
+    said = drawn.stderr.splitlines()
+    assert said[0].startswith(other)
+    assert said[1] == ("note: the plan was solved for guidance 7.5, and is used with 2: solve a plan for this guidance")
+    assert "32×32 pixels, and is used for 64×64" in said[2]
+
+
+def test_a_record_doubts_a_plan_that_was_solved_for_something_else(bundle: Path, tmp_path: Path) -> None:
+    add_plan(bundle, "fast", SOLVED)
+    words = ("--plan", "fast", "--height", "32", "--width", "32", "--rounds", "1", "--json")
+
+    doubts = json.loads(accel("bench", "bundle", *words, cwd=tmp_path).stdout)["doubts"]
+
+    kinds = {each["kind"]: each["about"] for each in doubts}
+    assert "deep" not in kinds["other-model"]
+    assert "other-size" not in kinds
+    assert kinds["other-model"].startswith("calls:0,2")
 
 
 def test_inspect_shows_plans_and_verify_reads_them(bundle: Path, tmp_path: Path) -> None:
