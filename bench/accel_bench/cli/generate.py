@@ -134,6 +134,7 @@ def generate(
     asked = plans_of(
         context,
         [plan],
+        bundle=bundle,
         branches=[branch],
         forecasts=[forecast],
         guided_calls=guided_calls,

@@ -7,6 +7,7 @@ import msgspec
 
 from accel_bench.plans.names import plan_name
 from accel_bench.records.parts import PlanFacts
+from accel_runtime.bundle.named_plans import check_branches
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.plans.compile import resolve_plan
@@ -63,7 +64,7 @@ def prepare(pipeline: Pipeline, specs: Sequence[PlanSpec], *, settings: Settings
         InputError: The bundle lacks a branch, or a plan or setting cannot be run.
     """
     for spec in specs:
-        check_branches(pipeline, spec)
+        check_branches(pipeline.bundle.manifest, spec)
     baseline = _prepare_one(pipeline, BASELINE, settings=settings)
     others = [_prepare_one(pipeline, spec, settings=settings) for spec in dict.fromkeys(specs)]
     return baseline, *(each for each in others if each.plan != baseline.plan)
@@ -87,21 +88,6 @@ def resolve_for(pipeline: Pipeline, spec: PlanSpec, *, settings: Settings) -> Pl
     """
     filled = spec.with_defaults(steps=settings.steps, scheduler=settings.scheduler)
     return resolve_plan(filled, pipeline.schedule(filled.steps or settings.steps, filled.scheduler))
-
-
-def check_branches(pipeline: Pipeline, spec: PlanSpec) -> None:
-    """Refuse a plan that names a branch which the bundle does not have.
-
-    Raises:
-        InputError: It does.
-    """
-    available = pipeline.bundle.manifest.branches
-    for branch in spec.named_branches:
-        if branch not in available:
-            raise InputError(
-                f"branch {branch} is not in the bundle: expected one of {', '.join(map(str, available))}, "
-                f"or export it with `--branches {branch}`"
-            )
 
 
 def _prepare_one(pipeline: Pipeline, spec: PlanSpec, *, settings: Settings) -> Prepared:
