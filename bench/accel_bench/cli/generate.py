@@ -36,6 +36,7 @@ from accel_bench.cli.plan_options import GuidedCalls, OneBranch, OneForecast, On
 from accel_bench.images import ImageLabel, image_paths, read_image, write_latents, write_png
 from accel_bench.plans.names import plan_name
 from accel_bench.records.environment import peak_rss_bytes, runs
+from accel_bench.records.parts import PlanFacts
 from accel_runtime.backends import BackendDescription
 from accel_runtime.bundle.bundle import Verification
 from accel_runtime.errors import InputError
@@ -58,6 +59,7 @@ class Generated(msgspec.Struct, frozen=True):
     steps: int
     calls: int
     deep_calls: tuple[int, ...]
+    skipped_calls: tuple[int, ...]
     seconds: float
     peak_rss_bytes: int
     backend: BackendDescription
@@ -169,7 +171,8 @@ def generate(
     _write(pipeline, request, chosen, result=result, paths=paths, name=plan_name(spec))
     if latents_out is not None:
         write_latents(latents_out, result.latents)
-    _report(pipeline, request, chosen, paths=paths, seconds=seconds, as_json=as_json)
+    facts = PlanFacts.of(spec, chosen, name=plan_name(spec))
+    _report(pipeline, request, chosen, facts=facts, paths=paths, seconds=seconds, as_json=as_json)
 
 
 def _read_start(path: Path, pipeline: Pipeline, *, height: int | None, width: int | None) -> NDArray[np.uint8]:
@@ -228,7 +231,14 @@ def _write(pipeline: Pipeline, request: Request, plan: Plan, *, result: Result, 
 
 
 def _report(
-    pipeline: Pipeline, request: Request, plan: Plan, *, paths: list[Path], seconds: float, as_json: bool
+    pipeline: Pipeline,
+    request: Request,
+    plan: Plan,
+    *,
+    facts: PlanFacts,
+    paths: list[Path],
+    seconds: float,
+    as_json: bool,
 ) -> None:
     weights = pipeline.bundle.manifest.provenance.weights
     if weights == "random":
@@ -242,8 +252,9 @@ def _report(
                 weights=weights,
                 scheduler=plan.schedule.scheduler,
                 steps=plan.schedule.steps,
-                calls=len(plan.calls),
-                deep_calls=plan.deep_calls,
+                calls=facts.calls,
+                deep_calls=facts.deep_calls,
+                skipped_calls=facts.plan.skip,
                 seconds=seconds,
                 peak_rss_bytes=peak_rss_bytes(),
                 backend=pipeline.describe(),
@@ -252,10 +263,7 @@ def _report(
         return
     for index, path in enumerate(paths):
         print_line(f"{path}  seed {request.seed + index}")
-    deep = len(plan.deep_calls)
-    shallow = len(plan.calls) - deep
+    deep, shallow, skipped = (len(each) for each in (facts.deep_calls, facts.shallow_calls, facts.plan.skip))
+    calls = f"{deep} deep and {shallow} shallow calls" + (f", {skipped} skipped" if skipped else "")
     ran = pipeline.describe()
-    print_line(
-        f"{plan.schedule.scheduler} {plan.schedule.steps} steps, {deep} deep and {shallow} shallow calls, "
-        f"{seconds:.2f} s on {runs(ran)}"
-    )
+    print_line(f"{plan.schedule.scheduler} {plan.schedule.steps} steps, {calls}, {seconds:.2f} s on {runs(ran)}")

@@ -54,7 +54,7 @@ class Prepared:
     @property
     def facts(self) -> PlanFacts:
         """The facts of the plan that records keep."""
-        return PlanFacts(name=self.name, plan=self.spec, calls=len(self.plan.calls))
+        return PlanFacts.of(self.spec, self.plan, name=self.name)
 
 
 def prepare(pipeline: Pipeline, specs: Sequence[PlanSpec], *, settings: Settings) -> tuple[Prepared, ...]:
@@ -116,7 +116,15 @@ def _warm_up(spec: PlanSpec, *, steps: int, branches: Sequence[int]) -> PlanSpec
 def _short(spec: PlanSpec, deep: DeepCalls, *, steps: int, cuts: dict[int, int]) -> PlanSpec:
     branch = cuts.get(1, spec.branch)
     others = {call: cut for call, cut in cuts.items() if cut != branch and call < steps}
-    return msgspec.structs.replace(spec, deep=deep, branch=branch, branches=others, weights={}, steps=steps)
+    return PlanSpec(
+        deep=deep,
+        branch=branch,
+        branches=others,
+        forecast=spec.forecast,
+        guided_calls=spec.guided_calls,
+        scheduler=spec.scheduler,
+        steps=steps,
+    )
 
 
 def split(captions: Sequence[str], settings: Settings) -> tuple[Request, ...]:

@@ -1,11 +1,13 @@
 """Parts that records of all kinds are made of."""
 
 from collections.abc import Mapping
+from typing import Self
 
 import msgspec
 
 from accel_bench.records.bounds import Batch, Calls, Count, Elapsed, Guidance, Side
 from accel_runtime.manifest import Part, Role
+from accel_runtime.plans.plan import Plan
 from accel_runtime.plans.spec import PlanSpec, Steps, check_calls, check_rows
 
 
@@ -37,12 +39,17 @@ class PlanFacts(msgspec.Struct, frozen=True):
     Attributes:
         name: Name of the plan, distinct in the record.
         plan: The plan; scheduler and steps are null where they are those of the workload.
-        calls: UNet calls of its schedule.
+        calls: UNet calls of its schedule; some may be skipped.
     """
 
     name: str
     plan: PlanSpec
     calls: Calls
+
+    @classmethod
+    def of(cls, spec: PlanSpec, plan: Plan, *, name: str) -> Self:
+        """The facts of a plan and what it was compiled to."""
+        return cls(name=name, plan=spec, calls=len(plan.calls) + len(spec.skip))
 
     def __post_init__(self) -> None:
         check_calls(self.plan, self.calls)
@@ -65,8 +72,8 @@ class PlanFacts(msgspec.Struct, frozen=True):
 
     @property
     def is_full(self) -> bool:
-        """Whether every call is deep."""
-        return len(self.deep_calls) == self.calls
+        """Whether every call is deep, by the schedule's own coefficients."""
+        return len(self.deep_calls) == self.calls and not self.plan.rows
 
     @property
     def branches(self) -> tuple[int, ...]:

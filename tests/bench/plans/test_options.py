@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from tests.robustness.copies import copy_bundle
+from tests.solved import solved_plan
 
 from accel_bench.plans.options import ChosenPlans, PlanOptions, choose_plans, parse_branches
 from accel_runtime.bundle.named_plans import add_plan
@@ -179,3 +180,13 @@ def test_options_that_mean_nothing_are_refused() -> None:
 
 def test_each_branch_is_taken_once() -> None:
     assert parse_branches(["0,2", "2", "1"]) == (0, 2, 1)
+
+
+def test_a_plan_with_solved_rows_keeps_the_schedule_that_it_was_solved_for(tmp_path: Path) -> None:
+    spec = solved_plan((0, 4, 8), shallow=(5,))
+    (tmp_path / "plan.json").write_bytes(encode_plan(spec))
+
+    found = chosen(str(tmp_path / "plan.json"), "every:3")
+
+    assert (found.steps, found.scheduler) == (10, "ddim")
+    assert found.specs == (spec, PlanSpec(deep="every:3"))
