@@ -15,12 +15,12 @@ from accel_bench.quality.prompts import read_prompts
 from accel_bench.records.captions import Caption
 from accel_bench.records.evaluation import Scores
 from accel_bench.records.search import Score, StageTimes
-from accel_bench.search.calibration import Calibration, Drift, calibrate
 from accel_bench.search.cost import compose_s
-from accel_bench.search.solver import Solver
 from accel_bench.search.space import FULL, Answer, Ask, Candidate, Proposer
 from accel_bench.search.store import Entry, Store
-from accel_bench.search.walk import Tally, Walker
+from accel_bench.solving.drift import Calibration, Drift, calibrate
+from accel_bench.solving.segments import Solver
+from accel_bench.solving.walk import Tally, Walker
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.plans.plan import Plan

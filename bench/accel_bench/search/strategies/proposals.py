@@ -10,8 +10,8 @@ import numpy as np
 from accel_bench.plans.families import moved, power_plans, uniform
 from accel_bench.records.search import Goal
 from accel_bench.search.goal import allows, rank
-from accel_bench.search.solver import DeepCalls, Solver, forecast_of
 from accel_bench.search.space import Answer, Candidate, Space, distinct
+from accel_bench.solving.segments import DeepCalls, Solver, forecast_of
 from accel_runtime.plans.deep_calls import FULL
 from accel_runtime.plans.forecast import Forecast
 
