@@ -51,9 +51,9 @@ def runtime_settings(choice: Choice, *, prompt: str, bundle: str | None) -> dict
 
 
 def diffusers_settings(
-    choice: Choice, *, prompt: str, model: str | None, variant: str | None, scheduler: SchedulerClass
+    choice: Choice, *, prompt: str, model: str | None, variant: str | None, scheduler: SchedulerClass | None
 ) -> dict[str, Setting]:
-    """The constants of `scripts/run_diffusers.py`."""
+    """The constants of `scripts/run_diffusers.py`; without those of a scheduler of diffusers where there is none."""
     config, plan = choice.config, choice.config.plan
     dtype = "What UNet and text encoder compute in on a GPU; a processor computes in fp32."
     return {
@@ -63,9 +63,7 @@ def diffusers_settings(
         "VARIANT": Setting(variant, annotation="str | None"),
         "DTYPE": Setting(config.dtype, dtype),
         **_size(config),
-        "SCHEDULER_CLASS": Setting(scheduler.name),
-        "SCHEDULER_OPTIONS": Setting(dict(scheduler.options), annotation="dict[str, object]"),
-        "ETA": Setting(scheduler.eta),
+        **({"ETA": Setting(0.0)} if scheduler is None else _of_diffusers(scheduler)),
         "STEPS": Setting(config.steps),
         "GUIDANCE": Setting(config.guidance),
         "GUIDED_CALLS": _guided_calls(plan),
@@ -81,6 +79,14 @@ def diffusers_settings(
 def default_bundle(config: Config) -> str:
     """The folder that `accel export` writes by default."""
     return f"{Path(config.model).name}-bundle"
+
+
+def _of_diffusers(scheduler: SchedulerClass) -> Mapping[str, Setting]:
+    return {
+        "SCHEDULER_CLASS": Setting(scheduler.name),
+        "SCHEDULER_OPTIONS": Setting(dict(scheduler.options), annotation="dict[str, object]"),
+        "ETA": Setting(scheduler.eta),
+    }
 
 
 def _size(config: Config) -> Mapping[str, Setting]:
@@ -113,6 +119,9 @@ def _deep_calls(plan: PlanSpec) -> range | tuple[int, ...]:
 
 def _plan_words(plan: PlanSpec) -> str:
     """The comment above a whole plan."""
+    if plan.rows:
+        others = "`skip` run nothing, all others are shallow"
+        return f"The deep calls, by number from 0; those of {others}. `rows` are solved, and jump over skipped calls."
     if plan.deep == FULL:
         return f"{_deep_words(plan)}."
     shallow = "These cut the UNet at `branch`; 0 keeps the least of it. `forecast` says how their features are made."
