@@ -18,6 +18,7 @@ from accel_bench.search.store import Identity, Store, hash_prompts
 from accel_bench.search.strategies import Strategy, choose_strategy
 from accel_bench.timing.measure import StopRule
 from accel_bench.timing.pipeline import TimedPipeline
+from accel_runtime.bundle.named_plans import digest_without_plans
 from accel_runtime.durable import write_bytes
 from accel_runtime.errors import InputError
 from accel_runtime.plans.file import encode_plan
@@ -132,7 +133,7 @@ class Opening:
         options = ",".join(f"{key}={value}" for key, value in sorted(ran.options.items()))
         schedule = pipeline.schedule(settings.steps, settings.scheduler)
         return Identity(
-            bundle=pipeline.bundle.digest,
+            bundle=digest_without_plans(pipeline.bundle),
             backend=f"{ran.backend} {ran.version} {ran.provider} {options}",
             machine=machine_name(self.environment),
             scheduler=schedule.scheduler,

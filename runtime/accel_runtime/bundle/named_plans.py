@@ -1,5 +1,6 @@
 """The plans of a bundle: files as docs/plans.md has them, under names that the manifest gives them."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from accel_runtime.manifest import (
     PLAN_NAME_EXPECTED,
     FileSpec,
     Manifest,
+    encode_manifest,
     is_plan_name,
     parse_manifest,
 )
@@ -125,6 +127,15 @@ def remove_plan(folder: Path, name: str) -> Manifest:
         used = {other: file for other, file in plans.items() if other != name}
         files = relisted(bundle, PLANS, used=used.values(), superseded=plans[name])
         return _publish(bundle, used, files=files)
+
+
+def digest_without_plans(bundle: Bundle) -> str:
+    """The digest that a bundle had before any plan was added to it: of all that its pictures depend on.
+
+    Whoever keeps results of a bundle, and then adds a plan to it, finds the results again by this digest.
+    """
+    files = relisted(bundle, PLANS, used=(), superseded=None)
+    return hashlib.sha256(encode_manifest(msgspec.structs.replace(bundle.manifest, plans={}, files=files))).hexdigest()
 
 
 def check_fits(bundle: Bundle, spec: PlanSpec) -> None:

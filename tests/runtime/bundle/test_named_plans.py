@@ -11,7 +11,7 @@ from tests.robustness.copies import copy_bundle, edit_manifest, replace_file, wr
 
 from accel_runtime import open_bundle
 from accel_runtime.bundle.bundle import read_bundle, unlisted_files
-from accel_runtime.bundle.named_plans import add_plan, read_plans, remove_plan
+from accel_runtime.bundle.named_plans import add_plan, digest_without_plans, read_plans, remove_plan
 from accel_runtime.errors import BundleError, InputError
 from accel_runtime.manifest import read_manifest
 from accel_runtime.plans.file import LARGEST_PLAN, encode_plan
@@ -46,6 +46,16 @@ def test_all_that_was_in_the_bundle_is_as_it_was_and_the_plan_is_hashed_like_eve
     assert set(after.files) - set(before.files) == {file}
     assert {path: after.files[path] for path in before.files} == before.files
     assert unlisted_files(bundle, after.files) == ()
+
+
+def test_the_digest_without_plans_stays_the_same_and_is_the_bundles_own_where_it_has_none(bundle: Path) -> None:
+    plain = read_bundle(bundle)
+    add_plan(bundle, "fast", FAST)
+    with_plan = read_bundle(bundle)
+    add_plan(bundle, "fast", OTHER, replace=True)
+
+    assert plain.digest not in (with_plan.digest, read_bundle(bundle).digest)
+    assert {digest_without_plans(each) for each in (plain, with_plan, read_bundle(bundle))} == {plain.digest}
 
 
 def test_a_name_that_is_taken_is_refused_unless_the_plan_may_be_replaced(bundle: Path) -> None:
