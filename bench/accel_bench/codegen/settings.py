@@ -1,6 +1,7 @@
 """The settings of each target's script, taken from a config.
 
-Only the exporter knows diffusers' names for our short names, so scripts for diffusers need the `export` extra.
+Only the exporter knows diffusers' names for our short names, and makes schedules of a model's scheduler config, so
+scripts for diffusers need the `export` extra.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from accel_runtime.errors import InputError
 from accel_runtime.plans.deep_calls import CALLS_OF_STEP, FULL, interval
 from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.schedules.file import OWN_SCHEDULER
+from accel_runtime.schedules.schedule import ScheduleTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,23 @@ def scheduler_class(name: str) -> SchedulerClass:
         eta=float(str(chosen.step_options.get("eta", 0.0))),
         keeps_seeds=chosen.keeps_seeds,
     )
+
+
+def schedule_table(config: Config) -> ScheduleTable:
+    """The schedule of a config's scheduler and steps, by the scheduler config of its model.
+
+    Raises:
+        AccelError: The model cannot be read, or the scheduler cannot be a table.
+        MissingExtraError: The `export` extra is not installed.
+    """
+    with extra("export"):
+        from accel_exporter import open_source  # noqa: PLC0415  # as above
+        from accel_exporter.schedules import compile_one  # noqa: PLC0415
+        from accel_exporter.sources.shipped import ALIASES  # noqa: PLC0415
+    # The package has the configs of models with a short name: nothing is downloaded for these.
+    source = open_source(config.model, weights="random" if config.model in ALIASES else "trained")
+    (table,) = compile_one(config.scheduler, source.scheduler_config, steps=[config.steps]).tables
+    return table
 
 
 def hub_id(model: str) -> str | None:

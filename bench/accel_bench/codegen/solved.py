@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from accel_bench.base.extras import extra
+from accel_bench.codegen.settings import schedule_table
 from accel_bench.codegen.template import Setting
 from accel_bench.profiles import Config
 from accel_runtime.plans.compile import compile_plan
 from accel_runtime.plans.plan import Shallow
-from accel_runtime.schedules.schedule import ScheduleTable
 
 _WEIGHTS = "By shallow call, weights of the last deep features, newest first."
 _OF_ROW = "Of each call: timestep, scale of the UNet's input, weights of latents and of noises."
@@ -41,24 +40,6 @@ def solved_settings(settings: Mapping[str, Setting], config: Config) -> dict[str
         "INIT_NOISE_SIGMA": Setting(table.init_noise_sigma),
         "ROWS": Setting(rows, _OF_ROW, "Sequence[tuple[float, float, tuple[float, ...], tuple[float, ...]]]"),
     }
-
-
-def schedule_table(config: Config) -> ScheduleTable:
-    """The schedule of a config's scheduler and steps, by the scheduler config of its model.
-
-    Raises:
-        AccelError: The model cannot be read, or the scheduler cannot be a table.
-        MissingExtraError: The `export` extra is not installed.
-    """
-    with extra("export"):
-        # It imports torch, so it is imported only where it is used.
-        from accel_exporter import open_source  # noqa: PLC0415
-        from accel_exporter.schedules import compile_one  # noqa: PLC0415
-        from accel_exporter.sources.shipped import ALIASES  # noqa: PLC0415
-    # The package has the configs of models with a short name: nothing is downloaded for these.
-    source = open_source(config.model, weights="random" if config.model in ALIASES else "trained")
-    (table,) = compile_one(config.scheduler, source.scheduler_config, steps=[config.steps]).tables
-    return table
 
 
 def _span(numbers: Sequence[int]) -> range:
