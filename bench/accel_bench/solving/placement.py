@@ -48,6 +48,21 @@ class Placement:
         return Placement(deep, shallow)
 
 
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A placement and its price: the squared error of the final latents that its jumps leave.
+
+    Attributes:
+        placement: The calls that run.
+        price: Squared error, summed over the calibration.
+        others: Placements of as many calls that other weights make best.
+    """
+
+    placement: Placement
+    price: float
+    others: tuple[Placement, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pairs:
     """Two calls that run one after the other, and what may follow.
@@ -65,7 +80,7 @@ class _Pairs:
     shallow: Numbers
 
 
-def place(gram: Gram, weights: Floats, *, most: tuple[int, int]) -> Mapping[tuple[int, int], Placement]:
+def place(gram: Gram, weights: Floats, *, most: tuple[int, int]) -> Mapping[tuple[int, int], Priced]:
     """The best placement for each number of deep and of shallow calls.
 
     Args:
@@ -85,7 +100,7 @@ def place(gram: Gram, weights: Floats, *, most: tuple[int, int]) -> Mapping[tupl
             costs[deep, shallow], follow[deep, shallow] = _best(pairs, costs, deep=deep, shallow=shallow)
     # Call 0, before which nothing ran, is the first pair.
     return {
-        (deep + 1, shallow): _trace(pairs, follow, deep=deep, shallow=shallow)
+        (deep + 1, shallow): Priced(_trace(pairs, follow, deep=deep, shallow=shallow), float(cost[0]))
         for (deep, shallow), cost in costs.items()
         if np.isfinite(cost[0])
     }

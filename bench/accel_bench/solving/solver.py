@@ -1,15 +1,15 @@
 """From a calibration to plans with skipped calls; the method is in docs/solving.md.
 
 lab = yield from open_lab(walkers, window=8)
-placement = lab.placements(most=(10, 4))[10, 0]
-solution = yield from lab.solve(placement, moves=30, refined=True)
+priced = lab.placements(most=(10, 4))[10, 0]
+solution = yield from lab.solve(priced, moves=30, refined=True)
 """
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from accel_bench.solving.placement import Placement, place
+from accel_bench.solving.placement import Placement, Priced, place
 from accel_bench.solving.prices import Gram
 from accel_bench.solving.refine import Class, climb, refine
 from accel_bench.solving.student import Predictor, Rows, Student, ridge
@@ -22,6 +22,8 @@ from accel_runtime.plans.spec import PlanSpec
 _RIDGES: Final = (1e-3, 1e-2)
 # Of all batches, one in so many chooses and is not fitted; with one batch, all choices are the defaults.
 _HELD: Final = 4
+# Shares of an error that may stay in a student. Neither places calls better at every budget.
+_LEFT: Final = (0.35, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +83,29 @@ class Lab:
         """Whether there are pictures that were not fitted."""
         return self.held is not self.fitted
 
-    def placements(self, *, most: tuple[int, int]) -> Mapping[tuple[int, int], Placement]:
+    def placements(self, *, most: tuple[int, int]) -> Mapping[tuple[int, int], Priced]:
         """The best placements by number of deep and shallow calls; see `place`."""
-        return place(Gram.of(self.teacher), self.teacher.weights, most=most)
+        gram = Gram.of(self.teacher)
+        first, *others = (place(gram, self.teacher.weights(left=left), most=most) for left in _LEFT)
+        return {
+            counts: replace(priced, others=tuple(other[counts].placement for other in others))
+            for counts, priced in first.items()
+        }
 
     def solve(
-        self, placement: Placement, *, moves: int = 0, refined: bool = False, predictor: Predictor | None = None
+        self, priced: Priced, *, moves: int = 0, refined: bool = False, predictor: Predictor | None = None
     ) -> Generator[str, None, Solution]:
-        """Fit the rows of a placement, yielding what was just done.
+        """Fit the rows of the best of some placements, yielding what was just done.
 
         Args:
-            placement: The calls that run.
+            priced: Placements of as many calls.
             moves: Most placements near it that are tried.
             refined: Whether to refine all rows on the final latents; needs pictures that were not fitted.
             predictor: Fits rows in place of `ridge`.
         """
+        choices = tuple(dict.fromkeys((priced.placement, *priced.others)))
+        fits = {each: self.fitted.fit(each, predictor or ridge(_RIDGES[0]))[1] for each in choices}
+        placement = min(fits, key=fits.__getitem__)
         chosen = predictor or self._ridge(placement)
         yield f"{len(placement.running)} calls"
         placement, rows = yield from climb(placement, self.fitted, predictor=chosen, moves=moves)
