@@ -1,6 +1,6 @@
 """A search from its opening to its record."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from accel_bench.search.cost import StageTiming, kind_of
 from accel_bench.search.driver import Driver, Prompts
 from accel_bench.search.finalists import Finish
 from accel_bench.search.labs import Labs
-from accel_bench.search.space import Candidate, Rival, Space, Target, budgets, make_space, step_ladder
+from accel_bench.search.space import Candidate, Rival, Space, Target, first_budgets, make_space, step_ladder
 from accel_bench.search.store import Identity, Store, hash_prompts
 from accel_bench.search.strategies import Strategy, choose_strategy
 from accel_bench.timing.measure import StopRule
@@ -62,8 +62,11 @@ class Opening:
         """Pictures that plans are solved with."""
         return sum(len(batch.prompts) for batch in self.prompts.calibration)
 
-    def space(self) -> Space:
+    def space(self, budgets: Sequence[int] | None = None) -> Space:
         """The space of candidates, without numbers of steps that the bundle has no schedule for.
+
+        Args:
+            budgets: UNet calls of the uncached runs of fewer steps; by default those of the first plans.
 
         Raises:
             InputError: The bundle lacks the baseline's schedule or a branch.
@@ -77,7 +80,7 @@ class Opening:
                 f"--search-targets guidance: there is none to save at --guidance {self.settings.guidance:g}"
             )
         targets = self._possible_targets()
-        return make_space(self._calls(), targets=targets, branches=self.branches, rivals=tuple(self._rivals()))
+        return make_space(self._calls(), targets=targets, branches=self.branches, rivals=tuple(self._rivals(budgets)))
 
     def _possible_targets(self) -> tuple[Target, ...]:
         """The targets, without skipped calls where the scheduler draws noise.
@@ -96,12 +99,12 @@ class Opening:
             )
         return left
 
-    def _rivals(self) -> Iterator[Rival]:
-        """Uncached runs of as many calls as the first plans have deep ones, by every scheduler without draws."""
+    def _rivals(self, budgets: Sequence[int] | None) -> Iterator[Rival]:
+        """Uncached runs of so many calls, by every scheduler that draws no noise."""
         pipeline, settings = self.timed.pipeline, self.settings
         calls = len(pipeline.schedule(settings.steps, settings.scheduler).rows)
         for scheduler in pipeline.bundle.manifest.schedules.files:
-            for budget in budgets(calls):
+            for budget in first_budgets(calls) if budgets is None else budgets:
                 table = self._longest(scheduler, calls=budget)
                 if table is not None and not any(row.draws for row in table.rows):
                     spec = PlanSpec(deep=FULL_RULE, scheduler=scheduler, steps=table.steps)
@@ -118,7 +121,7 @@ class Opening:
 
     def driver(self, folder: Path, *, scorers: "Scorers", score: Score) -> Generator[str, None, Driver]:
         """Open the folder, and time the graphs where that was not done; returns what answers strategies."""
-        store = Store.open(folder, self._identity(scorers.versions))
+        store = Store.open(folder, self.identity(scorers.versions))
         times = store.times()
         if times is None or not self._kinds() <= set(times.calls):
             times = yield from self._times()
@@ -178,7 +181,8 @@ class Opening:
                 continue
         return calls
 
-    def _identity(self, scorers: dict[str, str]) -> Identity:
+    def identity(self, scorers: dict[str, str]) -> Identity:
+        """All that results depend on."""
         pipeline, settings = self.timed.pipeline, self.settings
         ran = pipeline.describe()
         options = ",".join(f"{key}={value}" for key, value in sorted(ran.options.items()))

@@ -254,10 +254,10 @@ def make_space(
     )
 
 
-def budgets(calls: int) -> tuple[int, ...]:
+def first_budgets(calls: int) -> tuple[int, ...]:
     """A few numbers of deep calls, spread evenly over the speed-ups.
 
-    >>> budgets(50)
+    >>> first_budgets(50)
     (5, 7, 10, 13, 18, 25)
     """
     spread = np.geomspace(max(2, calls / 10), max(2, calls / 2), _BUDGETS)

@@ -9,7 +9,7 @@ import msgspec
 from accel_bench.plans.families import moved, power_plans, uniform
 from accel_bench.records.search import Goal
 from accel_bench.search.goal import allows, rank
-from accel_bench.search.space import Answer, Candidate, Space, budgets, distinct
+from accel_bench.search.space import Answer, Candidate, Space, distinct, first_budgets
 from accel_bench.solving.segments import DeepCalls, Solver, forecast_of
 from accel_runtime.plans.deep_calls import FULL
 from accel_runtime.plans.forecast import Forecast
@@ -131,7 +131,7 @@ class Proposals:
 
     def _budgets(self, steps: int, branch: int, goal: Goal) -> list[int]:
         calls = self.solvers[steps].calls
-        found = set(budgets(calls))
+        found = set(first_budgets(calls))
         if goal.bounds_speed:
             limit = goal.slowest(self.baseline_s)
             fast = [deep for deep in range(1, calls) if self._seconds(steps, deep, branch) <= limit]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from accel_bench.records.search import Goal
 from accel_bench.search.goal import allows, meets
-from accel_bench.search.space import SKIPS, Answer, Unsolved, budgets
+from accel_bench.search.space import SKIPS, Answer, Unsolved, first_budgets
 from accel_bench.solving.placement import Priced
 
 
@@ -31,14 +31,14 @@ class Skips:
         """
         limit = goal.slowest(self.baseline_s)
         for steps, (calls, _) in self.placements.items():
-            for deep in budgets(calls):
+            for deep in first_budgets(calls):
                 budget = self.seconds(deep, 0)
                 if budget <= limit:
                     yield Unsolved(steps, deep)
-                    yield from self._within(steps, budget)
+                    yield from self.within(steps, budget)
             if goal.bounds_speed:
                 for budget in (limit, 0.9 * limit):
-                    yield from self._within(steps, budget)
+                    yield from self.within(steps, budget)
 
     def between(self, goal: Goal, answers: Sequence[Answer]) -> tuple[Unsolved, ...]:
         """The best plan halfway between the fastest that meets the goal and the next that does not; none if known."""
@@ -50,7 +50,7 @@ class Skips:
         below = short.seconds if short else 0.0
         steps = enough.candidate.spec.steps or next(iter(self.placements))
         known = {_asked(answer) for answer in answers}
-        return tuple(each for each in self._within(steps, (below + enough.seconds) / 2) if each not in known)
+        return tuple(each for each in self.within(steps, (below + enough.seconds) / 2) if each not in known)
 
     def promising(self, goal: Goal, answers: Sequence[Answer]) -> tuple[Unsolved, ...]:
         """What is worth moves and a refinement.
@@ -65,7 +65,7 @@ class Skips:
             return () if best is None else (_asked(best),)
         return tuple(dict.fromkeys(_asked(each) for each in self._edge(goal, answers) if each is not None))
 
-    def _within(self, steps: int, budget: float) -> Iterator[Unsolved]:
+    def within(self, steps: int, budget: float) -> Iterator[Unsolved]:
         """The plan of the least price that takes no more seconds; none where none is so fast."""
         _, placements = self.placements[steps]
         fast = {counts: priced.price for counts, priced in placements.items() if self.seconds(*counts) <= budget}
