@@ -91,9 +91,8 @@ def test_the_profile_has_what_was_chosen_with_the_records_that_say_so(searched: 
     (name,) = [name for name, config in configs.items() if config.baseline is not None]
     config = configs[name]
 
-    own = msgspec.structs.replace(config.plan, scheduler=None, steps=None)
-    assert own == chosen.facts.plan
-    assert (config.scheduler, config.steps) == (record.workload.scheduler, record.workload.steps)
+    work = record.workload
+    assert config.plan == chosen.facts.plan.with_defaults(steps=work.steps, scheduler=work.scheduler)
     assert configs[str(config.baseline)].plan.deep == "full"
     figures = dict(config.expected.items())
     assert isinstance(figures["speedup"], Measured)
