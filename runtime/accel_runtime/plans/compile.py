@@ -7,12 +7,20 @@ loop only ever sees a `Plan`.
 import msgspec
 
 from accel_runtime.errors import InputError
+from accel_runtime.manifest import GuidanceBy
 from accel_runtime.plans.plan import Call, Deep, Plan, Shallow
 from accel_runtime.plans.spec import PlanSpec, check_calls
 from accel_runtime.schedules.schedule import ScheduleTable
 
 
-def compile_plan(spec: PlanSpec, schedule: ScheduleTable, *, guidance: float, guidance_rescale: float = 0.0) -> Plan:
+def compile_plan(
+    spec: PlanSpec,
+    schedule: ScheduleTable,
+    *,
+    guidance: float,
+    guidance_rescale: float = 0.0,
+    guidance_by: GuidanceBy = "halves",
+) -> Plan:
     """Compile a plan on a schedule.
 
     Args:
@@ -20,10 +28,16 @@ def compile_plan(spec: PlanSpec, schedule: ScheduleTable, *, guidance: float, gu
         schedule: Compiled schedule of the plan's scheduler and steps.
         guidance: Scale of classifier-free guidance of the guided calls.
         guidance_rescale: See `Plan`.
+        guidance_by: How the model is guided; see `accel_runtime.manifest.Denoiser`.
 
     Raises:
         InputError: The plan does not fit the schedule, or cannot be run.
     """
+    if guidance_by == "input":
+        if spec.guided_calls is not None:
+            raise InputError("plan: guided_calls: the model takes the guidance as an input of all calls: leave it out")
+        told = compile_plan(spec, schedule, guidance=1.0)
+        return msgspec.structs.replace(told, guidance_input=float(guidance))
     if spec.steps not in (None, schedule.steps):
         raise InputError(f"plan: expected a schedule of the plan's {spec.steps} steps, got {schedule.steps}")
     total = len(schedule.rows)
