@@ -1,6 +1,6 @@
 """Reasons to doubt the numbers of a record, each with advice."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import median
 from typing import Final
 
@@ -9,10 +9,11 @@ from accel_bench.benchmark.summary import image_seconds
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import Environment
 from accel_bench.records.evaluation import EvaluationRecord
-from accel_bench.records.parts import Doubt
+from accel_bench.records.parts import Doubt, PlanFacts
 from accel_bench.records.scenario import Scenario, ScenarioRecord
 from accel_bench.records.search import Score, SearchRecord
 from accel_bench.search.summary import summarise_search
+from accel_runtime.plans.doubts import plan_doubts
 
 # Load average before a run from which on other programs disturb it.
 _IDLE_LOAD: Final = 0.5
@@ -27,6 +28,7 @@ _VAGUE: Final = 0.1
 def bench_doubts(record: BenchRecord) -> tuple[Doubt, ...]:
     """Doubts about a benchmark: those noted while measuring, and those that its samples show."""
     found = [*record.doubts, *_random_weights(record.bundle.weights), *_other_load(record.environment)]
+    found += _other_use((plan.facts for plan in record.plans), record)
     found += _unsteady(record.yardstick_s)
     for name, seconds in _samples(record):
         found += [doubt for check in _CHECKS for doubt in check(name, seconds)]
@@ -47,6 +49,7 @@ def evaluation_doubts(record: EvaluationRecord) -> tuple[Doubt, ...]:
     if record.cut_captions:
         text = f"{record.cut_captions} captions did not fit the text encoder and lost their end"
         found.append(Doubt("cut-prompts", "", text, "shorten them"))
+    found += _other_use((trial.facts for trial in record.trials), record)
     found += _few_samples(record.trials[0].facts.name, record.trials[0].batch_s)
     return tuple(found)
 
@@ -58,6 +61,7 @@ def search_doubts(record: SearchRecord) -> tuple[Doubt, ...]:
     if record.goal.score is Score.EMOJI_CLIP and (work.height, work.width) != (64, 64):
         text = f"emoji-clip knows 64×64 pixels of emoji, and judged pictures of {work.width}×{work.height}"
         found.append(Doubt("other-pictures", "emoji-clip", text, "take --score clip with a CLIP checkpoint"))
+    found += _other_use((tried.facts for tried in record.tried), record)
     for each in summarise_search(record):
         if each.speedup_error is not None and abs(each.speedup_error) > _STEADY:
             text = f"the composed speed-up is {each.speedup_error:+.0%} off that end to end"
@@ -69,6 +73,7 @@ def search_doubts(record: SearchRecord) -> tuple[Doubt, ...]:
 def scenario_doubts(record: ScenarioRecord) -> tuple[Doubt, ...]:
     """Doubts about runs under load: those noted while measuring, and those that always hold."""
     found = [*record.doubts, *_random_weights(record.bundle.weights), *_other_load(record.environment)]
+    found += _other_use((run.facts for run in record.runs), record)
     load = record.runs[0].load
     asked = f"{load.queries} queries, {load.duration_s:g} s or more"
     if load.scenario is Scenario.SERVER:
@@ -81,6 +86,18 @@ def scenario_doubts(record: ScenarioRecord) -> tuple[Doubt, ...]:
         text = "the load generator cannot interleave: runs came one after another"
         found.append(Doubt("not-interleaved", "", text, "trust the ratios of `accel bench` more"))
     return tuple(found)
+
+
+def _other_use(
+    plans: Iterable[PlanFacts], record: BenchRecord | EvaluationRecord | SearchRecord | ScenarioRecord
+) -> Iterator[Doubt]:
+    """Tell of plans that were solved for another model, guidance or size."""
+    work = record.workload
+    for facts in dict.fromkeys(plans):
+        for doubt in plan_doubts(
+            facts.plan, model=record.bundle.model, guidance=work.guidance, height=work.height, width=work.width
+        ):
+            yield Doubt(doubt.kind, facts.name, doubt.text, doubt.advice)
 
 
 def _samples(record: BenchRecord) -> Iterator[tuple[str, list[float]]]:

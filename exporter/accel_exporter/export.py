@@ -16,6 +16,7 @@ from accel_exporter.families.known import family_of
 from accel_exporter.helper import Task, helper_process
 from accel_exporter.inductor import PackageWriter
 from accel_exporter.loop_graphs import write_loop_graphs
+from accel_exporter.named_plans import write_plans
 from accel_exporter.options import ExportOptions, choose_branches
 from accel_exporter.precision import feature_dtype
 from accel_exporter.provenance import describe_provenance
@@ -99,6 +100,7 @@ class _Export:
         self._texts: dict[str, TextSpec] = {}
         self._schedules: SchedulesSpec
         self._loop: LoopSpec
+        self._model: str | None = None
         self._graphs: dict[str, GraphSpec] = {}
         self._forms: dict[ExtraForm, dict[str, FormGraph]] = {}
         self._unchecked: list[Written] = []
@@ -177,6 +179,7 @@ class _Export:
 
     def _export_unet(self) -> None:
         loaded = self._family.load_denoiser(self._source, self._branches)
+        self._model = loaded.model_hash
         layout.write_component_config(self._folder, "unet", config=loaded.config)
         settings = self._settings(dtype=self._options.dtype)
         traced = trace_component(loaded.build, settings)
@@ -220,11 +223,11 @@ class _Export:
             schedules=self._schedules,
             loop=self._loop,
             files={path.relative_to(self._folder).as_posix(): describe_file(path) for path in found},
-            provenance=describe_provenance(source, self._options),
+            provenance=describe_provenance(source, self._options, model=self._model),
             inductor=self._packages.spec() if self._packages else None,
             forms=dict(self._forms),
         )
-        write_manifest(self._folder, manifest)
+        write_manifest(self._folder, write_plans(self._folder, manifest, source.plans))
 
     def _settings(self, *, dtype: Precision) -> Settings:
         return Settings(

@@ -19,8 +19,14 @@ _STAMPED_PACKAGES: Final = (
 )
 
 
-def describe_provenance(source: Source, options: ExportOptions) -> Provenance:
-    """Where the pipeline came from, and how it was exported."""
+def describe_provenance(source: Source, options: ExportOptions, *, model: str | None) -> Provenance:
+    """Where the pipeline came from, and how it was exported.
+
+    Args:
+        source: The pipeline.
+        options: Options of the export.
+        model: `model_hash` of the denoiser.
+    """
     origin = source.origin
     return Provenance(
         source=origin.source,
@@ -28,6 +34,7 @@ def describe_provenance(source: Source, options: ExportOptions) -> Provenance:
         revision=origin.revision,
         weights=origin.weights,
         seed=origin.seed,
+        model=model,
         packages={name: _version(name) for name in _STAMPED_PACKAGES},
         options={
             "opset": options.operator_set,

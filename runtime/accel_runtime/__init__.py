@@ -20,9 +20,11 @@ from accel_runtime.errors import (
 from accel_runtime.manifest import Manifest
 from accel_runtime.pipeline import Pipeline, open_bundle
 from accel_runtime.plans.compile import compile_plan, resolve_plan
+from accel_runtime.plans.doubts import PlanDoubt, plan_doubts
 from accel_runtime.plans.file import read_plan
 from accel_runtime.plans.forecast import Forecast
 from accel_runtime.plans.plan import Deep, Plan, Shallow
+from accel_runtime.plans.solved import SolvedFor, SolvedRow
 from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request, Result
 from accel_runtime.schedules.schedule import ScheduleTable
@@ -40,15 +42,19 @@ __all__ = [
     "MissingExtraError",
     "Pipeline",
     "Plan",
+    "PlanDoubt",
     "PlanSpec",
     "Request",
     "Result",
     "ScheduleTable",
     "Shallow",
+    "SolvedFor",
+    "SolvedRow",
     "SourceError",
     "Step",
     "compile_plan",
     "open_bundle",
+    "plan_doubts",
     "read_bundle",
     "read_plan",
     "resolve_plan",

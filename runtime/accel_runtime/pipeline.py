@@ -16,7 +16,9 @@ from accel_runtime.backends.base import Array
 from accel_runtime.base.idle import Idle
 from accel_runtime.bundle.bundle import Bundle, Verification, read_bundle
 from accel_runtime.bundle.forms import choose_form
+from accel_runtime.bundle.named_plans import BundlePlans
 from accel_runtime.bundle.room import check_request
+from accel_runtime.bundle.schedules import BundleSchedules
 from accel_runtime.denoising.components import IDLE_KEPT, Components, Loop
 from accel_runtime.denoising.conditioning import Conditioning, condition
 from accel_runtime.denoising.loop import Step
@@ -33,7 +35,7 @@ from accel_runtime.plans.forecast import Forecast, parse_forecast
 from accel_runtime.plans.plan import Plan
 from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request, Result
-from accel_runtime.schedules.file import OWN_SCHEDULER, MissingTableError, ScheduleFile, first_call
+from accel_runtime.schedules.file import ScheduleFile
 from accel_runtime.schedules.schedule import ScheduleTable
 from accel_runtime.text.tokens import Tokens
 
@@ -97,12 +99,12 @@ class Pipeline:
     low_memory: bool | None = False
     loop: Loop = "auto"
     form: Form = "plain"
-    _schedules: dict[str, bytes] = field(default_factory=dict, init=False)
+    _schedules: BundleSchedules = field(init=False)
+    _plans: BundlePlans = field(init=False)
 
     def __post_init__(self) -> None:
-        # All of them now: once more was added to the bundle, these files may be gone.
-        for file in self.bundle.manifest.schedules.files.values():
-            self._schedules[file] = self.bundle.read(file)
+        object.__setattr__(self, "_schedules", BundleSchedules.read(self.bundle))
+        object.__setattr__(self, "_plans", BundlePlans.read(self.bundle))
 
     def schedule(self, steps: int, scheduler: str | None = None, *, strength: float | None = None) -> ScheduleTable:
         """The compiled schedule of a scheduler of the bundle.
@@ -116,9 +118,7 @@ class Pipeline:
             MissingTableError: The bundle has no such table.
             InputError: The scheduler cannot start there.
         """
-        file = self.schedule_file(scheduler)
-        begin = 0 if strength is None else first_call(steps, strength, order=file.order)
-        return file.table(steps, begin=begin)
+        return self._schedules.table(steps, scheduler, strength=strength)
 
     def schedule_file(self, scheduler: str | None = None) -> ScheduleFile:
         """All tables of a scheduler of the bundle, by short name or class in diffusers.
@@ -126,19 +126,16 @@ class Pipeline:
         Raises:
             MissingTableError: The bundle has none.
         """
-        schedules = self.bundle.manifest.schedules
-        name = scheduler or schedules.default
-        if name in schedules.files:
-            return self._read_schedule(schedules.files[name])
-        # A class is what its short name means; the pipeline's own may be of the same class with other values.
-        for _, path in sorted(schedules.files.items(), key=lambda item: item[0] == OWN_SCHEDULER):
-            file = self._read_schedule(path)
-            if file.metadata.get("class") == name:
-                return file
-        raise MissingTableError(f"scheduler {name!r} is not in the bundle: there is {', '.join(schedules.files)}")
+        return self._schedules.file(scheduler)
 
-    def _read_schedule(self, file: str) -> ScheduleFile:
-        return ScheduleFile.decode(self._schedules[file], self.bundle.path(file))
+    def named_plan(self, name: str) -> PlanSpec:
+        """A plan that the bundle brings, for `compile`; `accel plans list` shows them.
+
+        Raises:
+            InputError: The bundle has no plan of that name.
+            BundleError: The plan's file holds no plan.
+        """
+        return self._plans.plan(name)
 
     def plan(
         self,

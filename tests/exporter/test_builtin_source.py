@@ -1,14 +1,26 @@
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from msgspec.structs import replace
+from tests.robustness.copies import copy_bundle
 from transformers import CLIPTokenizer
 
 from accel_exporter import open_source
+from accel_exporter.model_hash import model_hash
+from accel_exporter.named_plans import write_plans
 from accel_exporter.sources import shipped
+from accel_runtime import open_bundle
+from accel_runtime.bundle.bundle import unlisted_files, write_manifest
 from accel_runtime.errors import InputError, SourceError
+from accel_runtime.manifest import is_plan_name, read_manifest
+from accel_runtime.plans.file import encode_plan
+from accel_runtime.plans.spec import PlanSpec
 
 MEGABYTE = 1_000_000
+FAST = PlanSpec(deep=(0, 2), scheduler="ddim", steps=4)
+OTHER_BRANCH = PlanSpec(deep=(0, 2), branch=40, scheduler="ddim", steps=4)
 
 
 def test_the_model_the_package_brings_is_a_trained_one() -> None:
@@ -44,6 +56,44 @@ def test_its_words_are_tokens_of_their_own() -> None:
 def test_its_configs_name_no_path_of_the_machine_that_trained_it() -> None:
     for config in (shipped.ARCHITECTURES / "tiny").rglob("*.json"):
         assert "_name_or_path" not in config.read_text("utf-8")
+
+
+def test_the_plans_it_brings_were_solved_for_its_weights_and_have_names() -> None:
+    source = open_source("tiny")
+    solved_for = [spec.solved_for.model for spec in source.plans.values() if spec.solved_for]
+
+    assert all(map(is_plan_name, source.plans))
+    assert len(solved_for) == len(source.plans)
+    assert set(solved_for) <= {model_hash(source.load_unet())}
+
+
+def test_its_plans_are_those_of_its_folder_and_random_weights_have_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(shipped.ARCHITECTURES / "tiny", tmp_path / "tiny")
+    shutil.rmtree(tmp_path / "tiny" / "plans", ignore_errors=True)
+    (tmp_path / "tiny" / "plans").mkdir()
+    (tmp_path / "tiny" / "plans" / "fast.json").write_bytes(encode_plan(FAST))
+    monkeypatch.setattr(shipped, "ARCHITECTURES", tmp_path)
+
+    assert open_source("tiny").plans == {"fast": FAST}
+    assert open_source("tiny", weights="random").plans == {}
+    assert open_source(str(tmp_path / "tiny"), variant="fp16").plans == {}
+    (tmp_path / "tiny" / "plans" / "fast.json").write_text('{"version": 2}')
+    with pytest.raises(SourceError, match=r"fast\.json: .*missing required field `deep`"):
+        assert open_source("tiny").plans
+
+
+def test_a_bundle_gets_the_plans_that_it_can_run(bundle_folder: Path, tmp_path: Path) -> None:
+    folder = copy_bundle(bundle_folder, tmp_path / "bundle")
+    plans = {"fast": FAST, "other-branch": OTHER_BRANCH, "more-steps": replace(FAST, steps=70)}
+
+    write_manifest(folder, write_plans(folder, read_manifest(folder), plans))
+
+    pipeline = open_bundle(folder)
+    assert pipeline.bundle.manifest.plans.keys() == {"fast"}
+    assert pipeline.named_plan("fast") == FAST
+    assert unlisted_files(folder, pipeline.bundle.manifest.files) == ()
 
 
 def test_it_stays_small_enough_to_ship() -> None:

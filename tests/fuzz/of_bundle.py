@@ -8,8 +8,20 @@ from tests.fuzz.containers import change_protobuf, change_safetensors
 from tests.fuzz.formats import Format, Sample
 from tests.fuzz.mutate import change_bytes, change_json
 from tests.fuzz.outcome import run_accel
-from tests.robustness.copies import MANIFEST, copy_bundle, replace_file, state_digest, write
+from tests.robustness.copies import MANIFEST, copy_bundle, edit_manifest, put, replace_file, state_digest, write
 
+from accel_runtime.plans.file import encode_plan
+from accel_runtime.plans.solved import SolvedFor, SolvedRow
+from accel_runtime.plans.spec import PlanSpec
+
+_PLAN: Final = PlanSpec(
+    deep=(0,),
+    skip=(1,),
+    rows={0: SolvedRow(a=(0.9,), b=(-0.4,))},
+    scheduler="ddim",
+    steps=2,
+    solved_for=SolvedFor(model="c0" * 32, guidance=7.5, height=64, width=64),
+)
 _REQUEST: Final = ("a red apple", "--steps", "2", "--plan", "every:2", "--height", "64", "--width", "64")
 
 
@@ -20,6 +32,15 @@ def place_bundle(folder: Path, sample: Sample) -> None:
         write(target / sample.name, sample.raw)
     else:
         replace_file(target, sample.name, sample.raw)
+    state_digest(target)
+
+
+def place_named_plan(folder: Path, sample: Sample) -> None:
+    """A bundle in ``folder / "bundle"`` that knows a plan by a name."""
+    target = copy_bundle(small_bundle(), folder / "bundle")
+    (target / "plans").mkdir()
+    replace_file(target, sample.name, sample.raw)
+    edit_manifest(target, put("plans", value={"fast": sample.name}))
     state_digest(target)
 
 
@@ -44,6 +65,11 @@ def schedulers(folder: Path) -> str:
     return run_accel(folder, "schedulers", "bundle")
 
 
+def plans(folder: Path) -> str:
+    """Print the plans that the bundle knows."""
+    return run_accel(folder, "plans", "list", "bundle", "--json")
+
+
 def _samples(*patterns: str) -> tuple[Sample, ...]:
     bundle = small_bundle()
     paths = [path for pattern in patterns for path in sorted(bundle.glob(pattern))]
@@ -61,6 +87,14 @@ BUNDLE: Final = (
         change_safetensors,
         place_bundle,
         (draw, schedulers),
+    ),
+    Format(
+        "named plan",
+        4,
+        lambda: (Sample("plans/fast.json", encode_plan(_PLAN)),),
+        change_json,
+        place_named_plan,
+        (plans, inspect, verify),
     ),
     Format("tokenizer", 8, lambda: _samples("tokenizer/tokenizer.json"), change_json, place_bundle, (draw, verify)),
     Format(

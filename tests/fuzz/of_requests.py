@@ -22,6 +22,7 @@ from accel_runtime.backends.inductor_package import METADATA_KEY, read_metadata
 from accel_runtime.plans.compile import compile_plan, resolve_plan
 from accel_runtime.plans.file import encode_plan, read_plan
 from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.solved import SolvedFor, SolvedRow
 from accel_runtime.plans.spec import PlanSpec
 
 _DRAW: Final = ("generate", "--steps", "2", "--latents-out", "out.npy", "--force")
@@ -147,16 +148,19 @@ def _packages() -> Sequence[Sample]:
 
 
 def _plan_files() -> Sequence[Sample]:
-    solved = PlanSpec(deep=(0, 2), branches={1: 1}, weights={3: (1.5, -0.5)}, guided_calls=(0, 2), steps=4)
-    plans = (PlanSpec(deep="every:2", forecast=Forecast.LINEAR), solved)
+    weighed = PlanSpec(deep=(0, 2), branches={1: 1}, weights={3: (1.5, -0.5)}, guided_calls=(0, 2), steps=4)
+    rows = {0: SolvedRow(a=(0.9,), b=(-0.4,)), 2: SolvedRow(a=(0.9, 0.1), b=(-0.3, 0.1))}
+    solved_for = SolvedFor(model="c0" * 32, guidance=7.5, height=64, width=64)
+    solved = PlanSpec(deep=(0, 2), skip=(1, 3), rows=rows, scheduler="toy", steps=4, solved_for=solved_for)
+    plans = (PlanSpec(deep="every:2", forecast=Forecast.LINEAR), weighed, solved)
     return tuple(Sample("plan.json", encode_plan(spec)) for spec in plans)
 
 
 def _compile_plan(folder: Path) -> str:
     """Read the plan, and compile it on a schedule of its steps."""
     spec = read_plan(folder / "plan.json")
-    plan = compile_plan(spec, table(spec.steps or 4), guidance=7.5)
-    return digest(repr((resolve_plan(spec, plan.schedule), plan)).encode())
+    schedule = table(spec.steps or 4)
+    return digest(repr((resolve_plan(spec, schedule), compile_plan(spec, schedule, guidance=7.5))).encode())
 
 
 REQUESTS: Final = (

@@ -1,6 +1,6 @@
 """Feature reuse in every family equals reuse by hand on diffusers' own modules, and each input reaches both passes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import diffusers
@@ -27,8 +27,8 @@ def given(family: str) -> Given:
     pipe = both(family).theirs
     if family in ("sdxl", "refiner"):
         prompt, negative, pooled, negative_pooled = pipe.encode_prompt("a cat", device="cpu")
-        ends = ([6.0], [2.5]) if family == "refiner" else ([SIDE, SIDE], [SIDE, SIDE])
-        ids = torch.tensor([[SIDE, SIDE, 0, 0, *end] for end in reversed(ends)], dtype=torch.float32)
+        ends: Sequence[list[float]] = [[2.5], [6.0]] if family == "refiner" else [[SIDE, SIDE]] * 2
+        ids = torch.tensor([[SIDE, SIDE, 0, 0, *end] for end in ends], dtype=torch.float32)
         added = {"text_embeds": torch.cat([negative_pooled, pooled]), "time_ids": ids}
         return Given(torch.cat([negative, prompt]), added)
     prompt, negative = pipe.encode_prompt("a cat", "cpu", 1, do_classifier_free_guidance=family == "sd21")

@@ -21,8 +21,10 @@ from accel_bench.search.strategies.journal import Journal
 from accel_exporter.schedules import add_tables, compile_for
 from accel_exporter.staging import staged_folder
 from accel_runtime.bundle.bundle import read_bundle, write_manifest
+from accel_runtime.bundle.named_plans import BundlePlans, add_plan
 from accel_runtime.durable import is_hidden_sibling, put_aside
 from accel_runtime.manifest import Manifest, read_manifest
+from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.schedules.file import ScheduleFile
 
 pytestmark = needs_tracing
@@ -175,6 +177,25 @@ def step_counts(folder: Path) -> str:
     bundle = read_bundle(folder / "bundle")
     assert bundle.digest in (bundle.folder / "accel.json.sha256").read_text()
     return ScheduleFile.open(bundle.path(bundle.manifest.schedules.files["ddim"])).step_ranges()
+
+
+def test_a_bundle_that_gets_a_plan_has_it_or_not(bundle_folder: Path, scratch: Path) -> None:
+    bundle = Path(shutil.copytree(bundle_folder, scratch / "old" / "bundle"))
+    write_manifest(bundle, read_manifest(bundle))
+
+    def add(folder: Path) -> None:
+        add_plan(folder / "bundle", "fast", PlanSpec(deep=(0, 2), scheduler="ddim", steps=4))
+
+    # A full disk is told of as for schedules: the same code writes both.
+    assert_sound(Operation(plans_of_bundle, (add,)), bundle.parent, Fault())
+
+
+def plans_of_bundle(folder: Path) -> dict[str, PlanSpec]:
+    """Of a bundle whose files all hold, as does its manifest's digest."""
+    bundle = read_bundle(folder / "bundle")
+    assert bundle.digest in (bundle.folder / "accel.json.sha256").read_text()
+    plans = BundlePlans.read(bundle)
+    return {name: plans.plan(name) for name in plans.names}
 
 
 IDENTITY: Final = Identity("digest", "cpu", "here", "ddim", 6, 7.5, "prompts", seed=0, batch=1, scorers={}, version=2)

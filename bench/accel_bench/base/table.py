@@ -9,6 +9,7 @@ class Heading(StrEnum):
     """Headings of figures that several tables show, in a terminal and on a page; some have a unit."""
 
     DEEP_CALLS = "deep calls"
+    SKIPPED_CALLS = "skipped calls"
     P90 = "90% within"
     SPEEDUP = "speed-up"
     PSNR = "PSNR"

@@ -1,4 +1,4 @@
-"""Shares and guided calls, as users and profiles write them."""
+"""Shares, guided calls and numbers of calls, as users and profiles write them and tables show them."""
 
 import re
 
@@ -45,3 +45,12 @@ def guided_calls_text(calls: tuple[int, int]) -> str:
     """
     first, last = calls
     return f"{first}-{last}"
+
+
+def deep_calls_cell(deep: int, calls: int, *, skipped: int) -> str:
+    """Numbers of deep calls, of all calls, and of skipped ones where there are any, for a table.
+
+    >>> deep_calls_cell(10, 50, skipped=0), deep_calls_cell(10, 50, skipped=36)
+    ('10/50', '10/50, 36 skipped')
+    """
+    return f"{deep}/{calls}" + (f", {skipped} skipped" if skipped else "")

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import count
+from itertools import chain, count
 from statistics import median
 from typing import Final
 
@@ -57,11 +57,14 @@ class PlanSummary(msgspec.Struct, frozen=True):
     """One plan against the baseline of the same rounds.
 
     Attributes:
+        calls: UNet calls of the schedule.
+        deep: How many of them run the whole UNet.
+        skipped: How many of them run nothing.
         image_s: Seconds end to end, for a whole batch.
         speedup: Baseline's seconds over this plan's, round by round.
         unet_speedup: Speed-up of the UNet's graphs alone.
         unet_ceiling: Speed-up of the UNet that the FLOPs of its calls allow.
-        update_us: Microseconds per call that the loop spends outside the UNet.
+        update_us: Microseconds per running call that the loop spends outside the UNet.
         psnr: PSNR in dB of the first round's pictures against the baseline's; None where no pixel differs.
         joules: Energy of one batch of images; None where the device does not tell.
     """
@@ -69,6 +72,7 @@ class PlanSummary(msgspec.Struct, frozen=True):
     name: str
     calls: int
     deep: int
+    skipped: int
     image_s: Spread
     stages: Stages
     speedup: Spread
@@ -138,7 +142,7 @@ def unet_runs(facts: PlanFacts, bundle: BundleFacts, *, guidance: float) -> Coun
             bundle.graph_of(Role("deep") if call in deep else Role("shallow", facts.plan.branch_of(call))),
             halves if facts.plan.guides(call) else 1,
         )
-        for call in range(facts.calls)
+        for call in facts.running_calls
     )
 
 
@@ -169,12 +173,13 @@ def _plan(run: PlanRun, record: BenchRecord) -> PlanSummary:
         name=facts.name,
         calls=facts.calls,
         deep=len(facts.deep_calls),
+        skipped=len(facts.plan.skip),
         image_s=Spread.of(image_seconds(run)),
         stages=middle,
         speedup=Spread.of(ratios(image_seconds(baseline), image_seconds(run))),
         unet_speedup=Spread.of(ratios(_unet_seconds(baseline, record), _unet_seconds(run, record))),
         unet_ceiling=_unet_flops(baseline.facts, record) / _unet_flops(facts, record),
-        update_us=middle.update / facts.calls * 1e6,
+        update_us=middle.update / len(facts.running_calls) * 1e6,
         psnr=psnr(run.squared_errors) if run.squared_errors else None,
         joules=_joules(run.images),
     )
@@ -225,7 +230,7 @@ def _graph_times(record: BenchRecord) -> dict[str, list[float]]:
 
 def _guided_spans(image: ImageRun, facts: PlanFacts, parts: Mapping[str, Part]) -> Iterator[Span]:
     """The graphs' spans of an image without unguided calls of the UNet, which do half the work of the others."""
-    calls = count()
+    calls = chain(facts.running_calls, count(facts.calls))
     for span in image.spans:
         part = parts.get(span.name)
         if part is not None and (part not in PASSES or facts.plan.guides(next(calls))):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from accel_bench.base.stats import times
 from accel_bench.base.table import Heading, Table, numbers, words
+from accel_bench.base.text import deep_calls_cell
 from accel_bench.benchmark.roofline import limit_s
 from accel_bench.benchmark.summary import GraphSummary, PeerSummary, PlanSummary, Summary
 from accel_bench.records.bench import BenchRecord
@@ -67,7 +68,7 @@ def _plans(record: BenchRecord, summary: Summary) -> Table:
 def _plan_cells(plan: PlanSummary, *, limit: float | None) -> tuple[str, ...]:
     return (
         plan.name,
-        f"{plan.deep}/{plan.calls}",
+        deep_calls_cell(plan.deep, plan.calls, skipped=plan.skipped),
         f"{plan.image_s.median:.3f}",
         f"{plan.image_s.p90:.3f}",
         times(plan.speedup),

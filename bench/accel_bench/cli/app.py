@@ -28,6 +28,7 @@ from accel_bench.cli.generate import generate
 from accel_bench.cli.inspect import inspect
 from accel_bench.cli.peers import peers
 from accel_bench.cli.plan import plan
+from accel_bench.cli.plans import plans
 from accel_bench.cli.profiles import profiles
 from accel_bench.cli.schedulers import schedulers
 from accel_bench.cli.schedules import schedules
@@ -56,6 +57,7 @@ for panel, commands in _COMMANDS.items():
     for command in commands:
         app.command(cls=Command, rich_help_panel=panel)(command)
 app.add_typer(schedules, name="schedules", rich_help_panel="Bundles")
+app.add_typer(plans, name="plans", rich_help_panel="Bundles")
 app.add_typer(bench, name="bench", rich_help_panel="Speed and quality")
 app.add_typer(peers, name="peers", rich_help_panel="Speed and quality")
 

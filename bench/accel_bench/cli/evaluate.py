@@ -91,7 +91,9 @@ def evaluate(
     """Judge cached plans against the full UNet, with the same prompts and seeds: speed and quality in one table."""
     if as_json and as_markdown:
         raise InputError("--json and --markdown: choose one of them")
-    chosen = plans_of(context, plans, branches=branches, forecasts=forecasts, steps=steps, scheduler=scheduler)
+    chosen = plans_of(
+        context, plans, bundle=bundle, branches=branches, forecasts=forecasts, steps=steps, scheduler=scheduler
+    )
     settings = Settings(chosen.steps, chosen.scheduler, guidance=guidance, batch=batch, seed=seed)
     captions = evaluation_captions(num_prompts, seed, folder=data)
     batches = split([caption.caption for caption in captions], settings)

@@ -47,12 +47,15 @@ from accel_bench.cli.plan_options import GuidedCalls, OneBranch, OneForecast, On
 from accel_bench.images import ImageLabel, image_paths, read_image, write_latents, write_png
 from accel_bench.plans.names import plan_name
 from accel_bench.records.environment import peak_rss_bytes, runs
+from accel_bench.records.parts import PlanFacts
 from accel_runtime.backends import BackendDescription
 from accel_runtime.bundle.bundle import Verification
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline, open_bundle
 from accel_runtime.plans.compile import compile_plan
+from accel_runtime.plans.doubts import plan_doubts
 from accel_runtime.plans.plan import Plan
+from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request, Result, check_count, check_side
 
 
@@ -67,6 +70,7 @@ class Generated(msgspec.Struct, frozen=True):
     steps: int
     calls: int
     deep_calls: tuple[int, ...]
+    skipped_calls: tuple[int, ...]
     seconds: float
     peak_rss_bytes: int
     backend: BackendDescription
@@ -151,6 +155,7 @@ def generate(
     asked = plans_of(
         context,
         [plan],
+        bundle=bundle,
         branches=[branch],
         forecasts=[forecast],
         guided_calls=guided_calls,
@@ -187,6 +192,7 @@ def generate(
     schedule = find_schedule(pipeline, asked.steps, scheduler=asked.scheduler, strength=change)
     by = pipeline.bundle.manifest.denoiser.guidance
     chosen = compile_plan(spec, schedule, guidance=guidance, guidance_rescale=guidance_rescale, guidance_by=by)
+    _note_doubts(pipeline, request, spec, guidance=guidance)
     _note_cut_prompts(pipeline, request)
     started = perf_counter()
     result = _run(pipeline, request, chosen)
@@ -194,7 +200,8 @@ def generate(
     _write(pipeline, request, chosen, result=result, paths=paths, name=plan_name(spec))
     if latents_out is not None:
         write_latents(latents_out, result.latents)
-    _report(pipeline, request, chosen, paths=paths, seconds=seconds, as_json=as_json)
+    facts = PlanFacts.of(spec, chosen, name=plan_name(spec))
+    _report(pipeline, request, chosen, facts=facts, paths=paths, seconds=seconds, as_json=as_json)
 
 
 def _read_start(path: Path, pipeline: Pipeline, *, height: int | None, width: int | None) -> NDArray[np.uint8]:
@@ -204,6 +211,15 @@ def _read_start(path: Path, pipeline: Pipeline, *, height: int | None, width: in
             check_side(name, side)
     multiple = pipeline.bundle.manifest.state.multiple
     return read_image(path, multiple=multiple, height=height, width=width)
+
+
+def _note_doubts(pipeline: Pipeline, request: Request, spec: PlanSpec, *, guidance: float) -> None:
+    """Note where the plan is used otherwise than it was solved for."""
+    manifest = pipeline.bundle.manifest
+    height, width = request.size(manifest.state)
+    model = manifest.provenance.model
+    for doubt in plan_doubts(spec, model=model, guidance=guidance, height=height, width=width):
+        note(str(doubt))
 
 
 def _note_cut_prompts(pipeline: Pipeline, request: Request) -> None:
@@ -244,7 +260,14 @@ def _write(pipeline: Pipeline, request: Request, plan: Plan, *, result: Result, 
 
 
 def _report(
-    pipeline: Pipeline, request: Request, plan: Plan, *, paths: list[Path], seconds: float, as_json: bool
+    pipeline: Pipeline,
+    request: Request,
+    plan: Plan,
+    *,
+    facts: PlanFacts,
+    paths: list[Path],
+    seconds: float,
+    as_json: bool,
 ) -> None:
     weights = pipeline.bundle.manifest.provenance.weights
     if weights == "random":
@@ -258,8 +281,9 @@ def _report(
                 weights=weights,
                 scheduler=plan.schedule.scheduler,
                 steps=plan.schedule.steps,
-                calls=len(plan.calls),
-                deep_calls=plan.deep_calls,
+                calls=facts.calls,
+                deep_calls=facts.deep_calls,
+                skipped_calls=facts.plan.skip,
                 seconds=seconds,
                 peak_rss_bytes=peak_rss_bytes(),
                 backend=pipeline.describe(),
@@ -268,10 +292,7 @@ def _report(
         return
     for index, path in enumerate(paths):
         print_line(f"{path}  seed {request.seed + index}")
-    deep = len(plan.deep_calls)
-    shallow = len(plan.calls) - deep
+    deep, shallow, skipped = (len(each) for each in (facts.deep_calls, facts.shallow_calls, facts.plan.skip))
+    calls = f"{deep} deep and {shallow} shallow calls" + (f", {skipped} skipped" if skipped else "")
     ran = pipeline.describe()
-    print_line(
-        f"{plan.schedule.scheduler} {plan.schedule.steps} steps, {deep} deep and {shallow} shallow calls, "
-        f"{seconds:.2f} s on {runs(ran)}"
-    )
+    print_line(f"{plan.schedule.scheduler} {plan.schedule.steps} steps, {calls}, {seconds:.2f} s on {runs(ran)}")

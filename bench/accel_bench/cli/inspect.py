@@ -6,6 +6,7 @@ from itertools import chain
 from accel_bench.base.table import Table, numbers, prose, words
 from accel_bench.cli.console import print_json, print_line, print_table
 from accel_bench.cli.options import AsJson, BundleFolder
+from accel_bench.plans.named import named_plans, plan_table
 from accel_runtime.bundle.bundle import Bundle, read_bundle
 from accel_runtime.bundle.forms import providers_in, providers_of
 from accel_runtime.manifest import GraphSpec, InductorSpec, Manifest
@@ -16,15 +17,19 @@ def inspect(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a bundle holds: its graphs, their parameters and FLOPs, its sizes, and where it comes from."""
+    """Show what a bundle holds: its graphs, their parameters and FLOPs, its plans, its sizes, and its origin."""
     opened = read_bundle(bundle, verification="sizes")
+    plans = named_plans(opened)
     if as_json:
-        print_json({"digest": opened.digest, "manifest": opened.manifest})
+        print_json({"digest": opened.digest, "manifest": opened.manifest, "plans": plans})
         return
     for line in _heading(opened):
         print_line(line)
     print_table(_graph_table(opened.manifest))
-    for line in (*_footer(opened), f"digest {opened.digest}"):
+    if plans:
+        print_table(plan_table(plans))
+    model = opened.manifest.provenance.model or "not known: export the bundle again"
+    for line in (*_footer(opened), f"model {model}", f"digest {opened.digest}"):
         print_line(line)
 
 

@@ -1,6 +1,7 @@
 """Options of plans: every command that runs plans has these, and reads them in the same way."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -8,7 +9,10 @@ import typer
 from accel_bench.cli.options import PLANS
 from accel_bench.plans.options import ChosenPlans, PlanOptions, choose_plans
 
-_PLAN_HELP: Final = "Deep calls: full, every:3 or calls:0,3,7; or a plan file, which `accel plan` writes."
+_PLAN_HELP: Final = (
+    "Deep calls: full, every:3 or calls:0,3,7; or the name of one of the bundle's plans; "
+    "or a plan file, which `accel plan` writes."
+)
 _BRANCH_HELP: Final = "Where shallow calls cut the UNet."
 _FORECAST_HELP: Final = "How a shallow call's feature is made: hold, linear or quadratic."
 _SEVERAL: Final = " Repeat, or separate by commas."
@@ -43,6 +47,7 @@ def plans_of(
     context: typer.Context,
     plans: Sequence[str],
     *,
+    bundle: Path,
     branches: Sequence[str],
     forecasts: Sequence[str],
     steps: int,
@@ -52,11 +57,13 @@ def plans_of(
     """The plans that a command's options ask for; see `choose_plans`.
 
     Raises:
-        InputError: A text is no plan, a file cannot be read, or a file and an option contradict each other.
+        InputError: A text is no plan, a plan cannot be read, or a plan and an option contradict each other.
+        BundleError: A text may be a plan of the bundle, and the bundle cannot be read.
     """
     return choose_plans(
         PlanOptions(
             plans=plans,
+            bundle=bundle,
             branches=branches,
             forecasts=forecasts,
             steps=steps,

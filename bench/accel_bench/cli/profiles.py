@@ -11,7 +11,7 @@ from accel_bench.base.text import guided_calls_text
 from accel_bench.cli.console import print_json, print_line, print_table
 from accel_bench.cli.options import AsJson
 from accel_bench.doctor.devices import Device, read_devices
-from accel_bench.plans.names import branch_name
+from accel_bench.plans.names import branch_name, calls_name
 from accel_bench.profiles import (
     Config,
     Fact,
@@ -22,7 +22,7 @@ from accel_bench.profiles import (
     matches,
     user_folder,
 )
-from accel_runtime.plans.deep_calls import FULL, deep_calls_text
+from accel_runtime.plans.deep_calls import FULL
 
 _HEADINGS = {
     "latency_s": "seconds",
@@ -148,8 +148,8 @@ def _origins(config: Config) -> str:
 def _plan(config: Config) -> str:
     """The plan in words that tell configs apart; weights are just `weights`."""
     plan = config.plan
-    words = [deep_calls_text(plan.deep)]
-    if plan.deep != FULL:
+    words = [calls_name(plan)]
+    if plan.deep != FULL and not plan.rows:
         words += [f"k={branch_name(plan)}", "weights" if plan.weights else plan.forecast.value]
     guided = [] if plan.guided_calls is None else [f"guided {guided_calls_text(plan.guided_calls)}"]
     return " ".join([*words, *guided])

@@ -33,6 +33,7 @@ from accel_bench.plans.prepare import Settings
 from accel_bench.records.environment import read_environment
 from accel_bench.records.search import Goal, Score, SearchRecord
 from accel_bench.search.driver import choose_prompts
+from accel_bench.search.named_plan import add_found, check_addable
 from accel_bench.search.profile import check_profile, write_profile
 from accel_bench.search.run import PLAN, Found, Opening, Search
 from accel_bench.search.space import parse_targets
@@ -150,6 +151,12 @@ def search(
             "--write-profile", help="Add the chosen plan to this profile, NAME.toml.", rich_help_panel=RESULTS
         ),
     ] = None,
+    write_bundle: Annotated[
+        bool, typer.Option("--write-bundle", help="Add the chosen plan to BUNDLE.", rich_help_panel=RESULTS)
+    ] = False,
+    plan_name: Annotated[
+        str, typer.Option(help="With --write-bundle: the plan's name there, for --plan.", rich_help_panel=RESULTS)
+    ] = "fast",
     as_json: AsJson = False,
 ) -> None:
     """Find the fastest plan that loses no more quality than allowed, or the best one that is as fast as required."""
@@ -163,6 +170,8 @@ def search(
     )
     _check_pairs(score, clip_model, bundle=bundle, model=model)
     _check_counts(trials, moves)
+    if write_bundle:
+        check_addable(bundle, plan_name)
     stop = StopRule(rounds)
     check_strategy(strategy)
     settings = Settings(steps=steps, scheduler=scheduler, guidance=guidance, batch=batch, seed=seed)
@@ -193,7 +202,9 @@ def search(
     _print(found.record, as_json=as_json)
     if found.record.chosen is None:
         raise InfeasibleError(f"nothing that was tried meets the goal: {why_not(found.record)}")
-    note(f"accel generate BUNDLE PROMPT --plan {output / PLAN} draws with it")
+    if write_bundle:
+        add_found(folder, plan_name, plan=output / PLAN, work=found.record.workload)
+    note(f"accel generate BUNDLE PROMPT --plan {plan_name if write_bundle else output / PLAN} draws with it")
     if write_to is not None:
         named = model or opening.timed.pipeline.bundle.manifest.provenance.source
         _keep(write_to, found, opening, model=named, provider=provider)

@@ -36,6 +36,8 @@ def verify(
         pipeline.tokenize("")
         for name in opened.manifest.schedules.files:
             pipeline.schedule_file(name)
+        for name in opened.manifest.plans:
+            pipeline.named_plan(name)
         for name in pipeline.components.open_all():
             progress.update(task, description=f"open {name}", advance=1)
     files, unlisted = opened.manifest.files, unlisted_files(bundle, opened.manifest.files)

@@ -5,20 +5,20 @@ from statistics import mean
 import msgspec
 
 from accel_bench.base.stats import Spread, ratios
-from accel_bench.plans.names import own_settings
+from accel_bench.plans.names import calls_name, own_settings
 from accel_bench.quality.loss import score_loss
 from accel_bench.quality.psnr import psnr
 from accel_bench.records.evaluation import EvaluationRecord, TrialRun
 from accel_bench.records.parts import PlanFacts
-from accel_runtime.plans.deep_calls import deep_calls_text
 
 
 class TrialSummary(msgspec.Struct, frozen=True):
     """One trial against the baseline of the same batches and seeds.
 
     Attributes:
-        plan: The deep calls, and where it leaves what all trials have in common.
-        forecast: How features are made, `weights` where it is by weights of its own; None where all calls are deep.
+        plan: The calls that run, and where it leaves what all trials have in common.
+        forecast: How features are made, `weights` where it is by weights of its own; None where no call is shallow.
+        skipped: How many calls run nothing.
         batch_s: Seconds of a batch.
         speedup: Baseline's seconds over this trial's, batch by batch.
         psnr: In dB, of the mean squared error; None where no pixel differs.
@@ -36,6 +36,7 @@ class TrialSummary(msgspec.Struct, frozen=True):
     forecast: str | None
     calls: int
     deep: int
+    skipped: int
     batch_s: Spread
     speedup: Spread
     psnr: float | None
@@ -53,7 +54,7 @@ def summarise_evaluation(record: EvaluationRecord) -> tuple[TrialSummary, ...]:
 
 
 def _forecast(facts: PlanFacts) -> str | None:
-    if facts.is_full:
+    if not facts.shallow_calls:
         return None
     return "weights" if facts.plan.weights else facts.plan.forecast.value
 
@@ -63,11 +64,12 @@ def _summarise(trial: TrialRun, baseline: TrialRun) -> TrialSummary:
     loss, loss_error = score_loss(scores.emoji_clip, baseline.scores.emoji_clip)
     return TrialSummary(
         name=facts.name,
-        plan=" ".join([deep_calls_text(facts.plan.deep), *own_settings(facts.plan)]),
-        branch=None if facts.is_full else facts.plan.branch,
+        plan=" ".join([calls_name(facts.plan), *own_settings(facts.plan)]),
+        branch=facts.plan.branch if facts.shallow_calls else None,
         forecast=_forecast(facts),
         calls=facts.calls,
         deep=len(facts.deep_calls),
+        skipped=len(facts.plan.skip),
         batch_s=Spread.of(trial.batch_s),
         speedup=Spread.of(ratios(baseline.batch_s, trial.batch_s)),
         psnr=psnr(scores.squared_error),

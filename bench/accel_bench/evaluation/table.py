@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from accel_bench.base.stats import times
 from accel_bench.base.table import Heading, Table, numbers, words
+from accel_bench.base.text import deep_calls_cell
 from accel_bench.evaluation.summary import TrialSummary
 
 _TEXT = ("plan", "branch", "forecast")
@@ -34,7 +35,7 @@ def _cells(summary: TrialSummary) -> tuple[str, ...]:
         summary.plan,
         _NOTHING if summary.branch is None else str(summary.branch),
         summary.forecast or _NOTHING,
-        f"{summary.deep}/{summary.calls}",
+        deep_calls_cell(summary.deep, summary.calls, skipped=summary.skipped),
         times(summary.speedup),
         psnr_text(summary),
         f"{summary.ssim:.4f}",

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from hashlib import sha256
 
+import msgspec
+
 from accel_bench.base.text import guided_calls_text
 from accel_runtime.plans.deep_calls import FULL, deep_calls_text
 from accel_runtime.plans.spec import PlanSpec
@@ -16,10 +18,23 @@ def plan_name(spec: PlanSpec) -> str:
     >>> plan_name(PlanSpec(deep="every:3", branch=1, steps=20))
     'every:3 k=1 hold 20 steps'
     """
-    words = [deep_calls_text(spec.deep)]
-    if spec.deep != FULL:
+    words = [calls_name(spec)]
+    if spec.deep != FULL and not spec.rows:
         words += [f"k={branch_name(spec)}", forecast_name(spec)]
     return " ".join([*words, *own_settings(spec)])
+
+
+def calls_name(spec: PlanSpec) -> str:
+    """Which calls run deep; of a plan with solved rows, how many calls run, with a hash that tells plans apart.
+
+    >>> rows = {0: SolvedRow(a=(0.9,), b=(-0.4,))}
+    >>> calls_name(PlanSpec(deep=(0,), skip=(1,), rows=rows, scheduler="ddim", steps=2))
+    '1 of 2 calls solved-7eaa2e'
+    """
+    if not spec.rows:
+        return deep_calls_text(spec.deep)
+    run, digest = len(spec.rows), sha256(msgspec.json.encode(spec)).hexdigest()[:_HASH_LENGTH]
+    return f"{run} of {run + len(spec.skip)} calls solved-{digest}"
 
 
 def branch_name(spec: PlanSpec) -> str:
@@ -33,7 +48,12 @@ def forecast_name(spec: PlanSpec) -> str:
 
 
 def own_settings(spec: PlanSpec) -> tuple[str, ...]:
-    """Scheduler, steps and guided calls of the plan's own, in words; nothing for what it leaves to the caller."""
+    """Scheduler, steps and guided calls of the plan's own, in words; nothing for what it leaves to the caller.
+
+    Nothing for a plan with solved rows either: the hash in its name stands for these too.
+    """
+    if spec.rows:
+        return ()
     scheduler = [spec.scheduler] if spec.scheduler is not None else []
     steps = [f"{spec.steps} steps"] if spec.steps is not None else []
     guided = [f"guided {guided_calls_text(spec.guided_calls)}"] if spec.guided_calls is not None else []

@@ -10,7 +10,9 @@ from typing import TypeVar
 import msgspec
 
 from accel_bench.base.text import parse_guided_calls
+from accel_runtime.bundle.named_plans import read_plans
 from accel_runtime.errors import InputError
+from accel_runtime.manifest import PLAN_RULES, is_plan_name
 from accel_runtime.plans.deep_calls import DEEP_CALLS_EXPECTED, parse_deep_calls
 from accel_runtime.plans.file import read_plan
 from accel_runtime.plans.forecast import Forecast, parse_forecast
@@ -19,7 +21,6 @@ from accel_runtime.plans.spec import PlanSpec
 Value = TypeVar("Value")
 
 _NUMBER = re.compile(r" *[0-9]{1,6} *")
-_RULES = ("full", "every", "calls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,15 @@ class PlanOptions:
     """The options of a command line that plans come from.
 
     Attributes:
-        plans: Texts of `--plan`: rules, lists of calls, or paths of plan files, each alone or several by commas.
+        plans: Texts of `--plan`: rules, lists of calls, names of the bundle's plans, or paths of plan files, each alone
+            or several by commas.
         branches: Texts of `--branch`, each a number or several by commas.
         forecasts: Texts of `--forecast`, each a name or several by commas.
         steps: Value of `--steps`.
         scheduler: Value of `--scheduler`.
         guided_calls: Text of `--guided-calls`.
         written: Names of the options above, such as `--steps`, that the user wrote; the others have their defaults.
+        bundle: Folder of the bundle whose plans may be named; None where there is no bundle.
     """
 
     plans: Sequence[str]
@@ -43,6 +46,7 @@ class PlanOptions:
     scheduler: str | None
     guided_calls: str | None = None
     written: frozenset[str] = frozenset()
+    bundle: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,12 @@ class ChosenPlans:
 def choose_plans(options: PlanOptions) -> ChosenPlans:
     """Read the plans of a command line.
 
-    Every plan that is given as text is taken on every branch with every forecast. A plan file says these itself, and an
-    option that was written and says something else is refused.
+    Every plan that is given as text is taken on every branch with every forecast. A plan of the bundle and a plan file
+    say these themselves, and an option that was written and says something else is refused.
 
     Raises:
-        InputError: A text is no plan, a file cannot be read, or a file and an option contradict each other.
+        InputError: A text is no plan, a file cannot be read, or a plan and an option contradict each other.
+        BundleError: A text may be a plan of the bundle, and the bundle cannot be read.
 
     >>> chosen = choose_plans(PlanOptions(("every:3,calls:0,4",), ("1",), ("hold",), 20, None))
     >>> [(spec.deep, spec.branch) for spec in chosen.specs]
@@ -109,12 +114,12 @@ def _read_all(options: PlanOptions) -> Iterator[PlanSpec]:
     branches, forecasts = parse_branches(options.branches), _parse_forecasts(options.forecasts)
     guided = None if options.guided_calls is None else parse_guided_calls(options.guided_calls)
     for text in (part for each in options.plans for part in _split(each)):
-        if not _is_path(text):
+        if _is_rule(text):
             deep = parse_deep_calls(text)
             for branch, forecast in product(branches, forecasts):
                 yield PlanSpec(deep=deep, branch=branch, forecast=forecast, guided_calls=guided)
             continue
-        spec = _read_file(text)
+        spec = _read(text, options.bundle)
         for option, own, allowed in (
             ("--branch", spec.branch, branches),
             ("--forecast", spec.forecast, forecasts),
@@ -144,9 +149,9 @@ def _split(text: str) -> list[str]:
     return plans
 
 
-def _is_path(text: str) -> bool:
-    """Whether a text is meant as a path: all that does not begin as a rule or a list of calls does."""
-    return text.partition(":")[0] not in _RULES
+def _is_rule(text: str) -> bool:
+    """Whether a text is meant as a rule or a list of calls, as all that begins like one is."""
+    return text.partition(":")[0] in PLAN_RULES
 
 
 def _is_file(text: str) -> bool:
@@ -156,10 +161,15 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def _read_file(text: str) -> PlanSpec:
-    if not _is_file(text):
-        raise InputError(f"--plan {text!r}: expected {DEEP_CALLS_EXPECTED}, or a plan file; there is no such file")
-    return read_plan(Path(text))
+def _read(text: str, bundle: Path | None) -> PlanSpec:
+    """The plan of the bundle that has this name, or else of the file that has this path."""
+    plans = read_plans(bundle) if bundle is not None and is_plan_name(text) else None
+    if plans is not None and text in plans.names:
+        return plans.plan(text)
+    if _is_file(text):
+        return read_plan(Path(text))
+    named = f", a plan of the bundle ({', '.join(plans.names) or 'it has none'})" if plans is not None else ""
+    raise InputError(f"--plan {text!r}: expected {DEEP_CALLS_EXPECTED}{named}, or a plan file; there is no such file")
 
 
 def _parse_forecasts(texts: Sequence[str]) -> tuple[Forecast, ...]:
@@ -173,6 +183,9 @@ def _common(own: Iterator[Value | None], default: Value) -> Value:
 
 
 def _without(spec: PlanSpec, steps: int, scheduler: str | None) -> PlanSpec:
+    """The plan without the common steps and scheduler; a solved plan keeps those that it was solved for."""
+    if spec.solved:
+        return spec
     return msgspec.structs.replace(
         spec,
         steps=None if spec.steps == steps else spec.steps,

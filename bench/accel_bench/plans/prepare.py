@@ -7,8 +7,10 @@ import msgspec
 
 from accel_bench.plans.names import plan_name
 from accel_bench.records.parts import PlanFacts
+from accel_runtime.bundle.named_plans import check_branches
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
+from accel_runtime.plans.compile import resolve_plan
 from accel_runtime.plans.deep_calls import FULL, DeepCalls
 from accel_runtime.plans.plan import Plan
 from accel_runtime.plans.spec import PlanSpec
@@ -52,7 +54,7 @@ class Prepared:
     @property
     def facts(self) -> PlanFacts:
         """The facts of the plan that records keep."""
-        return PlanFacts(name=self.name, plan=self.spec, calls=len(self.plan.calls))
+        return PlanFacts.of(self.spec, self.plan, name=self.name)
 
 
 def prepare(pipeline: Pipeline, specs: Sequence[PlanSpec], *, settings: Settings) -> tuple[Prepared, ...]:
@@ -62,7 +64,7 @@ def prepare(pipeline: Pipeline, specs: Sequence[PlanSpec], *, settings: Settings
         InputError: The bundle lacks a branch, or a plan or setting cannot be run.
     """
     for spec in specs:
-        check_branches(pipeline, spec)
+        check_branches(pipeline.bundle.manifest, spec)
     baseline = _prepare_one(pipeline, BASELINE, settings=settings)
     others = [_prepare_one(pipeline, spec, settings=settings) for spec in dict.fromkeys(specs)]
     return baseline, *(each for each in others if each.plan != baseline.plan)
@@ -78,19 +80,14 @@ def compile_for(pipeline: Pipeline, spec: PlanSpec, *, settings: Settings) -> Pl
     return pipeline.compile(filled, guidance=settings.guidance)
 
 
-def check_branches(pipeline: Pipeline, spec: PlanSpec) -> None:
-    """Refuse a plan that names a branch which the bundle does not have.
+def resolve_for(pipeline: Pipeline, spec: PlanSpec, *, settings: Settings) -> PlanSpec:
+    """The plan with all that the settings of a run and the schedule decide written out.
 
     Raises:
-        InputError: It does.
+        InputError: The bundle lacks the schedule, or the plan does not fit it.
     """
-    available = pipeline.bundle.manifest.branches
-    for branch in spec.named_branches:
-        if branch not in available:
-            raise InputError(
-                f"branch {branch} is not in the bundle: expected one of {', '.join(map(str, available))}, "
-                f"or export it with `--branches {branch}`"
-            )
+    filled = spec.with_defaults(steps=settings.steps, scheduler=settings.scheduler)
+    return resolve_plan(filled, pipeline.schedule(filled.steps or settings.steps, filled.scheduler))
 
 
 def _prepare_one(pipeline: Pipeline, spec: PlanSpec, *, settings: Settings) -> Prepared:
@@ -119,7 +116,15 @@ def _warm_up(spec: PlanSpec, *, steps: int, branches: Sequence[int]) -> PlanSpec
 def _short(spec: PlanSpec, deep: DeepCalls, *, steps: int, cuts: dict[int, int]) -> PlanSpec:
     branch = cuts.get(1, spec.branch)
     others = {call: cut for call, cut in cuts.items() if cut != branch and call < steps}
-    return msgspec.structs.replace(spec, deep=deep, branch=branch, branches=others, weights={}, steps=steps)
+    return PlanSpec(
+        deep=deep,
+        branch=branch,
+        branches=others,
+        forecast=spec.forecast,
+        guided_calls=spec.guided_calls,
+        scheduler=spec.scheduler,
+        steps=steps,
+    )
 
 
 def split(captions: Sequence[str], settings: Settings) -> tuple[Request, ...]:

@@ -20,6 +20,7 @@ def bundle_facts(bundle: Bundle) -> BundleFacts:
         weights=manifest.provenance.weights,
         sample_size=manifest.state.sample_size,
         graphs={name: _graph_facts(name, role, manifest) for name, role in manifest.roles.items()},
+        model=manifest.provenance.model,
     )
 
 

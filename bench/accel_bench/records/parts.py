@@ -1,12 +1,14 @@
 """Parts that records of all kinds are made of."""
 
 from collections.abc import Mapping
+from typing import Self
 
 import msgspec
 
 from accel_bench.records.bounds import Batch, Calls, Count, Elapsed, Guidance, Side
 from accel_runtime.manifest import Part, Role
-from accel_runtime.plans.spec import PlanSpec, Steps, check_calls
+from accel_runtime.plans.plan import Plan
+from accel_runtime.plans.spec import PlanSpec, Steps, check_calls, check_rows
 
 
 class Workload(msgspec.Struct, frozen=True):
@@ -37,15 +39,21 @@ class PlanFacts(msgspec.Struct, frozen=True):
     Attributes:
         name: Name of the plan, distinct in the record.
         plan: The plan; scheduler and steps are null where they are those of the workload.
-        calls: UNet calls of its schedule.
+        calls: UNet calls of its schedule; some may be skipped.
     """
 
     name: str
     plan: PlanSpec
     calls: Calls
 
+    @classmethod
+    def of(cls, spec: PlanSpec, plan: Plan, *, name: str) -> Self:
+        """The facts of a plan and what it was compiled to."""
+        return cls(name=name, plan=spec, calls=len(plan.calls) + len(spec.skip))
+
     def __post_init__(self) -> None:
         check_calls(self.plan, self.calls)
+        check_rows(self.plan, self.calls)
 
     @property
     def deep_calls(self) -> tuple[int, ...]:
@@ -53,15 +61,24 @@ class PlanFacts(msgspec.Struct, frozen=True):
         return self.plan.deep_calls(self.calls)
 
     @property
+    def running_calls(self) -> tuple[int, ...]:
+        """Numbers of the calls that run a graph."""
+        return self.plan.running_calls(self.calls)
+
+    @property
+    def shallow_calls(self) -> tuple[int, ...]:
+        """Numbers of the shallow calls."""
+        return self.plan.shallow_calls(self.calls)
+
+    @property
     def is_full(self) -> bool:
-        """Whether every call is deep."""
-        return len(self.deep_calls) == self.calls
+        """Whether every call is deep, by the schedule's own coefficients."""
+        return len(self.deep_calls) == self.calls and not self.plan.rows
 
     @property
     def branches(self) -> tuple[int, ...]:
-        """Branches at which shallow calls cut the UNet, ascending; none where every call is deep."""
-        deep = set(self.deep_calls)
-        return tuple(sorted({self.plan.branch_of(call) for call in range(self.calls) if call not in deep}))
+        """Branches at which shallow calls cut the UNet, ascending; none where no call is shallow."""
+        return tuple(sorted({self.plan.branch_of(call) for call in self.shallow_calls}))
 
 
 class GraphFacts(msgspec.Struct, frozen=True):
@@ -98,6 +115,7 @@ class BundleFacts(msgspec.Struct, frozen=True):
         weights: `trained` or `random`; with `random` ones only the timings mean something.
         sample_size: Height and width in pixels that the model was made for.
         graphs: Work of each graph, by name.
+        model: Hash of the denoiser's weights; None in records and of bundles that do not tell it.
     """
 
     digest: str
@@ -105,6 +123,7 @@ class BundleFacts(msgspec.Struct, frozen=True):
     weights: str
     sample_size: tuple[Side, Side]
     graphs: dict[str, GraphFacts]
+    model: str | None = None
 
     @property
     def parts(self) -> Mapping[str, Part]:

@@ -113,7 +113,9 @@ def _session(config: Config) -> tuple[object, ...]:
 
 
 def _plan(plan: PlanSpec, work: Config) -> PlanSpec:
-    """The plan of a config, without the scheduler and steps that hold for all."""
+    """The plan of a config, without the scheduler and steps that hold for all; a solved plan keeps them."""
+    if plan.solved:
+        return plan
     own = msgspec.structs.replace(
         plan,
         scheduler=None if plan.scheduler == work.scheduler else plan.scheduler,

@@ -74,7 +74,8 @@ def _evaluate(record: EvaluationRecord) -> list[str] | None:
 
 def _has_options(facts: PlanFacts) -> bool:
     """Whether options of the command line can express the plan."""
-    return not facts.is_full and not (facts.plan.weights or facts.plan.branches or own_settings(facts.plan))
+    own = facts.plan.weights or facts.plan.branches or facts.plan.rows or own_settings(facts.plan)
+    return not facts.is_full and not own
 
 
 def _work(record: PictureRecord) -> list[str]:

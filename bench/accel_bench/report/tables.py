@@ -1,6 +1,6 @@
 """Tables of the numbers of benchmarks, evaluations and searches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from accel_bench.base.stats import times
@@ -82,6 +82,7 @@ def contender_table(
     columns = [
         Column("", [each.name for each in both], numeric=False),
         Column(Heading.DEEP_CALLS, [_deep(each) for each in both]),
+        _skipped(each.skipped if isinstance(each, PlanSummary) else 0 for each in both),
         Column("image", [unit.spread(each.image_s) for each in both], unit.name),
         Column(Heading.P90, [unit.number(each.image_s.p90) for each in both], unit.name),
         Column(Heading.SPEEDUP, [times(each.speedup) for each in both]),
@@ -141,6 +142,11 @@ def _deep(each: PlanSummary | PeerSummary) -> str:
     return f"{each.deep} / {each.calls}" if isinstance(each, PlanSummary) else f"{each.calls} / {each.calls}"
 
 
+def _skipped(counts: Iterable[int]) -> Column:
+    """How many calls run nothing; without values where no plan skips."""
+    return Column(Heading.SKIPPED_CALLS, [str(count) if count else NOTHING for count in counts])
+
+
 def _peer_columns(summary: Summary) -> list[Column]:
     equal = [times(peer.speedup_per_call) for peer in summary.peers]
     return [Column("at as many calls", [NOTHING] * len(summary.plans) + equal)]
@@ -177,6 +183,7 @@ def trial_table(name: str, trials: Sequence[TrialSummary]) -> Table:
         Column("branch", [NOTHING if trial.branch is None else str(trial.branch) for trial in trials]),
         Column("forecast", [trial.forecast or NOTHING for trial in trials], numeric=False),
         Column(Heading.DEEP_CALLS, [f"{trial.deep} / {trial.calls}" for trial in trials]),
+        _skipped(trial.skipped for trial in trials),
         Column("batch", [unit.spread(trial.batch_s) for trial in trials], unit.name),
         Column(Heading.SPEEDUP, [times(trial.speedup) for trial in trials]),
         Column(Heading.PSNR, [psnr_text(trial) for trial in trials], Heading.PSNR.unit),
@@ -239,6 +246,7 @@ def _columns(names: Sequence[str], shown: Sequence[TriedSummary], *, score: str)
         Column("", names, numeric=False),
         Column("family", [each.family for each in shown], numeric=False),
         Column(Heading.DEEP_CALLS, [f"{len(each.facts.deep_calls)} / {each.facts.calls}" for each in shown]),
+        _skipped(len(each.facts.plan.skip) for each in shown),
         Column("image", [unit.number(each.composed_s) for each in shown], unit.name),
         Column(Heading.SPEEDUP, [f"{each.speedup:.2f}×" for each in shown]),
         Column(Heading.PSNR, psnr, Heading.PSNR.unit),

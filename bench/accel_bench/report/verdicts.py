@@ -89,7 +89,7 @@ def chosen_facts(each: TriedSummary, record: SearchRecord) -> list[Fact]:
     facts, quality = each.facts, each.quality
     found = [
         Fact("Deep calls", _deep(facts)),
-        Fact("Other calls", "" if facts.is_full else f"cut the UNet at branch {_cuts(facts)}; {forecast_words(facts)}"),
+        Fact("Other calls", _others(facts)),
         Fact("Steps", _steps(facts, record.workload)),
         Fact("Guidance", _guidance(facts)),
         Fact("Family", each.family),
@@ -107,7 +107,7 @@ def forecast_words(facts: PlanFacts) -> str:
     weights = facts.plan.weights
     if weights:
         longest = max(map(len, weights.values()))
-        rest = facts.calls - len(facts.deep_calls) - len(weights)
+        rest = len(facts.shallow_calls) - len(weights)
         others = f", of {amount(rest, 'other')} by the rule {facts.plan.forecast}" if rest else ""
         last = "deep one" if longest == 1 else f"{longest} deep ones"
         return f"features of {amount(len(weights), 'call')} are the last {last} with solved weights{others}"
@@ -121,7 +121,8 @@ def forecast_words(facts: PlanFacts) -> str:
 def short_words(each: TriedSummary) -> str:
     """Describe a candidate in a few words, without the list of its deep calls."""
     facts = each.facts
-    words = f"{each.family} with {len(facts.deep_calls)} of {amount(facts.calls, 'call')} deep"
+    skipped = f", {len(facts.plan.skip)} skipped" if facts.plan.skip else ""
+    words = f"{each.family} with {len(facts.deep_calls)} of {amount(facts.calls, 'call')} deep{skipped}"
     return words if facts.plan.guided_calls is None else f"{words}, guided on some"
 
 
@@ -141,9 +142,19 @@ def _kept(each: TriedSummary, record: SearchRecord) -> str:
 
 def _deep(facts: PlanFacts) -> str:
     count = f"{len(facts.deep_calls)} of {facts.calls}"
-    if facts.is_full:
+    if len(facts.deep_calls) == facts.calls:
         return f"all {facts.calls}"
     return f"{count}: {', '.join(map(str, facts.deep_calls))}"
+
+
+def _others(facts: PlanFacts) -> str:
+    """What the calls do that are not deep."""
+    skip, shallow = facts.plan.skip, facts.shallow_calls
+    numbers = f"{', '.join(map(str, shallow))} " if skip else ""
+    cut = f"{numbers}cut the UNet at branch {_cuts(facts)}; {forecast_words(facts)}" if shallow else ""
+    skipped = f"{amount(len(skip), 'call')} skipped" if skip else ""
+    solved = "the calls that run have solved coefficients" if facts.plan.rows else ""
+    return "; ".join(part for part in (cut, skipped, solved) if part)
 
 
 def _steps(facts: PlanFacts, work: Workload) -> str:

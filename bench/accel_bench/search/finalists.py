@@ -133,7 +133,7 @@ class Finish:
             yield Tried(
                 id=candidate.id,
                 family=candidate.family,
-                facts=PlanFacts(name=candidate.name, plan=candidate.spec, calls=len(plan.calls)),
+                facts=PlanFacts.of(candidate.spec, plan, name=candidate.name),
                 composed_s=compose_s(driver.times, plan),
                 image_s=self.image_s.get(candidate.id, ()),
                 scores=joined(entry.batches[: self.batches]),

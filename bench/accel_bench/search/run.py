@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from accel_bench.base.files import write_record
-from accel_bench.plans.prepare import Settings
+from accel_bench.plans.prepare import Settings, resolve_for
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import Environment, machine_name
 from accel_bench.records.search import Asked, Goal, Score, SearchRecord, StageTimes
@@ -18,9 +18,9 @@ from accel_bench.search.store import Identity, Store, hash_prompts
 from accel_bench.search.strategies import Strategy, choose_strategy
 from accel_bench.timing.measure import StopRule
 from accel_bench.timing.pipeline import TimedPipeline
+from accel_runtime.bundle.named_plans import digest_without_plans
 from accel_runtime.durable import write_bytes
 from accel_runtime.errors import InputError
-from accel_runtime.plans.compile import resolve_plan
 from accel_runtime.plans.file import encode_plan
 from accel_runtime.plans.plan import Call, Deep, Shallow
 from accel_runtime.request import Request
@@ -133,7 +133,7 @@ class Opening:
         options = ",".join(f"{key}={value}" for key, value in sorted(ran.options.items()))
         schedule = pipeline.schedule(settings.steps, settings.scheduler)
         return Identity(
-            bundle=pipeline.bundle.digest,
+            bundle=digest_without_plans(pipeline.bundle),
             backend=f"{ran.backend} {ran.version} {ran.provider} {options}",
             machine=machine_name(self.environment),
             scheduler=schedule.scheduler,
@@ -206,7 +206,7 @@ class Search:
         if chosen is None:
             path.unlink(missing_ok=True)
         else:
-            write_bytes(path, encode_plan(resolve_plan(chosen.spec, driver.plan(chosen.spec).schedule)))
+            write_bytes(path, encode_plan(resolve_for(driver.pipeline, chosen.spec, settings=driver.settings)))
 
     def _asked(self) -> Asked:
         opening = self.opening

@@ -33,7 +33,7 @@ class Identity(msgspec.Struct, frozen=True):
     """What all results of a search depend on; a folder holds those of one identity.
 
     Attributes:
-        bundle: Digest of the bundle.
+        bundle: Digest of the bundle without its plans, which add nothing to what is measured.
         backend: What runs it, with its version and options.
         machine: Machine whose times they are.
         prompts: Hash of all that prompts are taken from, in order; how many are judged may grow.

@@ -5,7 +5,8 @@ from statistics import median
 
 from accel_bench.base.stats import median_ratio, times
 from accel_bench.base.table import Heading, Table, numbers, prose, words
-from accel_bench.plans.names import branch_name, own_settings
+from accel_bench.base.text import deep_calls_cell
+from accel_bench.plans.names import branch_name, calls_name, own_settings
 from accel_bench.records.environment import machine
 from accel_bench.records.search import SearchRecord
 from accel_bench.search.goal import meets, nearest
@@ -34,7 +35,7 @@ def _cells(each: TriedSummary) -> tuple[str, ...]:
         "→" if each.chosen else "",
         plan_words(each),
         each.family,
-        f"{len(each.facts.deep_calls)}/{each.facts.calls}",
+        deep_calls_cell(len(each.facts.deep_calls), each.facts.calls, skipped=len(each.facts.plan.skip)),
         f"{each.composed_s:.4g}",
         f"{each.speedup:.2f}×",
         _NOTHING if each.measured is None else times(each.measured),
@@ -59,7 +60,8 @@ def footer(summaries: Sequence[TriedSummary], record: SearchRecord) -> Iterator[
     for each in summaries:
         if each.chosen:
             deep = ",".join(map(str, each.facts.deep_calls))
-            yield f"chosen: {plan_words(each)}, deep calls {deep}"
+            skipped = ", all others skipped" if each.facts.plan.skip and not each.facts.shallow_calls else ""
+            yield f"chosen: {plan_words(each)}, deep calls {deep}{skipped}"
     spent, grid = record.calls, record.grid_calls
     calls = f"{sum(spent.values()):,} UNet calls of one picture, {_deep(spent):,} of them deep"
     yield f"cost: {calls}; the grid's {grid['trials']} candidates would take {_all(grid):,}, {grid['deep']:,} deep"
@@ -77,12 +79,12 @@ def _deep(calls: Mapping[str, int]) -> int:
 def plan_words(each: TriedSummary) -> str:
     """A candidate as a row of a table names it, without the list of its deep calls."""
     facts = each.facts
-    words = ["full"]
-    if not facts.is_full:
-        plan = facts.plan
+    plan = facts.plan
+    words = [calls_name(plan) if plan.rows else "full"]
+    if facts.shallow_calls and not plan.rows:
         calls = plan.deep if isinstance(plan.deep, str) else f"{len(facts.deep_calls)} calls"
         words = [calls, f"k={branch_name(plan)}", "solved weights" if plan.weights else plan.forecast.value]
-    return " ".join([*words, *own_settings(facts.plan)])
+    return " ".join([*words, *own_settings(plan)])
 
 
 def loss_words(each: TriedSummary) -> str:

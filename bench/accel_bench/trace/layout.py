@@ -29,6 +29,11 @@ def parts_of(contender: PlanRun | PeerRun, record: BenchRecord) -> Mapping[str, 
     return record.bundle.parts if isinstance(contender, PlanRun) else PEER_PARTS
 
 
+def calls_of(contender: PlanRun | PeerRun) -> tuple[int, ...]:
+    """Numbers of the UNet calls that a contender's plan runs; none where they are just counted."""
+    return contender.facts.running_calls if isinstance(contender, PlanRun) else ()
+
+
 def timeline(record: BenchRecord) -> Iterator[tuple[float, int, PlanRun | PeerRun]]:
     """Start in seconds, round and contender of every image, one after another in the order they were drawn in.
 
@@ -55,6 +60,7 @@ def image_slices(
     *,
     parts: Mapping[str, Part],
     args: dict[str, Any],
+    calls: Sequence[int] = (),
     timesteps: Sequence[float] = (),
 ) -> Iterator[Slice]:
     """An image, its stages, and each run of a graph within them.
@@ -64,17 +70,18 @@ def image_slices(
         start_s: Start in seconds.
         parts: What its spans are by name.
         args: Details shown with the image.
-        timesteps: Timestep of each UNet call, where they are known.
+        calls: Numbers of the UNet calls that ran; without them, they are counted from 0.
+        timesteps: Timestep of each UNet call that ran, where they are known.
     """
     yield slice_of("image", "image", start_s, seconds=image.seconds, args=args)
-    calls = count()
+    ran = count()
     for span in sorted(image.spans, key=lambda span: span.start_s):
         category = _category(span, parts)
         shown: dict[str, Any] = {}
         if category in ("deep", "shallow"):
-            call = next(calls)
-            shown = {"call": call, "pass": category}
-            shown |= {"timestep": timesteps[call]} if call < len(timesteps) else {}
+            at = next(ran)
+            shown = {"call": calls[at] if at < len(calls) else at, "pass": category}
+            shown |= {"timestep": timesteps[at]} if at < len(timesteps) else {}
         yield slice_of(span.name, category, start_s + span.start_s, seconds=span.seconds, args=shown)
 
 

@@ -50,11 +50,13 @@ class ProfiledImage:
 
     Attributes:
         name: Name of the plan.
-        timesteps: Timestep of each UNet call.
+        calls: Numbers of the UNet calls that ran.
+        timesteps: Timestep of each of them.
     """
 
     name: str
     run: ImageRun
+    calls: tuple[int, ...]
     timesteps: tuple[float, ...]
     operators: tuple[Operator, ...]
 
@@ -111,7 +113,8 @@ def profile_image(
         ]
     # Operators of the warm-up ran before.
     during = sorted((each for each in found if each.start_s >= 0), key=lambda each: each.start_s)
-    return ProfiledImage(facts.name, run, tuple(row.timestep for row in plan.schedule.rows), tuple(during))
+    timesteps = tuple(row.timestep for row in plan.schedule.rows)
+    return ProfiledImage(facts.name, run, facts.running_calls, timesteps, tuple(during))
 
 
 def _operators(session: OnnxRuntimeSession, graph: str, *, origin: int) -> Iterator[Operator]:

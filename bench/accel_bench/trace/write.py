@@ -9,7 +9,7 @@ import msgspec
 
 from accel_bench.records.bench import BenchRecord
 from accel_bench.trace.events import Event, Track, name_events, slice_events, slice_of
-from accel_bench.trace.layout import contenders, image_slices, parts_of, timeline, title, yardsticks
+from accel_bench.trace.layout import calls_of, contenders, image_slices, parts_of, timeline, title, yardsticks
 from accel_bench.trace.operators import ProfiledImage
 from accel_runtime.durable import write_bytes
 
@@ -56,7 +56,13 @@ def _rounds(record: BenchRecord) -> Iterator[Event]:
     for process, contender in enumerate(contenders(record), 1):
         yield from name_events(process, title(contender), threads={1: "images"})
         slices = chain.from_iterable(
-            image_slices(each.images[round_], start, parts=parts_of(each, record), args={"round": round_})
+            image_slices(
+                each.images[round_],
+                start,
+                parts=parts_of(each, record),
+                args={"round": round_},
+                calls=calls_of(each),
+            )
             for start, round_, each in images
             if each is contender
         )
@@ -73,7 +79,7 @@ def _profiles(record: BenchRecord, profiled: Sequence[ProfiledImage]) -> Iterato
         name = f"{image.name}, profiled and slower for it"
         yield from name_events(process, name, threads={1: "images", 2: "operators"})
         parts, args = record.bundle.parts, {"profiled": True}
-        slices = image_slices(image.run, clock, parts=parts, args=args, timesteps=image.timesteps)
+        slices = image_slices(image.run, clock, parts=parts, args=args, calls=image.calls, timesteps=image.timesteps)
         yield from slice_events(slices, Track(process, 1))
         operators = (
             slice_of(

@@ -18,10 +18,12 @@ class Loaded:
     Attributes:
         config: Its config in diffusers or transformers.
         build: Makes what is traced, at given sizes.
+        model_hash: Hash of a denoiser; None of other models.
     """
 
     config: Mapping[str, Any]
     build: Callable[[Sizes], Traceable]
+    model_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from accel_exporter import graphs, names
 from accel_exporter.families.family import Component, Loaded
+from accel_exporter.model_hash import model_hash
 from accel_exporter.sizes import ModelSizes
 from accel_exporter.sources import Source
 from accel_exporter.sources.fitness import time_ids
@@ -40,6 +41,7 @@ def load_unet(source: Source, branches: Sequence[int]) -> Loaded:
     return Loaded(
         unet.config,
         lambda sizes: graphs.unet_deep(unet, branches, sizes=sizes, text_length=length, time_ids=ids),
+        model_hash=model_hash(unet),
     )
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,11 +13,10 @@ from accel_exporter.schedules.config import SCHEDULER_CONFIG
 from accel_exporter.schedules.names import resolved_name, scheduler_for, step_options
 from accel_exporter.schedules.tables import scheduler_metadata
 from accel_exporter.sources.common import read_object
-from accel_exporter.unlisted import TABLES, abandoned_tables, tables_name
-from accel_runtime.bundle.bundle import Bundle, describe_file, read_bundle, write_manifest
-from accel_runtime.durable import PATIENCE_S, lock, remove_file, sweep, write_bytes
+from accel_runtime.bundle.bundle import Bundle
+from accel_runtime.bundle.shelves import SCHEDULES, changing, publish, put, relisted
 from accel_runtime.errors import BundleError
-from accel_runtime.manifest import MANIFEST_NAME, Manifest
+from accel_runtime.manifest import Manifest
 from accel_runtime.schedules.file import ScheduleFile, encode_schedules, first_call
 from accel_runtime.schedules.schedule import ScheduleTable
 
@@ -78,43 +76,20 @@ def add_tables(bundle: Bundle, compiled: Compiled) -> Manifest:
         WriteError: It cannot be written; it is as it was.
     """
     name, metadata = compiled.name, compiled.metadata
-    with lock(bundle.folder / MANIFEST_NAME, patience_s=PATIENCE_S):
-        now = read_bundle(bundle.folder, verification="sizes")
+    with changing(bundle.folder) as now:
+        schedules = now.manifest.schedules
         if now.manifest.files.get(SCHEDULER_CONFIG) != bundle.manifest.files.get(SCHEDULER_CONFIG):
             raise BundleError(f"{bundle.folder}: was exported anew meanwhile: add the schedule again")
-        existing = _existing(now, now.manifest.schedules.files.get(name))
+        existing = _existing(now, schedules.files.get(name))
         tables = {(table.steps, table.begin): table for table in (*existing, *compiled.tables)}
         content = encode_schedules([tables[key] for key in sorted(tables)], metadata=metadata)
-        file = tables_name(name, content)
-        write_bytes(bundle.path(file), content)
-        manifest = _with_file(now, name, file=file)
-        write_manifest(bundle.folder, manifest)
-        _tidy(bundle.folder, manifest)
+        file, described = put(now, SCHEDULES, name, content)
+        used = {**schedules.files, name: file}
+        files = relisted(now, SCHEDULES, used=used.values(), superseded=schedules.files.get(name)) | {file: described}
+        schedules = msgspec.structs.replace(schedules, files=used)
+        manifest = msgspec.structs.replace(now.manifest, schedules=schedules, files=files)
+        publish(bundle.folder, manifest, shelf=SCHEDULES)
     return manifest
-
-
-def _tidy(folder: Path, manifest: Manifest) -> None:
-    """Remove tables that the manifest does not list any more, and what killed adds left."""
-    for file in tuple(abandoned_tables(folder, manifest.files)):
-        remove_file(folder / file)
-    sweep(folder)
-    sweep(folder / TABLES)
-
-
-def _with_file(bundle: Bundle, name: str, *, file: str) -> Manifest:
-    """The manifest with another file for a scheduler. Of the tables that nothing refers to, only those stay listed."""
-    manifest = bundle.manifest
-    superseded = manifest.schedules.files.get(name)
-    used = {**manifest.schedules.files, name: file}
-    kept = {
-        path: spec
-        for path, spec in manifest.files.items()
-        if path in (*used.values(), superseded) or not path.startswith(f"{TABLES}/")
-    }
-    files = {**kept, file: describe_file(bundle.path(file))}
-    return msgspec.structs.replace(
-        manifest, schedules=msgspec.structs.replace(manifest.schedules, files=used), files=files
-    )
 
 
 def _existing(bundle: Bundle, file: str | None) -> list[ScheduleTable]:

@@ -23,6 +23,7 @@ from accel_exporter.sources.model_index import MODEL_INDEX, read_model_index
 from accel_exporter.sources.selection import WeightFiles, select_files, select_weights
 from accel_exporter.sources.source import TEXT_CLASSES, Origin, TextEncoder
 from accel_runtime.errors import SourceError
+from accel_runtime.plans.spec import PlanSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class DescribedFolder:
     def vae_config(self) -> Mapping[str, Any]:
         """The autoencoder's config, defaults filled in."""
         return read_vae_config(self.folder)
+
+    @property
+    def plans(self) -> Mapping[str, PlanSpec]:
+        """None: nobody solved any for this model."""
+        return {}
 
     def text_config(self, part: str = "text_encoder") -> Mapping[str, Any]:
         """A text encoder's config, defaults filled in."""

@@ -7,6 +7,8 @@ from typing import Any, Final, Literal, Protocol
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
+from accel_runtime.plans.spec import PlanSpec
+
 WeightsKind = Literal["trained", "random"]
 TextEncoder = CLIPTextModel | CLIPTextModelWithProjection
 
@@ -64,6 +66,10 @@ class Source(Protocol):
 
     def text_config(self, part: str = "text_encoder") -> Mapping[str, Any]:
         """Return ``config.json`` of a text encoder, with the defaults that the file leaves out."""
+
+    @property
+    def plans(self) -> Mapping[str, PlanSpec]:
+        """Plans that were solved for this model, by the names that a bundle gives them."""
 
     @property
     def digest(self) -> str:

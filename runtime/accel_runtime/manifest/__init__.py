@@ -7,6 +7,8 @@ unknown schema version is a `BundleError` that names the file and the key. docs/
 from accel_runtime.manifest.basics import (
     DIMENSION,
     LONGEST_SIDE,
+    PLAN_NAME_EXPECTED,
+    PLAN_RULES,
     Device,
     DType,
     ExtraForm,
@@ -14,6 +16,7 @@ from accel_runtime.manifest.basics import (
     GraphSpec,
     Precision,
     TensorSpec,
+    is_plan_name,
 )
 from accel_runtime.manifest.parts import (
     FileSpec,
@@ -55,6 +58,8 @@ __all__ = [
     "LONGEST_SIDE",
     "MANIFEST_DIGEST_NAME",
     "MANIFEST_NAME",
+    "PLAN_NAME_EXPECTED",
+    "PLAN_RULES",
     "SCHEMA_VERSION",
     "Codec",
     "Cut",
@@ -86,6 +91,7 @@ __all__ = [
     "TextOutput",
     "TextSpec",
     "encode_manifest",
+    "is_plan_name",
     "parse_manifest",
     "read_manifest",
     "read_manifest_bytes",

@@ -11,6 +11,13 @@ from accel_runtime.errors import BundleError
 DIMENSION: Final = re.compile(
     r"(?:(?P<times>[1-9][0-9]{0,5})\*)?(?P<symbol>[a-z_]{1,40})(?:/(?P<over>[1-9][0-9]{0,5}))?"
 )
+# Words that `--plan` and plan files read as rules, so that no plan of a bundle may be called so.
+PLAN_RULES: Final = ("full", "every", "calls")
+PLAN_NAME_EXPECTED: Final = (
+    "a name of up to 40 lower-case letters, digits and -, that begins with a letter and is not "
+    f"{', '.join(PLAN_RULES[:-1])} or {PLAN_RULES[-1]}"
+)
+_PLAN_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 # Pixels. No picture format that people use has longer sides, and no arithmetic with them overflows.
 LONGEST_SIDE: Final = 2**14
 
@@ -81,6 +88,15 @@ class GraphSpec(Strict, frozen=True):
             BundleError: There is none.
         """
         return _named(self.outputs, name)
+
+
+def is_plan_name(text: str) -> bool:
+    """Whether a plan of a bundle may be called so.
+
+    >>> is_plan_name("fast-10"), is_plan_name("Fast"), is_plan_name("full")
+    (True, False, False)
+    """
+    return _PLAN_NAME.fullmatch(text) is not None and text not in PLAN_RULES
 
 
 def _named(tensors: tuple[TensorSpec, ...], name: str) -> TensorSpec:

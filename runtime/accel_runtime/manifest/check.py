@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from accel_runtime.manifest.basics import GraphSpec, TensorSpec
+from accel_runtime.manifest.basics import PLAN_NAME_EXPECTED, GraphSpec, TensorSpec, is_plan_name
 from accel_runtime.manifest.parts import InductorSpec
 from accel_runtime.manifest.roles import FromGuidance, FromSizes, FromText
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _COLOURS: Final = 3
 # What the negative half may get of inputs that are made of no prompt.
 _NEGATIVES: Final[Mapping[type, tuple[str, ...]]] = {FromSizes: ("same", "negative"), FromGuidance: ("same",)}
+# Longest name in a message.
+_SHOWN: Final = 60
 
 
 def check_roles(manifest: "Manifest") -> None:
@@ -52,6 +54,9 @@ def check_parts(manifest: "Manifest") -> None:
         _check_complete("inductor.graphs", manifest.inductor.graphs, manifest.graphs)
     for form, graphs in manifest.forms.items():
         _check_complete(f"forms.{form}", graphs, manifest.graphs)
+    for name in manifest.plans:
+        if not is_plan_name(name):
+            raise ValueError(f"plans: expected {PLAN_NAME_EXPECTED}, got {name[:_SHOWN]!r}")
     if manifest.schedules.default not in manifest.schedules.files:
         raise ValueError(f"schedules.default: no table for {manifest.schedules.default!r}")
 
@@ -128,6 +133,8 @@ def _references(manifest: "Manifest") -> Iterator[tuple[str, str, str]]:
         yield from [(f"texts.{name}.table", text.table, "")] if text.table else ()
     for name, path in manifest.loop.items() if manifest.loop else ():
         yield f"loop.{name}", path, ".onnx"
+    for name, path in manifest.plans.items():
+        yield f"plans.{name}", path, ".json"
     for form, graphs in manifest.forms.items():
         yield from ((f"forms.{form}.{name}.file", each.file, ".onnx") for name, each in graphs.items())
     yield from _package_references(manifest.inductor) if manifest.inductor else ()

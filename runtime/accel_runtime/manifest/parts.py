@@ -92,6 +92,8 @@ class Provenance(Strict, frozen=True):
         revision: Its commit on the hub.
         weights: Whether the weights are trained.
         seed: The seed of random weights.
+        model: Hash of the denoiser's weights, the same in every precision and form; None where the export did not take
+            it. docs/design/0021-named-plans.md says what is hashed.
         packages: Versions of the libraries that took part.
         options: Options of the export.
     """
@@ -103,3 +105,4 @@ class Provenance(Strict, frozen=True):
     seed: int | None
     packages: dict[str, str]
     options: dict[str, str | int | bool | None]
+    model: Sha256 | None = None

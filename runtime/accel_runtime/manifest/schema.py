@@ -33,6 +33,7 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
         loop: The loop's own graphs.
         inductor: AOTInductor packages.
         forms: Graphs in other forms than plain, by form.
+        plans: Plan files by the names that `--plan` knows them by.
     """
 
     schema_version: Literal[2]
@@ -49,6 +50,7 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
     loop: LoopSpec | None = None
     inductor: InductorSpec | None = None
     forms: dict[ExtraForm, dict[str, FormGraph]] = msgspec.field(default_factory=dict)
+    plans: Annotated[dict[str, str], msgspec.Meta(max_length=1000)] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_roles(self)

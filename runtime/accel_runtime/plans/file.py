@@ -6,27 +6,38 @@ from typing import Any, Final
 import msgspec
 
 from accel_runtime.base.reading import decode_json, read_document
-from accel_runtime.errors import InputError
-from accel_runtime.plans.spec import PLAN_VERSION, PlanSpec
+from accel_runtime.errors import AccelError, InputError
+from accel_runtime.plans.spec import NEW_KEYS, PLAN_VERSION, PlanSpec
 
 # Far more than a plan of the most calls takes.
-_LARGEST: Final = 2**20
+LARGEST_PLAN: Final = 2**20
 
 
 def read_plan(path: Path) -> PlanSpec:
     """Read a plan from a file.
 
     Raises:
-        InputError: The file cannot be read, is of another version, or holds no plan that fits the format.
+        InputError: The file cannot be read, is of an unknown version, or holds no plan that fits the format.
     """
-    raw = read_document(path, error=InputError, limit=_LARGEST)
-    document = decode_json(raw, Any, path=path, error=InputError)
-    version = document.get("version") if isinstance(document, dict) else None
+    return parse_plan(read_document(path, error=InputError, limit=LARGEST_PLAN), path)
+
+
+def parse_plan(raw: bytes, path: Path, *, error: type[AccelError] = InputError) -> PlanSpec:
+    """Parse the content of a plan's file; ``path`` is only for messages.
+
+    Raises:
+        AccelError: As ``error``; it is of an unknown version, or holds no plan that fits the format.
+    """
+    document = decode_json(raw, Any, path=path, error=error)
+    keys = document if isinstance(document, dict) else {}
+    version = keys.get("version")
     # True equals 1.
-    if type(version) is not int or version != PLAN_VERSION:
+    if type(version) is not int or not 1 <= version <= PLAN_VERSION:
         got = "none" if version is None else f"version {version!r}"
-        raise InputError(f"{path}: expected a plan of version {PLAN_VERSION}, got {got}: see docs/plans.md")
-    return decode_json(raw, PlanSpec, path=path, error=InputError)
+        raise error(f"{path}: expected a plan of version 1 or {PLAN_VERSION}, got {got}: see docs/plans.md")
+    if version < PLAN_VERSION and (new := [key for key in NEW_KEYS if key in keys]):
+        raise error(f"{path}: {new[0]}: expected version {PLAN_VERSION} of a plan with it, got version {version}")
+    return decode_json(raw, PlanSpec, path=path, error=error)
 
 
 def encode_plan(spec: PlanSpec) -> bytes:

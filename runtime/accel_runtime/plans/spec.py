@@ -1,7 +1,8 @@
 """The plan as profiles, records, scripts, `plan.json` and other programs hold it: see docs/plans.md.
 
-    {"version": 1, "deep": [0, 5, 10], "branch": 0, "branches": {}, "forecast": "linear", "weights": {"7": [1.4, -0.4]},
-     "guided_calls": null, "scheduler": "ddim", "steps": 15}
+    {"version": 2, "deep": [0, 5, 10], "skip": [], "branch": 0, "branches": {}, "forecast": "linear",
+     "weights": {"7": [1.4, -0.4]}, "rows": {}, "guided_calls": null, "scheduler": "ddim", "steps": 15,
+     "solved_for": null}
 
 `accel_runtime.plans.compile` makes what the loop runs of it.
 """
@@ -9,7 +10,7 @@
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from math import isfinite
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -17,9 +18,12 @@ from msgspec import Meta
 from accel_runtime.errors import InputError
 from accel_runtime.plans.deep_calls import DEEP_CALLS_EXPECTED, CallNumber, DeepCalls, deep_numbers, interval
 from accel_runtime.plans.forecast import MAX_HISTORY, Forecast, forecast_weights
+from accel_runtime.plans.solved import SolvedFor, SolvedRow, row_problems, skip_problems
 from accel_runtime.request import MOST_STEPS
 
-PLAN_VERSION = 1
+PLAN_VERSION: Final = 2
+# What version 1 does not have.
+NEW_KEYS: Final = ("skip", "rows", "solved_for")
 # Longest text of deep calls in a message.
 _SHOWN = 60
 
@@ -34,41 +38,48 @@ class PlanError(InputError, ValueError):
 
 
 class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which calls run deep, and how the shallow calls between them run.
+    """Which calls run deep, which run no graph, and how the shallow calls between them run.
 
     Guidance scale, prompts and seeds are no part of a plan: they belong to the request.
 
     Attributes:
-        version: Version of this format.
+        version: Version of this format. A plan of version 1 is read as the plan of version 2 that it means.
         deep: Deep calls: `full`, `every:N`, or their numbers from 0 on, ascending.
+        skip: Numbers of the calls that run no graph, ascending; such a plan needs ``rows``.
         branch: Branch at which shallow calls cut the UNet.
         branches: Branches of single shallow calls, where they differ from ``branch``.
         forecast: How the feature of a shallow call is made of the last deep ones.
         weights: Weights of the last deep features, newest first, of single shallow calls, in place of ``forecast``.
+        rows: Solved coefficients of every call that runs, in place of the schedule's; or none.
         guided_calls: First and last guided call; None guides every call.
         scheduler: Name of a scheduler of the bundle; None leaves the choice to the caller.
         steps: Denoising steps; None leaves the choice to the caller.
+        solved_for: What the plan was solved for, beside scheduler and steps, which must be given then.
 
     Raises:
         PlanError: The parts contradict each other.
     """
 
-    version: Literal[1] = 1
+    version: Literal[1, 2] = PLAN_VERSION
     deep: DeepCalls
+    skip: tuple[CallNumber, ...] = ()
     branch: Branch = 0
     branches: Mapping[CallNumber, Branch] = {}
     forecast: Forecast = Forecast.HOLD
     weights: Mapping[CallNumber, Weights] = {}
+    rows: Mapping[CallNumber, SolvedRow] = {}
     guided_calls: tuple[CallNumber, CallNumber] | None = None
     scheduler: str | None = None
     steps: Steps | None = None
+    solved_for: SolvedFor | None = None
 
     def __post_init__(self) -> None:
         # Equal plans are equal documents, whatever the order in which calls were given.
-        for name in ("branches", "weights"):
+        for name in ("branches", "weights", "rows"):
             msgspec.structs.force_setattr(self, name, dict(sorted(getattr(self, name).items())))
         for problem in _problems(self):
             raise PlanError(f"plan: {problem}")
+        msgspec.structs.force_setattr(self, "version", PLAN_VERSION)
 
     def __hash__(self) -> int:
         """Hash of all parts; the default one cannot hash mappings."""
@@ -82,6 +93,24 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             InputError: A deep call is outside of the schedule.
         """
         return deep_numbers(self.deep, calls)
+
+    @property
+    def solved(self) -> bool:
+        """Whether the plan was solved for one schedule; it names that schedule's scheduler and steps then."""
+        return bool(self.rows) or self.solved_for is not None
+
+    def running_calls(self, calls: int) -> tuple[int, ...]:
+        """Numbers of the calls that run a graph, in a schedule of so many UNet calls."""
+        return tuple(call for call in range(calls) if call not in self.skip)
+
+    def shallow_calls(self, calls: int) -> tuple[int, ...]:
+        """Numbers of the shallow calls in a schedule of so many UNet calls.
+
+        Raises:
+            InputError: A deep call is outside of the schedule.
+        """
+        deep = self.deep_calls(calls)
+        return tuple(call for call in self.running_calls(calls) if call not in deep)
 
     @property
     def named_branches(self) -> tuple[int, ...]:
@@ -118,7 +147,7 @@ def check_calls(spec: PlanSpec, calls: int) -> None:
         PlanError: It does.
     """
     spec.deep_calls(calls)
-    for name, numbers in (("branches", spec.branches), ("weights", spec.weights)):
+    for name, numbers in (*_by_shallow_call(spec), ("skip", spec.skip), ("rows", spec.rows)):
         if outside := [call for call in numbers if call >= calls]:
             raise PlanError(f"plan: {name}: call {outside[0]} is outside 0…{calls - 1}")
     first, last = spec.guided_calls or (0, 0)
@@ -126,14 +155,43 @@ def check_calls(spec: PlanSpec, calls: int) -> None:
         raise PlanError(f"plan: guided calls: expected first and last of 0 to {calls - 1}, got {first} to {last}")
 
 
+def check_rows(spec: PlanSpec, calls: int) -> None:
+    """Refuse a plan with solved rows that ends before a schedule of so many UNet calls does.
+
+    Raises:
+        PlanError: It does.
+    """
+    end = len(spec.rows) + len(spec.skip)
+    if spec.rows and end < calls:
+        raise PlanError(f"plan: rows: expected a solved row for every call that runs, got none for call {end}")
+
+
 def _problems(spec: PlanSpec) -> Iterator[str]:
+    if spec.version < PLAN_VERSION and (new := [name for name in NEW_KEYS if getattr(spec, name)]):
+        yield f"{new[0]}: expected version {PLAN_VERSION} of a plan that has it, got version {spec.version}"
     yield from _deep_problems(spec.deep)
-    for name, numbers in (("branches", spec.branches), ("weights", spec.weights)):
+    yield from skip_problems(spec.skip, spec.deep)
+    for name, numbers in _by_shallow_call(spec):
         if deep := [call for call in numbers if _is_deep(spec.deep, call)]:
             yield f"{name}.{deep[0]}: expected the number of a shallow call as key, got that of a deep one"
+        if skipped := [call for call in numbers if call in spec.skip]:
+            yield f"{name}.{skipped[0]}: expected the number of a shallow call as key, got that of a skipped one"
     yield from _weight_problems(spec)
+    yield from row_problems(spec.rows, spec.skip, spec.deep)
+    yield from _open_problems(spec)
     if spec.guided_calls is not None and not 0 <= spec.guided_calls[0] <= spec.guided_calls[1]:
         yield "guided_calls: expected a first and a last call, got {} and {}".format(*spec.guided_calls)
+
+
+def _by_shallow_call(spec: PlanSpec) -> tuple[tuple[str, Mapping[int, object]], ...]:
+    return ("branches", spec.branches), ("weights", spec.weights)
+
+
+def _open_problems(spec: PlanSpec) -> Iterator[str]:
+    """What a solved plan may not leave to the caller."""
+    for key in (name for name in ("rows", "solved_for") if getattr(spec, name)):
+        if open_keys := [name for name in ("scheduler", "steps") if getattr(spec, name) is None]:
+            yield f"{open_keys[0]}: expected the {open_keys[0]} that {key} were solved for, got null"
 
 
 def _deep_problems(deep: DeepCalls) -> Iterator[str]:

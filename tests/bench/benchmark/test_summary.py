@@ -1,12 +1,16 @@
 """Statistics of a benchmark, computed from its raw samples."""
 
+from typing import Any
+
 import msgspec
 import pytest
-from tests.bench.records.made import bench_record, peer_run, plan_run
+from tests.bench.records.made import bench_record, image, peer_run, plan_run
+from tests.solved import solved_plan
 
 from accel_bench.benchmark.roofline import limit_s
 from accel_bench.benchmark.summary import summarise
-from accel_bench.records.bench import Peaks
+from accel_bench.records.bench import BenchRecord, Peaks, PlanRun
+from accel_bench.records.parts import PlanFacts
 
 
 def test_the_speed_up_compares_round_with_round() -> None:
@@ -87,3 +91,32 @@ def test_unguided_calls_are_half_the_work_in_limit_and_ceiling_and_in_no_graph_s
 )
 def test_no_limit_is_told_where_the_peaks_are_not_known(peaks: Peaks | None) -> None:
     assert limit_s(bench_record(peaks=peaks), "full") is None
+
+
+def skipping_record(**parts: Any) -> BenchRecord:
+    """Beside the full plan, one of two deep calls, a shallow one and seven that run nothing."""
+    facts = PlanFacts("solved", solved_plan((0, 4), shallow=(7,), branch=1, **parts), calls=10)
+    run = PlanRun(facts, warm_up_s=9.0, images=(image(facts),) * 3, picture=None)
+    peaks = Peaks({"float32": 1e4}, None, source="s")
+    return bench_record(plans=(plan_run("full", deep=10, shallow=0), run), peaks=peaks)
+
+
+def test_skipped_calls_cost_nothing_in_ceiling_and_limit() -> None:
+    record = skipping_record()
+    skipping = summarise(record).plans[1]
+
+    assert (skipping.calls, skipping.deep, skipping.skipped) == (10, 2, 7)
+    assert skipping.unet_ceiling == pytest.approx(10_000 / 2200)
+    assert skipping.unet_speedup.median == pytest.approx(10 / 2.1)
+    assert limit_s(record, "solved") == pytest.approx((2 * 2200 + 2 * 10 + 500) / 1e4)
+
+
+def test_the_loop_s_own_time_is_told_for_each_call_that_runs() -> None:
+    assert summarise(skipping_record()).plans[1].update_us == pytest.approx(10_000)
+
+
+def test_which_graph_runs_are_guided_is_told_by_the_numbers_of_the_calls_that_run() -> None:
+    # Of calls 0, 4 and 7 the first two are guided.
+    graphs = {each.graph: each.seconds.samples for each in summarise(skipping_record(guided_calls=(0, 6))).graphs}
+
+    assert (graphs["whole"], "outer" in graphs) == (3 * 10 + 3 * 2, False)

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from tests.bench.records.made import evaluation_record, trial_run
+from tests.solved import solved_plan
 
 from accel_bench.evaluation.summary import summarise_evaluation
 from accel_bench.evaluation.table import markdown_table, terminal_table
@@ -87,3 +88,13 @@ def test_both_tables_show_one_row_per_trial_with_the_same_cells() -> None:
     assert cells[2][:6] == ["full", "–", "–", "4/4", "1.00× [1.00 – 1.00]", "same"]
     assert cells[3][:6] == ["every:4", "1", "hold", "1/4", "3.00× [2.00 – 3.00]", "33.01"]
     assert cells[3][6:] == ["0.6250", "0.3750", "38.00", "5.00% ± 2.50%", "50.0%"]
+
+
+def test_a_plan_with_skipped_calls_is_told_by_how_many_run_and_how_many_are_skipped() -> None:
+    solved = trial_run("solved", CACHED, **msgspec.structs.asdict(solved_plan((0, 2), calls=4)))
+    _, skipping = summaries = summarise_evaluation(evaluation_record(FULL, solved))
+
+    assert skipping.plan.startswith("2 of 4 calls solved-")
+    assert (skipping.branch, skipping.forecast) == (None, None)
+    assert (skipping.deep, skipping.skipped, skipping.calls) == (2, 2, 4)
+    assert "| 2/4, 2 skipped |" in markdown_table(summaries, "")

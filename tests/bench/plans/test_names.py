@@ -1,6 +1,7 @@
 """What plans are called."""
 
 import pytest
+from tests.solved import solved_plan
 
 from accel_bench.plans.names import plan_name
 from accel_runtime.plans.forecast import Forecast
@@ -31,3 +32,17 @@ def test_plans_of_other_weights_or_branches_have_other_names() -> None:
 
     assert len({plan_name(spec) for spec in plans}) == len(plans)
     assert plan_name(plans[1]) == plan_name(PlanSpec(deep="every:3", weights={1: (0.9,)}))
+
+
+def test_a_solved_plan_is_told_by_how_many_calls_run_and_by_its_hash() -> None:
+    plans = [
+        solved_plan((0, 4, 8)),
+        solved_plan((0, 4, 7)),
+        solved_plan((0, 4), shallow=(8,)),
+        solved_plan((0, 4), shallow=(8,), branch=1),
+        solved_plan((0, 4, 8), scheduler="euler"),
+    ]
+
+    assert {plan_name(spec).rpartition("-")[0] for spec in plans} == {"3 of 10 calls solved"}
+    assert len({plan_name(spec) for spec in plans}) == len(plans)
+    assert plan_name(plans[0]) == plan_name(solved_plan((0, 4, 8)))

@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.robustness.copies import copy_bundle
+from tests.solved import solved_plan
 
 from accel_bench.plans.options import ChosenPlans, PlanOptions, choose_plans, parse_branches
-from accel_runtime.errors import InputError
+from accel_runtime.bundle.named_plans import add_plan
+from accel_runtime.errors import BundleError, InputError
 from accel_runtime.plans.file import encode_plan
 from accel_runtime.plans.forecast import Forecast
 from accel_runtime.plans.spec import PlanSpec
@@ -112,6 +115,58 @@ def test_a_text_that_is_neither_plan_nor_file_is_refused(plans: str, message: st
         chosen(plans)
 
 
+@pytest.fixture
+def bundle(bundle_folder: Path, tmp_path: Path) -> Path:
+    """A bundle that knows the solved plan as `fast`."""
+    folder = copy_bundle(bundle_folder, tmp_path / "bundle")
+    add_plan(folder, "fast", SOLVED)
+    return folder
+
+
+def test_a_plan_of_the_bundle_is_named_beside_texts_and_brings_its_steps_and_its_scheduler(
+    bundle: Path, file: str
+) -> None:
+    found = chosen("every:3,fast", bundle=bundle)
+
+    assert (found.steps, found.scheduler) == (8, "ddim")
+    assert found.specs == chosen("every:3", file).specs
+
+
+def test_an_option_that_contradicts_the_plan_of_the_bundle_is_refused(bundle: Path) -> None:
+    with pytest.raises(InputError, match="fast: --steps: expected the plan's own, 8: leave the option out"):
+        chosen("fast", bundle=bundle, steps=9, written=frozenset({"--steps"}))
+
+
+def test_a_name_of_the_bundle_wins_over_a_file_and_a_path_over_the_name(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("fast").write_bytes(encode_plan(PlanSpec(deep="every:4")))
+    Path("slow").write_bytes(encode_plan(PlanSpec(deep="every:2")))
+
+    assert chosen("fast", bundle=bundle).specs[0].deep == SOLVED.deep
+    assert chosen("./fast", bundle=bundle).specs[0].deep == "every:4"
+    assert chosen("slow", bundle=bundle).specs[0].deep == "every:2"
+    assert chosen("fast").specs[0].deep == "every:4"  # without a bundle, a file is all that it can be
+
+
+def test_a_name_that_no_plan_of_the_bundle_has_is_refused_with_all_that_there_is(
+    bundle: Path, bundle_folder: Path
+) -> None:
+    with pytest.raises(InputError, match=r"full, every:N .*, a plan of the bundle \(fast\), or a plan file;"):
+        chosen("half", bundle=bundle)
+    with pytest.raises(InputError, match=r"a plan of the bundle \(it has none\), or a plan file"):
+        chosen("half", bundle=bundle_folder)
+
+
+def test_a_rule_and_a_path_are_read_without_a_look_at_the_bundle(file: str, tmp_path: Path) -> None:
+    none = tmp_path / "no-bundle"
+
+    assert len(chosen("every:3", file, bundle=none).specs) == 2
+    with pytest.raises(BundleError, match="not a bundle"):
+        chosen("fast", bundle=none)
+
+
 def test_options_that_mean_nothing_are_refused() -> None:
     with pytest.raises(InputError, match="--branch: expected numbers by commas, such as 0,1, got 'a'"):
         chosen("every:2", branch="0,a")
@@ -125,3 +180,13 @@ def test_options_that_mean_nothing_are_refused() -> None:
 
 def test_each_branch_is_taken_once() -> None:
     assert parse_branches(["0,2", "2", "1"]) == (0, 2, 1)
+
+
+def test_a_plan_with_solved_rows_keeps_the_schedule_that_it_was_solved_for(tmp_path: Path) -> None:
+    spec = solved_plan((0, 4, 8), shallow=(5,))
+    (tmp_path / "plan.json").write_bytes(encode_plan(spec))
+
+    found = chosen(str(tmp_path / "plan.json"), "every:3")
+
+    assert (found.steps, found.scheduler) == (10, "ddim")
+    assert found.specs == (spec, PlanSpec(deep="every:3"))

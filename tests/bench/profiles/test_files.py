@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.bench.profiles.minimal import TEXT, write
+from tests.solved import solved_plan
 
-from accel_bench.profiles import find_profiles, list_profiles, load_profile, user_folder
-from accel_bench.profiles.files import FOLDER_VARIABLE, shipped_folder
+from accel_bench.profiles import encode_profile, find_profiles, list_profiles, load_profile, user_folder
+from accel_bench.profiles.files import FOLDER_VARIABLE, read_profile, shipped_folder
 from accel_runtime.errors import InputError
+from accel_runtime.plans.solved import SolvedFor
 
 ROOT = Path(__file__).parents[3]
 
@@ -69,3 +72,40 @@ def test_the_users_folder_is_among_the_platforms_settings(monkeypatch: pytest.Mo
 
     assert user_folder().parts[-2:] == ("accel", "profiles")
     assert user_folder().is_relative_to("/home/someone")
+
+
+def test_a_plan_with_skipped_calls_is_written_and_read(mine: Path) -> None:
+    spec = solved_plan(
+        (0, 4, 8), shallow=(5,), solved_for=SolvedFor(model="7b" * 32, guidance=4.0, height=64, width=64)
+    )
+    lab = read_profile(write(mine))
+    config = msgspec.structs.replace(lab.configs["every3-50"], plan=spec)
+    path = mine / "lab.toml"
+    path.write_bytes(encode_profile(msgspec.structs.replace(lab, configs={**lab.configs, "solved": config})))
+
+    assert read_profile(path).configs["solved"].plan == spec
+    assert "[configs.solved.plan.rows.4]" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        (
+            "skip = [1, 2",
+            "skip = [2",
+            "configs.solved.plan.rows: expected a solved row for every call that runs, got none",
+        ),
+        ("a = [1.0]", 'a = ["x"]', "configs.solved.plan.rows.0.a.0: expected a number"),
+        ("a = [1.0]", "a = []", "configs.solved.plan.rows.0.a: expected a list of 1 to 3, got an empty list"),
+        ("a = [1.0]", "aa = [1.0]", 'rows.0.aa: expected one of the keys a, b, got "aa": did you mean a?'),
+    ],
+)
+def test_what_is_wrong_with_solved_rows_is_named(mine: Path, right: str, wrong: str, message: str) -> None:
+    lab = read_profile(write(mine))
+    config = msgspec.structs.replace(lab.configs["every3-50"], plan=solved_plan((0, 4, 8)))
+    text = encode_profile(msgspec.structs.replace(lab, configs={**lab.configs, "solved": config})).decode()
+    assert right in text
+
+    with pytest.raises(InputError) as refused:
+        read_profile(write(mine, text.replace(right, wrong, 1)))
+    assert message in str(refused.value)

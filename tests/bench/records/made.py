@@ -42,7 +42,7 @@ def plan_facts(name: str, *, deep: int, shallow: int) -> PlanFacts:
 def image(facts: PlanFacts, *, deep_s: float = 1.0, shallow_s: float = 0.1, update_s: float = 0.01) -> ImageRun:
     """Text 0.1 s, VAE 1 s, 0.05 s beside them, and the calls."""
     spans, now = [Span("clip", 0.0, 0.1), Span("prepare", 0.0, 0.1)], 0.1
-    for call in range(facts.calls):
+    for call in facts.running_calls:
         name, seconds = ("whole", deep_s) if call in facts.deep_calls else ("outer", shallow_s)
         spans.append(Span(name, now, seconds))
         now += seconds + update_s

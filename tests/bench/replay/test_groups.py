@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from tests.solved import solved_plan
 
 from accel_bench.doctor.devices import Device
 from accel_bench.profiles import Config, load_profile
@@ -159,3 +161,14 @@ def test_where_no_backend_runs_each_says_why() -> None:
 def test_a_profile_that_is_nowhere_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.toml"):
         load_profile(tmp_path / "none.toml")
+
+
+def test_a_solved_plan_keeps_the_schedule_that_it_was_solved_for() -> None:
+    spec = solved_plan((0, 4, 8))
+    solved = msgspec.structs.replace(config(baseline="full"), plan=spec)
+    configs = {"full": config(), "solved": solved}
+
+    (found,) = group({"solved": solved}, configs)
+
+    assert (found.work.steps, found.plans) == (50, {"solved": spec})
+    assert list(found.names.values()) == ["solved"]

@@ -43,7 +43,7 @@ def image(plan: PlanFacts, slowness: float = 1.0) -> ImageRun:
     """Text encoder, four calls with an update after each, VAE, and the rest."""
     spans, now = [Span("text_encoder", 0.0, TEXT_S * slowness)], TEXT_S * slowness
     begun = now
-    for call in range(plan.calls):
+    for call in plan.running_calls:
         deep = call in plan.deep_calls
         seconds = (DEEP_S if deep else SHALLOW_S) * slowness
         spans.append(Span("unet_deep" if deep else "unet_shallow_0", now, seconds))

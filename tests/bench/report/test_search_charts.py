@@ -15,7 +15,9 @@ from tests.bench.report.search_records import (
     long_search,
     search_record,
 )
+from tests.solved import solved_plan
 
+from accel_bench.records.parts import PlanFacts
 from accel_bench.records.search import Goal, Score, SearchRecord
 from accel_bench.report.charts.call_strip import call_strip
 from accel_bench.report.charts.search import search_charts
@@ -24,6 +26,8 @@ from accel_bench.search.summary import summarise_search
 
 # Of 80.5 it loses 8.
 FAST_LOSS = 100 * 8 / 80.5
+
+SKIPPING = PlanFacts("solved", solved_plan((0, 4), shallow=(7,)), calls=10)
 
 
 def charts(record: SearchRecord) -> dict[str, Figure]:
@@ -236,3 +240,25 @@ def test_the_description_tells_the_front_and_what_was_chosen() -> None:
     assert text.startswith("7 candidates. The front, slowest first: full full, 50/50 deep: 1.00×")
     assert text.count("chosen") == 1
     assert f"{len(DROPPED.scores.ssim)} pictures" not in text
+
+
+def test_skipped_calls_are_low_blocks_of_a_kind_of_their_own() -> None:
+    figure = call_strip("calls", "Its calls", SKIPPING)
+
+    blocks = [shape for shape in figure.shapes if isinstance(shape, Rect)]
+    kinds = [block.kind.removeprefix("block ") for block in blocks]
+    assert [index for index, kind in enumerate(kinds) if kind == "skipped"] == list(SKIPPING.plan.skip)
+    assert [index for index, kind in enumerate(kinds) if kind == "shallow"] == [7]
+    low, high = (
+        {(b.height, b.y + b.height) for b in blocks if ("skipped" in b.kind) is skips} for skips in (True, False)
+    )
+    assert ({bottom for _, bottom in low}, max(low) < min(high)) == ({bottom for _, bottom in high}, True)
+    assert [key.text for key in figure.legend] == ["deep calls", "shallow calls", "skipped calls"]
+    assert figure.description == "10 calls, deep are 0, 4, shallow are 7, 7 are skipped"
+
+
+def test_a_plan_that_runs_all_its_calls_has_no_skipped_ones_in_its_legend() -> None:
+    assert [key.text for key in call_strip("calls", "Its calls", CHOSEN.facts).legend] == [
+        "deep calls",
+        "shallow calls",
+    ]

@@ -18,6 +18,7 @@ from tests.bench.report.search_records import (
     search_record,
     tried,
 )
+from tests.solved import solved_plan
 
 from accel_bench.cli.search import search
 from accel_bench.plans.families import uniform
@@ -247,3 +248,23 @@ def test_the_command_line_is_one_that_the_command_takes() -> None:
     assert (taken["steps"], taken["num_prompts"], taken["batch"], taken["rounds"]) == (CALLS, 8, 4, 6)
     assert (taken["req_score_loss"], taken["req_speedup"], taken["min_psnr"]) == ("5%", 2.5, 30)
     assert (taken["search_targets"], taken["strategy"], taken["score"]) == ("deepcache,steps", "solved", "psnr")
+
+
+@pytest.mark.parametrize(
+    ("spec", "others"),
+    [
+        (
+            solved_plan((0, 4), shallow=(7,), calls=50),
+            "7 cut the UNet at branch 0; features are those of the last deep call; 47 calls skipped",
+        ),
+        (solved_plan((0, 4), calls=50), "48 calls skipped"),
+        (solved_plan(range(50), calls=50), "the calls that run have solved coefficients"),
+    ],
+)
+def test_what_skipped_calls_do_is_told(spec: PlanSpec, others: str) -> None:
+    each = msgspec.structs.replace(_timed(CHOSEN), facts=PlanFacts("n", spec, calls=50))
+    record = search_record(tried=(BASE, each), chosen=each.id)
+    told = {fact.name: fact.value for fact in view(record).chosen}
+
+    assert told["Other calls"].removesuffix("; the calls that run have solved coefficients") == others
+    assert column(view(record).candidates, "deep calls")[1] == f"{len(spec.deep)} / 50"

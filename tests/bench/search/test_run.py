@@ -10,6 +10,7 @@ from time import sleep
 import msgspec
 import pytest
 from tests.command import accel, assert_refused
+from tests.robustness.copies import copy_bundle
 
 from accel_bench.cli.app import app
 from accel_bench.profiles import Measured, load_profile
@@ -18,8 +19,10 @@ from accel_bench.records.store import read_bench, read_record
 from accel_bench.search.space import FULL
 from accel_bench.search.store import Entry
 from accel_bench.search.summary import summarise_search
+from accel_runtime import open_bundle
 from accel_runtime.errors import AccelError
 from accel_runtime.plans.file import read_plan
+from accel_runtime.plans.solved import SolvedFor
 from accel_runtime.plans.spec import PlanSpec
 
 SMALL = ("--steps", "6", "--num-prompts", "2", "--batch", "1", "--calibration", "1", "--rounds", "1")
@@ -125,6 +128,23 @@ def test_the_folder_has_the_choice_as_a_plan_file(searched: tuple[Path, SearchRe
     assert (spec.weights, spec.guided_calls) == (facts.plan.weights, facts.plan.guided_calls)
 
 
+def test_a_search_adds_its_choice_to_the_bundle_and_its_folder_is_that_bundles_still(
+    searched: tuple[Path, SearchRecord], bundle_folder: Path, tmp_path: Path
+) -> None:
+    bundle = copy_bundle(bundle_folder, tmp_path / "bundle")
+    folder = Path(shutil.copytree(searched[0], tmp_path / "found"))
+
+    first = search(bundle, folder, "--write-bundle", "--plan-name", "found")
+    again = search(bundle, folder, "--write-bundle", "--plan-name", "found")
+
+    pipeline = open_bundle(bundle)
+    spec = pipeline.named_plan("found")
+    work, model = first.workload, pipeline.bundle.manifest.provenance.model
+    assert spec.solved_for == SolvedFor(model=str(model), guidance=work.guidance, height=work.height, width=work.width)
+    assert msgspec.structs.replace(spec, solved_for=None) == read_plan(folder / "plan.json")
+    assert again.calls == first.calls == searched[1].calls
+
+
 def test_nothing_is_measured_twice(searched: tuple[Path, SearchRecord], bundle_folder: Path) -> None:
     folder, record = searched
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.parent != folder and path.is_file()}
@@ -220,6 +240,8 @@ def test_a_goal_out_of_reach_is_an_error_that_names_what_is_nearest(
         (("BUNDLE", "--calibration", "0"), "--calibration: expected a multiple of the batch"),
         (("BUNDLE", "--write-profile", "mine.json"), "expected a file such as mine.toml"),
         (("BUNDLE", "--write-profile", "none/mine.toml"), "the folder none does not exist"),
+        (("BUNDLE", "--write-bundle", "--plan-name", "Fast"), "--plan-name 'Fast': expected a name"),
+        (("--model", "tiny", "--write-bundle"), "--write-bundle: expected BUNDLE"),
         (("BUNDLE", "--scheduler", "nothing"), "nothing"),
         (("BUNDLE", "-o", "taken"), "taken"),
         (("BUNDLE", "--prompts", "missing.txt"), "missing.txt"),

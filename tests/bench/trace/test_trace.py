@@ -8,15 +8,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import pytest
+from tests.solved import solved_plan
 
 from accel_bench.base.files import write_record
 from accel_bench.benchmark.record import make_record
 from accel_bench.cli.bench.trace import trace
 from accel_bench.plans.prepare import Prepared, Settings, prepare
-from accel_bench.records.bench import BenchRecord
+from accel_bench.records.bench import BenchRecord, ImageRun
 from accel_bench.records.bundle import graph_names
 from accel_bench.records.environment import read_environment
+from accel_bench.records.parts import PlanFacts, Span
 from accel_bench.timing.contender import PlanContender
 from accel_bench.timing.measure import Measurement, StopRule, measure
 from accel_bench.timing.meters import NoMeters
@@ -211,3 +214,22 @@ def test_operators_are_of_the_form_that_was_timed(forms_folder: Path, tmp_path: 
     found = {event["name"] for event in document["traceEvents"] if event.get("args", {}).get("node")}
     assert made_of in found
     assert found.isdisjoint({"Attention", "Softmax"} - {made_of})
+
+
+def test_calls_have_the_schedule_s_numbers_where_others_are_skipped(record: BenchRecord) -> None:
+    spec = solved_plan((0, 2), shallow=(3,), calls=4)
+    facts = PlanFacts("solved", spec, calls=4)
+    run = record.plans[1]
+    # Without one of its calls, the image has as many as the plan runs.
+    spans = tuple(span for span in run.images[0].spans if span is not _passes(run.images[0], record)[1])
+    images = tuple(msgspec.structs.replace(each, spans=spans) for each in run.images)
+    skipping = msgspec.structs.replace(run, facts=facts, images=images)
+    changed = msgspec.structs.replace(record, plans=(record.plans[0], skipping))
+
+    calls = [event for event in slices(document_of(changed))[2, 1] if event["cat"] in ("deep", "shallow")]
+
+    assert [event["args"]["call"] for event in calls] == [0, 2, 3] * 2
+
+
+def _passes(image: ImageRun, record: BenchRecord) -> list[Span]:
+    return [span for span in image.spans if record.bundle.parts.get(span.name) in ("deep", "shallow")]

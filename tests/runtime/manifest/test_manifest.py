@@ -130,6 +130,20 @@ def test_packages_are_a_part_that_a_manifest_may_lack() -> None:
     assert b"inductor" not in encode_manifest(parse(plain))
 
 
+def _add_plan(d: Document, name: str = "fast", file: str = "plans/fast-01234567.json") -> None:
+    d["files"][file] = {"size": 1, "sha256": SHA}
+    d["plans"] = {name: file}
+
+
+def test_plans_are_a_part_that_a_manifest_may_lack() -> None:
+    plain, with_plan = document(), document()
+    _add_plan(with_plan, "fast-2")
+
+    assert parse(with_plan).plans == {"fast-2": "plans/fast-01234567.json"}
+    assert parse(plain).plans == {}
+    assert b"plans" not in encode_manifest(parse(plain))
+
+
 def _rename_file(path: str) -> Callable[[Document], None]:
     def change(d: Document) -> None:
         d["files"][path] = d["files"].pop("unet/model.onnx")
@@ -228,6 +242,19 @@ BROKEN: dict[str, tuple[Callable[[Document], object], str]] = {
     ),
     "an unknown device": (_break_packages(lambda d: d["inductor"].update(device="tpu")), "inductor.device: Invalid"),
     "an unknown key of packages": (_break_packages(lambda d: d["inductor"].update(x=1)), "unknown field `x`"),
+    "a plan called as a rule": (lambda d: _add_plan(d, "every"), "plans: expected a name of .*, got 'every'"),
+    "a plan called with capitals": (lambda d: _add_plan(d, "Fast"), "plans: expected a name of .*, got 'Fast'"),
+    "a plan called with a line break": (
+        lambda d: _add_plan(d, "fast\n"),
+        r"plans: expected a name of .*, got 'fast\\n'",
+    ),
+    "a plan with a long name": (lambda d: _add_plan(d, "a" * 41), "plans: expected a name of up to 40"),
+    "a plan that is not listed": (
+        lambda d: d.update(plans={"fast": "plans/fast-01234567.json"}),
+        "plans.fast: 'plans/fast-01234567.json' is not listed",
+    ),
+    "a plan that is no JSON": (lambda d: _add_plan(d, file="plans/fast.txt"), r"plans.fast: .* ends in \.json"),
+    "a plan that is no path": (lambda d: d.update(plans={"fast": 1}), "plans.fast: Expected `str`, got `int`"),
     "default without table": (lambda d: d["schedules"].update(default="euler"), "no table for 'euler'"),
 }
 

@@ -7,15 +7,27 @@ import pytest
 from accel_runtime.errors import InputError
 from accel_runtime.plans.file import encode_plan, read_plan
 from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.solved import SolvedFor, SolvedRow
 from accel_runtime.plans.spec import PlanSpec
 
-SPEC = PlanSpec(deep=(0, 2), branch=1, forecast=Forecast.LINEAR, weights={3: (1.5, -0.5)}, scheduler="ddim", steps=5)
+SPEC = PlanSpec(
+    deep=(0, 2),
+    skip=(1,),
+    branch=1,
+    forecast=Forecast.LINEAR,
+    weights={3: (1.5, -0.5)},
+    rows={0: SolvedRow(a=(0.9,), b=(-0.4,)), 2: SolvedRow(a=(0.9, 0.1), b=(-0.3,)), 3: SolvedRow(a=(1.0,), b=(-0.2,))},
+    scheduler="ddim",
+    steps=4,
+    solved_for=SolvedFor(model="5e" * 32, guidance=4.0, height=64, width=64),
+)
 
 
 def test_a_plan_comes_back_as_it_was_a_key_a_line(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_bytes(encode_plan(SPEC))
 
     assert read_plan(tmp_path / "plan.json") == SPEC
+    assert '\n  "skip": [1],\n' in (tmp_path / "plan.json").read_text()
     assert '\n  "weights": {"3":[1.5,-0.5]},\n' in (tmp_path / "plan.json").read_text()
 
 
@@ -25,13 +37,35 @@ def test_version_and_deep_calls_are_enough(tmp_path: Path) -> None:
     assert read_plan(tmp_path / "plan.json") == PlanSpec(deep="every:3")
 
 
+def test_a_file_of_version_1_is_the_plan_of_version_2_that_it_means(tmp_path: Path) -> None:
+    (tmp_path / "old.json").write_text('{"version": 1, "deep": [0, 2], "weights": {"3": [1.5, -0.5]}, "steps": 4}')
+
+    read = read_plan(tmp_path / "old.json")
+
+    assert read == PlanSpec(deep=(0, 2), weights={3: (1.5, -0.5)}, steps=4)
+    assert b'\n  "version": 2,\n' in encode_plan(read)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"version": 2, "deep": "full", "skip": [1]}', "expected a plan of version 1, got version 2"),
-        ('{"version": true, "deep": "full"}', "expected a plan of version 1, got version True"),
-        ('{"deep": "full"}', "expected a plan of version 1, got none"),
-        ("[]", "expected a plan of version 1, got none"),
+        ('{"version": 3, "deep": "full"}', "expected a plan of version 1 or 2, got version 3"),
+        ('{"version": true, "deep": "full"}', "expected a plan of version 1 or 2, got version True"),
+        ('{"deep": "full"}', "expected a plan of version 1 or 2, got none"),
+        ("[]", "expected a plan of version 1 or 2, got none"),
+        ('{"version": 1, "deep": [0], "skip": []}', "skip: expected version 2 of a plan with it, got version 1"),
+        ('{"version": 1, "deep": [0], "solved_for": null}', "solved_for: expected version 2"),
+        ('{"version": 2, "deep": [0], "rows": {"0": {"a": [1, 2, 3, 4], "b": [1]}}}', "length <= 3"),
+        ('{"version": 2, "deep": [0], "rows": {"0": {"a": [1], "b": []}}}', "length >= 1"),
+        ('{"version": 2, "deep": [0], "rows": {"0": {"a": [1]}}}', "missing required field `b`"),
+        ('{"version": 2, "deep": [0], "rows": {"0": {"a": [1], "b": [1], "c": 1}}}', "unknown field `c`"),
+        ('{"version": 2, "deep": [0], "rows": {"0": {"a": [1e400], "b": [1]}}}', "out of range"),
+        ('{"version": 2, "deep": [0], "rows": {"0": {"a": [1e7], "b": [1]}}}', "<= 1000000.0"),
+        ('{"version": 2, "deep": [0], "skip": [1]}', "rows: expected a solved row for every call that runs"),
+        (
+            '{"version": 2, "deep": [0], "solved_for": {"model": "A", "guidance": 4, "height": 64, "width": 64}}',
+            "matching regex",
+        ),
         ('{"version": 1}', "missing required field `deep`"),
         ('{"version": 1, "deep": "full", "guidance": 7.5}', "unknown field `guidance`"),
         ('{"version": 1, "deep": [0, 5000]}', "Expected `int` <= 1999"),

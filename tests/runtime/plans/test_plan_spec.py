@@ -11,9 +11,24 @@ from accel_runtime.plans.compile import compile_plan, resolve_plan
 from accel_runtime.plans.deep_calls import deep_calls_text, parse_deep_calls
 from accel_runtime.plans.forecast import Forecast, forecast_weights
 from accel_runtime.plans.plan import Deep, Shallow
+from accel_runtime.plans.solved import MOST_LATENTS, MOST_NOISES, SolvedFor, SolvedRow
 from accel_runtime.plans.spec import PlanError, PlanSpec
 
-KEYS = ["version", "deep", "branch", "branches", "forecast", "weights", "guided_calls", "scheduler", "steps"]
+KEYS = [
+    "version",
+    "deep",
+    "skip",
+    "branch",
+    "branches",
+    "forecast",
+    "weights",
+    "rows",
+    "guided_calls",
+    "scheduler",
+    "steps",
+    "solved_for",
+]
+SOLVED_FOR = SolvedFor(model="0f" * 32, guidance=4.0, height=512, width=768)
 
 
 def test_all_calls_have_the_branch_and_the_forecast_but_for_the_exceptions() -> None:
@@ -106,26 +121,43 @@ def test_what_the_caller_chooses_fills_in_what_the_plan_leaves_open() -> None:
 
 @st.composite
 def specs(draw: st.DrawFn, calls: int) -> PlanSpec:
-    """Plans that fit so many calls."""
+    """Plans that fit so many calls of `table`: with rules, with numbers, and with skipped calls and solved rows."""
+    solved = draw(st.booleans())
     numbers = st.sets(st.integers(1, calls - 1)).map(lambda later: (0, *sorted(later)))
-    deep = draw(st.one_of(st.just("full"), st.integers(1, calls).map("every:{}".format), numbers))
+    rules = st.one_of(st.just("full"), st.integers(1, calls).map("every:{}".format))
+    deep = draw(numbers if solved else st.one_of(rules, numbers))
     placed = PlanSpec(deep=deep).deep_calls(calls)
-    shallow = [call for call in range(calls) if call not in placed]
-    weighed = draw(st.sets(st.sampled_from(shallow))) if shallow else set()
-    cut = draw(st.sets(st.sampled_from(shallow))) if shallow else set()
-    most = {call: min(3, sum(node < call for node in placed)) for call in weighed}
-    weight = st.floats(-1e6, 1e6)
+    others = [call for call in range(calls) if call not in placed]
+    skip = draw(some_of(others)) if solved else ()
+    shallow = [call for call in others if call not in skip]
+    most = {call: min(3, sum(node < call for node in placed)) for call in shallow}
     last = draw(st.one_of(st.none(), st.integers(0, calls - 1)))
+    running = [call for call in range(calls) if call not in skip]
     return PlanSpec(
         deep=deep,
+        skip=skip,
         branch=draw(st.integers(0, 3)),
-        branches={call: draw(st.integers(0, 3)) for call in cut},
+        branches={call: draw(st.integers(0, 3)) for call in draw(some_of(shallow))},
         forecast=draw(st.sampled_from(Forecast)),
-        weights={call: tuple(draw(st.lists(weight, min_size=1, max_size=most[call]))) for call in weighed},
+        weights={call: draw(numbers_of(most[call])) for call in draw(some_of(shallow))},
+        rows={call: draw(solved_rows(before + 1)) for before, call in enumerate(running)} if solved else {},
         guided_calls=None if last is None else (0, last),
-        scheduler=draw(st.one_of(st.none(), st.text())),
-        steps=draw(st.sampled_from((None, calls))),
+        scheduler="toy" if solved else draw(st.one_of(st.none(), st.text())),
+        steps=calls if solved else draw(st.sampled_from((None, calls))),
+        solved_for=draw(st.sampled_from((None, SOLVED_FOR))) if solved else None,
     )
+
+
+def some_of(calls: list[int]) -> st.SearchStrategy[tuple[int, ...]]:
+    return st.sets(st.sampled_from(calls)).map(lambda chosen: tuple(sorted(chosen))) if calls else st.just(())
+
+
+def numbers_of(most: int) -> st.SearchStrategy[tuple[float, ...]]:
+    return st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=most).map(tuple)
+
+
+def solved_rows(ran: int) -> st.SearchStrategy[SolvedRow]:
+    return st.builds(SolvedRow, a=numbers_of(min(ran, MOST_LATENTS)), b=numbers_of(min(ran, MOST_NOISES)))
 
 
 @given(specs(9))

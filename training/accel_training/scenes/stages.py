@@ -24,12 +24,12 @@ from accel_training.tokenizer import save_tokenizer, train_tokenizer
 ARCHITECTURE: Final = "tiny"
 WIDTHS: Final = (32, 48, 64, 96)  # narrower than the first model's, so that all weights take less than 12 MB
 SEED: Final = 0
-SCENES: Final = 48_000  # pictures that training sees, each some twelve times with other noise
+SCENES: Final = 32_000  # pictures that training sees, each some eight times with other noise
 _CROPPED: Final = 12_000  # of them, for the autoencoder
 _WORDS_FROM: Final = 4000  # captions that the tokenizer learns its words from
 
 AUTOENCODER: Final = Round(Recipe(steps=1500, batch=16, rate=6e-4, seed=SEED), features_from=500, feature_weight=0.1)
-DIFFUSION: Final = Recipe(steps=20_000, batch=32, rate=1e-3, seed=SEED)
+DIFFUSION: Final = Recipe(steps=8000, batch=32, rate=1e-3, seed=SEED)
 
 Progress = Iterator[tuple[int, float]]
 

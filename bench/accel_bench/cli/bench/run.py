@@ -123,7 +123,9 @@ def run(
     earlier = None if baseline is None else read_bench(baseline)
     allowed = parse_share(max_regression, option="--max-regression")
     stop = stop_rule(rounds, target_error, budget_s=budget)
-    chosen = plans_of(context, plans, branches=branches, forecasts=forecasts, steps=steps, scheduler=scheduler)
+    chosen = plans_of(
+        context, plans, bundle=bundle, branches=branches, forecasts=forecasts, steps=steps, scheduler=scheduler
+    )
     settings = Settings(chosen.steps, chosen.scheduler, guidance=guidance, batch=batch, seed=seed)
     contenders = plan_contenders(
         read_bundle(bundle),

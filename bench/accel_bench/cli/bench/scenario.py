@@ -121,7 +121,9 @@ def scenario(
         percentile=percentile,
     )
     largest = max(load.batch for load in loads)
-    chosen = plans_of(context, plans, branches=branches, forecasts=forecasts, steps=steps, scheduler=scheduler)
+    chosen = plans_of(
+        context, plans, bundle=bundle, branches=branches, forecasts=forecasts, steps=steps, scheduler=scheduler
+    )
     settings = Settings(chosen.steps, chosen.scheduler, guidance=guidance, batch=largest, seed=seed)
     texts = _captions(seed) if prompts is None else read_prompts(prompts)
     if output is not None:

@@ -59,10 +59,11 @@ def _required(record: SearchRecord) -> float | None:
 def _mark(each: TriedSummary, quality: Known, *, pictures: int) -> Mark:
     complete = each.pictures == pictures
     deep = f"{len(each.facts.deep_calls)}/{each.facts.calls}"
+    skipped = f", {len(each.facts.plan.skip)} skipped" if each.facts.plan.skip else ""
     return Mark(
         family=each.family,
         label=deep,
-        text=_text(each, deep=deep),
+        text=_text(each, calls=f"{deep} deep{skipped}"),
         speedup=each.speedup,
         measured=each.measured,
         quality=quality,
@@ -72,10 +73,10 @@ def _mark(each: TriedSummary, quality: Known, *, pictures: int) -> Mark:
     )
 
 
-def _text(each: TriedSummary, *, deep: str) -> str:
+def _text(each: TriedSummary, *, calls: str) -> str:
     psnr = "no pixel differs" if each.quality.psnr is None else f"{each.quality.psnr:.1f} dB"
     measured = "" if each.measured is None else f", measured {times(each.measured)}"
     return (
-        f"{each.family} {plan_words(each)}, {deep} deep: {each.speedup:.2f}×{measured}; {psnr}, feature distance "
+        f"{each.family} {plan_words(each)}, {calls}: {each.speedup:.2f}×{measured}; {psnr}, feature distance "
         f"{each.quality.feature_distance:.4f}, loss {loss_words(each)}; {amount(each.pictures, 'picture')}"
     )

@@ -34,5 +34,5 @@ def stage_of(span: str, parts: Mapping[str, Part]) -> str | None:
 
 
 def legend(kinds: set[str]) -> list[Key]:
-    """Legend entries of the stages that occur."""
-    return [Key(kind, name) for kind, name in STAGES.items() if kind in kinds]
+    """Legend entries of the stages, and kinds of call, that occur."""
+    return [Key(kind, name) for kind, name in (*STAGES.items(), ("skipped", "skipped calls")) if kind in kinds]

@@ -152,6 +152,6 @@ def _settings(work: Workload) -> tuple[object, ...]:
 def _calls(facts: PlanFacts) -> tuple[object, ...]:
     """All that decides what a plan draws, whichever way it was written."""
     plan, deep = facts.plan, facts.deep_calls
-    shallow = [call for call in range(facts.calls) if call not in deep]
-    reused = tuple((plan.branch_of(call), plan.weights_of(call, deep_calls=deep)) for call in shallow)
-    return facts.calls, deep, reused, plan.scheduler, plan.steps, plan.guided_calls
+    reused = tuple((plan.branch_of(call), plan.weights_of(call, deep_calls=deep)) for call in facts.shallow_calls)
+    solved = plan.skip, tuple(plan.rows.items())
+    return facts.calls, deep, reused, solved, plan.scheduler, plan.steps, plan.guided_calls

@@ -1,0 +1,45 @@
+"""What a search chose, added to the bundle under a name."""
+
+from pathlib import Path
+
+import msgspec
+
+from accel_bench.records.parts import Workload
+from accel_runtime.bundle.named_plans import add_plan
+from accel_runtime.errors import InputError
+from accel_runtime.manifest import PLAN_NAME_EXPECTED, is_plan_name, read_manifest
+from accel_runtime.plans.file import read_plan
+from accel_runtime.plans.solved import SolvedFor
+
+
+def check_addable(folder: Path | None, name: str) -> None:
+    """Refuse to add a plan to a bundle later, before any work is done.
+
+    Raises:
+        InputError: There is no bundle to add it to, the bundle does not tell its model, or the name is none.
+        BundleError: The bundle's manifest cannot be read.
+    """
+    if folder is None:
+        raise InputError("--write-bundle: expected BUNDLE, the folder to add the plan to, got --model alone")
+    if not is_plan_name(name):
+        raise InputError(f"--plan-name {name!r}: expected {PLAN_NAME_EXPECTED}")
+    if read_manifest(folder).provenance.model is None:
+        raise InputError(f"--write-bundle: {folder} does not tell which model it holds: export it again")
+
+
+def add_found(folder: Path, name: str, *, plan: Path, work: Workload) -> None:
+    """Add a plan that a search found; it takes the place of one of the same name.
+
+    Args:
+        folder: The bundle's folder.
+        name: The plan's name in the bundle.
+        plan: The plan's file in the search's folder.
+        work: What the search judged the plan with.
+
+    Raises:
+        AccelError: The plan cannot be read, or the bundle cannot be written.
+    """
+    spec = read_plan(plan)
+    model = str(read_manifest(folder).provenance.model)
+    here = SolvedFor(model=model, guidance=work.guidance, height=work.height, width=work.width)
+    add_plan(folder, name, msgspec.structs.replace(spec, solved_for=spec.solved_for or here), replace=True)
