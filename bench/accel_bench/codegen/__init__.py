@@ -3,6 +3,7 @@
 scripts/      a complete program for each target, whose settings are replaced
 choice.py     finds the config
 settings.py   the settings of each target
+solved.py     those of a plan with solved rows, for diffusers
 template.py   fills a program with settings and a header
 script.py     makes the whole script
 tasks/        finds configs for requested speed-ups and latencies

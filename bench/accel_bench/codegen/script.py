@@ -8,16 +8,20 @@ from typing import Final
 
 from accel_bench.codegen.choice import Choice
 from accel_bench.codegen.settings import default_bundle, diffusers_settings, hub_id, runtime_settings, scheduler_class
+from accel_bench.codegen.solved import solved_settings
 from accel_bench.codegen.template import COMMAND, fill
 from accel_bench.profiles import Figure, Measured, Published
 from accel_runtime.backends.choose import INDUCTOR_DEVICES
 from accel_runtime.errors import InputError
+from accel_runtime.plans.spec import PlanSpec
 
 DEFAULT_PROMPT: Final = "a photo of a squirrel on a mossy log"
 
 # The folder and the variant of the built-in model, which no hub has.
 _OWN_FOLDER: Final = "the folder sources/architectures/{model} of the installed package accel_exporter"
 _OWN_VARIANT: Final = "fp16"
+# The end of what `scripts/run_runtime.py` imports of accel_runtime.
+_LAST_IMPORT: Final = "Request, open_bundle"
 _NAMES: Final = {
     "latency_s": "{:g} s for a batch",
     "steps_per_s": "{:g} steps a second",
@@ -71,28 +75,44 @@ def _for_runtime(choice: Choice, defaults: Defaults, *, name: str) -> str:
     own = "Needs accel-sd and the bundle that BUNDLE names."
     needs = [own] if defaults.bundle else ["Needs accel-sd and a bundle:", export_command(choice)]
     header = [*describe_choice(choice), needs, ["Run it with", script_command(name)]]
-    return fill(
-        "run_runtime", header=header, settings=runtime_settings(choice, prompt=defaults.prompt, bundle=defaults.bundle)
-    )
+    settings = runtime_settings(choice, prompt=defaults.prompt, bundle=defaults.bundle)
+    return _importing(fill("run_runtime", header=header, settings=settings), choice.config.plan)
+
+
+def _importing(source: str, plan: PlanSpec) -> str:
+    """The source with the imports of what a plan with solved rows is made of."""
+    names = [*(["SolvedFor"] if plan.solved_for else []), *(["SolvedRow"] if plan.rows else [])]
+    return source.replace(_LAST_IMPORT, ", ".join(["Request", *names, "open_bundle"]), 1)
 
 
 def _for_diffusers(choice: Choice, defaults: Defaults, *, name: str) -> str:
     if choice.config.plan.branches:
         raise InputError(f"config {choice.name}: a script for diffusers has one branch: write one for runtime")
+    if choice.config.plan.rows:
+        return _solved_for_diffusers(choice, defaults, name=name)
     scheduler = scheduler_class(choice.config.scheduler)
     model = defaults.model or hub_id(choice.config.model)
     header = [*describe_choice(choice), tuple(_needs(choice, model))]
     if not scheduler.keeps_seeds:
         header.append((f"{scheduler.name} draws its noise by itself: a seed gives another picture than accel's.",))
-    header.append(("Run it with", script_command(name, *(["--model", "FOLDER"] if model is None else []))))
-    settings = diffusers_settings(
-        choice,
-        prompt=defaults.prompt,
-        model=model,
-        variant=_OWN_VARIANT if model is None else None,
-        scheduler=scheduler,
-    )
+    header.append(_run_with(name, model))
+    variant = _OWN_VARIANT if model is None else None
+    settings = diffusers_settings(choice, prompt=defaults.prompt, model=model, variant=variant, scheduler=scheduler)
     return fill("run_diffusers", header=header, settings=settings)
+
+
+def _solved_for_diffusers(choice: Choice, defaults: Defaults, *, name: str) -> str:
+    """The script whose scheduler runs the solved rows, whatever scheduler the model brings."""
+    model = defaults.model or hub_id(choice.config.model)
+    variant = _OWN_VARIANT if model is None else None
+    header = [*describe_choice(choice), tuple(_needs(choice, model)), _run_with(name, model)]
+    plain = diffusers_settings(choice, prompt=defaults.prompt, model=model, variant=variant, scheduler=None)
+    settings = solved_settings(plain, choice.config)
+    return fill("run_diffusers", header=header, settings=settings, kind="solved")
+
+
+def _run_with(name: str, model: str | None) -> tuple[str, str]:
+    return "Run it with", script_command(name, *(["--model", "FOLDER"] if model is None else []))
 
 
 def _needs(choice: Choice, model: str | None) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The settings of each target's script, taken from a config.
 
-Only the exporter knows diffusers' names for our short names, so scripts for diffusers need the `export` extra.
+Only the exporter knows diffusers' names for our short names, and makes schedules of a model's scheduler config, so
+scripts for diffusers need the `export` extra.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from accel_runtime.errors import InputError
 from accel_runtime.plans.deep_calls import CALLS_OF_STEP, FULL, interval
 from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.schedules.file import OWN_SCHEDULER
+from accel_runtime.schedules.schedule import ScheduleTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,9 @@ def runtime_settings(choice: Choice, *, prompt: str, bundle: str | None) -> dict
 
 
 def diffusers_settings(
-    choice: Choice, *, prompt: str, model: str | None, variant: str | None, scheduler: SchedulerClass
+    choice: Choice, *, prompt: str, model: str | None, variant: str | None, scheduler: SchedulerClass | None
 ) -> dict[str, Setting]:
-    """The constants of `scripts/run_diffusers.py`."""
+    """The constants of `scripts/run_diffusers.py`; without those of a scheduler of diffusers where there is none."""
     config, plan = choice.config, choice.config.plan
     dtype = "What UNet and text encoder compute in on a GPU; a processor computes in fp32."
     return {
@@ -63,9 +65,7 @@ def diffusers_settings(
         "VARIANT": Setting(variant, annotation="str | None"),
         "DTYPE": Setting(config.dtype, dtype),
         **_size(config),
-        "SCHEDULER_CLASS": Setting(scheduler.name),
-        "SCHEDULER_OPTIONS": Setting(dict(scheduler.options), annotation="dict[str, object]"),
-        "ETA": Setting(scheduler.eta),
+        **({"ETA": Setting(0.0)} if scheduler is None else _of_diffusers(scheduler)),
         "STEPS": Setting(config.steps),
         "GUIDANCE": Setting(config.guidance),
         "GUIDED_CALLS": _guided_calls(plan),
@@ -81,6 +81,14 @@ def diffusers_settings(
 def default_bundle(config: Config) -> str:
     """The folder that `accel export` writes by default."""
     return f"{Path(config.model).name}-bundle"
+
+
+def _of_diffusers(scheduler: SchedulerClass) -> Mapping[str, Setting]:
+    return {
+        "SCHEDULER_CLASS": Setting(scheduler.name),
+        "SCHEDULER_OPTIONS": Setting(dict(scheduler.options), annotation="dict[str, object]"),
+        "ETA": Setting(scheduler.eta),
+    }
 
 
 def _size(config: Config) -> Mapping[str, Setting]:
@@ -113,6 +121,9 @@ def _deep_calls(plan: PlanSpec) -> range | tuple[int, ...]:
 
 def _plan_words(plan: PlanSpec) -> str:
     """The comment above a whole plan."""
+    if plan.rows:
+        others = "`skip` run nothing, all others are shallow"
+        return f"The deep calls, by number from 0; those of {others}. `rows` are solved, and jump over skipped calls."
     if plan.deep == FULL:
         return f"{_deep_words(plan)}."
     shallow = "These cut the UNet at `branch`; 0 keeps the least of it. `forecast` says how their features are made."
@@ -146,6 +157,23 @@ def scheduler_class(name: str) -> SchedulerClass:
         eta=float(str(chosen.step_options.get("eta", 0.0))),
         keeps_seeds=chosen.keeps_seeds,
     )
+
+
+def schedule_table(config: Config) -> ScheduleTable:
+    """The schedule of a config's scheduler and steps, by the scheduler config of its model.
+
+    Raises:
+        AccelError: The model cannot be read, or the scheduler cannot be a table.
+        MissingExtraError: The `export` extra is not installed.
+    """
+    with extra("export"):
+        from accel_exporter import open_source  # noqa: PLC0415  # as above
+        from accel_exporter.schedules import compile_one  # noqa: PLC0415
+        from accel_exporter.sources.shipped import ALIASES  # noqa: PLC0415
+    # The package has the configs of models with a short name: nothing is downloaded for these.
+    source = open_source(config.model, weights="random" if config.model in ALIASES else "trained")
+    (table,) = compile_one(config.scheduler, source.scheduler_config, steps=[config.steps]).tables
+    return table
 
 
 def hub_id(model: str) -> str | None:

@@ -1,10 +1,11 @@
 """Fill a program of `scripts/` with other settings and a header.
 
 The programs also run unchanged. Three comments in them mark what is replaced: `# (header)`, and everything between
-`# (settings)` and `# (end)`. Everything that is inserted is a comment or comes from `literal`. Values are formatted
-as ruff formats them.
+`# (settings)` and `# (end)`. What is between `# (only NAME)` and `# (end NAME)` stays in scripts of that kind alone.
+Everything that is inserted is a comment or comes from `literal`. Values are formatted as ruff formats them.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -12,6 +13,9 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Final
 
+import msgspec
+
+from accel_runtime.plans.solved import SolvedFor, SolvedRow
 from accel_runtime.plans.spec import PlanSpec
 
 LINE_LENGTH: Final = 88
@@ -22,6 +26,11 @@ _ALWAYS: Final = ("deep", "branch", "forecast")
 COMMAND: Final = "    "
 _FOLDER: Final = Path(__file__).parent / "scripts"
 _HEADER, _SETTINGS, _END = "# (header)\n", "# (settings)\n", "# (end)\n"
+_SECTION: Final = re.compile(
+    r"^ *# \(only (?P<kind>\w+)\)\n(?P<text>.*?)^ *# \(end (?P=kind)\)\n", re.MULTILINE | re.DOTALL
+)
+# Values that are written as the call that makes them.
+_CALLS: Final = (PlanSpec, SolvedRow, SolvedFor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +48,14 @@ class Setting:
     annotation: str = ""
 
 
-def fill(name: str, *, header: Sequence[Sequence[str]], settings: Mapping[str, Setting]) -> str:
+def fill(name: str, *, header: Sequence[Sequence[str]], settings: Mapping[str, Setting], kind: str = "plain") -> str:
     """Fill the program ``name``.
 
     Args:
         name: Name of the file in `scripts/`, without `.py`.
         header: Comment at the top: paragraphs of lines, which are wrapped.
-        settings: Settings by the names of the program's constants; all of them.
+        settings: Settings by the names of the program's constants; all that scripts of this kind have.
+        kind: Which of the sections that are only in some scripts stay.
     """
     source = (_FOLDER / f"{name}.py").read_text(encoding="utf-8")
     top, rest = source.split(_HEADER)
@@ -53,7 +63,12 @@ def fill(name: str, *, header: Sequence[Sequence[str]], settings: Mapping[str, S
     _, program = rest.split(_END)
     paragraphs = "\n#\n".join("\n".join(row for line in lines for row in comment(line)) for lines in header)
     constants = "\n".join(_setting(constant, setting) for constant, setting in settings.items())
-    return f"{top}{paragraphs}\n{imports}{constants}\n{program}"
+    return _only(f"{top}{paragraphs}\n{imports}{constants}\n{program}", kind)
+
+
+def _only(source: str, kind: str) -> str:
+    """The source without the sections of other kinds, and without the marks of all."""
+    return _SECTION.sub(lambda found: found["text"] if found["kind"] == kind else "", source)
 
 
 def comment(text: str) -> list[str]:
@@ -93,7 +108,7 @@ def literal(value: object) -> str:
         return _string(value)
     if isinstance(value, range) and (value.start, value.step) == (0, 1):
         return f"range({value.stop})"
-    if not isinstance(value, (dict, tuple, PlanSpec)):
+    if not isinstance(value, (dict, tuple, *_CALLS)):
         return repr(value)
     opening, closing = _brackets(value)
     inner = ", ".join(prefix + literal(item) for prefix, item in _items(value))
@@ -114,7 +129,7 @@ def _laid_out(prefix: str, value: object, *, indent: str, end: str) -> list[str]
 def _brackets(value: object) -> tuple[str, str]:
     if isinstance(value, dict):
         return "{", "}"
-    return ("PlanSpec(", ")") if isinstance(value, PlanSpec) else ("(", ")")
+    return (f"{type(value).__name__}(", ")") if isinstance(value, _CALLS) else ("(", ")")
 
 
 def _items(value: object) -> list[tuple[str, object]]:
@@ -125,6 +140,8 @@ def _items(value: object) -> list[tuple[str, object]]:
         default = PlanSpec(deep=value.deep)
         parts = {name: getattr(value, name) for name in value.__struct_fields__}
         return [(f"{name}=", part) for name, part in parts.items() if name in _ALWAYS or part != getattr(default, name)]
+    if isinstance(value, _CALLS):
+        return [(f"{name}=", part) for name, part in msgspec.structs.asdict(value).items()]
     return [("", item) for item in value] if isinstance(value, tuple) else []
 
 

@@ -5,10 +5,14 @@ import runpy
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from accel_bench.codegen import Choice, choose
+from accel_bench.profiles import encode_profile
+from accel_bench.profiles.files import read_profile
 from accel_runtime.plans.deep_calls import parse_deep_calls
+from accel_runtime.plans.spec import PlanSpec
 
 HEAD = """\
 format = 2
@@ -56,8 +60,9 @@ def write_lab(
     forecast: str = "hold",
     weights: str = "{}",
     guided_calls: str = "",
+    spec: PlanSpec | None = None,
 ) -> Choice:
-    """The one config of a profile that is written into ``folder``."""
+    """The one config of a profile that is written into ``folder``; with ``spec`` its plan is that one."""
     config = CONFIG.format(
         name="one",
         model=json.dumps(str(model)),
@@ -74,6 +79,10 @@ def write_lab(
     )
     path = folder / "lab.toml"
     path.write_text(HEAD.format(title=json.dumps(title)) + config)
+    if spec is not None:
+        profile = read_profile(path)
+        changed = msgspec.structs.replace(profile.configs["one"], plan=spec)
+        path.write_bytes(encode_profile(msgspec.structs.replace(profile, configs={"one": changed})))
     return choose(str(path), "one")
 
 

@@ -1,5 +1,6 @@
 """Generated scripts draw: the one for diffusers, which knows nothing of ours, the same picture as ours."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -7,10 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tests.bench.codegen.lab import run_here, write_lab
+from tests.solved import solved_plan
 
 from accel_bench.codegen import Defaults, Target, generate_script
+from accel_exporter.check import relative_error
+from accel_runtime import Forecast, PlanSpec, Request, open_bundle
 
 PROMPT = 'a "cat"\non a mat'
 
@@ -24,6 +29,13 @@ CONFIGS: list[dict[str, Any]] = [
     {"scheduler": "dpmpp_2m_karras", "plan": "full"},
     # Guided shallow calls, unguided ones on guided features, an unguided deep one, and a feature of both kinds.
     {"steps": 8, "plan": "calls:0,2,5", "branch": 3, "weights": "{ 6 = [1.25, -0.25] }", "guided_calls": "0-3"},
+]
+
+# Skipped calls alone; with shallow ones, whose forecasts look over what is skipped; and scaled inputs.
+SOLVED = [
+    solved_plan((0, 3, 7), calls=10),
+    solved_plan((0, 2, 6), shallow=(3, 8), calls=10, branch=2, forecast=Forecast.QUADRATIC, guided_calls=(0, 6)),
+    solved_plan((0, 5), shallow=(7,), calls=9, steps=5, scheduler="heun", weights={7: (1.5, -0.5)}),
 ]
 
 
@@ -55,6 +67,35 @@ def test_both_scripts_draw_the_same_picture(
         run_here(tmp_path / f"run_{target}.py", "--seed", "3", "--output", f"{target}.png", monkeypatch=monkeypatch)
 
     assert largest_difference(tmp_path) <= 2
+
+
+@pytest.mark.parametrize("spec", SOLVED, ids=lambda spec: spec.scheduler)
+def test_both_scripts_of_a_plan_with_skipped_calls_draw_the_same_picture(
+    spec: PlanSpec, tmp_path: Path, source_folder: Path, bundle_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_scripts(tmp_path, source_folder, bundle_folder, spec=spec)
+    for target in Target:
+        run_here(tmp_path / f"run_{target}.py", "--seed", "3", "--output", f"{target}.png", monkeypatch=monkeypatch)
+
+    assert largest_difference(tmp_path) <= 2
+
+
+def test_the_scheduler_of_the_script_draws_our_picture_in_diffusers_own_pipeline(
+    tmp_path: Path, source_folder: Path, bundle_folder: Path, diffusers_pipeline: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = SOLVED[0]
+    write_scripts(tmp_path, source_folder, bundle_folder, spec=spec)
+    made = runpy.run_path(str(tmp_path / "run_diffusers.py"))
+    latents = np.random.default_rng(2).standard_normal((1, 4, 8, 8)).astype(np.float32)
+    ours = open_bundle(bundle_folder)
+    expected = ours.generate(Request(("a cat",), latents=latents), ours.compile(spec)).latents
+
+    monkeypatch.setattr(diffusers_pipeline, "scheduler", made["SolvedScheduler"]())
+    options = {"num_inference_steps": made["STEPS"], "output_type": "latent"}
+    found = diffusers_pipeline("a cat", latents=torch.from_numpy(latents), **options).images
+
+    assert relative_error(found.numpy(), expected) <= 1e-4
 
 
 def test_in_a_process_of_its_own_a_script_says_what_it_wrote_and_how_long_it_took(

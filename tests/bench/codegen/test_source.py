@@ -1,18 +1,23 @@
 """The source that is generated: what goes in comes out, and it is laid out as ruff does it."""
 
 import ast
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.bench.codegen.lab import write_lab
+from tests.solved import solved_plan
 
 from accel_bench.codegen import Choice, Defaults, Target, all_choices, generate_script
 from accel_bench.codegen.template import assignment, comment, literal
 from accel_bench.profiles import find_profiles
+from accel_runtime.errors import InputError
+from accel_runtime.plans.solved import SolvedFor
 
 SCALARS = st.one_of(st.text(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.none())
 VALUES = st.one_of(SCALARS, st.lists(SCALARS).map(tuple), st.dictionaries(st.text(), SCALARS))
@@ -32,6 +37,8 @@ NASTY = [
     "{x}",
     "",
 ]
+
+SOLVED_FOR = SolvedFor(model="9c" * 32, guidance=4.0, height=64, width=64)
 
 
 @given(VALUES)
@@ -78,7 +85,10 @@ def every_choice(folder: Path) -> list[Choice]:
     plan = "calls:" + ",".join(map(str, range(0, 60, 2)))
     weights = "{ 1 = [0.123456789], 3 = [1.23456789, -0.23456789], 59 = [0.5] }"
     odd = write_lab(folder, "a/'model'", plan=plan, steps=50, batch=2, weights=weights)
-    return [odd, *(choice for name in find_profiles() for choice in all_choices(name))]
+    solved = solved_plan((0, 7, 31), shallow=(8,), calls=50, solved_for=SOLVED_FOR)
+    (folder / "solved").mkdir()
+    skips = write_lab(folder / "solved", "tiny", spec=solved)
+    return [odd, skips, *(choice for name in find_profiles() for choice in all_choices(name))]
 
 
 def test_every_shipped_config_becomes_source_that_ruff_would_leave_as_it_is(tmp_path: Path) -> None:
@@ -86,7 +96,7 @@ def test_every_shipped_config_becomes_source_that_ruff_would_leave_as_it_is(tmp_
     scripts.mkdir()
     for choice in every_choice(tmp_path):
         for target in Target:
-            name = f"{choice.profile.name}-{choice.name}-{target}.py"
+            name = f"{choice.profile.name}-{choice.digest[:6]}-{choice.name}-{target}.py"
             source = generate_script(choice, target, defaults=Defaults(prompt='it\'s a "cat"'), name=name)
             (scripts / name).write_text(source)
 
@@ -98,6 +108,41 @@ def test_every_shipped_config_becomes_source_that_ruff_would_leave_as_it_is(tmp_
             check=False,
         )
         assert done.returncode == 0, done.stdout
+
+
+def test_a_script_holds_solved_rows_as_they_are(tmp_path: Path) -> None:
+    spec = solved_plan((0, 7, 31), calls=50, solved_for=SOLVED_FOR)
+    choice = write_lab(tmp_path, "tiny", spec=spec)
+    ours, theirs = (generate_script(choice, target, defaults=Defaults(), name="run.py") for target in Target)
+
+    assert constant(ours, "PLAN", tmp_path) == spec
+    assert [row[2:] for row in constant(theirs, "ROWS", tmp_path)] == [
+        ((1.0,), (-0.05, 0.0)),
+        ((1.0,), (-0.05, 0.01)),
+        ((1.0,), (-0.05, 0.01)),
+    ]
+    assert "SCHEDULER_CLASS" not in theirs
+    assert "(only" not in ours + theirs
+
+
+def test_a_script_without_solved_rows_has_no_scheduler_of_its_own() -> None:
+    choice = next(each for each in all_choices("cpu") if each.name == "tiny-ddim50-every3")
+    sources = [generate_script(choice, target, defaults=Defaults(), name="run.py") for target in Target]
+
+    assert not any(word in source for source in sources for word in ("Solved", "ROWS", "(only", "(end"))
+
+
+def test_solved_rows_for_another_schedule_are_refused_before_a_script_is_written(tmp_path: Path) -> None:
+    choice = write_lab(tmp_path, "tiny", spec=solved_plan((0, 7), calls=10, scheduler="euler_a"))
+
+    with pytest.raises(InputError, match="euler_a draws noise at its calls"):
+        generate_script(choice, Target.DIFFUSERS, defaults=Defaults(), name="run.py")
+
+
+def constant(source: str, name: str, folder: Path) -> Any:
+    """The value that a script gives a constant at its top."""
+    (folder / "run.py").write_text(source)
+    return runpy.run_path(str(folder / "run.py"))[name]
 
 
 def test_a_script_says_where_its_config_is_from_and_what_it_should_give() -> None:

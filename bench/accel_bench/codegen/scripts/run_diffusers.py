@@ -34,6 +34,8 @@ DEEP_CALLS: Sequence[int] = range(0, 40, 3)
 BRANCH = 0
 HISTORY = 1
 FORECAST_WEIGHTS: dict[int, tuple[float, ...]] = {}
+INIT_NOISE_SIGMA = 1.0
+ROWS: Sequence[tuple[float, float, tuple[float, ...], tuple[float, ...]]] = ()
 # (end)
 
 GUIDED = GUIDANCE > 1
@@ -148,6 +150,40 @@ def forecast(call: int, past: list[tuple[int, Tensor]]) -> Tensor:
     return torch.stack(terms).sum(dim=0)
 
 
+# (only solved)
+class SolvedScheduler:
+    """A solved plan's rows, in place of a scheduler of diffusers.
+
+    A call's row takes the latents to the next call, over all that the plan skips. They
+    are a weighted sum of the last latents and noises, newest first.
+    """
+
+    order = 1
+    init_noise_sigma = INIT_NOISE_SIGMA
+
+    def set_timesteps(self, steps: int, device: Any = None) -> None:
+        """Begin a picture; the rows say themselves how many calls there are."""
+        self.timesteps = torch.tensor([row[0] for row in ROWS], device=device)
+        self.latents: list[Tensor] = []
+        self.noises: list[Tensor] = []
+
+    def scale_model_input(self, sample: Tensor, t: Any) -> Tensor:
+        """What the UNet is given."""
+        _, scale, _, _ = ROWS[len(self.noises)]
+        return sample * scale
+
+    def step(
+        self, noise: Tensor, t: Any, latents: Tensor, return_dict: bool = False
+    ) -> tuple[Tensor]:
+        """The latents at the next call that runs, always as a tuple."""
+        _, _, of_latents, of_noises = ROWS[len(self.noises)]
+        self.latents, self.noises = [latents, *self.latents], [noise, *self.noises]
+        terms = [*zip(of_latents, self.latents), *zip(of_noises, self.noises)]
+        made = torch.stack([weight * term for weight, term in terms]).sum(dim=0)
+        return (made,)
+
+
+# (end solved)
 def denoise(
     pipe: Any, latents: Tensor, text: Tensor, options: dict[str, Any]
 ) -> Tensor:
@@ -172,7 +208,7 @@ def denoise(
         if guided:
             without, with_prompt = noise.chunk(2)
             noise = without + GUIDANCE * (with_prompt - without)
-        latents = scheduler.step(noise, t, latents, **options).prev_sample
+        latents = scheduler.step(noise, t, latents, return_dict=False, **options)[0]
     return latents
 
 
@@ -199,11 +235,16 @@ def load(model: str, variant: str | None, device: str) -> Any:
     pipe = diffusers.StableDiffusionPipeline.from_pretrained(
         model, variant=variant, dtype=torch.float32, safety_checker=None
     )
+    # (only plain)
     scheduler = getattr(diffusers, SCHEDULER_CLASS)
     own = pipe.scheduler
     kept = SCHEDULER_OPTIONS.items() <= dict(own.config).items()
     if not (kept and type(own) is scheduler):
         pipe.scheduler = scheduler.from_config(own.config, **SCHEDULER_OPTIONS)
+    # (end plain)
+    # (only solved)
+    pipe.scheduler = SolvedScheduler()
+    # (end solved)
     if DTYPE != "fp32" and device != "cpu":
         dtype = {"fp16": torch.float16, "bf16": torch.bfloat16}[DTYPE]
         pipe.unet.to(dtype)
