@@ -53,7 +53,7 @@ def export(
     source: Annotated[
         str,
         typer.Argument(
-            help="A diffusers folder, a hub id, or an alias: tiny (the built-in model), sd15, sd21, sdxl, sdxl-turbo or "
+            help="A diffusers folder, a hub id, or an alias: tiny (the built-in model), sd15, sd21, sdxl, sdxl-turbo, "
             "lcm-sd15."
         ),
     ] = "tiny",
