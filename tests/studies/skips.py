@@ -94,7 +94,7 @@ def compared(skips: Skips, proposals: Proposals, budgets: tuple[float, ...], *, 
     plain = [Unsolved(steps, int(budget)) for budget in budgets]
     mixed = [each for budget in budgets for each in skips.within(steps, budget)]
     wanted = dict.fromkeys((*plain, *mixed))
-    better = [Unsolved(each.steps, each.deep, each.shallow, moves) for each in wanted]
+    better = [Unsolved(each.steps, each.deep, each.shallow, moves) for each in plain]
     found = distinct(list(rivals(space, proposals, budgets)))
     yield from halve(found, batches=JUDGED // BATCH, cost=proposals.cost, unsolved=(*wanted, *better))
 
@@ -160,7 +160,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--budgets", default="5,6,7,8,10,13")
     parser.add_argument("--calibration", type=int, default=32)
-    parser.add_argument("--moves", type=int, default=12)
+    parser.add_argument("--moves", type=int, default=8)
     parser.add_argument("--provider", default="openvino:f32")
     for done in run(parser.parse_args()):
         note(done)
