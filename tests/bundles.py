@@ -53,3 +53,26 @@ def exporting(source: str | Path, options: Any) -> Callable[[Path], None]:
             pass
 
     return export
+
+
+@cache
+def family_source(name: str) -> Path:
+    """A diffusers folder with the small random pipeline of one of `tests.exporter.families.FAMILIES`."""
+
+    def make(folder: Path) -> None:
+        from tests.exporter.families import write_family
+
+        write_family(name, folder)
+
+    return kept(f"source-{name}", make)
+
+
+@cache
+def family_bundle(name: str) -> Path:
+    """The bundle of a family's small pipeline: three branches, its own scheduler and some others, few steps."""
+    from tests.exporter.families import SCHEDULERS_OF
+
+    from accel_exporter import ExportOptions
+
+    options = ExportOptions(branches=(0, 1, 2), max_steps=6, schedulers=SCHEDULERS_OF[name])
+    return kept_bundle(f"family-{name}", family_source(name), options)

@@ -24,9 +24,9 @@ from accel_bench.records.environment import read_environment
 _VARIABLE: Final = "ACCEL_TEST_CACHE"
 _CODE_VARIABLE: Final = "ACCEL_TEST_CODE"
 _SEAL: Final = ".seal"
-# What makes a bundle: the exporter with the built-in model in it, what it uses of the runtime, and the small pipeline.
+# What makes a bundle: the exporter with the built-in model in it, what it uses of the runtime, and the small pipelines.
 _PACKAGES: Final = ("accel_exporter", "accel_runtime")
-_PIPELINES: Final = Path(__file__).parent / "exporter" / "pipelines.py"
+_PIPELINES: Final = tuple(Path(__file__).parent / "exporter" / name for name in ("pipelines.py", "families.py"))
 _UNUSED_S: Final = 14 * 24 * 3600
 
 
@@ -84,7 +84,7 @@ def _code() -> str:
     if held := os.environ.get(_CODE_VARIABLE):
         return held
     folders = [Path(str(find_spec(package).submodule_search_locations[0])) for package in _PACKAGES]  # type: ignore[union-attr, index]
-    return _digest(*map(tree_digest, folders), _PIPELINES.read_bytes())
+    return _digest(*map(tree_digest, folders), *(file.read_bytes() for file in _PIPELINES))
 
 
 @cache

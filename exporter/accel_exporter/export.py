@@ -160,7 +160,7 @@ class _Export:
         check_schedulers(self._source.scheduler_config, self._options.schedulers, steps=self._options.max_steps)
         layout.write_model_index(self._folder, self._source.model_index)
         layout.write_scheduler(self._folder, self._source.scheduler_config)
-        for graph, part in self._family.tokenizers.items():
+        for graph, part in self._family.tokenizers(self._source).items():
             self._texts[graph] = layout.write_tokenizer(self._folder, self._source.load_tokenizer(part), part=part)
 
     def _compile_schedules(self) -> None:
@@ -216,7 +216,7 @@ class _Export:
             dtype=self._options.dtype,
             state=family.state(source, self._sizes),
             graphs=self._graphs,
-            denoiser=family.denoiser(self._branches),
+            denoiser=family.denoiser(source, self._branches),
             texts=self._texts,
             encoder=family.encoder(source),
             decoder=family.decoder(source),

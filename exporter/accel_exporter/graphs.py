@@ -1,16 +1,19 @@
 """The modules to trace: each component of the pipeline with named inputs and outputs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
-from transformers import CLIPTextModel
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from accel_exporter import names
-from accel_exporter.unet import DeepPass
+from accel_exporter.unet import DeepPass, GuidedPass, GuidedSizedPass, SizedPass
 from accel_runtime.manifest import Part
+
+TextModel = CLIPTextModel | CLIPTextModelWithProjection
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class _TextEncoder(nn.Module):
 
     mask: Tensor  # [1, 1, L, L]
 
-    def __init__(self, model: CLIPTextModel, length: int) -> None:
+    def __init__(self, model: TextModel, length: int) -> None:
         super().__init__()
         self.model = model
         hidden = torch.full((1, 1, length, length), float("-inf"), dtype=model.dtype).triu(1)
@@ -91,6 +94,19 @@ class _TextEncoder(nn.Module):
     def forward(self, input_ids: Tensor) -> tuple[Tensor, Tensor]:
         output = self.model(input_ids=input_ids, attention_mask=self.mask)
         return output.last_hidden_state, output.pooler_output
+
+
+class _LayeredTextEncoder(_TextEncoder):
+    """Also returns what each layer is given: SDXL takes what the last one is. The pooled output goes first.
+
+    For a model with a projection that is the projected one.
+    """
+
+    def forward(self, input_ids: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        output = self.model(input_ids=input_ids, attention_mask=self.mask, output_hidden_states=True)
+        pooled = getattr(output, "text_embeds", None)
+        given = output.hidden_states[: self.model.config.num_hidden_layers]
+        return (output.pooler_output if pooled is None else pooled, output.last_hidden_state, *given)
 
 
 class _VaeDecoder(nn.Module):
@@ -115,7 +131,7 @@ class _VaeEncoder(nn.Module):
         return moments
 
 
-def text_encoder(model: CLIPTextModel, sizes: Sizes, *, length: int) -> Traceable:
+def text_encoder(model: TextModel, sizes: Sizes, *, length: int) -> Traceable:
     """CLIP's text model: input_ids [B, L] → last_hidden_state [B, L, D], pooler_output [B, D].
 
     L is ``length``, the tokenizer's: it may be less than the model has positions for.
@@ -131,19 +147,43 @@ def text_encoder(model: CLIPTextModel, sizes: Sizes, *, length: int) -> Traceabl
     )
 
 
-def unet_deep(unet: UNet2DConditionModel, branches: Sequence[int], *, sizes: Sizes, text_length: int) -> Traceable:
-    """The deep pass; see `accel_exporter.unet.DeepPass`."""
+def layered_text_encoder(model: TextModel, sizes: Sizes, *, name: str, length: int) -> Traceable:
+    """A text encoder with the states between its layers, as SDXL's are read; ``name`` is the graph's.
+
+    input_ids [B, L] → the pooled output [B, P], last_hidden_state [B, L, D], hidden_states.0 to .N-1 [B, L, D].
+    """
+    plain = text_encoder(model, sizes, length=length)
+    pooled = names.PROJECTED if isinstance(model, CLIPTextModelWithProjection) else names.POOLED
+    layers = map(names.hidden, range(model.config.num_hidden_layers))
+    outputs = (pooled, names.HIDDEN, *layers)
+    return replace(plain, name=name, module=_LayeredTextEncoder(model, length), outputs=outputs)
+
+
+def unet_deep(
+    unet: UNet2DConditionModel, branches: Sequence[int], *, sizes: Sizes, text_length: int, time_ids: int = 6
+) -> Traceable:
+    """The deep pass with the inputs that the UNet's config asks for; see `accel_exporter.unet`.
+
+    Args:
+        unet: The UNet.
+        branches: The branches whose features it hands out.
+        sizes: Sizes to trace at.
+        text_length: Tokens of a prompt.
+        time_ids: How many numbers SDXL's time ids are; not used for others.
+    """
     multiple = 2**unet.num_upsamplers
     channels = int(unet.config["in_channels"])
+    more = _more_inputs(unet, sizes.unet_batch, time_ids)
     inputs = {
         names.SAMPLE: _normal(sizes.unet_batch, channels, sizes.latent_height, sizes.latent_width),
         names.TIMESTEP: torch.tensor([500.0]),
         names.TEXT: _normal(sizes.unet_batch, text_length, _text_width(unet)),
+        **more,
     }
     return Traceable(
         name=names.UNET_DEEP,
         part="deep",
-        module=DeepPass(unet, branches),
+        module=_PASSES[tuple(more)](unet, branches),
         inputs=inputs,
         outputs=(names.NOISE, *map(names.feature, branches)),
         axes={
@@ -152,9 +192,29 @@ def unet_deep(unet: UNet2DConditionModel, branches: Sequence[int], *, sizes: Siz
                 2: Axis("latent_height", multiple),
                 3: Axis("latent_width", multiple),
             },
-            names.TEXT: {0: Axis("batch")},
+            **{name: {0: Axis("batch")} for name in (names.TEXT, *more)},
         },
     )
+
+
+# By the inputs beside sample, timestep and text.
+_PASSES: Final[Mapping[tuple[str, ...], type[DeepPass]]] = {
+    (): DeepPass,
+    (names.GUIDANCE,): GuidedPass,
+    (names.POOLED_TEXT, names.TIME_IDS): SizedPass,
+    (names.POOLED_TEXT, names.TIME_IDS, names.GUIDANCE): GuidedSizedPass,
+}
+
+
+def _more_inputs(unet: UNet2DConditionModel, rows: int, time_ids: int) -> dict[str, Tensor]:
+    config, inputs = unet.config, {}
+    if config["addition_embed_type"] == "text_time":
+        pooled = config["projection_class_embeddings_input_dim"] - time_ids * config["addition_time_embed_dim"]
+        inputs[names.POOLED_TEXT] = _normal(rows, pooled)
+        inputs[names.TIME_IDS] = 512 + 128 * _normal(rows, time_ids)
+    if config["time_cond_proj_dim"] is not None:
+        inputs[names.GUIDANCE] = _normal(rows, config["time_cond_proj_dim"])
+    return inputs
 
 
 def vae_decoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:

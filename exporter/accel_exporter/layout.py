@@ -3,32 +3,44 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tokenizers import Tokenizer
 from transformers import CLIPTokenizer
 
+from accel_exporter.base_config import file_config
 from accel_exporter.tokenizer_table import tokenizer_table
 from accel_runtime.base.arrays import encode_arrays
 from accel_runtime.errors import ExportError
 from accel_runtime.manifest import TextSpec
 
+# Parts of a bundle, and what a pipeline is told when it is made.
+_KEPT: Final = (
+    "unet",
+    "vae",
+    "text_encoder",
+    "text_encoder_2",
+    "tokenizer",
+    "tokenizer_2",
+    "scheduler",
+    "force_zeros_for_empty_prompt",
+    "requires_aesthetics_score",
+)
+
 
 def write_model_index(folder: Path, model_index: Mapping[str, Any]) -> None:
     """`model_index.json`: the source's, less the optional parts that a bundle does not hold."""
-    kept = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
-    index = {key: value for key, value in model_index.items() if key.startswith("_") or key in kept}
-    index |= {
-        "safety_checker": [None, None],
-        "feature_extractor": [None, None],
-        "image_encoder": [None, None],
-    }
+    index = {key: value for key, value in model_index.items() if key.startswith("_") or key in _KEPT}
+    left_out = ("feature_extractor", "image_encoder")
+    # SDXL's pipelines have no safety checker, and diffusers warns of a part that it does not know.
+    checker = () if "text_encoder_2" in model_index else ("safety_checker",)
+    index |= {part: [None, None] for part in (*left_out, *checker)}
     _write_json(folder / "model_index.json", index)
 
 
 def write_scheduler(folder: Path, config: Mapping[str, Any]) -> None:
     """`scheduler/scheduler_config.json`, as diffusers saves it."""
-    _write_json(folder / "scheduler" / "scheduler_config.json", config)
+    _write_json(folder / "scheduler" / "scheduler_config.json", file_config(config))
 
 
 def write_component_config(folder: Path, component: str, *, config: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ layout, so that other loaders recognise the graphs.
 from typing import Final
 
 TEXT_ENCODER: Final = "text_encoder"
+TEXT_ENCODER_2: Final = "text_encoder_2"
 UNET_DEEP: Final = "unet_deep"
 VAE_DECODER: Final = "vae_decoder"
 VAE_ENCODER: Final = "vae_encoder"
@@ -15,12 +16,21 @@ VAE_ENCODER: Final = "vae_encoder"
 SAMPLE: Final = "sample"
 TIMESTEP: Final = "timestep"
 TEXT: Final = "encoder_hidden_states"
+POOLED_TEXT: Final = "text_embeds"
+TIME_IDS: Final = "time_ids"
+GUIDANCE: Final = "timestep_cond"
 NOISE: Final = "out_sample"
 
-# Tensors of the text encoder.
+# Tensors of the text encoders.
 IDS: Final = "input_ids"
 HIDDEN: Final = "last_hidden_state"
 POOLED: Final = "pooler_output"
+PROJECTED: Final = "text_embeds"
+
+
+def hidden(layer: int) -> str:
+    """What a text encoder's layer is given; 0 is the first."""
+    return f"hidden_states.{layer}"
 
 
 def unet_shallow(branch: int) -> str:

@@ -1,45 +1,41 @@
 """A component computed in half precision, between float32 inputs and outputs."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
+from accel_exporter import names
 from accel_exporter.graphs import Traceable
 from accel_runtime.manifest import Precision
 
-
-class _TextEncoder(nn.Module):
-    def __init__(self, module: nn.Module, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.module = module.to(dtype)
-
-    def forward(self, input_ids: Tensor) -> Any:
-        return tuple(value.float() for value in self.module(input_ids))
-
-
-class _UNet(nn.Module):
-    def __init__(self, module: nn.Module, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.module = module.to(dtype)
-        self.dtype = dtype
-
-    def forward(self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor) -> Any:
-        # The timestep stays float32: half precision cannot hold 958.04, and the UNet embeds it in float32.
-        noise, *features = self.module(sample.to(self.dtype), timestep, encoder_hidden_states.to(self.dtype))
-        return (noise.float(), *features)
+# Half precision cannot hold a timestep of 958.04 or a side of 2049 pixels, and UNets embed them in float32.
+_FLOAT32: Final = (names.TIMESTEP, names.TIME_IDS)
 
 
 def in_precision(traceable: Traceable, dtype: Precision) -> Traceable:
     """The text encoder or the UNet computing in ``dtype``; its weights are converted in place.
 
-    Norms and softmax are of that precision in the graph; GPU providers' kernels accumulate them in float32.
+    Inputs and outputs are cast by hooks, which do not mind how many there are; features stay in half precision. Norms
+    and softmax are of that precision in the graph; GPU providers' kernels accumulate them in float32.
     """
     if dtype == "float32":
         return traceable
-    wrapper = _UNet if traceable.part == "deep" else _TextEncoder
-    return replace(traceable, module=wrapper(traceable.module, getattr(torch, dtype)))
+    half: torch.dtype = getattr(torch, dtype)
+    stay = [name in _FLOAT32 or not tensor.is_floating_point() for name, tensor in traceable.inputs.items()]
+    narrow = [name in traceable.features for name in traceable.outputs]
+
+    def cast_inputs(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(each if stays else each.to(half) for each, stays in zip(inputs, stay, strict=True))
+
+    def cast_outputs(_: nn.Module, __: object, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(each if stays else each.float() for each, stays in zip(outputs, narrow, strict=True))
+
+    module = traceable.module.to(half)
+    module.register_forward_pre_hook(cast_inputs)
+    module.register_forward_hook(cast_outputs)
+    return replace(traceable, module=module)
 
 
 def round_weights(traceable: Traceable) -> Traceable:

@@ -59,6 +59,45 @@ class DeepPass(nn.Module):
         return (noise, *recorded.features())
 
 
+class GuidedPass(DeepPass):
+    """A UNet that is also told the guidance: timestep_cond [B, E]."""
+
+    def forward(  # type: ignore[override]  # torch reads the names and the order of the inputs here
+        self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor, timestep_cond: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Run the UNet once; see the class."""
+        return self.record(sample, timestep, encoder_hidden_states, timestep_cond=timestep_cond)
+
+
+class SizedPass(DeepPass):
+    """SDXL's UNet, which is also told pooled text and sizes: text_embeds [B, P] and time_ids [B, N]."""
+
+    def forward(  # type: ignore[override]  # as above
+        self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor, text_embeds: Tensor, time_ids: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Run the UNet once; see the class."""
+        added = {"text_embeds": text_embeds, "time_ids": time_ids}
+        return self.record(sample, timestep, encoder_hidden_states, added_cond_kwargs=added)
+
+
+class GuidedSizedPass(DeepPass):
+    """SDXL's UNet that is told the guidance too; see `SizedPass` and `GuidedPass`."""
+
+    def forward(  # type: ignore[override]  # noqa: PLR0917  # as above
+        self,
+        sample: Tensor,
+        timestep: Tensor,
+        encoder_hidden_states: Tensor,
+        text_embeds: Tensor,
+        time_ids: Tensor,
+        timestep_cond: Tensor,
+    ) -> tuple[Tensor, ...]:
+        """Run the UNet once; see the class."""
+        added = {"text_embeds": text_embeds, "time_ids": time_ids}
+        given = (sample, timestep, encoder_hidden_states)
+        return self.record(*given, timestep_cond=timestep_cond, added_cond_kwargs=added)
+
+
 class _Recording:
     """Forward hooks that note every skip and, for each branch, what it is joined to.
 

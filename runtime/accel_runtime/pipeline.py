@@ -103,6 +103,7 @@ class Pipeline:
     _plans: BundlePlans = field(init=False)
 
     def __post_init__(self) -> None:
+        # All of them now: once more was added to the bundle, these files may be gone.
         object.__setattr__(self, "_schedules", BundleSchedules.read(self.bundle))
         object.__setattr__(self, "_plans", BundlePlans.read(self.bundle))
 
@@ -177,7 +178,8 @@ class Pipeline:
         if spec.steps is None:
             raise InputError("plan: expected a number of steps, got none: give one, as `spec.with_defaults` does")
         schedule = self.schedule(spec.steps, spec.scheduler, strength=strength)
-        return compile_plan(spec, schedule, guidance=guidance, guidance_rescale=guidance_rescale)
+        by = self.bundle.manifest.denoiser.guidance
+        return compile_plan(spec, schedule, guidance=guidance, guidance_rescale=guidance_rescale, guidance_by=by)
 
     def generate(self, request: Request, plan: Plan) -> Result:
         """Draw the images of a request."""
@@ -193,7 +195,7 @@ class Pipeline:
         check_request(request, self.bundle.manifest, guided=plan.guided)
         generators = [TorchGenerator(seed) for seed in request.image_seeds]
         latents = start(self.components, request, schedule=plan.schedule, generators=generators)
-        conditioning = self.condition(request, guided=plan.guided)
+        conditioning = self.condition(request, guided=plan.guided, guidance=plan.guidance_input)
         key = (latents.shape, plan)
         if (workspace := self._idle.take(key)) is None:
             unet = self.unet(plan.branches, latent_shape=latents.shape, conditioning=conditioning)
@@ -241,17 +243,19 @@ class Pipeline:
         """The ids of a prompt and what of it does not fit, for each text encoder."""
         return self._prompts.tokenize(prompt)
 
-    def condition(self, request: Request, *, guided: bool) -> Conditioning:
+    def condition(self, request: Request, *, guided: bool, guidance: float | None = None) -> Conditioning:
         """What the denoiser is given of a request; encoded prompts that were used last are kept.
 
         Args:
             request: Its prompts and sizes are used.
             guided: Whether some call runs a negative half.
+            guidance: Guidance scale for models that take it as an input; see `Plan`.
 
         Raises:
             InputError: The request says what the model does not take, or has too few negative prompts.
         """
-        return condition(request, self.bundle.manifest, encode=self._prompts.encode, guided=guided)
+        manifest, encode = self.bundle.manifest, self._prompts.encode
+        return condition(request, manifest, encode=encode, guided=guided, guidance=guidance)
 
     def forget_prompts(self) -> None:
         """Empty the cache of encoded prompts."""

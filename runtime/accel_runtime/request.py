@@ -14,30 +14,46 @@ from accel_runtime.manifest import LONGEST_SIDE, State
 MOST_IMAGES: Final = 1000
 # As many as models are trained on.
 MOST_STEPS: Final = 1000
+# Raters gave 1 to 10.
+_MOST_SCORE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """The sizes in pixels that a model of SDXL's kind is told; it was trained on crops of larger pictures.
+    """What a model of SDXL's kind is told of the picture; it was trained on crops of larger ones.
+
+    The names are those of diffusers' pipelines; sizes are in pixels.
 
     Attributes:
-        original: Height and width of the picture before it was cropped.
-        crop: Top and left of the crop.
-        target: Height and width of the crop.
+        original_size: Height and width of the picture before it was cropped; None takes those that are drawn.
+        crops_coords_top_left: Top and left of the crop.
+        target_size: Height and width of the crop; None takes those that are drawn.
+        aesthetic_score: How well a rater likes the picture, for SDXL's refiner; None takes diffusers' default, 6.0 of
+            a prompt and 2.5 of a negative prompt.
 
     Raises:
-        InputError: No picture has these sizes.
+        InputError: No picture has these sizes, or the score is no number.
     """
 
-    original: tuple[int, int]
-    crop: tuple[int, int]
-    target: tuple[int, int]
+    original_size: tuple[int, int] | None = None
+    crops_coords_top_left: tuple[int, int] = (0, 0)
+    target_size: tuple[int, int] | None = None
+    aesthetic_score: float | None = None
 
     def __post_init__(self) -> None:
-        for side in (*self.original, *self.target):
+        for numbers in (self.original_size, self.crops_coords_top_left, self.target_size):
+            if numbers is not None and len(numbers) != 2:
+                raise InputError(f"framing: expected two numbers, of height and width, got {len(numbers)}")
+        for side in (*(self.original_size or ()), *(self.target_size or ())):
             check_side("framing", side)
-        if not all(0 <= at <= LONGEST_SIDE for at in self.crop):
-            raise InputError(f"framing: expected a crop at 0 to {LONGEST_SIDE} pixels, got {self.crop}")
+        if not all(0 <= at <= LONGEST_SIDE for at in self.crops_coords_top_left):
+            raise InputError(
+                f"framing: expected a crop at 0 to {LONGEST_SIDE} pixels, got {self.crops_coords_top_left}"
+            )
+        if self.aesthetic_score is not None and not abs(self.aesthetic_score) <= _MOST_SCORE:
+            raise InputError(
+                f"framing: aesthetic score: expected -{_MOST_SCORE} to {_MOST_SCORE}, got {self.aesthetic_score}"
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +72,8 @@ class Request:
         image: Where to start instead of from noise alone: one for all [H, W, 3], or [B, H, W, 3], uint8. How much of it
             is kept is the plan's `begin`.
         framing: Sizes for models that take them; None says that the picture is whole.
+        negative_framing: The same for the negative half of guided calls; None takes diffusers' default, which is
+            ``framing``. SDXL's refiner has a crop at 0, 0 and a score of its own there.
 
     Raises:
         InputError: No images are asked for, or more than `MOST_IMAGES`; or a prompt is no Unicode text.
@@ -71,6 +89,7 @@ class Request:
     latents: Array | None = None
     image: NDArray[np.uint8] | None = None
     framing: Framing | None = None
+    negative_framing: Framing | None = None
 
     def __post_init__(self) -> None:
         check_count(self.images)

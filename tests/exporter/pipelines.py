@@ -122,13 +122,13 @@ def write_tiny_pipeline(
         if variant == "fp16":
             pipeline.to(dtype=torch.float16)
         pipeline.save_pretrained(folder, safe_serialization=safetensors, variant=variant, max_shard_size=max_shard_size)
-    _set_clip_sample(folder / "scheduler" / "scheduler_config.json")
+    set_clip_sample(folder / "scheduler" / "scheduler_config.json")
     if not safetensors:
         _to_bin(folder / "text_encoder", pipeline.text_encoder)
     return pipeline
 
 
-def _set_clip_sample(path: Path) -> None:
+def set_clip_sample(path: Path) -> None:
     """SD1.5's file says so, although PNDM has no such option: a DDIM made from it must not clip."""
     path.write_text(json.dumps(json.loads(path.read_text()) | {"clip_sample": False}))
 

@@ -7,6 +7,7 @@ from tokenizers import Tokenizer
 from transformers import CLIPTokenizer
 
 from accel_exporter.sources import Source, architectures, open_source
+from accel_exporter.sources.model_index import text_encoders, tokenizer_of
 from accel_exporter.sources.random_weights import byte_tokenizer
 from accel_runtime.errors import SourceError
 
@@ -79,26 +80,50 @@ def test_origin_tells_that_the_weights_are_random() -> None:
 @pytest.mark.parametrize("name", architectures())
 def test_shipped_configs_make_a_pipeline_that_the_tokenizer_fits(name: str) -> None:
     source = open_source(name, weights="random")
-    with torch.device("meta"):
-        config = source.load_text_encoder().config
-    tokenizer = source.load_tokenizer()
-    assert len(tokenizer) == config.vocab_size
-    assert tokenizer.model_max_length == config.max_position_embeddings
-    assert (tokenizer.bos_token_id, tokenizer.eos_token_id) == (config.bos_token_id, config.eos_token_id)
-    assert tokenizer.pad_token_id == config.pad_token_id
+    for part in text_encoders(source.model_index):
+        with torch.device("meta"):
+            config = source.load_text_encoder(part).config
+        tokenizer = source.load_tokenizer(tokenizer_of(part))
+        assert len(tokenizer) == config.vocab_size
+        assert tokenizer.model_max_length == config.max_position_embeddings
+        # 2 is what OpenCLIP's and SDXL's configs say; transformers then takes the highest id for the end.
+        assert config.eos_token_id in (tokenizer.eos_token_id, 2)
+        assert tokenizer.eos_token_id == config.vocab_size - 1
+        assert tokenizer.pad_token == ("!" if config.hidden_act == "gelu" else "<|endoftext|>")
+
+
+OWN_SCHEDULERS = {
+    "lcm-sd15": "LCMScheduler",
+    "sd15": "PNDMScheduler",
+    "sd21": "DDIMScheduler",
+    "sdxl": "EulerDiscreteScheduler",
+    "sdxl-turbo": "EulerAncestralDiscreteScheduler",
+    "tiny": "PNDMScheduler",
+}
 
 
 @pytest.mark.parametrize("name", architectures())
-def test_shipped_schedulers_are_stable_diffusions(name: str) -> None:
+def test_shipped_schedulers_are_those_of_the_family(name: str) -> None:
     config = open_source(name, weights="random").scheduler_config
-    assert config["_class_name"] == "PNDMScheduler"
+    assert config["_class_name"] == OWN_SCHEDULERS[name]
     assert (config["beta_start"], config["beta_end"], config["beta_schedule"]) == (
         0.00085,
         0.012,
         "scaled_linear",
     )
-    assert (config["steps_offset"], config["skip_prk_steps"]) == (1, True)
-    assert (config["clip_sample"], config["set_alpha_to_one"]) == (False, False)
+    assert (config["steps_offset"], config["clip_sample"]) == (1, False)
+    assert config.get("set_alpha_to_one", False) == (name == "lcm-sd15")
+    if config["_class_name"] == "PNDMScheduler":
+        assert config["skip_prk_steps"]
+
+
+def test_the_families_have_the_real_sizes() -> None:
+    assert parameters_on_no_device(open_source("sdxl", weights="random")) == [2567.46, 83.65, 123.06]
+    assert parameters_on_no_device(open_source("sd21", weights="random")) == [865.91, 83.65, 340.39]
+    assert parameters_on_no_device(open_source("lcm-sd15", weights="random")) == [859.6, 83.65, 123.06]
+    with torch.device("meta"):
+        second = open_source("sdxl", weights="random").load_text_encoder("text_encoder_2")
+    assert round(sum(p.numel() for p in second.parameters()) / 1e6, 2) == 694.66
 
 
 def test_a_random_pipeline_runs_in_diffusers() -> None:
@@ -148,5 +173,5 @@ def test_a_vocabulary_without_room_for_the_bytes_is_refused() -> None:
 
 
 def test_random_weights_for_anything_but_an_alias_are_refused() -> None:
-    with pytest.raises(SourceError, match="'acme/tiny' cannot have random weights: expected one of sd15, tiny"):
+    with pytest.raises(SourceError, match="'acme/tiny' cannot have random weights: expected one of sd15, sd21, sdxl,"):
         open_source("acme/tiny", weights="random")

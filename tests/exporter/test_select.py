@@ -3,6 +3,7 @@ import pytest
 from accel_exporter.sources import select_files
 from accel_runtime.errors import SourceError
 
+INDEX = {"text_encoder": ["transformers", "CLIPTextModel"]}
 PARTS = ("unet", "vae", "text_encoder")
 COMMON = frozenset(
     {
@@ -38,7 +39,7 @@ NOISE = frozenset(
 
 
 def selected(names: frozenset[str], *, variant: str | None = None) -> set[str]:
-    files = select_files(names, variant=variant)
+    files = select_files(names, INDEX, variant=variant)
     assert len(files) == len(set(files))
     return set(files)
 

@@ -68,7 +68,11 @@ UNFIT: dict[str, tuple[str, dict[str, object], str]] = {
         {"cross_attention_dim": 24},
         "unet: cross_attention_dim: expected 16, the text encoder's hidden_size, got 24",
     ),
-    "guidance as an input": ("unet/config.json", {"time_cond_proj_dim": 8}, "unet: time_cond_proj_dim = 8"),
+    "guidance of one number": (
+        "unet/config.json",
+        {"time_cond_proj_dim": 1},
+        "unet: time_cond_proj_dim: expected a whole number of at least 4, got 1",
+    ),
     "text of another width": ("unet/config.json", {"encoder_hid_dim": 8}, "unet: encoder_hid_dim = 8"),
     "text beside the timestep": ("unet/config.json", {"addition_embed_type": "text"}, "unet: addition_embed_type"),
     "classes by timestep": ("unet/config.json", {"class_embed_type": "timestep"}, "unet: class_embed_type"),

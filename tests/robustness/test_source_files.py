@@ -12,6 +12,7 @@ from tests.exporter.pipelines import write_tiny_pipeline
 
 from accel_exporter.sources import FolderSource, open_folder, select_files
 from accel_exporter.sources.common import folder_listing
+from accel_exporter.sources.model_index import read_model_index
 from accel_runtime.errors import SourceError
 
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 123456789\n"
@@ -29,7 +30,8 @@ def written(folder: Path, layout: str) -> tuple[str, ...]:
     vocabulary = json.loads((folder / "tokenizer/tokenizer.json").read_text())["model"]["vocab"]
     (folder / "tokenizer/vocab.json").write_text(json.dumps(vocabulary))
     (folder / "tokenizer/merges.txt").write_text("#version: 0.2\n")
-    return select_files(folder_listing(folder), variant=LAYOUTS[layout].get("variant"))
+    index = read_model_index(folder)
+    return select_files(folder_listing(folder), index, variant=LAYOUTS[layout].get("variant"))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -16,8 +16,9 @@ from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from diffusers.training_utils import compute_snr
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTokenizer
 
+from accel_exporter.sources.source import TextEncoder
 from accel_runtime.durable import write_file
 from accel_training.autoencoder import encode_pictures
 from accel_training.captions import COLOUR_NAMES, draw_caption
@@ -70,7 +71,7 @@ def token_ids(tokenizer: CLIPTokenizer, captions: Sequence[str]) -> Tensor:
 class TextToNoise(nn.Module):
     """The two trained parts as one module, for the optimiser and the checkpoint."""
 
-    def __init__(self, unet: UNet2DConditionModel, text_encoder: CLIPTextModel) -> None:
+    def __init__(self, unet: UNet2DConditionModel, text_encoder: TextEncoder) -> None:
         super().__init__()
         self.unet = unet
         self.text_encoder = text_encoder

@@ -51,7 +51,11 @@ CacheDir = Annotated[
 
 def export(
     source: Annotated[
-        str, typer.Argument(help="A diffusers folder, a hub id, or an alias: tiny, the built-in model, or sd15.")
+        str,
+        typer.Argument(
+            help="A diffusers folder, a hub id, or an alias: tiny (the built-in model), sd15, sd21, sdxl, sdxl-turbo, "
+            "lcm-sd15."
+        ),
     ] = "tiny",
     *,
     weights: WeightsKind = Weights.TRAINED,

@@ -13,6 +13,17 @@ from accel_bench.base.files import check_outputs
 from accel_bench.base.latents import read_latents
 from accel_bench.cli.console import note, print_json, print_line, progress_bar
 from accel_bench.cli.find_schedule import find_schedule
+from accel_bench.cli.framing import (
+    AestheticScore,
+    Crop,
+    NegativeAestheticScore,
+    NegativeCrop,
+    NegativeOriginalSize,
+    NegativeTargetSize,
+    OriginalSize,
+    TargetSize,
+    framing_of,
+)
 from accel_bench.cli.options import (
     MACHINE,
     PICTURES,
@@ -82,6 +93,14 @@ def generate(
     seed: Seed = 0,
     height: Height = None,
     width: Width = None,
+    original_size: OriginalSize = None,
+    crop: Crop = None,
+    target_size: TargetSize = None,
+    aesthetic_score: AestheticScore = None,
+    negative_original_size: NegativeOriginalSize = None,
+    negative_crop: NegativeCrop = None,
+    negative_target_size: NegativeTargetSize = None,
+    negative_aesthetic_score: NegativeAestheticScore = None,
     image: Annotated[
         Path | None, typer.Option(help="Start from this picture instead of from noise.", rich_help_panel=PICTURES)
     ] = None,
@@ -159,10 +178,20 @@ def generate(
         width=width,
         latents=None if latents_in is None else read_latents(latents_in),
         image=None if image is None else _read_start(image, pipeline, height=height, width=width),
+        framing=framing_of(
+            original_size=original_size, crop=crop, target_size=target_size, aesthetic_score=aesthetic_score
+        ),
+        negative_framing=framing_of(
+            original_size=negative_original_size,
+            crop=negative_crop,
+            target_size=negative_target_size,
+            aesthetic_score=negative_aesthetic_score,
+        ),
     )
     change = 0.8 if image is not None and strength is None else strength  # 0.8 is diffusers' default
     schedule = find_schedule(pipeline, asked.steps, scheduler=asked.scheduler, strength=change)
-    chosen = compile_plan(spec, schedule, guidance=guidance, guidance_rescale=guidance_rescale)
+    by = pipeline.bundle.manifest.denoiser.guidance
+    chosen = compile_plan(spec, schedule, guidance=guidance, guidance_rescale=guidance_rescale, guidance_by=by)
     _note_doubts(pipeline, request, spec, guidance=guidance)
     _note_cut_prompts(pipeline, request)
     started = perf_counter()
@@ -223,7 +252,7 @@ def _write(pipeline: Pipeline, request: Request, plan: Plan, *, result: Result, 
             plan=name,
             scheduler=plan.schedule.scheduler,
             steps=plan.schedule.steps,
-            guidance=plan.calls[0].guidance,
+            guidance=plan.guidance,
             bundle=pipeline.bundle.digest,
             weights=pipeline.bundle.manifest.provenance.weights,
         )

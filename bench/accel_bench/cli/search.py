@@ -203,7 +203,7 @@ def search(
     if found.record.chosen is None:
         raise InfeasibleError(f"nothing that was tried meets the goal: {why_not(found.record)}")
     if write_bundle:
-        add_found(folder, plan_name, plan=output / PLAN, work=found.record.workload)
+        add_found(folder, plan_name, plan=output / PLAN, record=found.record)
     note(f"accel generate BUNDLE PROMPT --plan {plan_name if write_bundle else output / PLAN} draws with it")
     if write_to is not None:
         named = model or opening.timed.pipeline.bundle.manifest.provenance.source

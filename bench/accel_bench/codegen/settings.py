@@ -7,6 +7,7 @@ scripts for diffusers need the `export` extra.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from accel_bench.base.extras import extra
 from accel_bench.codegen.choice import Choice
@@ -17,6 +18,9 @@ from accel_runtime.plans.deep_calls import CALLS_OF_STEP, FULL, interval
 from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.schedules.file import OWN_SCHEDULER
 from accel_runtime.schedules.schedule import ScheduleTable
+
+# The class of diffusers whose parts `scripts/run_diffusers.py` calls.
+_PIPELINE: Final = "StableDiffusionPipeline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +184,18 @@ def hub_id(model: str) -> str | None:
     """The hub id or folder of a config's model; None where only our package has the weights.
 
     Raises:
+        InputError: The model has a short name and needs another pipeline than the script's.
         MissingExtraError: The `export` extra is not installed.
     """
     with extra("export"):
-        from accel_exporter.sources.shipped import ALIASES  # noqa: PLC0415  # as above
-    return ALIASES[model].hub_id if model in ALIASES else model
+        from accel_exporter import open_source  # noqa: PLC0415  # as above
+        from accel_exporter.sources.shipped import ALIASES  # noqa: PLC0415
+    if model not in ALIASES:
+        return model
+    pipeline = open_source(model, weights="random").model_index["_class_name"]
+    if pipeline != _PIPELINE:
+        raise InputError(
+            f"model {model!r}: expected one of {_PIPELINE}, which scripts for diffusers drive, got one of {pipeline}: "
+            "write one for runtime"
+        )
+    return ALIASES[model].hub_id

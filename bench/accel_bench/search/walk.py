@@ -72,7 +72,7 @@ class Walker:
         latents = start(pipeline.components, request, schedule=plan.schedule, generators=generators)
         rows = plan.schedule.rows
         draws = tuple(stacked_normal(generators, latents.shape[1:]) if row.draws else None for row in rows)
-        conditioning = pipeline.condition(request, guided=plan.guided)
+        conditioning = pipeline.condition(request, guided=plan.guided, guidance=plan.guidance_input)
         unet = pipeline.unet((branch,), latent_shape=latents.shape, conditioning=conditioning)
         passes = Passes(unet, branches=(branch,), history=MAX_HISTORY, weighed=(branch,))
         return cls(plan, branch, tally, passes, latents, draws)

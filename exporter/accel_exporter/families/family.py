@@ -46,8 +46,7 @@ class Component:
 class Family(Protocol):
     """One kind of pipeline. docs/design/0017-roles.md has a table of what further families need."""
 
-    @property
-    def tokenizers(self) -> Mapping[str, str]:
+    def tokenizers(self, source: Source) -> Mapping[str, str]:
         """By text encoder's graph, the part of the pipeline that is its tokenizer."""
 
     def check(self, source: Source) -> None:
@@ -72,7 +71,7 @@ class Family(Protocol):
     def state(self, source: Source, sizes: ModelSizes) -> State:
         """What the loop denoises."""
 
-    def denoiser(self, branches: Sequence[int]) -> Denoiser:
+    def denoiser(self, source: Source, branches: Sequence[int]) -> Denoiser:
         """The roles of the denoiser's graphs and tensors."""
 
     def encoder(self, source: Source) -> Codec | None:

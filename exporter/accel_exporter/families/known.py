@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from accel_exporter.families.family import Family
+from accel_exporter.families.sdxl import StableDiffusionXL
 from accel_exporter.families.stable_diffusion import StableDiffusion
 from accel_exporter.sources import Source
 
@@ -11,6 +12,10 @@ from accel_exporter.sources import Source
 _FAMILIES: Final[Mapping[str, Family]] = {
     "StableDiffusionPipeline": StableDiffusion(),
     "StableDiffusionImg2ImgPipeline": StableDiffusion(),
+    # Its pipeline for pictures spaces timesteps by the strength, which no table holds.
+    "LatentConsistencyModelPipeline": StableDiffusion(from_pictures=False),
+    "StableDiffusionXLPipeline": StableDiffusionXL(),
+    "StableDiffusionXLImg2ImgPipeline": StableDiffusionXL(),
 }
 
 

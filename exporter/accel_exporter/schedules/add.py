@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from accel_exporter.base_config import base_config
 from accel_exporter.schedules.compile import compile_schedule, is_memoryless, order_of
 from accel_exporter.schedules.config import SCHEDULER_CONFIG
 from accel_exporter.schedules.names import resolved_name, scheduler_for, step_options
@@ -101,4 +102,5 @@ def _existing(bundle: Bundle, file: str | None) -> list[ScheduleTable]:
 def _config(bundle: Bundle) -> dict[str, Any]:
     if SCHEDULER_CONFIG not in bundle.manifest.files:
         raise BundleError(f"{bundle.folder}: {SCHEDULER_CONFIG} is not listed under `files`: export the bundle again")
-    return read_object(bundle.folder, SCHEDULER_CONFIG, error=BundleError)
+    config = read_object(bundle.folder, SCHEDULER_CONFIG, error=BundleError)
+    return base_config(config, bundle.manifest.provenance.pipeline_class)

@@ -1,4 +1,4 @@
-"""The pipeline's own scheduler, as `StableDiffusionPipeline` of diffusers 0.42.1 runs it."""
+"""The pipeline's own scheduler, as its class in diffusers 0.42.1 runs it."""
 
 import inspect
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ import diffusers
 from diffusers import SchedulerMixin
 from diffusers.utils import DummyObject
 
+from accel_exporter.base_config import file_config, is_corrected
 from accel_exporter.libraries import one_line, quiet
 from accel_exporter.schedules.config import SCHEDULER_CONFIG, check_scheduler_config
 from accel_runtime.errors import ExportError, SourceError
@@ -18,10 +19,10 @@ _PIPELINE_ETA: Final = 0.0
 
 
 def load_own(base_config: Mapping[str, Any]) -> SchedulerMixin:
-    """The scheduler as `StableDiffusionPipeline.from_pretrained` leaves it.
+    """The scheduler as `from_pretrained` of the pipeline's class leaves it.
 
-    The pipeline's constructor corrects two values of old configs on the loaded scheduler: steps_offset
-    becomes 1, clip_sample becomes False. But a value that was missing from the file stays listed in
+    The constructor of `StableDiffusionPipeline` corrects two values of old configs on the loaded scheduler:
+    steps_offset becomes 1, clip_sample becomes False. But a value that was missing from the file stays listed in
     the config's ``_use_default_values``, and `from_config` drops what is listed there. So, found by
     trying:
 
@@ -33,7 +34,8 @@ def load_own(base_config: Mapping[str, Any]) -> SchedulerMixin:
     Correcting the *dict* before loading would un-list the value and differ in the second case.
 
     Args:
-        base_config: The source's `scheduler_config.json`, or a loaded pipeline's `scheduler.config`.
+        base_config: What `accel_exporter.base_config` makes of the source's `scheduler_config.json`, or a loaded
+            pipeline's `scheduler.config`.
 
     Raises:
         SourceError: It describes no scheduler of diffusers.
@@ -42,10 +44,12 @@ def load_own(base_config: Mapping[str, Any]) -> SchedulerMixin:
     scheduler_class = _class_called(base_config["_class_name"])
     try:
         with quiet():
-            scheduler: Any = scheduler_class.from_config(dict(base_config))
+            scheduler: Any = scheduler_class.from_config(file_config(base_config))
     # Whatever a constructor makes of a wrong config.
     except Exception as error:
         raise SourceError(f"{SCHEDULER_CONFIG} describes no {scheduler_class.__name__}: {one_line(error)}") from error
+    if not is_corrected(base_config):
+        return cast("SchedulerMixin", scheduler)
     if getattr(scheduler.config, "steps_offset", 1) != 1:
         scheduler.register_to_config(steps_offset=1)
     if getattr(scheduler.config, "clip_sample", False) is True:

@@ -8,20 +8,14 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from accel_exporter.sources.model_index import text_encoders, tokenizer_of
 from accel_exporter.sources.source import Source
 from accel_runtime.errors import ExportError
 
-# Inputs of a UNet beyond latents, timestep and text, by the key that asks for them.
-_EXTRA_INPUTS: Final = (
-    "addition_embed_type",
-    "class_embed_type",
-    "encoder_hid_dim",
-    "encoder_hid_dim_type",
-    "num_class_embeds",
-    "time_cond_proj_dim",
-)
+# Inputs of a UNet that no family feeds, by the key that asks for them.
+_EXTRA_INPUTS: Final = ("class_embed_type", "encoder_hid_dim", "encoder_hid_dim_type", "num_class_embeds")
 _COLOURS: Final = 3
-_TOKENIZER: Final = "tokenizer/tokenizer_config.json"
+_LATENT_CONSISTENCY: Final = "LatentConsistencyModelPipeline"
 
 Config = Mapping[str, Any]
 
@@ -33,17 +27,67 @@ def check_fitness(source: Source) -> None:
         ExportError: The first thing that does not fit: key, what was expected, what it is, and why.
         SourceError: A config cannot be read.
     """
-    unet, vae, text = source.unet_config, source.vae_config, source.text_config()
-    complaints = (
-        *_extra_inputs(unet),
-        *_sizes(unet),
-        *_latents(unet, vae),
-        *_pictures(vae),
-        *_text(unet, text),
-        *_tokens(source.load_tokenizer(), text),
-    )
-    for complaint in complaints:
+    for complaint in _complaints(source):
         raise ExportError(complaint)
+
+
+def is_xl(index: Mapping[str, Any]) -> bool:
+    """Whether a pipeline of this ``model_index.json`` gives the UNet pooled text and sizes, as SDXL's do."""
+    return str(index["_class_name"]).startswith("StableDiffusionXL")
+
+
+def time_ids(index: Mapping[str, Any]) -> int:
+    """How many numbers SDXL's time ids are: two of them are sizes of the target, or one is an aesthetic score."""
+    return 5 if index.get("requires_aesthetics_score") else 6
+
+
+def _complaints(source: Source) -> Iterator[str]:
+    unet, vae, index = source.unet_config, source.vae_config, source.model_index
+    texts = {part: source.text_config(part) for part in text_encoders(index)}
+    yield from _extra_inputs(unet)
+    yield from _guidance(unet, index)
+    yield from _sizes(unet)
+    yield from _latents(unet, vae)
+    yield from _pictures(vae)
+    yield from _text(unet, texts)
+    yield from _added(unet, texts, index)
+    if is_xl(index) and (vae.get("latents_mean"), vae.get("latents_std")) != (None, None):
+        yield "vae: latents_mean and latents_std: expected none: only a scaling factor is exported"
+    lengths = []
+    for part, text in texts.items():
+        tokenizer = source.load_tokenizer(tokenizer_of(part))
+        lengths.append(tokenizer.model_max_length)
+        yield from _tokens(tokenizer, text, file=f"{tokenizer_of(part)}/tokenizer_config.json")
+    if len(set(lengths)) > 1:
+        yield f"tokenizer_2: model_max_length: expected {lengths[0]}, the first tokenizer's, got {lengths[1]}"
+
+
+def _guidance(unet: Config, index: Config) -> Iterator[str]:
+    width = unet.get("time_cond_proj_dim")
+    if width is None and index["_class_name"] == _LATENT_CONSISTENCY:
+        yield f"unet: time_cond_proj_dim: expected a number, as {_LATENT_CONSISTENCY} embeds the guidance, got none"
+    if width is not None and not (_is_positive(width) and width >= 4):
+        yield f"unet: time_cond_proj_dim: expected a whole number of at least 4, got {width!r}"
+
+
+def _added(unet: Config, texts: Mapping[str, Config], index: Config) -> Iterator[str]:
+    """SDXL's pooled text and sizes, which its UNets add to the timestep's embedding."""
+    kind = unet.get("addition_embed_type")
+    if not is_xl(index):
+        if kind is not None:
+            yield f"unet: addition_embed_type = {kind!r} needs inputs that {index['_class_name']} does not feed"
+        return
+    if kind != "text_time":
+        yield f"unet: addition_embed_type: expected 'text_time', as {index['_class_name']} feeds it, got {kind!r}"
+        return
+    each, pooled = unet.get("addition_time_embed_dim"), texts["text_encoder_2"]["projection_dim"]
+    if each is None or not _is_positive(each):
+        yield f"unet: addition_time_embed_dim: expected a positive whole number, got {each!r}"
+        return
+    count, width = time_ids(index), unet.get("projection_class_embeddings_input_dim")
+    if width != count * each + pooled:
+        whose = f"{count} time ids of {each} and the pooled text's {pooled}"
+        yield _unlike("unet: projection_class_embeddings_input_dim", count * each + pooled, width, whose=whose)
 
 
 def _extra_inputs(unet: Config) -> Iterator[str]:
@@ -79,26 +123,29 @@ def _pictures(vae: Config) -> Iterator[str]:
         yield f"vae: scaling_factor: expected a positive number, got {factor!r}"
 
 
-def _text(unet: Config, text: Config) -> Iterator[str]:
-    width, blocks = text["hidden_size"], (unet["mid_block_type"], *unet["down_block_types"], *unet["up_block_types"])
+def _text(unet: Config, texts: Mapping[str, Config]) -> Iterator[str]:
+    width = sum(text["hidden_size"] for text in texts.values())
+    blocks = (unet["mid_block_type"], *unet["down_block_types"], *unet["up_block_types"])
     wanted = unet["cross_attention_dim"]
     widths = wanted if isinstance(wanted, (list, tuple)) else [wanted]
     if any(each != width for each in widths) and any("CrossAttn" in str(block) for block in blocks):
-        yield _unlike("unet: cross_attention_dim", width, wanted, whose="the text encoder's hidden_size")
-    if text.get("use_attention_mask"):
-        yield "text_encoder: use_attention_mask: its graph takes no mask of the padding: only false can be exported"
+        whose = "the text encoder's hidden_size" if len(texts) == 1 else "the sum of the text encoders' hidden_size"
+        yield _unlike("unet: cross_attention_dim", width, wanted, whose=whose)
+    for part, text in texts.items():
+        if text.get("use_attention_mask"):
+            yield f"{part}: use_attention_mask: its graph takes no mask of the padding: only false can be exported"
 
 
-def _tokens(tokenizer: Any, text: Config) -> Iterator[str]:
+def _tokens(tokenizer: Any, text: Config, *, file: str) -> Iterator[str]:
     positions, length = text["max_position_embeddings"], tokenizer.model_max_length
     # Without a length transformers says 10^30.
     if not (_is_positive(length) and 2 <= length <= positions):
         yield (
-            f"{_TOKENIZER}: model_max_length: expected 2 to {positions}, the positions of the text encoder, got "
+            f"{file}: model_max_length: expected 2 to {positions}, the positions of the text encoder, got "
             f"{'none' if length == int(1e30) else repr(length)}: write {positions}, if it was trained with that"
         )
     if tokenizer.pad_token_id is None:
-        yield f"{_TOKENIZER}: pad_token: expected the token that fills up short prompts, got none"
+        yield f"{file}: pad_token: expected the token that fills up short prompts, got none"
 
 
 def _is_positive(number: object) -> bool:

@@ -65,8 +65,7 @@ def open_hub(
         commit = hub.resolve(revision)
         origin = Origin(repo_id, revision=commit.resolved, weights="trained", seed=None)
         folder = hub.download([MODEL_INDEX], commit)
-        read_model_index(folder)
-        names = select_files(hub.listing(folder, commit), variant=variant)
+        names = select_files(hub.listing(folder, commit), read_model_index(folder), variant=variant)
         folder = hub.download([name for name in names if is_description(name)], commit)
     # Before any weights are downloaded for a pipeline that we cannot export.
     check_fitness(folder_source(folder, names, variant=variant, origin=origin))

@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors import SafetensorError, safe_open
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTokenizer
 
 from accel_exporter.libraries import one_line, quiet
 from accel_exporter.sources.common import read_object
 from accel_exporter.sources.selection import WeightFiles
+from accel_exporter.sources.source import TextEncoder
 from accel_runtime.errors import SourceError
 
 
@@ -33,9 +34,9 @@ def load_vae(folder: Path, weights: WeightFiles) -> AutoencoderKL:
     return vae
 
 
-def load_text_encoder(folder: Path, weights: WeightFiles, *, part: str) -> CLIPTextModel:
-    """Return a text encoder of the pipeline in ``folder``; see `load_unet`."""
-    encoder: CLIPTextModel = _load_model(CLIPTextModel, folder, part=part, weights=weights)
+def load_text_encoder(folder: Path, weights: WeightFiles, *, part: str, model: type[TextEncoder]) -> TextEncoder:
+    """Return a text encoder of the pipeline in ``folder``, of the class ``model``; see `load_unet`."""
+    encoder: TextEncoder = _load_model(model, folder, part=part, weights=weights)
     return encoder
 
 

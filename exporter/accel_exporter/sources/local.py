@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTokenizer
 
+from accel_exporter.base_config import base_config
 from accel_exporter.sources import load
 from accel_exporter.sources.common import (
     check_files,
@@ -20,7 +21,7 @@ from accel_exporter.sources.common import (
 from accel_exporter.sources.configs import read_text_config, read_unet_config, read_vae_config
 from accel_exporter.sources.model_index import MODEL_INDEX, read_model_index
 from accel_exporter.sources.selection import WeightFiles, select_files, select_weights
-from accel_exporter.sources.source import Origin
+from accel_exporter.sources.source import TEXT_CLASSES, Origin, TextEncoder
 from accel_runtime.errors import SourceError
 from accel_runtime.plans.spec import PlanSpec
 
@@ -75,9 +76,10 @@ class FolderSource(DescribedFolder):
         """Read the autoencoder from its weights files."""
         return load.load_vae(self.folder, self.weights["vae"])
 
-    def load_text_encoder(self, part: str = "text_encoder") -> CLIPTextModel:
+    def load_text_encoder(self, part: str = "text_encoder") -> TextEncoder:
         """Read a text encoder from its weights files."""
-        return load.load_text_encoder(self.folder, self.weights[part], part=part)
+        model = TEXT_CLASSES[self.model_index[part][1]]
+        return load.load_text_encoder(self.folder, self.weights[part], part=part, model=model)
 
     def load_tokenizer(self, part: str = "tokenizer") -> CLIPTokenizer:
         """Read a tokenizer from its files."""
@@ -93,7 +95,7 @@ def open_folder(folder: Path, *, variant: str | None, origin: Origin | None = No
         origin: Where the folder came from, when that is not the folder itself.
 
     Raises:
-        SourceError: There is no such folder, or it is not a whole Stable Diffusion pipeline.
+        SourceError: There is no such folder, or it is not a whole pipeline that can be exported.
     """
     if not folder.is_dir():
         raise SourceError(f"'{folder}' is not a folder: expected a diffusers folder, a hub id or an alias")
@@ -101,8 +103,8 @@ def open_folder(folder: Path, *, variant: str | None, origin: Origin | None = No
     if MODEL_INDEX not in names:
         raise SourceError(f"'{folder}' is not a diffusers folder: it has no {MODEL_INDEX}")
     check_files(folder, [MODEL_INDEX])
-    read_model_index(folder)  # of a pipeline that we cannot export no part is looked for
-    check_files(folder, select_files(names, variant=variant))
+    # Of a pipeline that we cannot export no part is looked for.
+    check_files(folder, select_files(names, read_model_index(folder), variant=variant))
     origin = origin or Origin(folder.resolve().name, revision=None, weights="trained", seed=None)
     return folder_source(folder, names, variant=variant, origin=origin)
 
@@ -111,7 +113,7 @@ def folder_source(folder: Path, names: Collection[str], *, variant: str | None, 
     """Return the pipeline in ``folder``, of whose weights only the ``names`` need to be there yet.
 
     Raises:
-        SourceError: It is not a Stable Diffusion pipeline.
+        SourceError: It is no pipeline that can be exported.
     """
     index = read_model_index(folder)
     return FolderSource(
@@ -119,7 +121,7 @@ def folder_source(folder: Path, names: Collection[str], *, variant: str | None, 
         origin=origin,
         model_index=index,
         scheduler_config=read_scheduler_config(folder, index),
-        weights=select_weights(names, variant=variant),
+        weights=select_weights(names, index, variant=variant),
     )
 
 
@@ -137,4 +139,4 @@ def read_scheduler_config(folder: Path, index: Mapping[str, Any]) -> dict[str, A
     config = read_object(folder, name)
     if not isinstance(config.get("_class_name", ""), str):
         raise SourceError(f"{name}: expected '_class_name' with the scheduler's class, got {config['_class_name']!r}")
-    return {**config, "_class_name": index["scheduler"][1]}
+    return base_config({**config, "_class_name": index["scheduler"][1]}, index["_class_name"])

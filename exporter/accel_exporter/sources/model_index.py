@@ -2,25 +2,36 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from accel_exporter.sources.common import read_object
 from accel_runtime.errors import SourceError
 
 MODEL_INDEX: Final = "model_index.json"
 
-# Pipelines that run this very set of parts. LatentConsistencyModelPipeline is left out: its UNet
-# takes the guidance scale as one more input. So is inpainting: its UNet takes nine channels.
-_PIPELINES: Final = ("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline")
-
 # The classes a part may be saved as; None where every class of the library will do.
-_PARTS: Final[Mapping[str, tuple[str, ...] | None]] = {
-    "unet": ("UNet2DConditionModel",),
-    "vae": ("AutoencoderKL",),
-    "text_encoder": ("CLIPTextModel",),
-    "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
-    "scheduler": None,
+Parts = Mapping[str, tuple[str, ...] | None]
+
+_TOKENIZERS: Final = ("CLIPTokenizer", "CLIPTokenizerFast")
+_SHARED: Final[Parts] = {"unet": ("UNet2DConditionModel",), "vae": ("AutoencoderKL",), "scheduler": None}
+_FIRST_TEXT: Final[Parts] = {"text_encoder": ("CLIPTextModel",), "tokenizer": _TOKENIZERS}
+_SECOND_TEXT: Final[Parts] = {"text_encoder_2": ("CLIPTextModelWithProjection",), "tokenizer_2": _TOKENIZERS}
+
+# Pipelines that run these very parts. Inpainting is left out: its UNet takes nine channels.
+_PIPELINES: Final[Mapping[str, Parts]] = {
+    "StableDiffusionPipeline": {**_SHARED, **_FIRST_TEXT},
+    "StableDiffusionImg2ImgPipeline": {**_SHARED, **_FIRST_TEXT},
+    "LatentConsistencyModelPipeline": {**_SHARED, **_FIRST_TEXT},
+    "StableDiffusionXLPipeline": {**_SHARED, **_SECOND_TEXT},
+    "StableDiffusionXLImg2ImgPipeline": {**_SHARED, **_SECOND_TEXT},
 }
+# Parts that these pipelines can do without. The refiner has no first text encoder.
+_OPTIONAL: Final[Mapping[str, Parts]] = {
+    "StableDiffusionXLPipeline": _FIRST_TEXT,
+    "StableDiffusionXLImg2ImgPipeline": _FIRST_TEXT,
+}
+# The model that denoises, in pipelines that have another one than a UNet.
+_OTHER_DENOISERS: Final = ("transformer", "prior", "decoder")
 
 
 def read_model_index(folder: Path) -> dict[str, Any]:
@@ -33,21 +44,57 @@ def read_model_index(folder: Path) -> dict[str, Any]:
     """
     index = read_object(folder, MODEL_INDEX)
     pipeline = index.get("_class_name")
-    if pipeline not in _PIPELINES:
-        raise SourceError(
-            f"{MODEL_INDEX}: pipeline {pipeline!r} is not supported yet, expected {' or '.join(_PIPELINES)}"
-        )
-    for part, classes in _PARTS.items():
+    if not isinstance(pipeline, str) or pipeline not in _PIPELINES:
+        _refuse(pipeline, index)
+    for part, classes in _PIPELINES[pipeline].items():
         _check_part(part, index.get(part), classes=classes)
+    optional = _OPTIONAL.get(pipeline, {})
+    # An encoder without its tokenizer is of no use, nor the other way round.
+    if any(_is_there(index.get(part)) for part in optional):
+        for part, classes in optional.items():
+            _check_part(part, index.get(part), classes=classes)
     library = index["scheduler"][0]
     if library != "diffusers":
         raise SourceError(f"{MODEL_INDEX}: 'scheduler' is of {library!r}, but only classes of diffusers are run")
     return index
 
 
+def text_encoders(index: Mapping[str, Any]) -> tuple[str, ...]:
+    """The text encoders of a pipeline, in the order in which their outputs are joined.
+
+    Args:
+        index: The pipeline's ``model_index.json``, checked.
+    """
+    return tuple(part for part in ("text_encoder", "text_encoder_2") if _is_there(index.get(part)))
+
+
+def tokenizer_of(encoder: str) -> str:
+    """The part that is the tokenizer of a text encoder."""
+    return encoder.replace("text_encoder", "tokenizer")
+
+
+def encoder_of(tokenizer: str) -> str:
+    """The part that is the text encoder of a tokenizer."""
+    return tokenizer.replace("tokenizer", "text_encoder")
+
+
+def _refuse(pipeline: object, index: Mapping[str, Any]) -> NoReturn:
+    expected = f"expected {' or '.join(_PIPELINES)}"
+    others = [part for part in _OTHER_DENOISERS if _is_there(index.get(part))]
+    if others and not _is_there(index.get("unet")):
+        raise SourceError(
+            f"{MODEL_INDEX}: pipeline {pipeline!r} denoises with a {others[0]} and has no UNet to cut: {expected}"
+        )
+    raise SourceError(f"{MODEL_INDEX}: pipeline {pipeline!r} is not supported yet, {expected}")
+
+
+def _is_there(entry: object) -> bool:
+    return entry is not None and entry != [None, None]
+
+
 def _check_part(part: str, entry: object, *, classes: tuple[str, ...] | None) -> None:
     """Check one ``"part": [library, class]`` entry."""
-    if entry is None or entry == [None, None]:
+    if not _is_there(entry):
         raise SourceError(f"{MODEL_INDEX}: component '{part}' is missing, but the pipeline cannot run without it")
     if not (isinstance(entry, list) and len(entry) == 2 and all(isinstance(item, str) for item in entry)):
         raise SourceError(f"{MODEL_INDEX}: '{part}' must be [library, class], got {entry!r}")

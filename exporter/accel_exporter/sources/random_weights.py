@@ -7,18 +7,19 @@ from typing import Any, Final
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from tokenizers.pre_tokenizers import ByteLevel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTokenizer
 
 from accel_exporter.libraries import quiet
 from accel_exporter.sources.common import content_digest, is_description, read_object, whole_files
 from accel_exporter.sources.local import DescribedFolder, read_scheduler_config
-from accel_exporter.sources.model_index import read_model_index
+from accel_exporter.sources.model_index import encoder_of, read_model_index
 from accel_exporter.sources.shipped import ARCHITECTURES
-from accel_exporter.sources.source import Origin
+from accel_exporter.sources.source import TEXT_CLASSES, Origin, TextEncoder
 from accel_runtime.errors import SourceError
 
 _START: Final = "<|startoftext|>"
 _END: Final = "<|endoftext|>"
+_OPEN_CLIP_PAD: Final = "!"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +45,18 @@ class RandomSource(DescribedFolder):
         vae: AutoencoderKL = seeded(AutoencoderKL.from_config, config, seed=self.seed)
         return vae
 
-    def load_text_encoder(self, part: str = "text_encoder") -> CLIPTextModel:
+    def load_text_encoder(self, part: str = "text_encoder") -> TextEncoder:
         """Build a text encoder; the same seed gives the same weights, bit for bit."""
         config = CLIPTextConfig.from_dict(self._config(part))
-        encoder: CLIPTextModel = seeded(CLIPTextModel, config, seed=self.seed)
+        encoder: TextEncoder = seeded(TEXT_CLASSES[self.model_index[part][1]], config, seed=self.seed)
         return encoder
 
     def load_tokenizer(self, part: str = "tokenizer") -> CLIPTokenizer:
         """Build the byte tokenizer that fits the text encoder of the same number."""
-        config = self._config(part.replace("tokenizer", "text_encoder"))
-        return byte_tokenizer(config["vocab_size"], config["max_position_embeddings"])
+        config = self._config(encoder_of(part))
+        # Its models were trained with this padding; their configs' numbers of special tokens are no ids of CLIP's.
+        padding = {"pad_token": _OPEN_CLIP_PAD} if config["hidden_act"] == "gelu" else {}
+        return byte_tokenizer(config["vocab_size"], config["max_position_embeddings"], **padding)
 
     def _config(self, part: str) -> dict[str, Any]:
         return read_object(self.folder, f"{part}/config.json")
@@ -94,12 +97,17 @@ def seeded(build: Callable[[Any], Any], config: object, *, seed: int) -> Any:
         return build(config).eval()
 
 
-def byte_tokenizer(vocab_size: int, max_length: int) -> CLIPTokenizer:
+def byte_tokenizer(vocab_size: int, max_length: int, *, pad_token: str = _END) -> CLIPTokenizer:
     """Return a `CLIPTokenizer` without merges whose ids all lie below ``vocab_size``.
 
     The layout is CLIP's own: 256 bytes, the same 256 at the end of a word, and the start and
     end tokens as the last two ids. What CLIP fills with merges is filled with tokens that no
     text can produce.
+
+    Args:
+        vocab_size: How many ids there are.
+        max_length: Ids of a prompt.
+        pad_token: The token that fills up short prompts; OpenCLIP's models have ``!``.
 
     Raises:
         SourceError: ``vocab_size`` has no room for the bytes.
@@ -111,4 +119,4 @@ def byte_tokenizer(vocab_size: int, max_length: int) -> CLIPTokenizer:
         raise SourceError(f"text_encoder: vocab_size must be at least {len(tokens) + 2}, got {vocab_size}")
     tokens += [f"<|unused{i}|>" for i in range(unused)]
     vocab = {token: i for i, token in enumerate([*tokens, _START, _END])}
-    return CLIPTokenizer(vocab=vocab, merges=[], model_max_length=max_length)
+    return CLIPTokenizer(vocab=vocab, merges=[], model_max_length=max_length, pad_token=pad_token)

@@ -7,26 +7,20 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Any, Final
 
-from accel_exporter.sources.model_index import MODEL_INDEX
+from accel_exporter.sources.model_index import MODEL_INDEX, text_encoders, tokenizer_of
 from accel_runtime.errors import SourceError
 
-# Weights files are <part>/<stem>[.<variant>].<ending>; the stem depends on part and ending.
-_STEMS: Final[Mapping[str, Mapping[str, str]]] = {
-    "unet": {"safetensors": "diffusion_pytorch_model", "bin": "diffusion_pytorch_model"},
-    "vae": {"safetensors": "diffusion_pytorch_model", "bin": "diffusion_pytorch_model"},
-    "text_encoder": {"safetensors": "model", "bin": "pytorch_model"},
-}
+# Weights files are <part>/<stem>[.<variant>].<ending>; the stem depends on the library and the ending.
+_DIFFUSERS: Final = {"safetensors": "diffusion_pytorch_model", "bin": "diffusion_pytorch_model"}
+_TRANSFORMERS: Final = {"safetensors": "model", "bin": "pytorch_model"}
+_MODELS: Final = ("unet", "vae")
 _ENDINGS: Final = ("safetensors", "bin")  # the order is the preference
 _SCHEDULER: Final = "scheduler/scheduler_config.json"
-_TOKENIZER_FAST: Final = "tokenizer/tokenizer.json"
-_TOKENIZER_SLOW: Final = ("tokenizer/vocab.json", "tokenizer/merges.txt")
-_TOKENIZER_EXTRA: Final = (
-    "tokenizer/tokenizer_config.json",
-    "tokenizer/special_tokens_map.json",
-    "tokenizer/added_tokens.json",
-)
+_TOKENIZER_FAST: Final = "tokenizer.json"
+_TOKENIZER_SLOW: Final = ("vocab.json", "merges.txt")
+_TOKENIZER_EXTRA: Final = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +38,26 @@ class WeightFiles:
     safetensors: bool
 
 
-def select_files(names: Collection[str], *, variant: str | None) -> tuple[str, ...]:
+def select_files(names: Collection[str], index: Mapping[str, Any], *, variant: str | None) -> tuple[str, ...]:
     """Return the files of ``names`` that make a whole pipeline, and no others.
 
     Args:
         names: Paths relative to the pipeline's root, with ``/``.
+        index: The pipeline's ``model_index.json``, checked.
         variant: The weights variant asked for, such as ``fp16``.
 
     Raises:
         SourceError: A part, its weights or the asked variant is missing.
     """
-    chosen = select_weights(names, variant=variant)
-    configs = [_require(names, f"{part}/config.json", part=part) for part in _STEMS]
+    chosen = select_weights(names, index, variant=variant)
+    configs = [_require(names, f"{part}/config.json", part=part) for part in chosen]
     scheduler = _require(names, _SCHEDULER, part="scheduler")
     weights = [file for part in chosen.values() for file in part.files]
-    index = _require(names, MODEL_INDEX, part="pipeline")
-    return (index, *configs, *weights, *_tokenizer_files(names), scheduler)
+    tokenizers = [file for part in text_encoders(index) for file in _tokenizer_files(names, tokenizer_of(part))]
+    return (_require(names, MODEL_INDEX, part="pipeline"), *configs, *weights, *tokenizers, scheduler)
 
 
-def select_weights(names: Collection[str], *, variant: str | None) -> dict[str, WeightFiles]:
+def select_weights(names: Collection[str], index: Mapping[str, Any], *, variant: str | None) -> dict[str, WeightFiles]:
     """Return the weights chosen for each part that has any: ``.safetensors`` first, then ``.bin``.
 
     A part that lacks the asked variant falls back to its plain weights, as in diffusers.
@@ -70,18 +65,23 @@ def select_weights(names: Collection[str], *, variant: str | None) -> dict[str, 
     Raises:
         SourceError: A part has no usable weights, or no part has the asked variant.
     """
-    existing = sorted({found for part in _STEMS for found in _variants(names, part)})
+    parts = (*_MODELS, *text_encoders(index))
+    existing = sorted({found for part in parts for found in _variants(names, part)})
     if variant is not None and variant not in existing:
         have = ", ".join(existing) if existing else "none, drop `--variant`"
         raise SourceError(f"no component has weights of variant '{variant}'; variants that exist: {have}")
-    return {part: _part_weights(names, part, variant=variant) for part in _STEMS}
+    return {part: _part_weights(names, part, variant=variant) for part in parts}
+
+
+def _stems(part: str) -> Mapping[str, str]:
+    return _DIFFUSERS if part in _MODELS else _TRANSFORMERS
 
 
 def _part_weights(names: Collection[str], part: str, *, variant: str | None) -> WeightFiles:
     wanted = (variant, None) if variant is not None else (None,)
     for candidate in wanted:
         for ending in _ENDINGS:
-            files = _find(names, f"{part}/{_STEMS[part][ending]}", ending=ending, variant=candidate)
+            files = _find(names, f"{part}/{_stems(part)[ending]}", ending=ending, variant=candidate)
             if files:
                 return WeightFiles(files, variant=candidate, safetensors=ending == "safetensors")
     raise SourceError(_why_none(names, part))
@@ -120,7 +120,7 @@ def _shards(names: Collection[str], stem: str, *, suffix: str, ending: str) -> t
 
 
 def _variants(names: Collection[str], part: str) -> set[str]:
-    stems = _STEMS[part].items()
+    stems = _stems(part).items()
     shard = r"-\d{5}-of-\d{5}"
     choices = "|".join(
         rf"{re.escape(stem)}(?:\.([^./]+?)(?:{shard})?|{shard}\.([^./]+))\.{ending}" for ending, stem in stems
@@ -138,17 +138,18 @@ def _why_none(names: Collection[str], part: str) -> str:
     inside = sorted(name for name in names if name.startswith(f"{part}/"))
     if not inside:
         return f"component '{part}' is missing: expected a folder '{part}' with config.json and weights"
-    expected = f"{part}/{_STEMS[part]['safetensors']}.safetensors"
+    expected = f"{part}/{_stems(part)['safetensors']}.safetensors"
     others = [PurePosixPath(name).name for name in inside if not name.endswith((".json", ".txt"))]
     got = f"only {', '.join(others)}" if others else "no weights"
     return f"component '{part}': expected {expected} (or .bin), got {got}"
 
 
-def _tokenizer_files(names: Collection[str]) -> tuple[str, ...]:
-    """Return the tokenizer's files: the single-file form, the two-file form, or both."""
-    if _TOKENIZER_FAST not in names and not all(name in names for name in _TOKENIZER_SLOW):
-        raise SourceError(f"component 'tokenizer': expected {_TOKENIZER_FAST}, or {' with '.join(_TOKENIZER_SLOW)}")
-    return tuple(name for name in (_TOKENIZER_FAST, *_TOKENIZER_SLOW, *_TOKENIZER_EXTRA) if name in names)
+def _tokenizer_files(names: Collection[str], part: str) -> tuple[str, ...]:
+    """Return a tokenizer's files: the single-file form, the two-file form, or both."""
+    fast, slow = f"{part}/{_TOKENIZER_FAST}", tuple(f"{part}/{name}" for name in _TOKENIZER_SLOW)
+    if fast not in names and not all(name in names for name in slow):
+        raise SourceError(f"component '{part}': expected {fast}, or {' with '.join(slow)}")
+    return tuple(name for name in (fast, *slow, *(f"{part}/{extra}" for extra in _TOKENIZER_EXTRA)) if name in names)
 
 
 def _require(names: Collection[str], name: str, *, part: str) -> str:

@@ -2,14 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from accel_runtime.plans.spec import PlanSpec
 
 WeightsKind = Literal["trained", "random"]
+TextEncoder = CLIPTextModel | CLIPTextModelWithProjection
+
+# By the name that `model_index.json` gives a text encoder's class.
+TEXT_CLASSES: Final[Mapping[str, type[TextEncoder]]] = {
+    "CLIPTextModel": CLIPTextModel,
+    "CLIPTextModelWithProjection": CLIPTextModelWithProjection,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ class Source(Protocol):
     def load_vae(self) -> AutoencoderKL:
         """Return the autoencoder."""
 
-    def load_text_encoder(self, part: str = "text_encoder") -> CLIPTextModel:
+    def load_text_encoder(self, part: str = "text_encoder") -> TextEncoder:
         """Return a text encoder by its part of the pipeline."""
 
     def load_tokenizer(self, part: str = "tokenizer") -> CLIPTokenizer:

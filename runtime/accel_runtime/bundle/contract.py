@@ -8,11 +8,21 @@ from typing import Final, NamedTuple
 
 from accel_runtime.bundle.dims import own_sizes, resolve, show
 from accel_runtime.errors import BundleError
-from accel_runtime.manifest import Codec, DType, FromText, GraphSpec, Input, Manifest, Role, TensorSpec
+from accel_runtime.manifest import (
+    Codec,
+    DType,
+    FromGuidance,
+    FromSizes,
+    GraphSpec,
+    Input,
+    Manifest,
+    Role,
+    TensorSpec,
+)
 
 COLOURS: Final = 3
-# Numbers of SDXL's time ids; see `FromSizes`.
-TIME_IDS: Final = 6
+# Numbers of SDXL's time ids by what they end with; see `FromSizes`.
+TIME_IDS: Final[Mapping[str, int]] = {"target_size": 6, "aesthetic_score": 5}
 _NO_ARRAY: Final = "bfloat16"
 
 
@@ -102,8 +112,10 @@ def _check_feature(manifest: Manifest, graph: GraphSpec, feature: str) -> None:
 
 def _conditioned(manifest: Manifest, given: Input) -> "_Wanted":
     """What an input must look like to take what its source gives."""
-    if not isinstance(given.source, FromText):
-        return _floats(None, TIME_IDS)
+    if isinstance(given.source, FromSizes):
+        return _floats(None, TIME_IDS[given.source.ends])
+    if isinstance(given.source, FromGuidance):
+        return _floats(None, None)
     shapes = [manifest.graphs[each.encoder].output(each.tensor).shape for each in given.source.outputs]
     if len({shape[1:-1] for shape in shapes}) != 1:
         raise ValueError(f"{given.name}: expected outputs that differ in the last axis only, got {_listed(shapes)}")

@@ -4,14 +4,20 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
 from accel_runtime.backends.base import Array
+from accel_runtime.bundle.dims import own_sizes, resolve
 from accel_runtime.errors import InputError
-from accel_runtime.manifest import FromSizes, FromText, Input, Manifest
-from accel_runtime.request import Request
+from accel_runtime.manifest import FromGuidance, FromSizes, FromText, Input, Manifest
+from accel_runtime.request import Framing, Request
+
+# diffusers' defaults, of a prompt and of a negative prompt.
+_SCORES: Final = (6.0, 2.5)
+_NO_FRAMING: Final = Framing()
 
 # Text encoder's graph and prompt → its outputs by name: [L, D], or [D] where pooled.
 Encode = Callable[[str, str], Mapping[str, Array]]
@@ -36,7 +42,9 @@ class Conditioning:
         return np.concatenate([self.negative[name], self.prompt[name]])
 
 
-def condition(request: Request, manifest: Manifest, *, encode: Encode, guided: bool) -> Conditioning:
+def condition(
+    request: Request, manifest: Manifest, *, encode: Encode, guided: bool, guidance: float | None = None
+) -> Conditioning:
     """The values of all inputs for a request.
 
     Args:
@@ -44,17 +52,18 @@ def condition(request: Request, manifest: Manifest, *, encode: Encode, guided: b
         manifest: Says which inputs there are.
         encode: Runs a text encoder.
         guided: Whether some call runs a negative half.
+        guidance: Guidance scale for models that take it as an input.
 
     Raises:
         InputError: The request says what the model does not take, or has too few negative prompts.
     """
     _check(request, manifest, guided=guided)
+    given = _Given(request, manifest, encode, guidance)
     inputs = manifest.denoiser.inputs
-    prompt = {each.name: _prompt_half(each, request, manifest, encode=encode) for each in inputs}
+    prompt = {each.name: given.prompt_half(each) for each in inputs}
     if not guided:
         return Conditioning(prompt, negative=None)
-    halves = {each.name: _negative_half(each, prompt[each.name], request, encode=encode) for each in inputs}
-    return Conditioning(prompt, halves)
+    return Conditioning(prompt, {each.name: given.negative_half(each, prompt[each.name]) for each in inputs})
 
 
 def text(source: FromText, prompts: Sequence[str], *, encode: Encode) -> Array:
@@ -64,15 +73,90 @@ def text(source: FromText, prompts: Sequence[str], *, encode: Encode) -> Array:
     )
 
 
-def sizes(request: Request, manifest: Manifest) -> Array:
-    """SDXL's time ids, [B, 6]: original height and width, crop's top and left, target height and width.
+def sizes(source: FromSizes, request: Request, manifest: Manifest) -> Array:
+    """SDXL's time ids of the prompt half, [B, 6], or [B, 5] where they end with a score.
 
     Without `Request.framing` the picture is whole and of the size that is asked for, as in diffusers.
     """
     own = request.size(manifest.state)
-    framing = request.framing
-    numbers = (*framing.original, *framing.crop, *framing.target) if framing else (*own, 0, 0, *own)
-    return np.tile(np.array(numbers, np.float32), (request.images, 1))
+    told = request.framing or _NO_FRAMING
+    return _time_ids(source, told, request, like=Framing(own, target_size=own, aesthetic_score=_SCORES[0]))
+
+
+def negative_sizes(source: FromSizes, request: Request, manifest: Manifest) -> Array:
+    """The same of the negative half, by the rules of diffusers' pipelines.
+
+    1. What is not said is as in the prompt half. But a refiner's crop is at 0, 0, and it has another score.
+    2. With an image to start from, SDXL's crop is that of the prompt half, whatever is said.
+    """
+    own, told = request.size(manifest.state), request.framing or _NO_FRAMING
+    is_scored = source.ends == "aesthetic_score"
+    negative = request.negative_framing or (_NO_FRAMING if is_scored else told)
+    if request.image is not None and not is_scored:
+        negative = replace(negative, crops_coords_top_left=told.crops_coords_top_left)
+    like = Framing(told.original_size or own, target_size=told.target_size or own, aesthetic_score=_SCORES[1])
+    return _time_ids(source, negative, request, like=like)
+
+
+def guidance_embedding(scale: float, width: int) -> Array:
+    """The guidance scale as distilled UNets take it, [E].
+
+    As `get_guidance_scale_embedding` of diffusers 0.42.1, which computes in float32. Sines of thousands tell every bit
+    of their argument, so what float32 rounds is rounded here too, and nothing else.
+    """
+    half = width // 2
+    step = np.float32(np.log(np.float32(10000.0))) / np.float32(half - 1)
+    exponents = np.arange(half, dtype=np.float32) * -step
+    frequencies = np.exp(exponents.astype(np.float64)).astype(np.float32)
+    scaled = (np.float32(scale - 1) * np.float32(1000.0)) * frequencies
+    waves = np.concatenate([np.sin(scaled.astype(np.float64)), np.cos(scaled.astype(np.float64))])
+    return np.pad(waves, (0, width - 2 * half)).astype(np.float32)
+
+
+def _time_ids(source: FromSizes, told: Framing, request: Request, *, like: Framing) -> Array:
+    """What is told, and ``like`` for the rest."""
+    original, target = told.original_size or like.original_size, told.target_size or like.target_size
+    assert original is not None and target is not None  # noqa: S101, PT018 - `like` has them
+    score = like.aesthetic_score if told.aesthetic_score is None else told.aesthetic_score
+    ends = target if source.ends == "target_size" else (score,)
+    return np.tile(np.array((*original, *told.crops_coords_top_left, *ends), np.float32), (request.images, 1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Given:
+    """A request and what its values are made with."""
+
+    request: Request
+    manifest: Manifest
+    encode: Encode
+    guidance: float | None
+
+    def prompt_half(self, each: Input) -> Array:
+        if isinstance(each.source, FromSizes):
+            return sizes(each.source, self.request, self.manifest)
+        if isinstance(each.source, FromGuidance):
+            return self._guidance(each)
+        encoded = text(each.source, self.request.prompts, encode=self.encode)
+        return np.repeat(encoded, self.request.images_per_prompt, axis=0)
+
+    def negative_half(self, each: Input, prompt: Array) -> Array:
+        """The same rows without the prompt."""
+        if each.negative == "same" or isinstance(each.source, FromGuidance):
+            return prompt
+        if isinstance(each.source, FromSizes):
+            return negative_sizes(each.source, self.request, self.manifest)
+        count, negatives = len(self.request.prompts), self.request.negatives
+        spread = negatives if len(negatives) == count else negatives * count
+        encoded = text(each.source, spread, encode=self.encode)
+        if each.negative == "zeros":
+            encoded[[not negative for negative in spread]] = 0
+        return np.repeat(encoded, self.request.images_per_prompt, axis=0)
+
+    def _guidance(self, each: Input) -> Array:
+        if self.guidance is None:
+            raise InputError("guidance: the model takes it as an input: give a number")
+        (width,) = resolve(self.manifest.deep.input(each.name).shape[1:], own_sizes(self.manifest))
+        return np.tile(guidance_embedding(self.guidance, width), (self.request.images, 1))
 
 
 def _check(request: Request, manifest: Manifest, *, guided: bool) -> None:
@@ -83,27 +167,21 @@ def _check(request: Request, manifest: Manifest, *, guided: bool) -> None:
         raise InputError("prompt: the model takes none: leave prompts empty")
     if guided and manifest.denoiser.guidance == "none":
         raise InputError("guidance: the model cannot be guided: set it to 1")
-    takes_sizes = any(isinstance(each.source, FromSizes) for each in manifest.denoiser.inputs)
-    if request.framing is not None and not takes_sizes:
+    _check_framing(request, manifest)
+
+
+def _check_framing(request: Request, manifest: Manifest) -> None:
+    told = [each for each in (request.framing, request.negative_framing) if each is not None]
+    taken = [each.source.ends for each in manifest.denoiser.inputs if isinstance(each.source, FromSizes)]
+    if told and not taken:
         raise InputError("framing: the model takes no sizes: leave it out")
-
-
-def _prompt_half(given: Input, request: Request, manifest: Manifest, *, encode: Encode) -> Array:
-    if isinstance(given.source, FromSizes):
-        return sizes(request, manifest)
-    return np.repeat(text(given.source, request.prompts, encode=encode), request.images_per_prompt, axis=0)
-
-
-def _negative_half(given: Input, prompt: Array, request: Request, *, encode: Encode) -> Array:
-    """The same rows without the prompt."""
-    if given.negative == "same" or isinstance(given.source, FromSizes):
-        return prompt
-    count, negatives = len(request.prompts), request.negatives
-    spread = negatives if len(negatives) == count else negatives * count
-    encoded = text(given.source, spread, encode=encode)
-    if given.negative == "zeros":
-        encoded[[not each for each in spread]] = 0
-    return np.repeat(encoded, request.images_per_prompt, axis=0)
+    if "aesthetic_score" not in taken and any(each.aesthetic_score is not None for each in told):
+        raise InputError("framing: the model takes no aesthetic score: leave it out")
+    if "target_size" not in taken and any(each.target_size is not None for each in told):
+        raise InputError("framing: the model takes an aesthetic score in place of a target size: leave the size out")
+    negative = request.negative_framing
+    if "target_size" in taken and negative is not None and None in (negative.original_size, negative.target_size):
+        raise InputError("negative framing: expected an original and a target size, since diffusers needs both")
 
 
 def _joined(parts: Sequence[Array]) -> Array:

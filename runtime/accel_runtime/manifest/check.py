@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from accel_runtime.manifest.basics import PLAN_NAME_EXPECTED, GraphSpec, TensorSpec, is_plan_name
 from accel_runtime.manifest.parts import InductorSpec
-from accel_runtime.manifest.roles import FromText
+from accel_runtime.manifest.roles import FromGuidance, FromSizes, FromText
 
 if TYPE_CHECKING:
     from accel_runtime.manifest.schema import Manifest
 
 _COLOURS: Final = 3
+# What the negative half may get of inputs that are made of no prompt.
+_NEGATIVES: Final[Mapping[type, tuple[str, ...]]] = {FromSizes: ("same", "negative"), FromGuidance: ("same",)}
 # Longest name in a message.
 _SHOWN: Final = 60
 
@@ -92,8 +94,12 @@ def _check_inputs(manifest: "Manifest") -> None:
             raise ValueError(f"{key}.name: {each.name!r} is the name of two inputs")
         if isinstance(each.source, FromText):
             _check_text(f"{key}.source", each.source, manifest)
-        elif each.negative != "same":
-            raise ValueError(f"{key}.negative: expected 'same', as sizes have no negative, got {each.negative!r}")
+        elif each.negative not in _NEGATIVES[type(each.source)]:
+            expected = " or ".join(map(repr, _NEGATIVES[type(each.source)]))
+            raise ValueError(f"{key}.negative: expected {expected}, as it is made of no prompt, got {each.negative!r}")
+    told = [each.name for each in denoiser.inputs if isinstance(each.source, FromGuidance)]
+    if (denoiser.guidance == "input") != bool(told):
+        raise ValueError(f"denoiser.guidance: got {denoiser.guidance!r}, with {len(told)} inputs made of the guidance")
     if unused := sorted(name for name, outputs in manifest.text_outputs.items() if not outputs):
         raise ValueError(f"texts.{unused[0]}: no input of the denoiser takes it")
 

@@ -13,6 +13,8 @@ Branch = Annotated[int, msgspec.Meta(ge=0, le=9999)]
 Factor = Annotated[float, msgspec.Meta(ge=1e-6, le=1e6)]
 Shift = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
 Part = Literal["text", "deep", "shallow", "decoder", "encoder"]
+GuidanceBy = Literal["halves", "input", "none"]
+Negative = Literal["negative", "same", "zeros"]
 
 
 class Role(NamedTuple):
@@ -64,7 +66,17 @@ class FromText(Strict, frozen=True, tag_field="from", tag="text"):
 
 
 class FromSizes(Strict, frozen=True, tag_field="from", tag="sizes"):
-    """SDXL's time ids: height and width of the original, top and left of the crop, height and width of the target."""
+    """SDXL's time ids: height and width of the original, top and left of the crop, then what they end with.
+
+    Attributes:
+        ends: Height and width of the target, or, in SDXL's refiner, an aesthetic score.
+    """
+
+    ends: Literal["target_size", "aesthetic_score"] = "target_size"
+
+
+class FromGuidance(Strict, frozen=True, tag_field="from", tag="guidance"):
+    """The guidance scale less one, embedded as diffusers' pipelines embed it for distilled models, [B, E]."""
 
 
 class Input(Strict, frozen=True):
@@ -74,12 +86,12 @@ class Input(Strict, frozen=True):
         name: The tensor's.
         source: Where its value comes from.
         negative: What the negative half of a guided call gets: the negative prompt, the same value as the prompt half,
-            or zeros where the negative prompt is empty.
+            or zeros where the negative prompt is empty. Sizes are the same, or the negative framing of the request.
     """
 
     name: str
-    source: FromText | FromSizes
-    negative: Literal["negative", "same", "zeros"] = "same"
+    source: FromText | FromSizes | FromGuidance
+    negative: Negative = "same"
 
 
 class Denoiser(Strict, frozen=True):
@@ -89,7 +101,8 @@ class Denoiser(Strict, frozen=True):
         deep: The graph of the deep pass.
         shallow: The shallow passes by branch.
         inputs: What the graphs take beside sample, timestep and feature. A shallow graph may lack some.
-        guidance: Whether a guided call runs a negative half before the prompt half; `none` is never guided.
+        guidance: How it is guided: a guided call runs a negative half before the prompt half (`halves`), an input holds
+            the scale (`input`), or never (`none`).
         sample: The input for the scaled state, [B, C, h, w].
         timestep: The input for the timestep, [1].
         noise: The output that the schedule is applied to, [B, C, h, w].
@@ -98,7 +111,7 @@ class Denoiser(Strict, frozen=True):
     deep: str
     shallow: dict[Branch, Cut]
     inputs: Annotated[tuple[Input, ...], msgspec.Meta(max_length=32)] = ()
-    guidance: Literal["halves", "none"] = "halves"
+    guidance: GuidanceBy = "halves"
     sample: str = "sample"
     timestep: str = "timestep"
     noise: str = "out_sample"

@@ -7,12 +7,20 @@ schedule with as many rows.
 import msgspec
 
 from accel_runtime.errors import InputError
+from accel_runtime.manifest import GuidanceBy
 from accel_runtime.plans.plan import Call, Deep, Plan, Shallow
 from accel_runtime.plans.spec import PlanSpec, check_calls, check_rows
 from accel_runtime.schedules.schedule import ScheduleTable
 
 
-def compile_plan(spec: PlanSpec, schedule: ScheduleTable, *, guidance: float, guidance_rescale: float = 0.0) -> Plan:
+def compile_plan(
+    spec: PlanSpec,
+    schedule: ScheduleTable,
+    *,
+    guidance: float,
+    guidance_rescale: float = 0.0,
+    guidance_by: GuidanceBy = "halves",
+) -> Plan:
     """Compile a plan on a schedule.
 
     The compiled plan has a call and a row for each call that runs; they are numbered anew, without the skipped ones.
@@ -23,10 +31,16 @@ def compile_plan(spec: PlanSpec, schedule: ScheduleTable, *, guidance: float, gu
             call 0 and draws no noise.
         guidance: Scale of classifier-free guidance of the guided calls.
         guidance_rescale: See `Plan`.
+        guidance_by: How the model is guided; see `accel_runtime.manifest.Denoiser`.
 
     Raises:
         InputError: The plan does not fit the schedule, or cannot be run.
     """
+    if guidance_by == "input":
+        if spec.guided_calls is not None:
+            raise InputError("plan: guided_calls: the model takes the guidance as an input of all calls: leave it out")
+        told = compile_plan(spec, schedule, guidance=1.0)
+        return msgspec.structs.replace(told, guidance_input=float(guidance))
     if spec.steps not in (None, schedule.steps):
         raise InputError(f"plan: expected a schedule of the plan's {spec.steps} steps, got {schedule.steps}")
     if spec.rows:

@@ -59,6 +59,8 @@ class Plan(msgspec.Struct, frozen=True):
         calls: The pass to run at each of its rows.
         guidance_rescale: How far the deviation of a guided image is brought back to that of the prompt alone, 0 to 1,
             as in diffusers (arXiv:2305.08891, section 3.4).
+        guidance_input: Guidance scale that the denoiser takes as an input; no call is guided then. None where it takes
+            none.
 
     Raises:
         InputError: The calls cannot be run as given.
@@ -67,12 +69,15 @@ class Plan(msgspec.Struct, frozen=True):
     schedule: ScheduleTable
     calls: tuple[Call, ...]
     guidance_rescale: float = 0.0
+    guidance_input: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.guidance_rescale <= 1:
             raise InputError(f"plan: guidance rescale: expected 0 to 1, got {self.guidance_rescale}")
         if len(self.calls) != len(self.schedule.rows):
             raise InputError(f"plan: {len(self.schedule.rows)} calls in the schedule, but {len(self.calls)} planned")
+        if self.guidance_input is not None and not abs(self.guidance_input) <= MOST_GUIDANCE:
+            raise InputError(f"plan: guidance: expected a finite number, got {self.guidance_input}")
         past: list[Deep] = []
         for index, call in enumerate(self.calls):
             if not abs(call.guidance) <= MOST_GUIDANCE:
@@ -107,6 +112,11 @@ class Plan(msgspec.Struct, frozen=True):
     def branches(self) -> tuple[int, ...]:
         """The branches that some shallow call uses, ascending."""
         return tuple(sorted({call.branch for call in self.calls if isinstance(call, Shallow)}))
+
+    @property
+    def guidance(self) -> float:
+        """Guidance scale of the first call, or the one that the denoiser takes as an input."""
+        return self.calls[0].guidance if self.guidance_input is None else self.guidance_input
 
     @property
     def guided(self) -> bool:

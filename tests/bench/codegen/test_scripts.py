@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from tests.bench.codegen.lab import run_here, write_lab
+from tests.bundles import family_source
 from tests.solved import solved_plan
 
 from accel_bench.codegen import Defaults, Target, generate_script
@@ -67,6 +68,16 @@ def test_both_scripts_draw_the_same_picture(
         run_here(tmp_path / f"run_{target}.py", "--seed", "3", "--output", f"{target}.png", monkeypatch=monkeypatch)
 
     assert largest_difference(tmp_path) <= 2
+
+
+def test_the_script_for_diffusers_says_of_another_pipeline_that_it_cannot_drive_it(
+    tmp_path: Path, source_folder: Path, bundle_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_scripts(tmp_path, source_folder, bundle_folder)
+    model = ("--model", str(family_source("sdxl")))
+
+    with pytest.raises(SystemExit, match="a StableDiffusionXLPipeline: this drives StableDiffusionPipeline"):
+        run_here(tmp_path / "run_diffusers.py", *model, "--output", "cat.png", monkeypatch=monkeypatch)
 
 
 @pytest.mark.parametrize("spec", SOLVED, ids=lambda spec: spec.scheduler)

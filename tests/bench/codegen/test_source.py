@@ -157,6 +157,17 @@ def test_solved_rows_for_another_schedule_are_refused_before_a_script_is_written
         generate_script(choice, Target.DIFFUSERS, defaults=Defaults(), name="run.py")
 
 
+@pytest.mark.parametrize("model", ["sdxl", "sdxl-turbo", "lcm-sd15"])
+def test_a_script_for_diffusers_drives_one_pipeline_and_a_model_of_another_is_refused(
+    tmp_path: Path, model: str
+) -> None:
+    choice = write_lab(tmp_path, model)
+
+    with pytest.raises(InputError, match=f"model '{model}': expected one of StableDiffusionPipeline"):
+        generate_script(choice, Target.DIFFUSERS, defaults=Defaults(), name="run.py")
+    assert model in generate_script(choice, Target.RUNTIME, defaults=Defaults(), name="run.py")
+
+
 def constant(source: str, name: str, folder: Path) -> Any:
     """The value that a script gives a constant at its top."""
     (folder / "run.py").write_text(source)

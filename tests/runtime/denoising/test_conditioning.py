@@ -65,7 +65,7 @@ def test_pooled_text_has_no_length_and_an_empty_negative_prompt_is_zeros(sdxl: P
 
 def test_sizes_are_those_of_a_whole_picture_unless_the_request_says_how_it_is_framed(sdxl: Pipeline) -> None:
     whole = Request(("a cat",), images_per_prompt=2, height=16, width=32)
-    framed = replace(whole, framing=Framing(original=(64, 80), crop=(3, 5), target=(16, 40)))
+    framed = replace(whole, framing=Framing((64, 80), (3, 5), (16, 40)))
 
     given = sdxl.condition(whole, guided=True)
     assert given.rows("sizes").tolist() == [[16, 32, 0, 0, 16, 32]] * 4
@@ -117,7 +117,7 @@ def test_a_model_without_prompt_draws_pictures_of_its_state(unconditional: Pipel
         (Request(("",), negatives=("a cat",)), 1.0, "prompt: the model takes none"),
         (Request(("",)), 4.0, "guidance: the model cannot be guided: set it to 1"),
         (
-            Request(("",), framing=Framing(original=(8, 8), crop=(0, 0), target=(8, 8))),
+            Request(("",), framing=Framing((8, 8), (0, 0), (8, 8))),
             1.0,
             "framing: the model takes no sizes: leave it out",
         ),
@@ -141,7 +141,7 @@ def test_without_an_encoder_no_picture_can_be_started_from(unconditional: Pipeli
 @pytest.mark.parametrize(("original", "crop"), [((0, 8), (0, 0)), ((8, 8), (-1, 0)), ((8, 2**20), (0, 0))])
 def test_sizes_of_no_picture_are_refused(original: tuple[int, int], crop: tuple[int, int]) -> None:
     with pytest.raises(InputError, match="framing: expected"):
-        Framing(original=original, crop=crop, target=(8, 8))
+        Framing(original, crop, (8, 8))
 
 
 def test_outputs_that_cannot_be_joined_are_refused_when_the_bundle_is_opened(

@@ -43,10 +43,12 @@ def test_guidance_nearby_is_no_doubt() -> None:
     assert kinds(guidance=7.5 + GUIDANCE_TOLERANCE) == []
 
 
-def test_all_that_is_unguided_is_the_same_guidance() -> None:
-    unguided = PlanSpec(deep=(0, 2), scheduler="ddim", steps=4, solved_for=SolvedFor(**(HERE | {"guidance": -3.0})))
+@pytest.mark.parametrize(("solved", "used"), [(-3.0, 1.0), (1.0, -3.0)])
+def test_all_that_is_unguided_is_the_same_guidance(solved: float, used: float) -> None:
+    solved_for = SolvedFor(**(HERE | {"guidance": solved}))
+    spec = PlanSpec(deep=(0, 2), scheduler="ddim", steps=4, solved_for=solved_for)
 
-    assert plan_doubts(unguided, **(HERE | {"guidance": 1.0})) == ()
+    assert plan_doubts(spec, **(HERE | {"guidance": used})) == ()
 
 
 def test_a_doubt_is_one_line_that_says_both_and_what_to_do() -> None:

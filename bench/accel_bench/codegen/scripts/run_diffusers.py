@@ -232,6 +232,9 @@ def draw(pipe: Any, prompt: str, negative: str, seed: int) -> Any:
 
 def load(model: str, variant: str | None, device: str) -> Any:
     """The pipeline with the config's scheduler; VAE and latents stay fp32."""
+    kind = diffusers.DiffusionPipeline.load_config(model)["_class_name"]
+    if not kind.startswith(("StableDiffusionPipeline", "StableDiffusionImg2Img")):
+        raise SystemExit(f"{model}: a {kind}: this drives StableDiffusionPipeline")
     pipe = diffusers.StableDiffusionPipeline.from_pretrained(
         model, variant=variant, dtype=torch.float32, safety_checker=None
     )

@@ -1,0 +1,80 @@
+"""What families with a UNet over a VAE's latents have in common."""
+
+from collections.abc import Sequence
+
+from accel_exporter import graphs, names
+from accel_exporter.families.family import Component, Loaded
+from accel_exporter.model_hash import model_hash
+from accel_exporter.sizes import ModelSizes
+from accel_exporter.sources import Source
+from accel_exporter.sources.fitness import time_ids
+from accel_exporter.sources.model_index import text_encoders, tokenizer_of
+from accel_runtime.manifest import Codec, Cut, Denoiser, FromGuidance, Input, State
+
+
+def vae_components(source: Source) -> tuple[Component, ...]:
+    """Both halves of the VAE, which is loaded once for each."""
+
+    def decoder() -> Loaded:
+        vae = source.load_vae()
+        return Loaded(vae.config, lambda sizes: graphs.vae_decoder(vae, sizes))
+
+    def encoder() -> Loaded:
+        vae = source.load_vae()
+        return Loaded(vae.config, lambda sizes: graphs.vae_encoder(vae, sizes))
+
+    return (
+        Component(names.VAE_DECODER, "VAE decoder", decoder, is_codec=True),
+        Component(names.VAE_ENCODER, "VAE encoder", encoder, is_codec=True),
+    )
+
+
+def prompt_length(source: Source) -> int:
+    """The tokens of a prompt, the same for all text encoders."""
+    first = text_encoders(source.model_index)[0]
+    return int(source.load_tokenizer(tokenizer_of(first)).model_max_length)
+
+
+def load_unet(source: Source, branches: Sequence[int]) -> Loaded:
+    """The UNet with its features."""
+    unet, length, ids = source.load_unet(), prompt_length(source), time_ids(source.model_index)
+    return Loaded(
+        unet.config,
+        lambda sizes: graphs.unet_deep(unet, branches, sizes=sizes, text_length=length, time_ids=ids),
+        model_hash=model_hash(unet),
+    )
+
+
+def latent_state(source: Source, sizes: ModelSizes) -> State:
+    """The VAE's latents."""
+    return State(
+        channels=source.vae_config["latent_channels"],
+        scale=sizes.latent_scale,
+        sample_size=sizes.sample_size,
+        multiple=sizes.size_multiple,
+    )
+
+
+def unet_denoiser(source: Source, branches: Sequence[int], inputs: Sequence[Input]) -> Denoiser:
+    """A UNet that takes ``inputs``, and the guidance where its config asks for it."""
+    is_told = source.unet_config["time_cond_proj_dim"] is not None
+    guidance = (Input(name=names.GUIDANCE, source=FromGuidance()),) if is_told else ()
+    return Denoiser(
+        deep=names.UNET_DEEP,
+        shallow={k: Cut(graph=names.unet_shallow(k), feature=names.feature(k)) for k in branches},
+        inputs=(*inputs, *guidance),
+        guidance="input" if is_told else "halves",
+        sample=names.SAMPLE,
+        timestep=names.TIMESTEP,
+        noise=names.NOISE,
+    )
+
+
+def vae_encoder(source: Source) -> Codec:
+    """The VAE's encoder, which gives the moments of latents."""
+    return Codec(graph=names.VAE_ENCODER, scale=source.vae_config["scaling_factor"], gives="moments")
+
+
+def vae_decoder(source: Source) -> Codec:
+    """The VAE's decoder."""
+    return Codec(graph=names.VAE_DECODER, scale=source.vae_config["scaling_factor"])

@@ -1,0 +1,90 @@
+"""SDXL, its few-step relatives and its refiner: pooled text and sizes beside the text of one or two encoders."""
+
+from collections.abc import Mapping, Sequence
+
+from accel_exporter import graphs, names
+from accel_exporter.families import latents
+from accel_exporter.families.family import Component, Loaded
+from accel_exporter.options import StaticSize
+from accel_exporter.sizes import ModelSizes
+from accel_exporter.sources import Source
+from accel_exporter.sources.configs import unet_skeleton
+from accel_exporter.sources.fitness import check_fitness, time_ids
+from accel_exporter.sources.model_index import text_encoders, tokenizer_of
+from accel_exporter.unet import branch_count
+from accel_runtime.manifest import Codec, Denoiser, FromSizes, FromText, Input, Negative, State, TextOutput
+
+_TITLES: Mapping[str, str] = {names.TEXT_ENCODER: "text encoder", names.TEXT_ENCODER_2: "second text encoder"}
+
+
+class StableDiffusionXL:
+    """Implements `Family`."""
+
+    def tokenizers(self, source: Source) -> Mapping[str, str]:
+        """One for each text encoder."""
+        return {part: tokenizer_of(part) for part in text_encoders(source.model_index)}
+
+    def check(self, source: Source) -> None:
+        """See `check_fitness`."""
+        check_fitness(source)
+
+    def branches(self, source: Source) -> int:
+        """One for each skip of the UNet."""
+        return branch_count(unet_skeleton(source.unet_config))
+
+    def sizes(self, source: Source, static: StaticSize | None) -> ModelSizes:
+        """From the configs of UNet and VAE."""
+        return ModelSizes.of(source.unet_config, source.vae_config, static=static)
+
+    def components(self, source: Source) -> tuple[Component, ...]:
+        """The text encoders and the VAE."""
+        encoders = (_text_encoder(source, part) for part in text_encoders(source.model_index))
+        return (*encoders, *latents.vae_components(source))
+
+    def load_denoiser(self, source: Source, branches: Sequence[int]) -> Loaded:
+        """The UNet with its features."""
+        return latents.load_unet(source, branches)
+
+    def state(self, source: Source, sizes: ModelSizes) -> State:
+        """The VAE's latents."""
+        return latents.latent_state(source, sizes)
+
+    def denoiser(self, source: Source, branches: Sequence[int]) -> Denoiser:
+        """A UNet that takes what the encoders' last layers are given, joined, pooled text, and sizes."""
+        index = source.model_index
+        outputs = tuple(_state_before_last(source, part) for part in text_encoders(index))
+        pooled = TextOutput(encoder=names.TEXT_ENCODER_2, tensor=names.PROJECTED)
+        # diffusers takes true where the file does not say.
+        is_zeroed = index.get("force_zeros_for_empty_prompt", True)
+        negative: Negative = "zeros" if is_zeroed else "negative"
+        sizes = FromSizes() if time_ids(index) == 6 else FromSizes(ends="aesthetic_score")
+        inputs = (
+            Input(name=names.TEXT, source=FromText(outputs=outputs), negative=negative),
+            Input(name=names.POOLED_TEXT, source=FromText(outputs=(pooled,)), negative=negative),
+            Input(name=names.TIME_IDS, source=sizes, negative="negative"),
+        )
+        return latents.unet_denoiser(source, branches, inputs)
+
+    def encoder(self, source: Source) -> Codec:
+        """The VAE's encoder."""
+        return latents.vae_encoder(source)
+
+    def decoder(self, source: Source) -> Codec:
+        """The VAE's decoder."""
+        return latents.vae_decoder(source)
+
+
+def _text_encoder(source: Source, part: str) -> Component:
+    def load() -> Loaded:
+        model, length = source.load_text_encoder(part), latents.prompt_length(source)
+        return Loaded(
+            model.config.to_dict(),
+            lambda sizes: graphs.layered_text_encoder(model, sizes, name=part, length=length),
+        )
+
+    return Component(part, _TITLES[part], load)
+
+
+def _state_before_last(source: Source, part: str) -> TextOutput:
+    last = source.text_config(part)["num_hidden_layers"] - 1
+    return TextOutput(encoder=part, tensor=names.hidden(last))

@@ -1,0 +1,165 @@
+"""Small random pipelines of the families beside Stable Diffusion 1, made by diffusers' own classes."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import diffusers
+import torch
+from tests.exporter.pipelines import (
+    TOKENS,
+    VOCAB,
+    set_clip_sample,
+    tiny_scheduler,
+    tiny_text_encoder,
+    tiny_tokenizer,
+    tiny_vae,
+)
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+from accel_exporter.libraries import quiet
+from accel_exporter.sources.random_weights import byte_tokenizer
+
+_POOLED: Final = 8
+_TIME: Final = 4
+_BETAS: Final = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+_OPEN_CLIP: Final = {"pad_token": "!"}
+_diffusers: Any = diffusers
+
+
+def _unet(text_width: int, **more: Any) -> Any:
+    """Three levels as SDXL's: the outermost without attention, and a deeper transformer at each further one."""
+    return _diffusers.UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=(8, 16, 16),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        transformer_layers_per_block=(1, 1, 2),
+        attention_head_dim=(1, 2, 2),
+        use_linear_projection=True,
+        cross_attention_dim=text_width,
+        norm_num_groups=4,
+        **more,
+    )
+
+
+def _sized(ids: int) -> dict[str, Any]:
+    """What makes a UNet take pooled text and ``ids`` numbers."""
+    return {
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": _TIME,
+        "projection_class_embeddings_input_dim": ids * _TIME + _POOLED,
+    }
+
+
+def _open_clip(model: Any, *, width: int = 24) -> Any:
+    """A text encoder with OpenCLIP's activation and numbers of special tokens, as SD2's and SDXL's second one."""
+    config = CLIPTextConfig(
+        vocab_size=VOCAB,
+        hidden_size=width,
+        intermediate_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        max_position_embeddings=TOKENS,
+        projection_dim=_POOLED,
+        hidden_act="gelu",
+        bos_token_id=0,
+        eos_token_id=2,
+        pad_token_id=1,
+    )
+    return model(config)
+
+
+def _two_texts() -> dict[str, Any]:
+    return {
+        "text_encoder": tiny_text_encoder(),
+        "tokenizer": tiny_tokenizer(),
+        "text_encoder_2": _open_clip(CLIPTextModelWithProjection),
+        "tokenizer_2": byte_tokenizer(VOCAB, TOKENS, **_OPEN_CLIP),
+    }
+
+
+def _sdxl() -> Any:
+    return _diffusers.StableDiffusionXLPipeline(
+        vae=tiny_vae(),
+        **_two_texts(),
+        unet=_unet(16 + 24, **_sized(6)),
+        scheduler=_diffusers.EulerDiscreteScheduler(**_BETAS, steps_offset=1),
+        force_zeros_for_empty_prompt=True,
+    )
+
+
+def _refiner() -> Any:
+    return _diffusers.StableDiffusionXLImg2ImgPipeline(
+        vae=tiny_vae(),
+        text_encoder=None,
+        tokenizer=None,
+        text_encoder_2=_open_clip(CLIPTextModelWithProjection),
+        tokenizer_2=byte_tokenizer(VOCAB, TOKENS, **_OPEN_CLIP),
+        unet=_unet(24, **_sized(5)),
+        scheduler=_diffusers.EulerDiscreteScheduler(**_BETAS, steps_offset=1),
+        requires_aesthetics_score=True,
+        force_zeros_for_empty_prompt=False,
+    )
+
+
+def _sd21() -> Any:
+    return _diffusers.StableDiffusionPipeline(
+        vae=tiny_vae(),
+        text_encoder=_open_clip(CLIPTextModel),
+        tokenizer=byte_tokenizer(VOCAB, TOKENS, **_OPEN_CLIP),
+        unet=_unet(24),
+        scheduler=_diffusers.DDIMScheduler(
+            **_BETAS, steps_offset=1, clip_sample=False, set_alpha_to_one=False, prediction_type="v_prediction"
+        ),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def _lcm() -> Any:
+    return _diffusers.LatentConsistencyModelPipeline(
+        vae=tiny_vae(),
+        text_encoder=tiny_text_encoder(),
+        tokenizer=tiny_tokenizer(),
+        unet=_unet(16, time_cond_proj_dim=16),
+        scheduler=_diffusers.LCMScheduler.from_config(tiny_scheduler().config),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+FAMILIES: Final[Mapping[str, Callable[[], Any]]] = {
+    "sdxl": _sdxl,
+    "refiner": _refiner,
+    "sd21": _sd21,
+    "lcm": _lcm,
+}
+
+
+# What each one's bundle has tables of.
+SCHEDULERS_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "sdxl": ("euler", "ddim", "dpmpp_2m", "euler_a"),
+    "refiner": ("euler", "ddim", "euler_a"),
+    "sd21": ("ddim", "euler", "dpmpp_2m", "pndm"),
+    "lcm": ("lcm",),
+}
+
+
+def write_family(name: str, folder: Path, seed: int = 0) -> None:
+    """Save the small pipeline of a family into ``folder`` with diffusers itself, float32, with weights of that seed."""
+    with torch.random.fork_rng(devices=[]), quiet():
+        torch.default_generator.manual_seed(seed)
+        FAMILIES[name]().save_pretrained(folder)
+    set_clip_sample(folder / "scheduler" / "scheduler_config.json")
+
+
+def load_family(folder: Path) -> Any:
+    """A folder's pipeline in diffusers itself."""
+    with quiet():
+        loaded = _diffusers.DiffusionPipeline.from_pretrained(folder)
+    loaded.set_progress_bar_config(disable=True)
+    return loaded
