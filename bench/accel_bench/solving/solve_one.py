@@ -64,7 +64,7 @@ class SolveOne:
 
     def _check_counts(self, calls: int) -> None:
         deep, shallow = self.counts
-        if not (1 <= deep and 0 <= shallow and deep + shallow <= calls):
+        if not (deep >= 1 and shallow >= 0 and deep + shallow <= calls):
             raise InputError(
                 f"expected at least 1 deep call and at most {calls} calls that run, as the schedule has, "
                 f"got {deep} deep and {shallow} shallow"
