@@ -103,6 +103,7 @@ class Pipeline:
     _plans: BundlePlans = field(init=False)
 
     def __post_init__(self) -> None:
+        # All of them now: once more was added to the bundle, these files may be gone.
         object.__setattr__(self, "_schedules", BundleSchedules.read(self.bundle))
         object.__setattr__(self, "_plans", BundlePlans.read(self.bundle))
 

@@ -7,6 +7,7 @@ from accel_bench.records.parts import PlanFacts
 from accel_runtime.bundle.bundle import Bundle
 from accel_runtime.bundle.named_plans import BundlePlans
 from accel_runtime.bundle.schedules import BundleSchedules
+from accel_runtime.errors import BundleError, InputError
 from accel_runtime.manifest import Manifest
 from accel_runtime.plans.doubts import PlanDoubt, plan_doubts
 from accel_runtime.plans.spec import PlanSpec
@@ -16,13 +17,19 @@ def named_plans(bundle: Bundle) -> tuple[PlanFacts, ...]:
     """The plans of a bundle under the names that it gives them, in alphabetical order.
 
     Raises:
-        BundleError: A plan or a schedule cannot be read.
-        InputError: A plan does not fit its schedule.
+        BundleError: A plan or a schedule cannot be read, or they do not fit each other.
     """
     plans, schedules = BundlePlans.read(bundle), BundleSchedules.read(bundle)
-    specs = {name: plans.plan(name) for name in plans.names}
-    rows = {name: len(schedules.table(spec.steps or 0, spec.scheduler).rows) for name, spec in specs.items()}
-    return tuple(PlanFacts(name=name, plan=spec, calls=rows[name]) for name, spec in specs.items())
+    return tuple(_facts(name, plans, schedules) for name in plans.names)
+
+
+def _facts(name: str, plans: BundlePlans, schedules: BundleSchedules) -> PlanFacts:
+    spec, bundle = plans.plan(name), plans.bundle
+    try:
+        rows = schedules.table(spec.steps or 0, spec.scheduler).rows
+        return PlanFacts(name=name, plan=spec, calls=len(rows))
+    except InputError as error:
+        raise BundleError(f"{bundle.path(bundle.manifest.plans[name])}: {error}") from error
 
 
 def model_doubts(spec: PlanSpec, manifest: Manifest) -> tuple[PlanDoubt, ...]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from accel_bench.records.parts import Workload
+from accel_bench.records.search import SearchRecord
 from accel_runtime.bundle.named_plans import add_plan
 from accel_runtime.errors import InputError
 from accel_runtime.manifest import PLAN_NAME_EXPECTED, is_plan_name, read_manifest
@@ -27,19 +27,19 @@ def check_addable(folder: Path | None, name: str) -> None:
         raise InputError(f"--write-bundle: {folder} does not tell which model it holds: export it again")
 
 
-def add_found(folder: Path, name: str, *, plan: Path, work: Workload) -> None:
+def add_found(folder: Path, name: str, *, plan: Path, record: SearchRecord) -> None:
     """Add a plan that a search found; it takes the place of one of the same name.
 
     Args:
         folder: The bundle's folder.
         name: The plan's name in the bundle.
         plan: The plan's file in the search's folder.
-        work: What the search judged the plan with.
+        record: Record of the search, whose settings the plan was judged with.
 
     Raises:
         AccelError: The plan cannot be read, or the bundle cannot be written.
     """
-    spec = read_plan(plan)
-    model = str(read_manifest(folder).provenance.model)
+    spec, work = read_plan(plan), record.workload
+    model = str(record.bundle.model)
     here = SolvedFor(model=model, guidance=work.guidance, height=work.height, width=work.width)
     add_plan(folder, name, msgspec.structs.replace(spec, solved_for=spec.solved_for or here), replace=True)

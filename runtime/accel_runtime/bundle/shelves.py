@@ -106,7 +106,9 @@ def publish(folder: Path, manifest: Manifest, *, shelf: Shelf) -> None:
     for file in tuple(shelf.abandoned(folder, manifest.files)):
         remove_file(folder / file)
     for each in (folder, folder / shelf.folder):
-        sweep(each)
+        # A manifest may list plans or tables of other folders.
+        if each.is_dir():
+            sweep(each)
 
 
 def _stem(name: str, content: bytes) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.command import accel, assert_refused
-from tests.robustness.copies import copy_bundle
+from tests.robustness.copies import copy_bundle, edit_manifest, put, replace_file
 
 from accel_runtime.bundle.named_plans import add_plan
 from accel_runtime.manifest import read_manifest
@@ -101,6 +101,19 @@ def test_inspect_shows_plans_and_verify_reads_them(bundle: Path, tmp_path: Path)
     inspected = json.loads(accel("inspect", "bundle", "--json", cwd=tmp_path).stdout)
     assert inspected["plans"][0]["plan"]["deep"] == [0, 2]
     assert accel("verify", "bundle", cwd=tmp_path).returncode == 0
+
+
+def test_a_plan_of_a_schedule_that_the_bundle_lacks_is_one_line_that_names_its_file(
+    bundle: Path, tmp_path: Path
+) -> None:
+    (bundle / "odd").mkdir()
+    replace_file(bundle, "odd/fast.json", encode_plan(PlanSpec(deep="full", scheduler="ddim", steps=99)))
+    edit_manifest(bundle, put("plans", value={"fast": "odd/fast.json"}))
+
+    for words in (("inspect", "bundle"), ("plans", "list", "bundle")):
+        assert_refused(accel(*words, cwd=tmp_path), "bundle/odd/fast.json: ", code=1)
+    assert accel("plans", "remove", "bundle", "fast", cwd=tmp_path).returncode == 0
+    assert accel("plans", "list", "bundle", cwd=tmp_path).stdout == "bundle: no plans\n"
 
 
 @pytest.mark.usefixtures("bundle")
