@@ -48,6 +48,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("evaluation", "peers", "codegen"),
         ("benchmark",),
         ("replay", "trace"),
+        ("solving",),
         ("search",),
         ("doubts",),
         ("report",),

@@ -11,17 +11,20 @@ from typing import Any, Final
 
 import msgspec
 from tests.bench.codegen.shelf import RIGHT
-from tests.bench.records.made import bench_record
+from tests.bench.profiles.minimal import TEXT
+from tests.bench.records.made import bench_record, image
 from tests.bundles import small_bundle
 from tests.fuzz.containers import change_zip
 from tests.fuzz.formats import Format, Sample, place_alone
 from tests.fuzz.mutate import change_document, change_json, change_text, encode
 from tests.fuzz.outcome import digest, run_accel
 from tests.kept import kept
+from tests.solved import solved_plan
 
-from accel_bench.profiles.files import find_profiles
+from accel_bench.profiles.files import encode_profile, find_profiles, parse_profile
 from accel_bench.quality.captions import CAPTIONS, data_file, read_captions
 from accel_bench.quality.prompts import read_prompts
+from accel_bench.records.parts import PlanFacts
 from accel_bench.records.store import read_record
 
 _RECORDS: Final = Path(__file__).parents[2] / "docs" / "records"
@@ -36,7 +39,15 @@ def _of(*words: str, result: str | None = None) -> Callable[[Path], str]:
 
 
 def _profiles() -> Sequence[Sample]:
-    return tuple(Sample(path.name, path.read_bytes()) for path in find_profiles().values())
+    shipped = (Sample(path.name, path.read_bytes()) for path in find_profiles().values())
+    return *shipped, Sample("lab.toml", _skipping_profile())
+
+
+def _skipping_profile() -> bytes:
+    """A profile whose first config skips calls."""
+    lab = parse_profile(TEXT, file="lab.toml", name="lab")
+    config = msgspec.structs.replace(lab.configs["every3-50"], plan=solved_plan((0, 4), shallow=(5,), calls=6))
+    return encode_profile(msgspec.structs.replace(lab, configs={"skips": config, **lab.configs}))
 
 
 def _show(folder: Path) -> str:
@@ -62,7 +73,11 @@ def _scenarios() -> Sequence[Sample]:
 
 
 def _bench_records() -> Sequence[Sample]:
-    return (Sample("record.json", msgspec.json.encode(bench_record())),)
+    full, cached = bench_record().plans
+    facts = PlanFacts("solved", solved_plan((0, 4), shallow=(7,), branch=1), calls=10)
+    skipping = msgspec.structs.replace(cached, facts=facts, images=(image(facts),) * len(full.images))
+    records = (bench_record(), bench_record(plans=(full, skipping)))
+    return tuple(Sample("record.json", msgspec.json.encode(record)) for record in records)
 
 
 def _read_record(folder: Path) -> str:

@@ -19,9 +19,9 @@ from tests.studies.plans import CALIBRATION_SEED, EVALUATED, Setting
 from accel_bench.cli.console import note
 from accel_bench.cli.options import choose_backend
 from accel_bench.quality.captions import evaluation_captions
-from accel_bench.search.calibration import Calibration, calibrate
-from accel_bench.search.solver import DeepCalls, Solver, solve
-from accel_bench.search.walk import Tally
+from accel_bench.solving.drift import Calibration, calibrate
+from accel_bench.solving.segments import DeepCalls, Solver, solve
+from accel_bench.solving.walk import Tally
 from accel_runtime import open_bundle
 
 CALIBRATED = 8

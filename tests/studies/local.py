@@ -20,9 +20,9 @@ from accel_bench.cli.console import note
 from accel_bench.cli.options import choose_backend
 from accel_bench.plans.families import moved
 from accel_bench.quality.captions import evaluation_captions
-from accel_bench.search.calibration import Calibration, calibrate
-from accel_bench.search.solver import DeepCalls, Solver, forecast_of
-from accel_bench.search.walk import Tally
+from accel_bench.solving.drift import Calibration, calibrate
+from accel_bench.solving.segments import DeepCalls, Solver, forecast_of
+from accel_bench.solving.walk import Tally
 from accel_runtime import open_bundle
 from accel_runtime.plans.forecast import Forecast
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from tests.studies.forecasts import Forecasts
 
-from accel_bench.search.walk import State, Walker
+from accel_bench.solving.walk import State, Walker
 from accel_runtime.backends.base import Array
 from accel_runtime.plans.plan import Call, Deep, Shallow
 

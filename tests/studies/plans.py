@@ -23,10 +23,10 @@ from accel_bench.plans.families import power_plans, uniform
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.quality.scorers import Scorers
 from accel_bench.records.evaluation import Scores
-from accel_bench.search.calibration import Calibration, calibrate
 from accel_bench.search.driver import joined
-from accel_bench.search.solver import Solver, forecast_of
-from accel_bench.search.walk import Tally, Walker, walk
+from accel_bench.solving.drift import Calibration, calibrate
+from accel_bench.solving.segments import Solver, forecast_of
+from accel_bench.solving.walk import Tally, Walker, walk
 from accel_runtime import Pipeline, Request, open_bundle
 from accel_runtime.backends import BackendDescription
 from accel_runtime.backends.base import Array

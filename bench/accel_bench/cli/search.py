@@ -97,8 +97,11 @@ def search(
     ] = None,
     search_targets: Annotated[
         str,
-        typer.Option(help="What may change, by commas: deepcache, steps, guidance.", rich_help_panel=STRATEGY),
-    ] = "deepcache",
+        typer.Option(
+            help="What may change, by commas: schedule (skipped calls), deepcache (reused features), steps, guidance.",
+            rich_help_panel=STRATEGY,
+        ),
+    ] = "schedule,deepcache",
     branches: Annotated[
         list[str],
         typer.Option(
@@ -116,14 +119,15 @@ def search(
             help="With --strategy solved: pictures to solve plans with; they are never judged.",
             rich_help_panel=STRATEGY,
         ),
-    ] = 8,
+    ] = 24,
     moves: Annotated[
         int,
         typer.Option(
-            help="With --strategy solved: also run this many plans that differ by one moved deep call.",
+            help="With --strategy solved: run this many plans with one moved call beside each promising one, and "
+            "refine its coefficients; 0 leaves that out.",
             rich_help_panel=STRATEGY,
         ),
-    ] = 0,
+    ] = 20,
     trials: Annotated[
         int,
         typer.Option(

@@ -158,7 +158,8 @@ def _others(facts: PlanFacts) -> str:
 
 
 def _steps(facts: PlanFacts, work: Workload) -> str:
-    return "" if facts.plan.steps is None else f"{facts.plan.steps} instead of {work.steps}"
+    steps = facts.plan.steps
+    return "" if steps in (None, work.steps) else f"{steps} instead of {work.steps}"
 
 
 def _guidance(facts: PlanFacts) -> str:

@@ -23,10 +23,21 @@ _MOST_STEPS = 100
 
 def compose_s(times: StageTimes, plan: Plan) -> float:
     """Seconds of one image of a plan, composed from the medians of its stages."""
-    counts = Counter(kind_of(call) for call in plan.calls)
+    return _compose_s(times, plan.calls)
+
+
+def _compose_s(times: StageTimes, calls: Sequence[Call]) -> float:
+    counts = Counter(kind_of(call) for call in calls)
     # Sorted, so that plans of the same calls in another order take the same time to the last bit.
     unet = sum(count * median(times.calls[kind]) for kind, count in sorted(counts.items()))
-    return median(times.prepare) + unet + len(plan.calls) * median(times.loop) + median(times.decode)
+    return median(times.prepare) + unet + len(calls) * median(times.loop) + median(times.decode)
+
+
+def compose_calls_s(times: StageTimes, *, deep: int, shallow: int, guidance: float, branch: int) -> float:
+    """Seconds of one image with so many calls of each kind."""
+    calls: list[Call] = [Deep(guidance=guidance)] * deep
+    calls += [Shallow(guidance=guidance, branch=branch, forecast=(1.0,))] * shallow
+    return _compose_s(times, calls)
 
 
 def kind_of(call: Call) -> str:

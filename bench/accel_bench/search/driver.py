@@ -15,12 +15,13 @@ from accel_bench.quality.prompts import read_prompts
 from accel_bench.records.captions import Caption
 from accel_bench.records.evaluation import Scores
 from accel_bench.records.search import Score, StageTimes
-from accel_bench.search.calibration import Calibration, Drift, calibrate
-from accel_bench.search.cost import compose_s
-from accel_bench.search.solver import Solver
+from accel_bench.search.cost import compose_calls_s, compose_s
+from accel_bench.search.labs import Labs
 from accel_bench.search.space import FULL, Answer, Ask, Candidate, Proposer
 from accel_bench.search.store import Entry, Store
-from accel_bench.search.walk import Tally, Walker
+from accel_bench.solving.drift import Calibration, Drift, calibrate
+from accel_bench.solving.segments import Solver
+from accel_bench.solving.walk import Tally, Walker
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.plans.plan import Plan
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 # Of the built-in captions, as `accel evaluate` has it by default.
 _ORDER = 0
+_DRIFT_PICTURES = 8
 # Far from the seeds of judged pictures.
 _CALIBRATION_SEED = 1_000_000
 
@@ -100,6 +102,7 @@ class Driver:
     Attributes:
         settings: Settings of the baseline.
         times: Times of all graphs.
+        labs: Solves plans with skipped calls.
     """
 
     pipeline: Pipeline
@@ -109,6 +112,7 @@ class Driver:
     score: Score
     store: Store
     times: StageTimes
+    labs: Labs
     _plans: dict[PlanSpec, Plan] = field(default_factory=dict)
     _references: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
 
@@ -124,9 +128,12 @@ class Driver:
             return
 
     def answer(self, ask: Ask) -> Generator[str, None, list[Answer]]:
-        """Judge each candidate, yielding after every batch."""
+        """Solve what is unsolved and judge each candidate, yielding after every batch."""
         found = []
-        for candidate in ask.candidates:
+        candidates = [*ask.candidates]
+        for unsolved in ask.unsolved:
+            candidates.append((yield from self.labs.solve(unsolved)))  # noqa: PERF401  # which cannot yield from
+        for candidate in candidates:
             yield from self._judge(candidate, ask.batches)
             found.append(self.compare(candidate, ask.batches))
         return found
@@ -137,8 +144,10 @@ class Driver:
         for each in steps:
             plan = self.plan(PlanSpec(deep=FULL.spec.deep, steps=each))
             calibration = Calibration(plan.schedule)
-            for part, request in enumerate(self.prompts.calibration):
-                name = f"{each}-{branch}-{part}-of-{len(self.prompts.calibration)}"
+            # Drift takes n²/2 shallow calls of every picture, and more pictures hardly change it.
+            requests = self.prompts.calibration[: max(1, _DRIFT_PICTURES // self.settings.batch)]
+            for part, request in enumerate(requests):
+                name = f"{each}-{branch}-{part}-of-{len(requests)}"
                 yield from self._calibrate(calibration, name, request=request, plan=plan, branch=branch)
             found[each] = Solver.of(calibration)
         return found
@@ -146,6 +155,10 @@ class Driver:
     def predict(self, candidate: Candidate) -> float:
         """Seconds of one image."""
         return compose_s(self.times, self.plan(candidate.spec))
+
+    def predict_calls(self, deep: int, shallow: int, *, branch: int) -> float:
+        """Seconds of one image with so many calls of each kind."""
+        return compose_calls_s(self.times, deep=deep, shallow=shallow, guidance=self.settings.guidance, branch=branch)
 
     def plan(self, spec: PlanSpec) -> Plan:
         """Compile a plan."""

@@ -1,6 +1,7 @@
 """A search from its opening to its record."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,7 +14,8 @@ from accel_bench.records.search import Asked, Goal, Score, SearchRecord, StageTi
 from accel_bench.search.cost import StageTiming, kind_of
 from accel_bench.search.driver import Driver, Prompts
 from accel_bench.search.finalists import Finish
-from accel_bench.search.space import Candidate, Space, Target, make_space, step_ladder
+from accel_bench.search.labs import Labs
+from accel_bench.search.space import Candidate, Rival, Space, Target, first_budgets, make_space, step_ladder
 from accel_bench.search.store import Identity, Store, hash_prompts
 from accel_bench.search.strategies import Strategy, choose_strategy
 from accel_bench.timing.measure import StopRule
@@ -21,10 +23,13 @@ from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.bundle.named_plans import digest_without_plans
 from accel_runtime.durable import write_bytes
 from accel_runtime.errors import InputError
+from accel_runtime.plans.deep_calls import FULL as FULL_RULE
 from accel_runtime.plans.file import encode_plan
 from accel_runtime.plans.plan import Call, Deep, Shallow
+from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request
 from accel_runtime.schedules.file import MissingTableError
+from accel_runtime.schedules.schedule import ScheduleTable
 
 if TYPE_CHECKING:
     from accel_bench.quality.scorers import Scorers  # brings torch, which only scoring needs
@@ -57,8 +62,11 @@ class Opening:
         """Pictures that plans are solved with."""
         return sum(len(batch.prompts) for batch in self.prompts.calibration)
 
-    def space(self) -> Space:
+    def space(self, budgets: Sequence[int] | None = None) -> Space:
         """The space of candidates, without numbers of steps that the bundle has no schedule for.
+
+        Args:
+            budgets: UNet calls of the uncached runs of fewer steps; by default those of the first plans.
 
         Raises:
             InputError: The bundle lacks the baseline's schedule or a branch.
@@ -71,11 +79,49 @@ class Opening:
             raise InputError(
                 f"--search-targets guidance: there is none to save at --guidance {self.settings.guidance:g}"
             )
-        return make_space(self._calls(), targets=self.targets, branches=self.branches)
+        targets = self._possible_targets()
+        return make_space(self._calls(), targets=targets, branches=self.branches, rivals=tuple(self._rivals(budgets)))
+
+    def _possible_targets(self) -> tuple[Target, ...]:
+        """The targets, without skipped calls where the scheduler draws noise.
+
+        Raises:
+            InputError: Skipped calls are all that was asked for.
+        """
+        schedule = self.timed.pipeline.schedule(self.settings.steps, self.settings.scheduler)
+        if not any(row.draws for row in schedule.rows):
+            return self.targets
+        left = tuple(target for target in self.targets if target is not Target.SCHEDULE)
+        if not left:
+            raise InputError(
+                f"--search-targets schedule: {schedule.scheduler} draws noise at its calls, which plans with skipped "
+                "calls cannot follow: take a --scheduler that draws none, such as ddim, or another target"
+            )
+        return left
+
+    def _rivals(self, budgets: Sequence[int] | None) -> Iterator[Rival]:
+        """Uncached runs of so many calls, by every scheduler that draws no noise."""
+        pipeline, settings = self.timed.pipeline, self.settings
+        calls = len(pipeline.schedule(settings.steps, settings.scheduler).rows)
+        for scheduler in pipeline.bundle.manifest.schedules.files:
+            for budget in first_budgets(calls) if budgets is None else budgets:
+                table = self._longest(scheduler, calls=budget)
+                if table is not None and not any(row.draws for row in table.rows):
+                    spec = PlanSpec(deep=FULL_RULE, scheduler=scheduler, steps=table.steps)
+                    yield Rival(Candidate("fewer steps", spec), len(table.rows))
+
+    def _longest(self, scheduler: str, *, calls: int) -> ScheduleTable | None:
+        """The schedule of most steps that makes no more UNet calls; None where the bundle has none."""
+        for steps in range(calls, 0, -1):
+            with suppress(MissingTableError):
+                table = self.timed.pipeline.schedule(steps, scheduler)
+                if len(table.rows) <= calls:
+                    return table
+        return None
 
     def driver(self, folder: Path, *, scorers: "Scorers", score: Score) -> Generator[str, None, Driver]:
         """Open the folder, and time the graphs where that was not done; returns what answers strategies."""
-        store = Store.open(folder, self._identity(scorers.versions))
+        store = Store.open(folder, self.identity(scorers.versions))
         times = store.times()
         if times is None or not self._kinds() <= set(times.calls):
             times = yield from self._times()
@@ -90,6 +136,14 @@ class Opening:
             score=score,
             store=store,
             times=times,
+            labs=Labs(
+                self.timed.pipeline,
+                self.settings,
+                store,
+                self.prompts.calibration,
+                branch=self.branches[0],
+                shallow=Target.DEEPCACHE in self.targets,
+            ),
         )
 
     def _times(self) -> Generator[str, None, StageTimes]:
@@ -127,7 +181,8 @@ class Opening:
                 continue
         return calls
 
-    def _identity(self, scorers: dict[str, str]) -> Identity:
+    def identity(self, scorers: dict[str, str]) -> Identity:
+        """All that results depend on."""
         pipeline, settings = self.timed.pipeline, self.settings
         ran = pipeline.describe()
         options = ",".join(f"{key}={value}" for key, value in sorted(ran.options.items()))

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import TypeAlias
 
 import msgspec
+import numpy as np
 
 from accel_bench.plans.families import power_plans
 from accel_bench.plans.names import plan_name
@@ -23,6 +24,7 @@ INTERVALS = tuple(range(2, 11))
 STEP_SHARES = (0.8, 0.6, 0.5, 0.4)
 GUIDED_SHARES = (0.75, 0.5)
 _ID_LENGTH = 16
+_BUDGETS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,30 @@ class Candidate:
 
 
 FULL = Candidate("full", BASELINE)
+# The family of plans with skipped calls.
+SKIPS = "skips"
+
+
+@dataclass(frozen=True, slots=True)
+class Unsolved:
+    """A plan with skipped calls that is solved before it is judged.
+
+    Attributes:
+        steps: Denoising steps.
+        deep: Number of deep calls.
+        shallow: Number of shallow calls.
+        moves: Placements near the solved one that are tried; where there are any, all rows are refined too.
+    """
+
+    steps: int
+    deep: int
+    shallow: int = 0
+    moves: int = 0
+
+    @property
+    def id(self) -> str:
+        """What is asked for, in a word."""
+        return f"{self.steps}-{self.deep}+{self.shallow}-{self.moves}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +88,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Judge candidates on the first ``batches`` batches of prompts."""
+    """Judge candidates, then plans that are solved first, on the first ``batches`` batches of prompts."""
 
     candidates: tuple[Candidate, ...]
     batches: int
+    unsolved: tuple[Unsolved, ...] = ()
 
 
-# How a strategy looks: it yields what it wants to know, and is sent an answer for each candidate, in order.
+# How a strategy looks: it yields what it wants to know, and is sent an answer for each plan, in order.
 Proposer: TypeAlias = Generator[Ask, Sequence[Answer], None]
 # A part of a strategy that returns what it found.
 Round: TypeAlias = Generator[Ask, Sequence[Answer], list[Answer]]
@@ -80,8 +107,9 @@ def distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
 
 
 class Target(StrEnum):
-    """What a search may change."""
+    """What a search may change: calls that are skipped, features that are reused, fewer steps, less guidance."""
 
+    SCHEDULE = "schedule"
     DEEPCACHE = "deepcache"
     STEPS = "steps"
     GUIDANCE = "guidance"
@@ -100,19 +128,31 @@ def parse_targets(text: str) -> tuple[Target, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class Rival:
+    """An uncached run of fewer steps, and the UNet calls that it makes."""
+
+    candidate: Candidate
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
 class Space:
     """The candidates that may be tried.
 
     Attributes:
         calls: UNet calls of the schedule by number of steps; the baseline's steps come first.
         branches: Branches at which shallow calls may cut the UNet.
-        caches: Whether calls may be shallow at all.
+        caches: Whether features may be reused at all.
+        skips: Whether calls may be skipped.
+        rivals: Uncached runs of fewer steps, by every scheduler that draws no noise.
         guided_shares: Shares of the calls, from the first, that may be the only guided ones.
     """
 
     calls: Mapping[int, int]
     branches: tuple[int, ...]
     caches: bool = True
+    skips: bool = False
+    rivals: tuple[Rival, ...] = ()
     guided_shares: tuple[float, ...] = ()
 
     @property
@@ -146,6 +186,9 @@ class Space:
 
     def deep_calls(self, candidate: Candidate) -> tuple[int, ...]:
         """Numbers of the deep calls of a candidate."""
+        for rival in self.rivals:
+            if rival.candidate.id == candidate.id:
+                return tuple(range(rival.calls))
         return candidate.spec.deep_calls(self.calls[candidate.spec.steps or self.steps])
 
     def _own(self, steps: int) -> int | None:
@@ -159,7 +202,8 @@ class Space:
     def guided(self, candidate: Candidate) -> Iterator[Candidate]:
         """The candidate with guidance on its first calls only."""
         parts = (self.guided_in_part(candidate, share) for share in self.guided_shares)
-        yield from (part for part in dict.fromkeys(parts) if part != candidate)
+        # Solved rows belong to the guidance that they were solved for.
+        yield from (part for part in dict.fromkeys(parts) if part != candidate and not candidate.spec.rows)
 
     def guided_in_part(self, candidate: Candidate, share: float) -> Candidate:
         """The candidate with guidance on the first ``share`` of its calls; itself where that is all of them."""
@@ -188,21 +232,36 @@ class Space:
                     yield self.candidate("power", steps, deep=plan, branch=branch)
 
 
-def make_space(calls: Mapping[int, int], *, targets: Sequence[Target], branches: Sequence[int]) -> Space:
+def make_space(
+    calls: Mapping[int, int], *, targets: Sequence[Target], branches: Sequence[int], rivals: Sequence[Rival] = ()
+) -> Space:
     """The space of some targets.
 
     Args:
         calls: UNet calls by number of steps, the baseline's first; others are taken with the target `steps` alone.
         targets: Parts of a plan that may change.
         branches: Branches that the bundle has.
+        rivals: See `Space`; taken where calls may be skipped.
     """
     first = next(iter(calls))
     return Space(
         dict(calls) if Target.STEPS in targets else {first: calls[first]},
         tuple(branches),
         caches=Target.DEEPCACHE in targets,
+        skips=Target.SCHEDULE in targets,
+        rivals=tuple(rivals) if Target.SCHEDULE in targets else (),
         guided_shares=GUIDED_SHARES if Target.GUIDANCE in targets else (),
     )
+
+
+def first_budgets(calls: int) -> tuple[int, ...]:
+    """A few numbers of deep calls, spread evenly over the speed-ups.
+
+    >>> first_budgets(50)
+    (5, 7, 10, 13, 18, 25)
+    """
+    spread = np.geomspace(max(2, calls / 10), max(2, calls / 2), _BUDGETS)
+    return tuple(sorted({min(calls - 1, round(float(deep))) for deep in spread} - {0, calls}))
 
 
 def step_ladder(steps: int) -> tuple[int, ...]:

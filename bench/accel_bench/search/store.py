@@ -18,6 +18,7 @@ from accel_bench.search.space import Candidate
 from accel_runtime.base.reading import decode_json, read_document
 from accel_runtime.durable import PATIENCE_S, lock, make_folder, sweep, write_bytes, write_file
 from accel_runtime.errors import InputError, first_line
+from accel_runtime.plans.spec import PlanSpec
 
 Stored = TypeVar("Stored")
 # None stands for any length.
@@ -26,7 +27,7 @@ Shape: TypeAlias = tuple[int | None, ...]
 Kinds: TypeAlias = Mapping[str, tuple[str, Shape]]
 
 _SEARCH, _TIMES = "search.json", "times.json"
-_PARTS: Final = ("trials", "references", "calibration")
+_PARTS: Final = ("trials", "references", "calibration", "solved")
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -60,6 +61,14 @@ class Entry(msgspec.Struct, frozen=True):
 
     candidate: Candidate
     batches: tuple[Scores, ...]
+
+
+class Solved(msgspec.Struct, frozen=True):
+    """A plan with skipped calls, and the UNet calls of one picture each that solving it took."""
+
+    plan: PlanSpec
+    deep: int
+    shallow: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +148,36 @@ class Store:
         """Write a part of a calibration."""
         self._write_arrays(f"calibration/{name}.npz", **arrays)
 
+    def teacher(self, name: str, *, calls: int) -> dict[str, NDArray[Any]] | None:
+        """The arrays of a batch's uncached run; None where it was not run yet.
+
+        Raises:
+            InputError: The file is another's, or of another number of UNet ``calls``.
+        """
+        rows: Shape = (None, None)
+        kinds: Kinds = {
+            "latents": ("f", (calls + 1, *rows)),
+            "noises": ("f", (calls, *rows)),
+            "shallow": ("f", (calls, None, *rows)),
+            "gains": ("f", (None, 2)),
+        }
+        return self._arrays(f"calibration/{name}.npz", kinds)
+
+    def solved(self, name: str) -> PlanSpec | None:
+        """A solved plan; None where it was not solved yet."""
+        known = self._read(f"solved/{name}.json", Solved)
+        return None if known is None else known.plan
+
+    def keep_solved(self, name: str, plan: PlanSpec, *, deep: int, shallow: int) -> None:
+        """Write a solved plan, and the UNet calls of one picture each that solving it took."""
+        self._write(f"solved/{name}.json", msgspec.json.encode(Solved(plan, deep, shallow)))
+
     def calibration_calls(self) -> dict[str, int]:
-        """UNet calls of one picture each that all parts of calibrations took."""
+        """UNet calls of one picture each that all parts of calibrations, and solving, took."""
         names = [f"calibration/{path.name}" for path in (self.folder / "calibration").glob("*.npz")]
         parts = [found["calls"] for name in names if (found := self._arrays(name, {"calls": ("i", (2,))})) is not None]
+        solved = [self._read(f"solved/{path.name}", Solved) for path in (self.folder / "solved").glob("*.json")]
+        parts += [np.array([each.deep, each.shallow]) for each in solved if each is not None]
         return {"deep": sum(int(part[0]) for part in parts), "shallow": sum(int(part[1]) for part in parts)}
 
     def times(self) -> StageTimes | None:

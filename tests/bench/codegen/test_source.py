@@ -14,9 +14,13 @@ from tests.bench.codegen.lab import write_lab
 from tests.solved import solved_plan
 
 from accel_bench.codegen import Choice, Defaults, Target, all_choices, generate_script
+from accel_bench.codegen.settings import schedule_table
 from accel_bench.codegen.template import assignment, comment, literal
 from accel_bench.profiles import find_profiles
 from accel_runtime.errors import InputError
+from accel_runtime.plans.compile import compile_plan
+from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.plan import Shallow
 from accel_runtime.plans.solved import SolvedFor
 
 SCALARS = st.one_of(st.text(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.none())
@@ -123,6 +127,20 @@ def test_a_script_holds_solved_rows_as_they_are(tmp_path: Path) -> None:
     ]
     assert "SCHEDULER_CLASS" not in theirs
     assert "(only" not in ours + theirs
+
+
+def test_a_script_for_diffusers_has_the_scales_and_the_weights_of_the_compiled_plan(tmp_path: Path) -> None:
+    spec = solved_plan((0, 2, 6), shallow=(3, 8), scheduler="euler", forecast=Forecast.QUADRATIC)
+    choice = write_lab(tmp_path, "tiny", spec=spec)
+    plan = compile_plan(spec, schedule_table(choice.config), guidance=7.5)
+    source = generate_script(choice, Target.DIFFUSERS, defaults=Defaults(), name="run.py")
+
+    rows = [(row.timestep, row.input_scale, row.a, row.b) for row in plan.schedule.rows]
+    assert [*constant(source, "ROWS", tmp_path)] == rows
+    assert max(scale for _, scale, _, _ in rows) < 1
+    assert constant(source, "FORECAST_WEIGHTS", tmp_path) == {
+        call: each.forecast for call, each in enumerate(plan.calls) if isinstance(each, Shallow)
+    }
 
 
 def test_a_script_without_solved_rows_has_no_scheduler_of_its_own() -> None:

@@ -5,10 +5,14 @@ import subprocess
 from pathlib import Path
 from statistics import median
 
+import msgspec
 import pytest
 from tests.command import accel
+from tests.solved import solved_plan
 
 from accel_bench.benchmark.record import to_png
+from accel_bench.profiles import encode_profile
+from accel_bench.profiles.files import read_profile
 from accel_bench.quality.psnr import psnr, squared_errors
 from accel_bench.records.captions import Caption
 from accel_bench.records.environment import machine_name, read_environment
@@ -149,6 +153,27 @@ def test_a_config_with_weights_and_fewer_steps_runs_just_that_against_its_baseli
     assert solved.picture != picture_of(pipeline, weights={})
 
 
+def test_a_config_with_skipped_calls_draws_what_its_plan_draws(
+    tmp_path: Path, source_folder: Path, bundle_folder: Path, pipeline: Pipeline
+) -> None:
+    write_profile(tmp_path, source_folder, latency=1e4)
+    spec, here = solved_plan((0, 2), shallow=(3,), calls=5, branch=1), read_profile(tmp_path / "here.toml")
+    skips = msgspec.structs.replace(here.configs["every2"], plan=spec)
+    changed = msgspec.structs.replace(here, configs={**here.configs, "skips": skips})
+    (tmp_path / "here.toml").write_bytes(encode_profile(changed))
+
+    done = replay(tmp_path, str(bundle_folder), "--config", "skips", "-o", ".", "--json")
+
+    assert done.returncode == 0, done.stderr
+    record = read_bench(tmp_path / "here-0.json")
+    full, skipping = record.plans
+    assert (record.workload.steps, full.facts.calls, skipping.facts.calls) == (4, 4, 5)
+    assert (skipping.facts.plan, skipping.facts.running_calls) == (spec, (0, 2, 3))
+    assert record.profile is not None
+    assert record.profile.configs == {skipping.facts.name: "skips"}
+    assert skipping.picture == picture_by(pipeline, spec)
+
+
 QUALITY = """
 expected.psnr_db = {{ kind = "measured", value = {psnr}, record = "r", machine = "m" }}
 expected.score_loss = {{ kind = "measured", value = 1.0, record = "r", machine = "m", note = "emoji-clip" }}
@@ -190,6 +215,11 @@ def psnr_of(pipeline: Pipeline, captions: tuple[Caption, ...]) -> float | None:
 def picture_of(pipeline: Pipeline, *, weights: dict[int, tuple[float, ...]]) -> bytes:
     """The first picture of the solved config's plan, with these weights."""
     spec = PlanSpec(deep=(0,), branch=3, weights=weights, guided_calls=(0, 1), scheduler="ddim", steps=3)
+    return picture_by(pipeline, spec)
+
+
+def picture_by(pipeline: Pipeline, spec: PlanSpec) -> bytes:
+    """The first picture of a plan."""
     plan = pipeline.compile(spec, guidance=3.0)
     request = Request((PROMPT,), images_per_prompt=2, height=16, width=16)
     return to_png(pipeline.generate(request, plan).images[0])

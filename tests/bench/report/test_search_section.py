@@ -266,5 +266,6 @@ def test_what_skipped_calls_do_is_told(spec: PlanSpec, others: str) -> None:
     record = search_record(tried=(BASE, each), chosen=each.id)
     told = {fact.name: fact.value for fact in view(record).chosen}
 
+    assert "Steps" not in told
     assert told["Other calls"].removesuffix("; the calls that run have solved coefficients") == others
     assert column(view(record).candidates, "deep calls")[1] == f"{len(spec.deep)} / 50"

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from accel_bench.quality.loss import Quality
-from accel_bench.search.space import Answer, Ask, Candidate, Proposer
+from accel_bench.search.space import SKIPS, Answer, Ask, Candidate, Proposer, Unsolved
 from accel_runtime.plans.deep_calls import parse_deep_calls
+from accel_runtime.plans.solved import SolvedRow
 from accel_runtime.plans.spec import PlanSpec
 
 Guess = Callable[[Candidate, int], Answer]
@@ -18,6 +19,19 @@ def answer(name: str, seconds: float, distance: float, *, loss: float = 0.0) -> 
     return Answer(Candidate("made-up", PlanSpec(deep=parse_deep_calls(name))), seconds, quality(distance, loss=loss))
 
 
+def solved(unsolved: Unsolved) -> Candidate:
+    """Calls at the start, the shallow ones last; the weight of the first row tells how many moves were tried."""
+    running = range(unsolved.deep + unsolved.shallow)
+    spec = PlanSpec(
+        deep=tuple(range(unsolved.deep)),
+        skip=tuple(range(running.stop, unsolved.steps)),
+        rows={call: SolvedRow(a=(1.0,), b=(float(unsolved.moves),)) for call in running},
+        scheduler="ddim",
+        steps=unsolved.steps,
+    )
+    return Candidate(SKIPS, spec)
+
+
 def follow(strategy: Proposer, guess: Guess) -> list[Ask]:
     """Answer a strategy until it ends; returns what it asked."""
     asked = []
@@ -25,6 +39,7 @@ def follow(strategy: Proposer, guess: Guess) -> list[Ask]:
         ask = next(strategy)
         while True:
             asked.append(ask)
-            ask = strategy.send([guess(candidate, ask.batches) for candidate in ask.candidates])
+            candidates = (*ask.candidates, *map(solved, ask.unsolved))
+            ask = strategy.send([guess(candidate, ask.batches) for candidate in candidates])
     except StopIteration:
         return asked

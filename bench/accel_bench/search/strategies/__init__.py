@@ -1,12 +1,16 @@
 """Strategies look for candidates, and all are judged alike (docs/design/0012-search.md).
 
 grid.py      everything that short names can say
-solved.py    what a calibration proposes, then what lies between
+solved.py    what calibrations propose, then what lies between
+proposals.py deep and shallow calls
+skips.py     skipped calls
 tpe.py       what Optuna suggests
 """
 
 from collections.abc import Generator
+from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 
 import msgspec
 
@@ -16,6 +20,7 @@ from accel_bench.search.driver import Driver
 from accel_bench.search.space import FULL, Proposer, Space
 from accel_bench.search.strategies.grid import grid
 from accel_bench.search.strategies.proposals import Proposals
+from accel_bench.search.strategies.skips import Skips
 from accel_bench.search.strategies.solved import solve
 
 # Fewer leave nothing to place.
@@ -60,9 +65,23 @@ def choose_strategy(
     if strategy is Strategy.OPTUNA:
         from accel_bench.search.strategies.tpe import Sampler, sample  # noqa: PLC0415  # an extra brings Optuna
 
+        space = replace(space, skips=False, rivals=())
         name = f"{goal.score} of {batches * driver.settings.batch}, {msgspec.json.encode(space).decode()}"
         return sample(Sampler(space, driver.store.folder, name, trials, seed=driver.settings.seed), batches=batches)
     steps = tuple(steps for steps, calls in space.calls.items() if calls >= _LEAST_CALLS) if space.caches else ()
     solvers = yield from driver.solvers(steps, branch=space.branches[0])
     proposals = Proposals(space, solvers, predict=driver.predict, baseline_s=driver.predict(FULL))
-    return solve(proposals, goal, batches=batches, moves=moves)
+    skips = yield from _skips(driver, space)
+    return solve(proposals, goal, skips=skips, batches=batches, moves=moves)
+
+
+def _skips(driver: Driver, space: Space) -> Generator[str, None, Skips | None]:
+    """Price plans with skipped calls for every number of steps."""
+    if not space.skips:
+        return None
+    branch, placements = space.branches[0], {}
+    for steps, calls in space.calls.items():
+        if calls >= _LEAST_CALLS:
+            opened = yield from driver.labs.open(steps)
+            placements[steps] = (calls, opened.placements)
+    return Skips(placements, seconds=partial(driver.predict_calls, branch=branch), baseline_s=driver.predict(FULL))

@@ -5,17 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import msgspec
-import numpy as np
 
 from accel_bench.plans.families import moved, power_plans, uniform
 from accel_bench.records.search import Goal
 from accel_bench.search.goal import allows, rank
-from accel_bench.search.solver import DeepCalls, Solver, forecast_of
-from accel_bench.search.space import Answer, Candidate, Space, distinct
+from accel_bench.search.space import Answer, Candidate, Space, distinct, first_budgets
+from accel_bench.solving.segments import DeepCalls, Solver, forecast_of
 from accel_runtime.plans.deep_calls import FULL
 from accel_runtime.plans.forecast import Forecast
 
-_FIRST_BUDGETS = 6
 # Strengths are known no better than that.
 _DIGITS = 4
 
@@ -41,7 +39,7 @@ class Proposals:
         Where the goal bounds speed, the most deep calls that are fast enough are among them, and one less in case a
         timing disappoints.
         """
-        found = list(self.space.uncached())
+        found = [*self.space.uncached(), *(rival.candidate for rival in self.space.rivals)]
         for steps in self.solvers:
             for branch in self.space.branches:
                 found += (each for deep in self._budgets(steps, branch, goal) for each in self.at(steps, deep, branch))
@@ -49,8 +47,9 @@ class Proposals:
 
     def cost(self, candidate: Candidate) -> tuple[object, ...]:
         """The properties that competing candidates share."""
-        spec = candidate.spec
-        return spec.steps, self._deep(candidate), spec.branch, spec.guided_calls
+        spec, rivals = candidate.spec, {rival.candidate.id for rival in self.space.rivals}
+        kind = "fewer steps" if candidate.id in rivals else spec.steps
+        return kind, self._deep(candidate), len(spec.rows), spec.branch, spec.guided_calls
 
     def at(self, steps: int, deep: int, branch: int) -> Iterator[Candidate]:
         """Plans of one number of deep calls: solved ones, and the uniform or power plan with the least price.
@@ -81,7 +80,7 @@ class Proposals:
         """
         if goal.bounds_speed:
             met = (answer.candidate for answer in rank(goal, answers, baseline_s=self.baseline_s))
-            return next((each for each in met if each.spec.deep != FULL), None)
+            return next((each for each in met if each.spec.deep != FULL and not each.spec.rows), None)
         edge = self._edge(goal, answers)
         if edge is None or edge.short == edge.enough:
             return None
@@ -106,7 +105,7 @@ class Proposals:
         steps = chain.steps or self.space.steps
         if steps not in self.solvers:
             return None
-        same = [each for each in answers if _Chain.of(each.candidate) == chain]
+        same = [each for each in answers if _Chain.of(each.candidate) == chain and not each.candidate.spec.rows]
         tried = [(self._deep(each.candidate), allows(goal, each.quality)) for each in same]
         enough = min((deep for deep, allowed in tried if allowed), default=self.space.calls[steps])
         short = max((deep for deep, _ in tried if deep < enough), default=1)
@@ -117,7 +116,8 @@ class Proposals:
 
     def _chain_of_best(self, goal: Goal, answers: Sequence[Answer]) -> "_Chain":
         """The chain of the best candidate that meets the goal; where no cached one does, that below the baseline."""
-        met = rank(goal, answers, baseline_s=self.baseline_s)
+        cached = [each for each in answers if not each.candidate.spec.rows and each.candidate.spec.scheduler is None]
+        met = rank(goal, cached, baseline_s=self.baseline_s)
         if met and met[0].candidate.spec.deep != FULL:
             return _Chain.of(met[0].candidate)
         return _Chain(None, self.space.branches[0], None)
@@ -131,13 +131,12 @@ class Proposals:
 
     def _budgets(self, steps: int, branch: int, goal: Goal) -> list[int]:
         calls = self.solvers[steps].calls
-        spread = np.geomspace(max(2, calls / 10), max(2, calls / 2), _FIRST_BUDGETS)
-        budgets = {min(calls - 1, round(float(deep))) for deep in spread}
+        found = set(first_budgets(calls))
         if goal.bounds_speed:
             limit = goal.slowest(self.baseline_s)
             fast = [deep for deep in range(1, calls) if self._seconds(steps, deep, branch) <= limit]
-            budgets = {deep for deep in budgets if not fast or deep <= max(fast)} | set(fast[-2:])
-        return sorted(budgets - {0, calls})
+            found = {deep for deep in found if not fast or deep <= max(fast)} | set(fast[-2:])
+        return sorted(found - {0, calls})
 
     def _seconds(self, steps: int, deep: int, branch: int) -> float:
         plan = uniform(self.solvers[steps].calls, deep)

@@ -6,10 +6,12 @@ local search on real pictures: one deep call is moved at a time, and stays where
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import replace
 
 from accel_bench.records.search import Goal
-from accel_bench.search.space import FULL, Answer, Ask, Candidate, Proposer, Round, distinct
+from accel_bench.search.space import FULL, Answer, Ask, Candidate, Proposer, Round, Unsolved, distinct
 from accel_bench.search.strategies.proposals import Proposals
+from accel_bench.search.strategies.skips import Skips
 
 # Batches that a move is judged on; the end is judged on all.
 _JUDGED_ON = 2
@@ -19,30 +21,46 @@ Cost = Callable[[Candidate], Hashable]
 Near = Callable[[Candidate], Iterable[Candidate]]
 
 
-def solve(proposals: Proposals, goal: Goal, *, batches: int, moves: int = 0) -> Proposer:
+def solve(proposals: Proposals, goal: Goal, *, skips: Skips | None = None, batches: int, moves: int = 0) -> Proposer:
     """Halve the first proposals, then their survivors with guidance on fewer calls, then what lies between.
 
     Args:
-        proposals: Proposals of the calibrations.
+        proposals: Plans of deep and shallow calls.
         goal: Goal of the search.
+        skips: Plans with skipped calls; None where no call may be skipped.
         batches: Batches that survivors are judged on.
-        moves: Number of plans with one moved deep call to run from each promising plan.
+        moves: Number of plans with one moved call to run from each promising plan.
     """
     found: dict[str, Answer] = {}
+    asked: set[Unsolved] = set()
 
     def note(answers: list[Answer]) -> None:
         found.update({answer.candidate.id: answer for answer in answers})
 
-    def between() -> Round:
-        while fresh := proposals.between(goal, list(found.values())):
-            note((yield from halve(fresh, batches=batches, cost=proposals.cost)))
-        return list(found.values())
+    def new(proposed: Iterable[Unsolved], *, moves: int = 0) -> tuple[Unsolved, ...]:
+        """What was not asked for yet, with moves; now it is."""
+        fresh = tuple(dict.fromkeys(each for part in proposed if (each := replace(part, moves=moves)) not in asked))
+        asked.update(fresh)
+        return fresh
 
-    note((yield from halve(proposals.first(goal), batches=batches, cost=proposals.cost)))
+    def between() -> Round:
+        while True:
+            answers = list(found.values())
+            fresh = proposals.between(goal, answers)
+            unsolved = new(skips.between(goal, answers) if skips else ())
+            if not fresh and not unsolved:
+                return answers
+            note((yield from halve(fresh, batches=batches, cost=proposals.cost, unsolved=unsolved)))
+
+    unsolved = new(skips.first(goal) if skips else ())
+    note((yield from halve(proposals.first(goal), batches=batches, cost=proposals.cost, unsolved=unsolved)))
     plain = [FULL, *(answer.candidate for answer in found.values())]
     guided = distinct([each for candidate in plain for each in proposals.space.guided(candidate)])
     note((yield from halve(guided, batches=batches, cost=proposals.cost)))
     answers = yield from between()
+    while skips and moves and (better := new(skips.promising(goal, answers), moves=moves)):
+        note(list((yield Ask((), batches, better))))
+        answers = yield from between()
     climbed: set[str] = set()
     while moves and (start := proposals.promising(goal, answers)) is not None and start.id not in climbed:
         ends = yield from climb(start, near=proposals.near, moves=moves, batches=batches)
@@ -51,22 +69,23 @@ def solve(proposals: Proposals, goal: Goal, *, batches: int, moves: int = 0) -> 
         answers = yield from between()
 
 
-def halve(candidates: Sequence[Candidate], *, batches: int, cost: Cost) -> Round:
+def halve(candidates: Sequence[Candidate], *, batches: int, cost: Cost, unsolved: tuple[Unsolved, ...] = ()) -> Round:
     """Judge all on one batch; of those of the same cost, the better half on two, and so on.
 
-    The last round is on all batches. It keeps at least one candidate of every cost.
+    The last round is on all batches. It keeps at least one candidate of every cost. What is unsolved is solved, and is
+    a candidate from then on.
 
     Returns:
         The answers of the last round.
     """
     judged_on, left = 1, tuple(candidates)
-    if not left:
+    if not left and not unsolved:
         return []
     while True:
-        answers = list((yield Ask(left, judged_on)))
+        answers = list((yield Ask(left, judged_on, unsolved)))
         if judged_on >= batches:
             return answers
-        left = _better_half(answers, cost=cost)
+        left, unsolved = _better_half(answers, cost=cost), ()
         judged_on = min(2 * judged_on, batches)
 
 

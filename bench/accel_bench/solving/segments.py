@@ -13,7 +13,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_bench.search.calibration import Calibration, Drift, Vectors
+from accel_bench.solving.drift import Calibration, Drift, Vectors
 from accel_runtime.plans.forecast import Forecast, forecast_weights
 
 # A solved strength stays near what was measured: 0 holds, 1 is linear.

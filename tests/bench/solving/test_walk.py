@@ -5,9 +5,9 @@ import pytest
 from tests.studies.forecasts import built_in, spec_of
 from tests.studies.outcomes import Outcomes, calls_of
 
-from accel_bench.search.calibration import Calibration, calibrate, impulse_response, record, weigh
-from accel_bench.search.solver import Solver
-from accel_bench.search.walk import Tally, Walker, walk
+from accel_bench.solving.drift import Calibration, calibrate, impulse_response, record, weigh
+from accel_bench.solving.segments import Solver
+from accel_bench.solving.walk import Tally, Walker, walk
 from accel_runtime import Pipeline, PlanSpec, Request, compile_plan
 from accel_runtime.backends.base import Array
 from accel_runtime.plans.forecast import Forecast

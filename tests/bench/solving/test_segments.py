@@ -7,8 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accel_bench.search.calibration import Drift
-from accel_bench.search.solver import STRENGTHS, Prices, SegmentCost, forecast_of, solve, solve_strengths, total_price
+from accel_bench.solving.drift import Drift
+from accel_bench.solving.segments import (
+    STRENGTHS,
+    Prices,
+    SegmentCost,
+    forecast_of,
+    solve,
+    solve_strengths,
+    total_price,
+)
 from accel_runtime.plans.forecast import Forecast
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_bench.search.walk import State, Walker, walk
+from accel_bench.solving.walk import State, Walker, walk
 from accel_runtime.backends.base import Array
 from accel_runtime.schedules.schedule import ScheduleTable
 

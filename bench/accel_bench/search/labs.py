@@ -1,0 +1,147 @@
+"""Labs of a search: they solve plans with skipped calls, on what the folder has of the teacher's runs."""
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+import numpy as np
+
+from accel_bench.plans.prepare import BASELINE, Settings, compile_for
+from accel_bench.search.space import SKIPS, Candidate, Unsolved
+from accel_bench.search.store import Store
+from accel_bench.solving.placement import Priced
+from accel_bench.solving.solver import Lab
+from accel_bench.solving.teacher import Teacher, join, teach
+from accel_bench.solving.walk import Tally, Walker
+from accel_runtime.pipeline import Pipeline
+from accel_runtime.plans.plan import Plan
+from accel_runtime.plans.solved import SolvedFor
+from accel_runtime.request import Request
+
+# How many calls after a deep one a call may be shallow, and how many calls of a plan may be.
+_WINDOW: Final = 8
+_MOST_SHALLOW: Final = 6
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenLab:
+    """A lab for one number of steps.
+
+    Attributes:
+        plan: The uncached plan.
+        lab: Solves plans.
+        placements: Placements by number of deep and of shallow calls.
+        tally: Counts the calls that solving takes.
+    """
+
+    plan: Plan
+    lab: Lab
+    placements: Mapping[tuple[int, int], Priced]
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labs:
+    """Opens a lab for each number of steps, and solves in it.
+
+    Attributes:
+        settings: Settings of the baseline.
+        requests: Batches of the calibration.
+        branch: Where shallow calls cut the UNet.
+        shallow: Whether calls may be shallow.
+    """
+
+    pipeline: Pipeline
+    settings: Settings
+    store: Store
+    requests: tuple[Request, ...]
+    branch: int
+    shallow: bool
+    _open: dict[int, OpenLab] = field(default_factory=dict)
+
+    def open(self, steps: int) -> Generator[str, None, OpenLab]:
+        """Run the teacher on every batch that the folder does not have, and price all placements."""
+        if steps in self._open:
+            return self._open[steps]
+        spec = BASELINE.with_defaults(steps=steps, scheduler=self.settings.scheduler)
+        plan, tally = compile_for(self.pipeline, spec, settings=self.settings), Tally()
+        parts, walkers = [], []
+        for number, request in enumerate(self.requests):
+            walker = Walker.open(self.pipeline, request, plan=plan, branch=self.branch, tally=tally)
+            walkers.append(walker)
+            parts.append((yield from self._teach(walker, steps=steps, number=number)))
+        lab = Lab.of(walkers, join(parts))
+        most = len(plan.calls) // 2, _MOST_SHALLOW if self.shallow else 0
+        self._open[steps] = OpenLab(plan, lab, lab.placements(most=most), tally)
+        return self._open[steps]
+
+    def solve(self, unsolved: Unsolved) -> Generator[str, None, Candidate]:
+        """Solve a plan that the folder does not have."""
+        name = f"{unsolved.id}-{self._kind}-of-{len(self.requests)}"
+        spec = self.store.solved(name)
+        if spec is None:
+            opened = yield from self.open(unsolved.steps)
+            tally = opened.tally
+            deep, shallow = tally.deep, tally.shallow
+            solution = yield from _prefixed(
+                f"solve {unsolved.id}",
+                opened.lab.solve(
+                    opened.placements[unsolved.deep, unsolved.shallow],
+                    moves=unsolved.moves,
+                    refined=unsolved.moves > 0,
+                ),
+            )
+            spec = solution.spec(
+                calls=len(opened.plan.calls),
+                branch=self.branch,
+                scheduler=opened.plan.schedule.scheduler,
+                steps=unsolved.steps,
+                solved_for=self._solved_for(),
+            )
+            self.store.keep_solved(name, spec, deep=tally.deep - deep, shallow=tally.shallow - shallow)
+        return Candidate(SKIPS, spec)
+
+    @property
+    def _kind(self) -> str:
+        return f"{self.branch}-{_WINDOW if self.shallow else 0}"
+
+    def _solved_for(self) -> SolvedFor | None:
+        manifest = self.pipeline.bundle.manifest
+        if manifest.provenance.model is None:
+            return None
+        height, width = manifest.state.sample_size
+        return SolvedFor(model=manifest.provenance.model, guidance=self.settings.guidance, height=height, width=width)
+
+    def _teach(self, walker: Walker, *, steps: int, number: int) -> Generator[str, None, Teacher]:
+        name = f"{steps}-{self._kind}-teacher-{number}-of-{len(self.requests)}"
+        known = self.store.teacher(name, calls=walker.calls)
+        if known is not None:
+            gains = tuple((int(call), float(gain)) for call, gain in known["gains"])
+            return Teacher(known["latents"], known["noises"], known["shallow"], gains)
+        deep, shallow = walker.tally.deep, walker.tally.shallow
+        window = _WINDOW if self.shallow else 0
+        made = yield from _prefixed(
+            f"calibrate {steps} steps, batch {number + 1}", teach(walker, window=window, with_gains=number == 0)
+        )
+        self.store.keep_calibration(
+            name,
+            latents=made.latents,
+            noises=made.noises,
+            shallow=made.shallow,
+            gains=np.array(made.gains).reshape(-1, 2),
+            calls=np.array([walker.tally.deep - deep, walker.tally.shallow - shallow]),
+        )
+        return made
+
+
+def _prefixed(what: str, work: Generator[str, None, Result]) -> Generator[str, None, Result]:
+    """The same work; what it yields says what it is part of."""
+    while True:
+        try:
+            done = next(work)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        yield f"{what}: {done}"

@@ -1,0 +1,170 @@
+"""``python -m tests.studies.skips BUNDLE FOLDER --scheduler ddim --steps 50``: the tables of docs/search-plans.md.
+
+Plans with skipped calls and all their rivals at equal time, on the built-in captions. Time is counted in deep calls; a
+shallow call costs a tenth of one, as on Stable Diffusion 1.5. A study that was interrupted goes on in its folder.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from accel_bench.cli.console import note
+from accel_bench.cli.options import choose_backend
+from accel_bench.plans.families import power_plans, uniform
+from accel_bench.plans.prepare import Settings
+from accel_bench.quality.psnr import psnr
+from accel_bench.quality.scorers import Scorers
+from accel_bench.records.environment import read_environment
+from accel_bench.records.evaluation import Scores
+from accel_bench.records.search import Score, StageTimes
+from accel_bench.search.driver import Driver, choose_prompts, joined
+from accel_bench.search.run import Opening
+from accel_bench.search.space import FULL, Candidate, Proposer, Space, Target, Unsolved, distinct
+from accel_bench.search.store import Store
+from accel_bench.search.strategies.proposals import Proposals
+from accel_bench.search.strategies.skips import Skips
+from accel_bench.search.strategies.solved import halve
+from accel_bench.timing.pipeline import TimedPipeline
+from accel_runtime.bundle.bundle import read_bundle
+from accel_runtime.plans.forecast import Forecast
+
+SHALLOW_S = 0.1
+JUDGED, BATCH = 64, 8
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """A plan of the study.
+
+    Attributes:
+        candidate: The plan and its family.
+        cost: Its time, in deep calls.
+        scores: Scores of all pictures.
+    """
+
+    candidate: Candidate
+    cost: float
+    scores: Scores
+
+
+class Study(msgspec.Struct, frozen=True):
+    """What was run; `outcomes` begins with the uncached run."""
+
+    scheduler: str
+    steps: int
+    guidance: float
+    calibration: int
+    calls: Mapping[str, int]
+    outcomes: tuple[Outcome, ...]
+
+
+def fixed_times() -> StageTimes:
+    """Seconds in deep calls; all that is not a UNet call costs nothing."""
+    calls = {"deep": 1.0, "shallow 0": SHALLOW_S, "deep unguided": 0.5, "shallow 0 unguided": SHALLOW_S / 2}
+    return StageTimes({kind: (each,) for kind, each in calls.items()}, prepare=(0.0,), decode=(0.0,), loop=(0.0,))
+
+
+def rivals(space: Space, proposals: Proposals, budgets: tuple[float, ...]) -> Iterator[Candidate]:
+    """Plans of deep and shallow calls that are as fast as each budget, and uncached runs of fewer steps."""
+    steps, calls = space.steps, space.calls[space.steps]
+    yield from (rival.candidate for rival in space.rivals)
+    for budget in budgets:
+        deep = int((budget - SHALLOW_S * calls) / (1 - SHALLOW_S) + 1e-9)
+        if deep < 1:
+            continue
+        for forecast in (Forecast.HOLD, Forecast.LINEAR):
+            yield space.candidate("uniform", steps, deep=uniform(calls, deep), branch=0, forecast=forecast)
+        power = min(power_plans(calls, deep), key=partial(_price, proposals, steps), default=None)
+        if power is not None:
+            yield space.candidate("power", steps, deep=power, branch=0)
+        if deep > 1:
+            yield from (each for each in proposals.at(steps, deep, 0) if each.family == "solved")
+
+
+def _price(proposals: Proposals, steps: int, deep: tuple[int, ...]) -> float:
+    return proposals.solvers[steps].price(deep, Forecast.HOLD)
+
+
+def compared(skips: Skips, proposals: Proposals, budgets: tuple[float, ...], *, moves: int) -> Proposer:
+    """Judge everything; of uncached runs of as many calls, the better half goes on."""
+    space, steps = proposals.space, proposals.space.steps
+    plain = [Unsolved(steps, int(budget)) for budget in budgets]
+    mixed = [each for budget in budgets for each in skips.within(steps, budget)]
+    wanted = dict.fromkeys((*plain, *mixed))
+    better = [Unsolved(each.steps, each.deep, each.shallow, moves) for each in wanted]
+    found = distinct(list(rivals(space, proposals, budgets)))
+    yield from halve(found, batches=JUDGED // BATCH, cost=proposals.cost, unsolved=(*wanted, *better))
+
+
+def run(arguments: argparse.Namespace) -> Iterator[str]:
+    """Run the study in its folder, yielding what was just done."""
+    settings = Settings(arguments.steps, arguments.scheduler, guidance=4.0, batch=BATCH)
+    prompts, sources = choose_prompts(None, samples=JUDGED, calibration=arguments.calibration, settings=settings)
+    timed = TimedPipeline.open(
+        read_bundle(arguments.bundle), choose_backend(arguments.provider, threads=None, options=None)
+    )
+    targets = (Target.SCHEDULE, Target.DEEPCACHE)
+    opening = Opening(timed, settings, prompts, sources, "built-in", read_environment(), targets, (0,))
+    budgets = tuple(float(each) for each in arguments.budgets.split(","))
+    scorers = Scorers.open()
+    Store.open(arguments.folder, opening.identity(scorers.versions)).keep_times(fixed_times())
+    driver = yield from opening.driver(arguments.folder, scorers=scorers, score=Score.PSNR)
+    space = opening.space(budgets=tuple(int(each) for each in budgets))
+    solvers = yield from driver.solvers((space.steps,), branch=0)
+    proposals = Proposals(space, solvers, predict=driver.predict, baseline_s=driver.predict(FULL))
+    opened = yield from driver.labs.open(space.steps)
+    placements = {space.steps: (len(opened.plan.calls), opened.placements)}
+    skips = Skips(placements, partial(driver.predict_calls, branch=0), driver.predict(FULL))
+    yield from driver.run(compared(skips, proposals, budgets, moves=arguments.moves))
+    outcomes = tuple(sorted(_outcomes(driver), key=lambda each: -each.cost))
+    study = Study(arguments.scheduler, arguments.steps, 4.0, arguments.calibration, driver.spent(), outcomes)
+    (arguments.folder / "study.json").write_bytes(msgspec.json.encode(study))
+    sys.stdout.write("\n".join(table(study, budgets)) + "\n")
+
+
+def _outcomes(driver: Driver) -> Iterator[Outcome]:
+    for entry in driver.store.entries():
+        if len(entry.batches) == JUDGED // BATCH:
+            yield Outcome(entry.candidate, driver.predict(entry.candidate), joined(entry.batches))
+
+
+def table(study: Study, budgets: tuple[float, ...]) -> Iterator[str]:
+    """The best plan of each family within each budget."""
+    base = study.outcomes[0].scores
+    yield f"{study.scheduler} {study.steps}, calls spent {dict(study.calls)}"
+    for budget in budgets:
+        within = [each for each in study.outcomes[1:] if each.cost <= budget + 1e-6]
+        for family in dict.fromkeys(each.candidate.family for each in within):
+            best = max((each for each in within if each.candidate.family == family), key=_decibels)
+            loss = 100 * (1 - sum(best.scores.emoji_clip) / sum(base.emoji_clip))
+            distance = 1000 * sum(best.scores.feature_distance) / JUDGED
+            yield (
+                f"| {budget:g} | {family} | {best.candidate.name} | {best.cost:.1f} | {_decibels(best):.1f} "
+                f"| {distance:.1f} | {loss:.2f} |"
+            )
+
+
+def _decibels(outcome: Outcome) -> float:
+    return psnr(outcome.scores.squared_error) or float("inf")
+
+
+def main() -> None:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--scheduler", default="ddim")
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--budgets", default="5,6,7,8,10,13")
+    parser.add_argument("--calibration", type=int, default=32)
+    parser.add_argument("--moves", type=int, default=12)
+    parser.add_argument("--provider", default="openvino:f32")
+    for done in run(parser.parse_args()):
+        note(done)
+
+
+if __name__ == "__main__":
+    main()
