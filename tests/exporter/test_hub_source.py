@@ -112,8 +112,8 @@ def test_the_asked_revision_is_what_is_read_and_told(hub: Hub, tmp_path: Path, r
 def test_a_pipeline_that_cannot_be_exported_is_refused_before_its_weights_are_downloaded(
     hub: Hub, tmp_path: Path
 ) -> None:
-    (hub.branches["main"] / "model_index.json").write_text('{"_class_name": "StableDiffusionXLPipeline"}')
-    with pytest.raises(SourceError, match="'StableDiffusionXLPipeline' is not supported yet"):
+    (hub.branches["main"] / "model_index.json").write_text('{"_class_name": "StableDiffusion3Pipeline"}')
+    with pytest.raises(SourceError, match="'StableDiffusion3Pipeline' is not supported yet"):
         open_from(hub, tmp_path / "cache")
     assert hub.fetched == ["model_index.json"]
 

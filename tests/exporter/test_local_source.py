@@ -126,7 +126,7 @@ def test_a_missing_folder_and_a_folder_without_a_pipeline_are_told_apart(tmp_pat
         ("[1]", "model_index.json: expected a JSON object, got list"),
         ("{}", "pipeline None is not supported yet, expected StableDiffusionPipeline"),
         ('{"_class_name": ["a"]}', r"pipeline \['a'\] is not supported yet"),
-        ('{"_class_name": "StableDiffusionXLPipeline"}', "'StableDiffusionXLPipeline' is not supported yet"),
+        ('{"_class_name": "StableDiffusion3Pipeline"}', "'StableDiffusion3Pipeline' is not supported yet"),
         ('{"_class_name": "StableDiffusionPipeline"}', "component 'unet' is missing"),
     ],
 )

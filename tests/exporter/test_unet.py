@@ -6,6 +6,7 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
+from accel_exporter.graphs import Sizes, unet_deep
 from accel_exporter.unet import DeepPass, branch_count, inference
 from accel_runtime.errors import ExportError
 
@@ -52,10 +53,11 @@ STRUCTURES: dict[str, dict[str, Any]] = {
 }
 
 
-def make_unet(structure: str) -> UNet2DConditionModel:
+def make_unet(structure: str, *, guided: bool = False) -> UNet2DConditionModel:
     torch.manual_seed(0)
     defaults = {"sample_size": 16, "cross_attention_dim": 16, "attention_head_dim": 4, "norm_num_groups": 8}
-    unet: UNet2DConditionModel = UNet2DConditionModel(**(defaults | STRUCTURES[structure]))
+    told = {"time_cond_proj_dim": 8} if guided else {}
+    unet: UNet2DConditionModel = UNet2DConditionModel(**(defaults | STRUCTURES[structure] | told))
     return unet.eval()
 
 
@@ -109,3 +111,20 @@ def test_a_unet_whose_blocks_keep_no_resnets_is_refused() -> None:
 
     with pytest.raises(ExportError, match="cannot be cut"):
         branch_count(unet)
+
+
+@pytest.mark.parametrize("guided", [False, True])
+@pytest.mark.parametrize("sized", [False, True])
+def test_the_deep_pass_takes_what_the_config_asks_for_by_diffusers_names(*, sized: bool, guided: bool) -> None:
+    unet = make_unet("sdxl, deeper transformers on three levels" if sized else "sd15", guided=guided)
+    given = unet_deep(unet, (0,), sizes=Sizes(1, 16, 16), text_length=5)
+    added = {name: given.inputs[name] for name in ("text_embeds", "time_ids") if sized}
+    keywords = {"timestep_cond": given.inputs["timestep_cond"]} if guided else {}
+
+    with inference(given.module) as module:
+        noise = module(*given.inputs.values())[0]
+        sample, timestep, text = (given.inputs[name] for name in ("sample", "timestep", "encoder_hidden_states"))
+        expected = unet(sample, timestep, text, added_cond_kwargs=added, **keywords).sample
+
+    assert set(given.inputs) == {"sample", "timestep", "encoder_hidden_states", *added, *keywords}
+    assert torch.equal(noise, expected)

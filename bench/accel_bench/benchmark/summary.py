@@ -136,7 +136,7 @@ def image_seconds(run: PlanRun | PeerRun) -> list[float]:
 
 def unet_runs(facts: PlanFacts, bundle: BundleFacts, *, guidance: float) -> Counter[tuple[str, int]]:
     """How often a plan runs each graph of the UNet, by graph and halves of its batch: 2 in guided calls, else 1."""
-    halves, deep = 2 if guidance > 1 else 1, set(facts.deep_calls)
+    halves, deep = 2 if guidance > 1 and bundle.guidance == "halves" else 1, set(facts.deep_calls)
     return Counter(
         (
             bundle.graph_of(Role("deep") if call in deep else Role("shallow", facts.plan.branch_of(call))),

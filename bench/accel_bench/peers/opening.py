@@ -21,6 +21,8 @@ _PER_FILE_BYTE: Final = 1.6
 _SHARE: Final = 0.9
 _PATIENCE_S: Final = 3600.0
 _NO_METERS: Final = NoMeters()
+# The pipelines that peers open. Others give their UNet more than text.
+_FAMILY: Final = ("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline")
 
 
 def choose_residence(models: Sequence[Path], *, bundle: Path) -> Residence:
@@ -70,11 +72,12 @@ def open_peers(
         tell: Called with a message before a conversion, which takes minutes and is done once.
 
     Raises:
-        InputError: A peer is unknown or not installed, the weights are not the bundle's, or ONNX Runtime's CPU
-            provider cannot run the bundle.
+        InputError: A peer is unknown or not installed, the bundle is of a pipeline that peers do not draw, the weights
+            are not the bundle's, or ONNX Runtime's CPU provider cannot run the bundle.
         PeerError: A conversion failed.
     """
     choices = _choices(names)
+    _check_family(choices, work)
     pythons = [python_of(choice.kind) for choice in choices]
     weights = _weights(choices, work)
     models = [
@@ -100,6 +103,15 @@ def _choices(names: Sequence[str]) -> tuple[PeerChoice, ...]:
     if doubled is not None:
         raise InputError(f"peer {doubled!r}: expected each peer once, got it twice: every round draws with it anyway")
     return tuple(map(parse_peer, names))
+
+
+def _check_family(choices: Sequence[PeerChoice], work: PeerWork) -> None:
+    pipeline = read_bundle(work.bundle, verification="sizes").manifest.provenance.pipeline_class
+    if choices and pipeline not in _FAMILY:
+        raise InputError(
+            f"peer {choices[0].name}: expected a bundle of {' or '.join(_FAMILY)}, which peers draw, got {pipeline}: "
+            "measure it alone"
+        )
 
 
 def _weights(choices: Sequence[PeerChoice], work: PeerWork) -> Path | None:

@@ -21,6 +21,7 @@ def bundle_facts(bundle: Bundle) -> BundleFacts:
         sample_size=manifest.state.sample_size,
         graphs={name: _graph_facts(name, role, manifest) for name, role in manifest.roles.items()},
         model=manifest.provenance.model,
+        guidance=manifest.denoiser.guidance,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Self
 import msgspec
 
 from accel_bench.records.bounds import Batch, Calls, Count, Elapsed, Guidance, Side
-from accel_runtime.manifest import Part, Role
+from accel_runtime.manifest import GuidanceBy, Part, Role
 from accel_runtime.plans.plan import Plan
 from accel_runtime.plans.spec import PlanSpec, Steps, check_calls, check_rows
 
@@ -116,6 +116,7 @@ class BundleFacts(msgspec.Struct, frozen=True):
         sample_size: Height and width in pixels that the model was made for.
         graphs: Work of each graph, by name.
         model: Hash of the denoiser's weights; None in records and of bundles that do not tell it.
+        guidance: How the denoiser is guided; see `accel_runtime.manifest.Denoiser`.
     """
 
     digest: str
@@ -124,6 +125,7 @@ class BundleFacts(msgspec.Struct, frozen=True):
     sample_size: tuple[Side, Side]
     graphs: dict[str, GraphFacts]
     model: str | None = None
+    guidance: GuidanceBy = "halves"
 
     @property
     def parts(self) -> Mapping[str, Part]:

@@ -76,10 +76,10 @@ class Opening:
         if missing := [branch for branch in self.branches if branch not in available]:
             known = ", ".join(map(str, available))
             raise InputError(f"--branch: expected some of {known}, which the bundle has, got {missing[0]}")
-        if Target.GUIDANCE in self.targets and self.settings.guidance <= 1:
-            raise InputError(
-                f"--search-targets guidance: there is none to save at --guidance {self.settings.guidance:g}"
-            )
+        if Target.GUIDANCE in self.targets and self._guidance <= 1:
+            told = f"at --guidance {self.settings.guidance:g}"
+            why = "in a model that takes it as an input" if self._takes_guidance else told
+            raise InputError(f"--search-targets guidance: there is none to save {why}")
         targets = self._possible_targets()
         return make_space(self._calls(), targets=targets, branches=self.branches, rivals=tuple(self._rivals(budgets)))
 
@@ -154,9 +154,18 @@ class Opening:
             yield f"time graphs: {done}"
         return timing.times
 
+    @property
+    def _takes_guidance(self) -> bool:
+        return self.timed.pipeline.bundle.manifest.denoiser.guidance == "input"
+
+    @property
+    def _guidance(self) -> float:
+        """The scale of calls with two halves; 1 where none has."""
+        return 1.0 if self._takes_guidance else self.settings.guidance
+
     def _guidances(self) -> tuple[float, ...]:
         """Unguided calls are timed in any case, as the folder may go on with another target."""
-        guidance = self.settings.guidance
+        guidance = self._guidance
         return (guidance, 1.0) if guidance > 1 else (guidance,)
 
     def _kinds(self) -> set[str]:

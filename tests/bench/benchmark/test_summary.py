@@ -64,6 +64,13 @@ def test_the_limit_is_the_slower_of_arithmetic_and_traffic_of_every_graph() -> N
     assert limit_s(bench_record(peaks=slow_memory), "every:5") == pytest.approx(traffic / 1e4)
 
 
+def test_guidance_that_is_an_input_has_no_second_half() -> None:
+    record = bench_record(peaks=Peaks({"float32": 1e4}, None, source="s"))
+    told = msgspec.structs.replace(record, bundle=msgspec.structs.replace(record.bundle, guidance="input"))
+
+    assert limit_s(told, "full") == pytest.approx((10 * 1000 + 10 + 500) / 1e4)
+
+
 def test_unguided_calls_are_half_the_work_in_limit_and_ceiling_and_in_no_graph_s_time() -> None:
     full, cached = plan_run("full", deep=10, shallow=0), plan_run("every:5", deep=2, shallow=8)
     plan = msgspec.structs.replace(cached.facts.plan, guided_calls=(0, 3))

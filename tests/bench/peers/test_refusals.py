@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 from tests.bench.peers.drawing import small_work
+from tests.bundles import family_bundle, family_source
 from tests.exporter.pipelines import write_tiny_pipeline
 
 from accel_bench.base.errors import PeerError
 from accel_bench.peers import PEERS, PeerContender, Residence, open_peers
 from accel_bench.peers.environments import install, python_of, where
-from accel_runtime import InputError, Pipeline
+from accel_runtime import InputError, Pipeline, open_bundle
 
 
 def opened(names: Sequence[str], pipeline: Pipeline, weights: Path | None) -> None:
@@ -37,6 +38,12 @@ def opened(names: Sequence[str], pipeline: Pipeline, weights: Path | None) -> No
 def test_a_wrong_request_is_refused_before_anything_starts(pipeline: Pipeline, names: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         opened(names, pipeline, None)
+
+
+@pytest.mark.parametrize("name", ["diffusers", "onnxruntime-bare"])
+def test_a_bundle_of_a_family_that_peers_do_not_draw_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="which peers draw, got StableDiffusionXLPipeline: measure it alone"):
+        opened([name], open_bundle(family_bundle("sdxl")), family_source("sdxl"))
 
 
 def test_a_peer_that_is_not_installed_is_refused_with_the_command_that_installs_it(
