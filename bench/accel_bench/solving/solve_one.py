@@ -6,6 +6,7 @@ from typing import Final
 
 from accel_bench.plans.prepare import BASELINE, Settings, compile_for
 from accel_bench.solving.solver import Lab, Solution, check_solvable, open_lab, what_for
+from accel_bench.solving.student import Predictor
 from accel_bench.solving.walk import Tally, Walker
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
@@ -26,6 +27,7 @@ class SolveOne:
         branch: Where shallow calls cut the UNet.
         counts: Number of deep and of shallow calls.
         moves: Placements near the solved one that are tried; where there are any, all rows are refined too.
+        predictor: Fits rows; by default `accel_bench.solving.student.ridge`.
     """
 
     pipeline: Pipeline
@@ -33,7 +35,18 @@ class SolveOne:
     requests: tuple[Request, ...]
     branch: int
     counts: tuple[int, int]
-    moves: int
+    moves: int = 0
+    predictor: Predictor | None = None
+
+    def solve(self) -> tuple[Solution, PlanSpec]:
+        """Run to the end; see `run`."""
+        work = self.run()
+        while True:
+            try:
+                next(work)
+            except StopIteration as end:
+                found: tuple[Solution, PlanSpec] = end.value
+                return found
 
     def run(self) -> Generator[str, None, tuple[Solution, PlanSpec]]:
         """Run the teacher and solve the plan, yielding what was just done.
@@ -52,7 +65,9 @@ class SolveOne:
         placements = lab.placements(most=self.counts)
         if self.counts not in placements:
             raise InputError(f"plan: {self.counts[1]} shallow calls do not fit beside {self.counts[0]} deep ones")
-        solution = yield from lab.solve(placements[self.counts], moves=self.moves, refined=self.moves > 0)
+        solution = yield from lab.solve(
+            placements[self.counts], moves=self.moves, refined=self.moves > 0, predictor=self.predictor
+        )
         spec = solution.spec(
             calls=len(plan.calls),
             branch=self.branch,
