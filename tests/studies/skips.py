@@ -105,7 +105,12 @@ def compared(skips: Skips, proposals: Proposals, budgets: tuple[float, ...], *, 
     wanted = dict.fromkeys((*plain, *mixed))
     better = [Unsolved(each.steps, each.deep, each.shallow, moves) for each in plain]
     found = distinct(list(rivals(space, proposals, budgets)))
-    yield from halve(found, batches=JUDGED // BATCH, cost=proposals.cost, unsolved=(*wanted, *better))
+
+    def rivals_of(candidate: Candidate) -> tuple[object, ...]:
+        """Plans of one family compete, so that each family is in the tables."""
+        return candidate.family, *proposals.cost(candidate)
+
+    yield from halve(found, batches=JUDGED // BATCH, cost=rivals_of, unsolved=(*wanted, *better))
 
 
 def run(arguments: argparse.Namespace) -> Iterator[str]:
