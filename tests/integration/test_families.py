@@ -168,7 +168,7 @@ PICTURED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("case", PICTURED)
 def test_sizes_and_scores_beside_a_picture_mean_what_diffusers_means_by_them(case: str) -> None:
     family, asked, theirs = PICTURED[case]
-    theirs |= {"image": Image.fromarray(PICTURE), "strength": 0.6, "generator": seeds(1)}
+    theirs = theirs | {"image": Image.fromarray(PICTURE), "strength": 0.6, "generator": seeds(1)}
     wanted = expected(refining(family), "ddim", prompt="a cat", guidance_scale=5.0, **theirs)
 
     request = replace(CAT, image=PICTURE, **asked)
