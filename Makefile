@@ -26,7 +26,7 @@ demo: $(READY)
 	$(BIN)/accel export --output $(DEMO)/tiny
 	$(BIN)/accel inspect $(DEMO)/tiny
 	$(BIN)/accel bench $(DEMO)/tiny --steps 20 --rounds 5 --output $(DEMO)/record.json
-	$(BIN)/accel generate $(DEMO)/tiny "red apple on a blue background" --guidance 4 --plan every:3 --forecast linear --output $(DEMO)/image.png
+	$(BIN)/accel generate $(DEMO)/tiny "red apple on a blue background" --plan fast --output $(DEMO)/image.png
 	@echo "image:  $(DEMO)/image.png"
 	@echo "record: $(DEMO)/record.json"
 

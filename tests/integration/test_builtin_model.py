@@ -17,6 +17,7 @@ from accel_bench.plans.prepare import Settings, compile_for
 from accel_bench.quality.captions import evaluation_captions
 from accel_bench.quality.colour import colour_accuracy
 from accel_bench.quality.emoji_clip import EmojiClip
+from accel_bench.quality.psnr import psnr
 from accel_bench.records.captions import Caption
 from accel_exporter import ExportOptions
 from accel_exporter.sources.shipped import ARCHITECTURES
@@ -31,7 +32,7 @@ PROMPT = "owl on a pink background"
 
 @pytest.fixture(scope="module")
 def built_in() -> Pipeline:
-    return open_bundle(kept_bundle("tiny", "tiny", ExportOptions(branches=(0,), schedulers=("ddim",), max_steps=STEPS)))
+    return open_bundle(kept_bundle("tiny", "tiny", ExportOptions(branches=(0,), schedulers=("ddim",), max_steps=50)))
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,21 @@ def test_pictures_fit_their_own_captions_better_than_each_others(
     scores = EmojiClip.open().matrix(drawn, [each.caption for each in captions])
     others = scores[~np.eye(COUNT, dtype=bool)]
     assert np.diagonal(scores).mean() > others.mean() + 20
+
+
+@pytest.mark.parametrize(("guidance", "least"), [(7.5, 36.0), (4.0, 38.0)])
+def test_the_plan_that_it_brings_draws_nearly_the_picture_of_50_calls_with_10(
+    built_in: Pipeline, captions: tuple[Caption, ...], guidance: float, least: float
+) -> None:
+    request = Request(tuple(each.caption for each in captions[:8]), seed=100)
+    fast = built_in.compile(built_in.named_plan("fast"), guidance=guidance)
+    uncached = built_in.plan(50, scheduler="ddim", guidance=guidance)
+
+    pictures = [built_in.generate(request, plan).images.astype(float) for plan in (fast, uncached)]
+
+    errors = np.square(pictures[0] - pictures[1]).mean(axis=(1, 2, 3))
+    assert len(fast.calls) == 10
+    assert (psnr(errors.tolist()) or 0.0) >= least
 
 
 def test_the_same_seed_is_diffusers_picture(built_in: Pipeline) -> None:

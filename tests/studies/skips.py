@@ -6,9 +6,11 @@ shallow call costs a tenth of one, as on Stable Diffusion 1.5. A study that was 
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from math import inf
 from pathlib import Path
+from statistics import mean
 
 import msgspec
 
@@ -33,6 +35,13 @@ from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.plans.forecast import Forecast
 
 SHALLOW_S = 0.1
+# Families by column, rivals first.
+COLUMNS = {
+    "fewer steps": ("fewer steps",),
+    "DeepCache": ("uniform", "power"),
+    "deep + shallow, solved": ("solved",),
+    "skips": ("skips",),
+}
 JUDGED, BATCH = 64, 8
 
 
@@ -94,9 +103,14 @@ def compared(skips: Skips, proposals: Proposals, budgets: tuple[float, ...], *, 
     plain = [Unsolved(steps, int(budget)) for budget in budgets]
     mixed = [each for budget in budgets for each in skips.within(steps, budget)]
     wanted = dict.fromkeys((*plain, *mixed))
-    better = [Unsolved(each.steps, each.deep, each.shallow, moves) for each in wanted]
+    better = [Unsolved(each.steps, each.deep, each.shallow, moves) for each in plain]
     found = distinct(list(rivals(space, proposals, budgets)))
-    yield from halve(found, batches=JUDGED // BATCH, cost=proposals.cost, unsolved=(*wanted, *better))
+
+    def rivals_of(candidate: Candidate) -> tuple[object, ...]:
+        """Plans of one family compete, so that each family is in the tables."""
+        return candidate.family, *proposals.cost(candidate)
+
+    yield from halve(found, batches=JUDGED // BATCH, cost=rivals_of, unsolved=(*wanted, *better))
 
 
 def run(arguments: argparse.Namespace) -> Iterator[str]:
@@ -122,7 +136,7 @@ def run(arguments: argparse.Namespace) -> Iterator[str]:
     outcomes = tuple(sorted(_outcomes(driver), key=lambda each: -each.cost))
     study = Study(arguments.scheduler, arguments.steps, 4.0, arguments.calibration, driver.spent(), outcomes)
     (arguments.folder / "study.json").write_bytes(msgspec.json.encode(study))
-    sys.stdout.write("\n".join(table(study, budgets)) + "\n")
+    sys.stdout.write("\n".join(report(study, budgets)) + "\n")
 
 
 def _outcomes(driver: Driver) -> Iterator[Outcome]:
@@ -131,24 +145,44 @@ def _outcomes(driver: Driver) -> Iterator[Outcome]:
             yield Outcome(entry.candidate, driver.predict(entry.candidate), joined(entry.batches))
 
 
-def table(study: Study, budgets: tuple[float, ...]) -> Iterator[str]:
-    """The best plan of each family within each budget."""
+def report(study: Study, budgets: tuple[float, ...]) -> Iterator[str]:
+    """All tables of a study: the best plan of each column within each budget, by PSNR."""
     base = study.outcomes[0].scores
-    yield f"{study.scheduler} {study.steps}, calls spent {dict(study.calls)}"
+    yield f"### {study.scheduler}, {study.steps} steps"
+    measures: tuple[tuple[str, Callable[[Scores], str]], ...] = (
+        ("PSNR, dB", lambda scores: f"{psnr(scores.squared_error) or inf:.1f}"),
+        ("Mean of the pictures' PSNR, dB", lambda scores: f"{mean(map(_decibels, scores.squared_error)):.1f}"),
+        ("Feature distance × 1000", lambda scores: f"{1000 * mean(scores.feature_distance):.1f}"),
+        ("Loss of emoji-clip, %", lambda scores: f"{100 * (1 - sum(scores.emoji_clip) / sum(base.emoji_clip)):.2f}"),
+    )
+    for title, measure in measures:
+        yield f"\n{title}:\n\n| time | " + " | ".join(COLUMNS) + " |\n|" + " ---: |" * (1 + len(COLUMNS))
+        for budget in budgets:
+            best = {column: _best(study, families, budget) for column, families in COLUMNS.items()}
+            cells = ["–" if each is None else measure(each.scores) for each in best.values()]
+            yield f"| {budget:g} | " + " | ".join(cells) + " |"
+    yield "\n| time | skips | cost | pictures won of the best rival |\n| ---: | --- | ---: | ---: |"
     for budget in budgets:
-        within = [each for each in study.outcomes[1:] if each.cost <= budget + 1e-6]
-        for family in dict.fromkeys(each.candidate.family for each in within):
-            best = max((each for each in within if each.candidate.family == family), key=_decibels)
-            loss = 100 * (1 - sum(best.scores.emoji_clip) / sum(base.emoji_clip))
-            distance = 1000 * sum(best.scores.feature_distance) / JUDGED
-            yield (
-                f"| {budget:g} | {family} | {best.candidate.name} | {best.cost:.1f} | {_decibels(best):.1f} "
-                f"| {distance:.1f} | {loss:.2f} |"
-            )
+        ours, *others = (_best(study, families, budget) for families in reversed(COLUMNS.values()))
+        rival = max((each for each in others if each), key=_quality)
+        if ours is not None:
+            pairs = zip(ours.scores.squared_error, rival.scores.squared_error, strict=True)
+            calls = ", ".join(map(str, ours.candidate.spec.rows))
+            yield f"| {budget:g} | {calls} | {ours.cost:.1f} | {sum(a < b for a, b in pairs)} of {JUDGED} |"
+    yield f"\nUNet calls of a picture: {dict(study.calls)}"
 
 
-def _decibels(outcome: Outcome) -> float:
-    return psnr(outcome.scores.squared_error) or float("inf")
+def _best(study: Study, families: tuple[str, ...], budget: float) -> Outcome | None:
+    within = [each for each in study.outcomes[1:] if each.cost <= budget + 1e-6 and each.candidate.family in families]
+    return max(within, key=_quality, default=None)
+
+
+def _quality(outcome: Outcome) -> float:
+    return -mean(outcome.scores.squared_error)
+
+
+def _decibels(squared_error: float) -> float:
+    return psnr([max(squared_error, 1e-3)]) or inf
 
 
 def main() -> None:
@@ -160,9 +194,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--budgets", default="5,6,7,8,10,13")
     parser.add_argument("--calibration", type=int, default=32)
-    parser.add_argument("--moves", type=int, default=12)
+    parser.add_argument("--moves", type=int, default=8)
     parser.add_argument("--provider", default="openvino:f32")
-    for done in run(parser.parse_args()):
+    parser.add_argument("--report", action="store_true", help="print what the folder has, and run nothing")
+    arguments = parser.parse_args()
+    if arguments.report:
+        study = msgspec.json.decode((arguments.folder / "study.json").read_bytes(), type=Study)
+        sys.stdout.write("\n".join(report(study, tuple(map(float, arguments.budgets.split(","))))) + "\n")
+        return
+    for done in run(arguments):
         note(done)
 
 

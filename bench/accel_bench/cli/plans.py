@@ -8,12 +8,13 @@ import typer
 from accel_bench.cli.aliases import Command
 from accel_bench.cli.console import note, print_json, print_line, print_table
 from accel_bench.cli.options import AsJson, BundleFolder
+from accel_bench.cli.solve import solve
 from accel_bench.plans.named import model_doubts, named_plans, plan_table
 from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.bundle.named_plans import add_plan, remove_plan
 from accel_runtime.plans.file import read_plan
 
-plans = typer.Typer(help="Give plans of a bundle names, for --plan.", no_args_is_help=True)
+plans = typer.Typer(help="Solve plans that skip calls, and give plans names in a bundle.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="The plan's name in the bundle, such as fast.")]
 
@@ -32,6 +33,9 @@ def add(
     for doubt in model_doubts(spec, manifest):
         note(str(doubt))
     print_line(f"{bundle / manifest.plans[name]}: `--plan {name}` takes it")
+
+
+plans.command(cls=Command)(solve)
 
 
 @plans.command(cls=Command)

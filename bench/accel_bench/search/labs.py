@@ -10,12 +10,11 @@ from accel_bench.plans.prepare import BASELINE, Settings, compile_for
 from accel_bench.search.space import SKIPS, Candidate, Unsolved
 from accel_bench.search.store import Store
 from accel_bench.solving.placement import Priced
-from accel_bench.solving.solver import Lab
+from accel_bench.solving.solver import Lab, what_for
 from accel_bench.solving.teacher import Teacher, join, teach
 from accel_bench.solving.walk import Tally, Walker
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.plans.plan import Plan
-from accel_runtime.plans.solved import SolvedFor
 from accel_runtime.request import Request
 
 # How many calls after a deep one a call may be shallow, and how many calls of a plan may be.
@@ -98,7 +97,7 @@ class Labs:
                 branch=self.branch,
                 scheduler=opened.plan.schedule.scheduler,
                 steps=unsolved.steps,
-                solved_for=self._solved_for(),
+                solved_for=what_for(self.pipeline.bundle.manifest, guidance=self.settings.guidance),
             )
             self.store.keep_solved(name, spec, deep=tally.deep - deep, shallow=tally.shallow - shallow)
         return Candidate(SKIPS, spec)
@@ -106,13 +105,6 @@ class Labs:
     @property
     def _kind(self) -> str:
         return f"{self.branch}-{_WINDOW if self.shallow else 0}"
-
-    def _solved_for(self) -> SolvedFor | None:
-        manifest = self.pipeline.bundle.manifest
-        if manifest.provenance.model is None:
-            return None
-        height, width = manifest.state.sample_size
-        return SolvedFor(model=manifest.provenance.model, guidance=self.settings.guidance, height=height, width=width)
 
     def _teach(self, walker: Walker, *, steps: int, number: int) -> Generator[str, None, Teacher]:
         name = f"{steps}-{self._kind}-teacher-{number}-of-{len(self.requests)}"

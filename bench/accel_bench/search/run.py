@@ -18,6 +18,7 @@ from accel_bench.search.labs import Labs
 from accel_bench.search.space import Candidate, Rival, Space, Target, first_budgets, make_space, step_ladder
 from accel_bench.search.store import Identity, Store, hash_prompts
 from accel_bench.search.strategies import Strategy, choose_strategy
+from accel_bench.solving.solver import check_solvable
 from accel_bench.timing.measure import StopRule
 from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.bundle.named_plans import digest_without_plans
@@ -89,15 +90,10 @@ class Opening:
             InputError: Skipped calls are all that was asked for.
         """
         schedule = self.timed.pipeline.schedule(self.settings.steps, self.settings.scheduler)
-        if not any(row.draws for row in schedule.rows):
-            return self.targets
-        left = tuple(target for target in self.targets if target is not Target.SCHEDULE)
-        if not left:
-            raise InputError(
-                f"--search-targets schedule: {schedule.scheduler} draws noise at its calls, which plans with skipped "
-                "calls cannot follow: take a --scheduler that draws none, such as ddim, or another target"
-            )
-        return left
+        if self.targets == (Target.SCHEDULE,):
+            check_solvable(schedule)
+        draws = any(row.draws for row in schedule.rows)
+        return tuple(target for target in self.targets if not draws or target is not Target.SCHEDULE)
 
     def _rivals(self, budgets: Sequence[int] | None) -> Iterator[Rival]:
         """Uncached runs of so many calls, by every scheduler that draws no noise."""

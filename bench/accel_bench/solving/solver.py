@@ -15,8 +15,11 @@ from accel_bench.solving.refine import Class, climb, refine
 from accel_bench.solving.student import Predictor, Rows, Student, ridge
 from accel_bench.solving.teacher import Teacher, join, teach
 from accel_bench.solving.walk import Walker
+from accel_runtime.errors import InputError
+from accel_runtime.manifest import Manifest
 from accel_runtime.plans.solved import SolvedFor
 from accel_runtime.plans.spec import PlanSpec
+from accel_runtime.schedules.schedule import ScheduleTable
 
 # Ridges that are tried: weak where noises are dense, strong where they are far apart.
 _RIDGES: Final = (1e-3, 1e-2)
@@ -122,6 +125,27 @@ class Lab:
             rows, _ = self.fitted.fit(placement, ridge(strength))
             errors[strength] = self.held.judge(placement, rows)
         return ridge(min(errors, key=errors.__getitem__))
+
+
+def check_solvable(schedule: ScheduleTable) -> None:
+    """Refuse a schedule whose calls no plan may skip.
+
+    Raises:
+        InputError: It draws noise, which a row over several calls cannot draw as the seed would.
+    """
+    if any(row.draws for row in schedule.rows):
+        raise InputError(
+            f"{schedule.scheduler} draws noise at its calls, which plans with skipped calls cannot follow: "
+            "take a scheduler that draws none, such as ddim, euler or dpmpp_2m"
+        )
+
+
+def what_for(manifest: Manifest, *, guidance: float) -> SolvedFor | None:
+    """What a plan is solved for at a model's own size; None where the bundle does not tell its model."""
+    if manifest.provenance.model is None:
+        return None
+    height, width = manifest.state.sample_size
+    return SolvedFor(model=manifest.provenance.model, guidance=guidance, height=height, width=width)
 
 
 def open_lab(walkers: Sequence[Walker], *, window: int) -> Generator[str, None, Lab]:

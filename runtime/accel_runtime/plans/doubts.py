@@ -8,8 +8,10 @@ import msgspec
 from accel_runtime.plans.solved import SolvedFor
 from accel_runtime.plans.spec import PlanSpec
 
-# How far the scale of guidance may be from the one that a plan was solved for.
-GUIDANCE_TOLERANCE: Final = 1.0
+# How far the scale of guidance may be above and below the one that a plan was solved for. Measured in
+# docs/search-plans.md: plans hold at weaker guidance, and lose 1 to 6 dB with 1 more.
+GUIDANCE_ABOVE: Final = 0.5
+GUIDANCE_BELOW: Final = 4.0
 # At this scale and below it no call is guided.
 _UNGUIDED: Final = 1.0
 
@@ -64,7 +66,8 @@ def _of_model(solved: SolvedFor, model: str | None) -> Iterator[PlanDoubt]:
 
 
 def _of_guidance(solved: SolvedFor, guidance: float) -> Iterator[PlanDoubt]:
-    if abs(max(guidance, _UNGUIDED) - max(solved.guidance, _UNGUIDED)) > GUIDANCE_TOLERANCE:
+    above = max(guidance, _UNGUIDED) - max(solved.guidance, _UNGUIDED)
+    if not -GUIDANCE_BELOW <= above <= GUIDANCE_ABOVE:
         text = f"the plan was solved for guidance {solved.guidance:g}, and is used with {guidance:g}"
         yield PlanDoubt("other-guidance", text, "solve a plan for this guidance")
 

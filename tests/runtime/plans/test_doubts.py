@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from accel_runtime import PlanSpec, plan_doubts
-from accel_runtime.plans.doubts import GUIDANCE_TOLERANCE
+from accel_runtime.plans.doubts import GUIDANCE_ABOVE, GUIDANCE_BELOW
 from accel_runtime.plans.solved import SolvedFor
 
 MODEL, OTHER = "a" * 64, "b" * 64
@@ -30,8 +30,8 @@ def test_a_plan_that_was_solved_for_nothing_raises_no_doubt_anywhere() -> None:
     [
         ({"model": OTHER}, "other-model"),
         ({"model": None}, "other-model"),
-        ({"guidance": 7.5 + GUIDANCE_TOLERANCE + 0.1}, "other-guidance"),
-        ({"guidance": 7.5 - GUIDANCE_TOLERANCE - 0.1}, "other-guidance"),
+        ({"guidance": 7.5 + GUIDANCE_ABOVE + 0.1}, "other-guidance"),
+        ({"guidance": 7.5 - GUIDANCE_BELOW - 0.1}, "other-guidance"),
         ({"height": 96, "width": 64}, "other-size"),
     ],
 )
@@ -40,7 +40,7 @@ def test_each_difference_is_a_doubt_of_its_own_kind(changes: dict[str, Any], kin
 
 
 def test_guidance_nearby_is_no_doubt() -> None:
-    assert kinds(guidance=7.5 + GUIDANCE_TOLERANCE) == []
+    assert kinds(guidance=7.5 + GUIDANCE_ABOVE) == []
 
 
 @pytest.mark.parametrize(("solved", "used"), [(-3.0, 1.0), (1.0, -3.0)])

@@ -62,7 +62,7 @@ def solve(proposals: Proposals, goal: Goal, *, skips: Skips | None = None, batch
         note(list((yield Ask((), batches, better))))
         answers = yield from between()
     climbed: set[str] = set()
-    while moves and (start := proposals.promising(goal, answers)) is not None and start.id not in climbed:
+    while moves and not skips and (start := proposals.promising(goal, answers)) is not None and start.id not in climbed:
         ends = yield from climb(start, near=proposals.near, moves=moves, batches=batches)
         climbed |= {start.id, *(end.candidate.id for end in ends)}
         note(ends)
