@@ -80,7 +80,10 @@ def evaluate(
     output: RecordFile = None,
     grid: Annotated[
         Path | None,
-        typer.Option(help="Also write pictures of all plans side by side into this folder.", rich_help_panel=RESULTS),
+        typer.Option(
+            help="Also write pictures of all plans, and differences from full ×4, into this folder.",
+            rich_help_panel=RESULTS,
+        ),
     ] = None,
     force: Force = False,
     as_json: AsJson = False,

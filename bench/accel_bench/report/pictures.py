@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 
 from accel_bench.base.pictures import open_picture
 from accel_bench.benchmark.record import to_png
+from accel_bench.quality.difference import difference
 from accel_bench.quality.psnr import psnr
 from accel_bench.records.bench import BenchRecord
-
-# Differences are multiplied by this, so that small ones are visible.
-GAIN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +21,7 @@ class Picture:
     Attributes:
         name: Name of the contender.
         source: The picture as a data URL.
-        difference: |picture - baseline| × `GAIN` as a data URL; None for the baseline and for other sizes.
+        difference: `difference` of the pair as a data URL; None for the baseline and for other sizes.
         psnr: PSNR of the pair in dB; None where no pixel differs or there is no pair.
         width: Width in pixels.
         height: Height in pixels.
@@ -53,13 +51,6 @@ def pictures(record: BenchRecord) -> tuple[Picture, ...]:
     (_, baseline), *others = named
     first = [] if baseline is None else [_compare(named[0][0], baseline, baseline=None)]
     return (*first, *(_compare(name, png, baseline=baseline) for name, png in others if png is not None))
-
-
-def difference(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """|first - second| × `GAIN`, clipped at 255. Shape: [H, W, 3]."""
-    apart = np.abs(first.astype(np.int16) - second)
-    shown: NDArray[np.uint8] = np.minimum(GAIN * apart, 255).astype(np.uint8)
-    return shown
 
 
 def pair_psnr(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float | None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from accel_bench.evaluation.grid import draw_grid, grid_paths, write_grid
+from accel_bench.evaluation.grid import difference_rows, draw_grid, grid_paths, write_grid
 from accel_runtime.errors import InputError
 
 ROWS = {
@@ -27,13 +27,46 @@ def test_a_row_is_a_trial_and_a_column_a_caption() -> None:
     assert grid[:8, : -2 * 14].min() < 255  # the name is written
 
 
+def test_each_pixel_of_an_enlarged_grid_is_a_square() -> None:
+    plain, large = (np.asarray(draw_grid(ROWS, scale=scale)) for scale in (1, 3))
+
+    squares = np.kron(plain[:8, -14:-2], np.ones((3, 3, 1), np.uint8))
+    assert (large[:24, -38:-2] == squares).all()
+    assert large.shape[0] == 2 * 26
+
+
+def test_a_difference_is_four_times_the_distance_from_the_first_row_and_has_its_psnr() -> None:
+    near = {"full": ROWS["full"], "near": ROWS["full"] + np.uint8(10), "same": ROWS["full"]}
+
+    rows = difference_rows(near)
+
+    assert list(rows) == ["4 x (near - full): 28.1 dB", "4 x (same - full): no pixel differs"]
+    assert [(images.min(), images.max()) for images in rows.values()] == [(40, 40), (0, 0)]
+    assert difference_rows({"full": ROWS["full"]}) == {}
+
+
+def test_a_row_without_a_space_in_its_name_is_not_cut() -> None:
+    grid = np.asarray(draw_grid({"calls:" + "0," * 30: ROWS["full"]}))
+
+    assert (grid[:8, -28:-16] == 10).all()
+
+
+def test_pictures_stand_over_their_differences_and_small_ones_are_enlarged(tmp_path: Path) -> None:
+    write_grid(tmp_path / "grid.png", ROWS, captions=["a cat", "a café"])
+
+    grid = np.asarray(Image.open(tmp_path / "grid.png"))
+
+    assert grid.shape[0] == 3 * (128 + 2)
+    assert [grid[top + 64, -10, 0] for top in (0, 130, 260)] == [60, 150, 255]
+
+
 def test_a_grid_says_what_it_shows(tmp_path: Path) -> None:
     write_grid(tmp_path / "new" / "batch-0.png", ROWS, captions=["a cat", "a café"])
     image = Image.open(tmp_path / "new" / "batch-0.png")
     text: dict[str, str] = getattr(image, "text")  # noqa: B009  # only PNGs have it, Pillow's types do not know
 
     assert json.loads(text["accel:captions"]) == ["a cat", "a café"]
-    assert json.loads(text["accel:rows"]) == list(ROWS)
+    assert json.loads(text["accel:rows"]) == [*ROWS, *difference_rows(ROWS)]
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["batch-0.png"]
 
 

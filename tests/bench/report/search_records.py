@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
 from tests.bench.report.records import BACKEND, ENVIRONMENT
+from tests.solved import solved_plan
 
 from accel_bench.plans.families import power, uniform
 from accel_bench.quality.captions import evaluation_captions
@@ -11,7 +13,7 @@ from accel_bench.records.evaluation import Scores
 from accel_bench.records.parts import BundleFacts, GraphFacts, PlanFacts, Workload
 from accel_bench.records.search import Asked, Goal, Score, SearchRecord, StageTimes, Tried
 from accel_bench.records.store import seal
-from accel_bench.search.space import FULL, Candidate
+from accel_bench.search.space import FULL, SKIPS, Candidate
 from accel_runtime.plans.deep_calls import shortest_deep_calls
 from accel_runtime.plans.forecast import Forecast
 from accel_runtime.plans.spec import PlanSpec
@@ -63,6 +65,15 @@ def listed(family: str, deep: Sequence[int], *, weights: bool = False, **changes
     return Candidate(family, PlanSpec(deep=shortest_deep_calls(deep, CALLS), weights=rows, **changes))
 
 
+def skipping(deep: Sequence[int], *, shallow: Sequence[int] = (), error: float, measured: float | None = None) -> Tried:
+    """A plan that runs these calls alone."""
+    plan = solved_plan(deep, shallow=shallow, calls=CALLS)
+    made = tried(Candidate(SKIPS, plan), error, measured=measured)
+    saved = SHALLOW_S * len(plan.skip)
+    rounds = tuple(seconds - saved for seconds in made.image_s)
+    return msgspec.structs.replace(made, composed_s=made.composed_s - saved, image_s=rounds)
+
+
 # The front: the baseline, 25, 20, 10 and 5 deep calls, of which the solved 20 is wanted.
 BASE = tried(FULL, 0.0, measured=1.0)
 UNIFORM = tried(listed("uniform", uniform(CALLS, 25), forecast=Forecast.LINEAR), 4.0, measured=1.05)
@@ -70,6 +81,12 @@ CHOSEN = tried(listed("solved", (0, 1, *range(2, 50, 6)), weights=True), 8.0, me
 FAST = tried(listed("solved", (0, 1, 3, 20, 40), guided_calls=(0, 24)), 400.0)
 BEATEN = tried(listed("uniform", uniform(CALLS, 10)), 80.0)
 DROPPED = tried(listed("power", (0, 1, 2, 3, 4, 5, 6, 7, 30, 40)), 900.0, pictures=2)
+# Plans with skipped calls, without and with shallow ones, and an uncached run of another scheduler.
+TEN_CALLS = skipping((0, 2, 5, 9, 14, 20, 27, 34, 41, 48), error=0.6, measured=1.01)
+SIX_AND_THREE = skipping((0, 4, 11, 20, 30, 42), shallow=(2, 16, 36), error=9.0)
+FEWER_CALLS = tried(
+    Candidate("fewer steps", PlanSpec(deep="full", scheduler="dpmpp_2m", steps=10)), 30.0, measured=1.03, calls=10
+)
 FEWER_STEPS = tried(Candidate("full", PlanSpec(deep="full", steps=25)), 150.0, calls=25)
 
 
@@ -102,6 +119,13 @@ def search_record(**changes: Any) -> SearchRecord:
         "doubts": (),
     }
     return seal(SearchRecord(**(fields | changes)))
+
+
+def skips_search() -> SearchRecord:
+    """All families that a search with skipped calls proposes."""
+    moved = tried(listed("moved", (0, 1, *range(3, 51, 6)), weights=True), 7.0)
+    found = (BASE, UNIFORM, CHOSEN, DROPPED, moved, FEWER_CALLS, TEN_CALLS, SIX_AND_THREE)
+    return search_record(tried=found, chosen=TEN_CALLS.id)
 
 
 def long_search(count: int = 80) -> SearchRecord:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 from tests.bench.report.records import CACHED, FULL, bench_record, evaluation_record, facts, peer_run, plan_run
-from tests.bench.report.search_records import DROPPED, UNIFORM, long_search, search_record
+from tests.bench.report.search_records import DROPPED, UNIFORM, long_search, search_record, skips_search
 
 from accel_bench.records.bench import BenchRecord, PeerRun, PlanRun
 from accel_bench.records.search import SearchRecord
@@ -252,6 +252,20 @@ def luminance(colour: str) -> float:
     shares = [int(whole[index : index + 2], 16) / 255 for index in (0, 2, 4)]
     linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_every_family_of_a_search_has_a_colour_of_its_own(browser: "Browser") -> None:
+    for scheme in ("light", "dark"):
+        opened = browser.new_page(color_scheme="dark" if scheme == "dark" else "light")
+        opened.set_content(render_report([skips_search()]))
+        families = opened.locator(".legend li:has(.swatch[class*=series])")
+        colours = opened.locator(".swatch[class*=series]").evaluate_all(
+            "swatches => swatches.map(swatch => getComputedStyle(swatch).backgroundColor)"
+        )
+
+        assert {"skips", "fewer steps", "moved"} < set(families.all_inner_texts())
+        assert len(colours) == len(set(colours)) > 6
+        opened.close()
 
 
 def test_every_chart_has_a_name_and_a_text_for_those_who_do_not_see_it(page: "Page") -> None:

@@ -14,6 +14,7 @@ from tests.bench.report.search_records import (
     UNIFORM,
     long_search,
     search_record,
+    skips_search,
 )
 from tests.solved import solved_plan
 
@@ -27,6 +28,7 @@ from accel_bench.search.summary import summarise_search
 # Of 80.5 it loses 8.
 FAST_LOSS = 100 * 8 / 80.5
 
+FAMILIES = ("full", "uniform", "solved", "power", "skips", "fewer steps", "moved")
 SKIPPING = PlanFacts("solved", solved_plan((0, 4), shallow=(7,)), calls=10)
 
 
@@ -194,6 +196,27 @@ def test_the_first_chart_has_the_legend_of_all() -> None:
         "bound of the goal",
     ]
     assert [figure.legend for figure in others] == [(), ()]
+
+
+def test_plans_with_skipped_calls_and_runs_of_fewer_steps_have_colours_of_their_own() -> None:
+    first = next(iter(charts(skips_search()).values()))
+
+    kinds = {key.text: key.kind for key in first.legend}
+    families = {family: kinds[family] for family in FAMILIES}
+
+    assert len(set(families.values())) == len(FAMILIES)
+    assert dot_of(first, "skips 10 of 50").kind == families["skips"]
+    assert dot_of(first, "fewer steps full dpmpp_2m 10 steps").kind == families["fewer steps"]
+
+
+def test_a_plan_with_skipped_calls_says_what_runs_deep_and_what_shallow() -> None:
+    first = next(iter(charts(skips_search()).values()))
+
+    labels = {shape.text for shape in first.shapes if isinstance(shape, Text) and shape.kind == "point"}
+
+    assert {"6+3/50", "10/50"} <= labels
+    assert ", 6/50 deep, 3 shallow, 41 skipped: " in dot_of(first, "skips 9 of 50").label
+    assert ", 10/50 deep, 40 skipped: " in dot_of(first, "skips 10 of 50").label
 
 
 def test_eighty_candidates_are_eighty_dots_with_few_names_that_keep_off_each_other() -> None:

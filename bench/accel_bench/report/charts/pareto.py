@@ -14,7 +14,7 @@ from accel_bench.report.charts.svg import Dot, Figure, Key, Line, Shape
 from accel_bench.report.words import amount, digits, plain
 
 # Families take the page's colours in this order, so that a family has the same colour on every page.
-_FAMILIES: Final = ("full", "uniform", "solved", "power", "first", "last")
+_FAMILIES: Final = ("full", "uniform", "solved", "power", "first", "last", "skips", "fewer steps", "moved")
 # Candidates that lose more than this many times the goal's bound are not shown.
 _REACH: Final = 3
 
@@ -100,6 +100,11 @@ def _kind(family: str) -> str:
     return f"series{_FAMILIES.index(family)}" if family in _FAMILIES else "other"
 
 
+def _rank(family: str) -> tuple[int, str]:
+    """Families with a colour of their own come first in the legend, in the order of the colours."""
+    return _FAMILIES.index(family) if family in _FAMILIES else len(_FAMILIES), family
+
+
 def _reach(marks: Sequence[Mark], measure: Measure) -> float:
     """The worst value that is shown, where less is better. At least half of all candidates are shown."""
     if measure.better == "up" or measure.bound is None:
@@ -158,7 +163,7 @@ def _draw(mark: Mark, plane: Plane) -> list[Shape]:
 
 
 def _legend(shown: Sequence[Mark], shapes: Sequence[Shape]) -> list[Key]:
-    families = sorted({mark.family for mark in shown}, key=lambda family: (_kind(family), family))
+    families = sorted({mark.family for mark in shown}, key=_rank)
     kinds = {shape.kind for shape in shapes}
     others = [
         Key("faint", "dropped after fewer pictures"),

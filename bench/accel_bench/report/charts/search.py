@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from accel_bench.base.stats import times
+from accel_bench.records.parts import PlanFacts
 from accel_bench.records.search import Score, SearchRecord, Tried
 from accel_bench.report.charts.known import known_feature_distance, known_loss, known_psnr
 from accel_bench.report.charts.pareto import Mark, Measure, pareto
@@ -59,11 +60,10 @@ def _required(record: SearchRecord) -> float | None:
 def _mark(each: TriedSummary, quality: Known, *, pictures: int) -> Mark:
     complete = each.pictures == pictures
     deep = f"{len(each.facts.deep_calls)}/{each.facts.calls}"
-    skipped = f", {len(each.facts.plan.skip)} skipped" if each.facts.plan.skip else ""
     return Mark(
         family=each.family,
-        label=deep,
-        text=_text(each, calls=f"{deep} deep{skipped}"),
+        label=_label(each.facts),
+        text=_text(each, calls=f"{deep} deep{_rest(each.facts)}"),
         speedup=each.speedup,
         measured=each.measured,
         quality=quality,
@@ -71,6 +71,20 @@ def _mark(each: TriedSummary, quality: Known, *, pictures: int) -> Mark:
         in_front=each.in_front,
         chosen=each.chosen,
     )
+
+
+def _label(facts: PlanFacts) -> str:
+    """Deep calls of all; where others are skipped, what runs shallow comes after a plus, as in `6+3/50`."""
+    shallow = f"+{len(facts.shallow_calls)}" if facts.plan.skip and facts.shallow_calls else ""
+    return f"{len(facts.deep_calls)}{shallow}/{facts.calls}"
+
+
+def _rest(facts: PlanFacts) -> str:
+    """What the other calls of a plan with skipped ones do."""
+    if not facts.plan.skip:
+        return ""
+    shallow = f", {len(facts.shallow_calls)} shallow" if facts.shallow_calls else ""
+    return f"{shallow}, {len(facts.plan.skip)} skipped"
 
 
 def _text(each: TriedSummary, *, calls: str) -> str:

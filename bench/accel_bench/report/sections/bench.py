@@ -7,6 +7,7 @@ from typing import Final
 from accel_bench.benchmark.summary import PeerSummary, PlanSummary, Summary, image_seconds, summarise
 from accel_bench.doubts import bench_doubts
 from accel_bench.evaluation.summary import TrialSummary, summarise_evaluation
+from accel_bench.quality.difference import GAIN
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.parts import Doubt, PlanFacts, Workload
@@ -15,7 +16,7 @@ from accel_bench.report.charts.strips import strips
 from accel_bench.report.charts.svg import Figure
 from accel_bench.report.charts.timeline import timeline, tracks
 from accel_bench.report.facts import Fact, banners, facts, what, when, where
-from accel_bench.report.pictures import GAIN, Picture, pictures
+from accel_bench.report.pictures import Picture, pictures
 from accel_bench.report.reproduce import command
 from accel_bench.report.section import Section
 from accel_bench.report.tables import Table, contender_table, graph_table, sample_table, stage_table
