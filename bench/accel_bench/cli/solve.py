@@ -76,12 +76,13 @@ def solve(
 ) -> None:
     """Solve one plan that skips calls, without a search: where its calls lie and how it jumps between them."""
     check_outputs([output], force=force)
+    for option, count, least in (("--batch", batch, 1), ("--calibration", calibration, 1), ("--moves", moves, 0)):
+        if count < least:
+            raise InputError(f"{option}: expected {least} or more, got {count}")
     settings = Settings(steps, scheduler, guidance=guidance, batch=batch, seed=seed)
     requests = choose_prompts(prompts, samples=batch, calibration=calibration, settings=settings)[0].calibration
     backend = choose_backend(provider, threads=threads, options=provider_options)
     pipeline = Pipeline(read_bundle(bundle), backend)
-    if moves < 0:
-        raise InputError(f"--moves: expected 0 or more, got {moves}")
     check_branches(pipeline.bundle.manifest, PlanSpec(deep="full", branch=branch))
     work = SolveOne(pipeline, settings, requests, branch, (calls, shallow), moves)
     with progress_bar() as progress:

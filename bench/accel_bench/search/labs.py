@@ -10,6 +10,7 @@ from accel_bench.plans.prepare import BASELINE, Settings, compile_for
 from accel_bench.search.space import SKIPS, Candidate, Unsolved
 from accel_bench.search.store import Store
 from accel_bench.solving.placement import Priced
+from accel_bench.solving.solve_one import WINDOW
 from accel_bench.solving.solver import Lab, what_for
 from accel_bench.solving.teacher import Teacher, join, teach
 from accel_bench.solving.walk import Tally, Walker
@@ -17,8 +18,7 @@ from accel_runtime.pipeline import Pipeline
 from accel_runtime.plans.plan import Plan
 from accel_runtime.request import Request
 
-# How many calls after a deep one a call may be shallow, and how many calls of a plan may be.
-_WINDOW: Final = 8
+# How many calls of a plan may be shallow.
 _MOST_SHALLOW: Final = 6
 
 Result = TypeVar("Result")
@@ -104,7 +104,7 @@ class Labs:
 
     @property
     def _kind(self) -> str:
-        return f"{self.branch}-{_WINDOW if self.shallow else 0}"
+        return f"{self.branch}-{WINDOW if self.shallow else 0}"
 
     def _teach(self, walker: Walker, *, steps: int, number: int) -> Generator[str, None, Teacher]:
         name = f"{steps}-{self._kind}-teacher-{number}-of-{len(self.requests)}"
@@ -113,7 +113,7 @@ class Labs:
             gains = tuple((int(call), float(gain)) for call, gain in known["gains"])
             return Teacher(known["latents"], known["noises"], known["shallow"], gains)
         deep, shallow = walker.tally.deep, walker.tally.shallow
-        window = _WINDOW if self.shallow else 0
+        window = WINDOW if self.shallow else 0
         made = yield from _prefixed(
             f"calibrate {steps} steps, batch {number + 1}", teach(walker, window=window, with_gains=number == 0)
         )

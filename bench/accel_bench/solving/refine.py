@@ -22,7 +22,7 @@ _STEPS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Class:
+class Sample:
     """A student and the teacher's latents of the same pictures.
 
     Attributes:
@@ -48,7 +48,7 @@ class Class:
 
 
 def climb(
-    placement: Placement, fitted: Class, *, predictor: Predictor, moves: int
+    placement: Placement, fitted: Sample, *, predictor: Predictor, moves: int
 ) -> Generator[str, None, tuple[Placement, Rows]]:
     """Move one call at a time by one, wherever that helps, yielding what was just done.
 
@@ -74,7 +74,7 @@ def climb(
     return placement, rows
 
 
-def refine(placement: Placement, rows: Rows, *, fitted: Class, held: Class) -> Generator[str, None, Rows]:
+def refine(placement: Placement, rows: Rows, *, fitted: Sample, held: Sample) -> Generator[str, None, Rows]:
     """Refine all rows on the final latents (Gauss-Newton, damped as Levenberg and Marquardt do), yielding progress.
 
     Args:

@@ -15,6 +15,8 @@ from accel_runtime.request import Request
 
 # How many calls after a deep one a call may be shallow.
 WINDOW: Final = 8
+# A schedule of fewer leaves nothing to place.
+LEAST_CALLS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class SolveOne:
         return solution, spec
 
     def _check_counts(self, calls: int) -> None:
+        if calls < LEAST_CALLS:
+            raise InputError(f"steps: expected a schedule of at least {LEAST_CALLS} calls to skip some of, got {calls}")
         deep, shallow = self.counts
         if not (deep >= 1 and shallow >= 0 and deep + shallow <= calls):
             raise InputError(

@@ -11,7 +11,7 @@ from typing import Final
 
 from accel_bench.solving.placement import Placement, Priced, place
 from accel_bench.solving.prices import Gram
-from accel_bench.solving.refine import Class, climb, refine
+from accel_bench.solving.refine import Sample, climb, refine
 from accel_bench.solving.student import Predictor, Rows, Student, ridge
 from accel_bench.solving.teacher import Teacher, join, teach
 from accel_bench.solving.walk import Walker
@@ -68,8 +68,8 @@ class Lab:
     """
 
     teacher: Teacher
-    fitted: Class
-    held: Class
+    fitted: Sample
+    held: Sample
 
     @classmethod
     def of(cls, walkers: Sequence[Walker], teacher: Teacher) -> "Lab":
@@ -77,8 +77,8 @@ class Lab:
         held = max(1, len(walkers) // _HELD) if len(walkers) > 1 else 0
         fitted = len(walkers) - held
         pictures = fitted * len(walkers[0].start().latents)
-        first = Class(Student(tuple(walkers[:fitted])), teacher.latents[:, :pictures])
-        second = Class(Student(tuple(walkers[fitted:])), teacher.latents[:, pictures:]) if held else first
+        first = Sample(Student(tuple(walkers[:fitted])), teacher.latents[:, :pictures])
+        second = Sample(Student(tuple(walkers[fitted:])), teacher.latents[:, pictures:]) if held else first
         return cls(teacher, first, second)
 
     @property
@@ -104,7 +104,7 @@ class Lab:
             priced: Placements of as many calls.
             moves: Most placements near it that are tried.
             refined: Whether to refine all rows on the final latents; needs pictures that were not fitted.
-            predictor: Fits rows in place of `ridge`.
+            predictor: Fits rows in place of `ridge`; its rows are not refined.
         """
         choices = tuple(dict.fromkeys((priced.placement, *priced.others)))
         fits = {each: self.fitted.fit(each, predictor or ridge(_RIDGES[0]))[1] for each in choices}
@@ -112,7 +112,8 @@ class Lab:
         chosen = predictor or self._ridge(placement)
         yield f"{len(placement.running)} calls"
         placement, rows = yield from climb(placement, self.fitted, predictor=chosen, moves=moves)
-        if refined and self.chooses:
+        # A row of another predictor may have other terms than a refinement knows.
+        if refined and self.chooses and predictor is None:
             rows = yield from refine(placement, rows, fitted=self.fitted, held=self.held)
         return Solution(placement, rows, self.held.judge(placement, rows))
 

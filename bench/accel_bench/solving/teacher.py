@@ -48,16 +48,6 @@ class Teacher:
         """How many calls after a deep one a call may be shallow."""
         return int(self.shallow.shape[1])
 
-    @property
-    def pictures(self) -> int:
-        """Pictures that were drawn."""
-        return int(self.latents.shape[1])
-
-    def first(self, pictures: int) -> "Teacher":
-        """The runs of the first pictures alone."""
-        part = slice(0, pictures)
-        return Teacher(self.latents[:, part], self.noises[:, part], self.shallow[:, :, part], self.gains)
-
     def weights(self, *, left: float) -> NDArray[np.float64]:
         """What an error of the latents before each call weighs in the final ones; 1 after the last.
 

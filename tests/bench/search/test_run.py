@@ -230,7 +230,7 @@ def test_a_goal_out_of_reach_is_an_error_that_names_what_is_nearest(
         (("nowhere",), "nowhere"),
         (("BUNDLE", "--score", "clip"), "--score clip and --clip-model: expected both or neither"),
         (("BUNDLE", "--req-speedup", "2", "--req-time", "1"), "expected one of them, got both"),
-        (("BUNDLE", "--search-targets", "deepcache,magic"), "expected some of deepcache, steps, guidance"),
+        (("BUNDLE", "--search-targets", "deepcache,magic"), "expected some of schedule, deepcache, steps, guidance"),
         (("BUNDLE", "--branch", "9"), "which the bundle has, got 9"),
         (("BUNDLE", "--branch", "x"), "--branch: expected numbers by commas"),
         (("BUNDLE", "--num-prompts", "3", "--batch", "2"), "expected a multiple of the batch, 2, got 3"),

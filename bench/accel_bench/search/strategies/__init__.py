@@ -22,9 +22,7 @@ from accel_bench.search.strategies.grid import grid
 from accel_bench.search.strategies.proposals import Proposals
 from accel_bench.search.strategies.skips import Skips
 from accel_bench.search.strategies.solved import solve
-
-# Fewer leave nothing to place.
-_LEAST_CALLS = 3
+from accel_bench.solving.solve_one import LEAST_CALLS
 
 
 class Strategy(StrEnum):
@@ -68,7 +66,7 @@ def choose_strategy(
         space = replace(space, skips=False, rivals=())
         name = f"{goal.score} of {batches * driver.settings.batch}, {msgspec.json.encode(space).decode()}"
         return sample(Sampler(space, driver.store.folder, name, trials, seed=driver.settings.seed), batches=batches)
-    steps = tuple(steps for steps, calls in space.calls.items() if calls >= _LEAST_CALLS) if space.caches else ()
+    steps = tuple(steps for steps, calls in space.calls.items() if calls >= LEAST_CALLS) if space.caches else ()
     solvers = yield from driver.solvers(steps, branch=space.branches[0])
     proposals = Proposals(space, solvers, predict=driver.predict, baseline_s=driver.predict(FULL))
     skips = yield from _skips(driver, space)
@@ -81,7 +79,7 @@ def _skips(driver: Driver, space: Space) -> Generator[str, None, Skips | None]:
         return None
     branch, placements = space.branches[0], {}
     for steps, calls in space.calls.items():
-        if calls >= _LEAST_CALLS:
+        if calls >= LEAST_CALLS:
             opened = yield from driver.labs.open(steps)
             placements[steps] = (calls, opened.placements)
     return Skips(placements, seconds=partial(driver.predict_calls, branch=branch), baseline_s=driver.predict(FULL))
