@@ -69,8 +69,8 @@ SOURCES: dict[str, tuple[Break, str]] = {
     "model index that is no JSON": (write("model_index.json", "{"), "model_index.json"),
     "model index of a wrong type": (write("model_index.json", "[]"), "model_index.json"),
     "another pipeline": (
-        replace("model_index.json", "StableDiffusionPipeline", "StableDiffusionXLPipeline"),
-        "StableDiffusionXLPipeline",
+        replace("model_index.json", "StableDiffusionPipeline", "StableDiffusion3Pipeline"),
+        "StableDiffusion3Pipeline",
     ),
     "config of a wrong type": (
         replace("unet/config.json", '"norm_num_groups": 8', '"norm_num_groups": "x"'),

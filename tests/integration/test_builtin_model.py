@@ -136,6 +136,7 @@ def test_nothing_is_written_beside_the_shipped_weights(built_in: Pipeline) -> No
     assert names == {
         "LICENSES.md",
         "model_index.json",
+        "plans",
         "scheduler",
         "text_encoder",
         "tokenizer",

@@ -101,7 +101,8 @@ def test_what_diffusers_writes_and_what_it_ignores_is_accepted(tmp_path: Path) -
 
     for name in CLASSES:
         getattr(diffusers, name)().save_pretrained(tmp_path / "scheduler")
-        config = read_scheduler_config(tmp_path, {"scheduler": ["diffusers", name]})
+        index = {"_class_name": "StableDiffusionPipeline", "scheduler": ["diffusers", name]}
+        config = read_scheduler_config(tmp_path, index)
         check_scheduler_config({**config, "made_by": "somebody", "lambda_min_clipped": float("-inf")})
 
 
