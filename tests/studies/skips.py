@@ -130,7 +130,7 @@ def run(arguments: argparse.Namespace) -> Iterator[str]:
     solvers = yield from driver.solvers((space.steps,), branch=0)
     proposals = Proposals(space, solvers, predict=driver.predict, baseline_s=driver.predict(FULL))
     opened = yield from driver.labs.open(space.steps)
-    placements = {space.steps: (len(opened.plan.calls), opened.placements)}
+    placements = {space.steps: (opened.lab.teacher.calls, opened.placements)}
     skips = Skips(placements, partial(driver.predict_calls, branch=0), driver.predict(FULL))
     yield from driver.run(compared(skips, proposals, budgets, moves=arguments.moves))
     outcomes = tuple(sorted(_outcomes(driver), key=lambda each: -each.cost))

@@ -1,6 +1,6 @@
 """What models of SDXL's kind are told of the picture, as options: `Framing` by the names of diffusers, shortened."""
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -9,60 +9,32 @@ from accel_runtime.request import Framing
 
 Pair = tuple[int, int]
 
+_SIZE: Final = "HEIGHT WIDTH"
+_CORNER: Final = "TOP LEFT"
+
+
+def _option(help_: str, *, default: str, metavar: str | None = None) -> Any:
+    return typer.Option(help=help_, show_default=default, metavar=metavar, rich_help_panel=PICTURES)
+
+
 OriginalSize = Annotated[
     Pair | None,
-    typer.Option(
-        metavar="HEIGHT WIDTH",
-        help="SDXL: size of the picture before it was cropped.",
-        show_default="the picture's",
-        rich_help_panel=PICTURES,
-    ),
+    _option("SDXL: size of the picture before it was cropped.", default="the picture's", metavar=_SIZE),
 ]
-Crop = Annotated[
-    Pair | None,
-    typer.Option(metavar="TOP LEFT", help="SDXL: where it was cropped.", show_default="0 0", rich_help_panel=PICTURES),
-]
-TargetSize = Annotated[
-    Pair | None,
-    typer.Option(
-        metavar="HEIGHT WIDTH", help="SDXL: size of the crop.", show_default="the picture's", rich_help_panel=PICTURES
-    ),
-]
-AestheticScore = Annotated[
-    float | None,
-    typer.Option(help="SDXL's refiner: how well raters like it.", show_default="6.0", rich_help_panel=PICTURES),
-]
+Crop = Annotated[Pair | None, _option("SDXL: where it was cropped.", default="0 0", metavar=_CORNER)]
+TargetSize = Annotated[Pair | None, _option("SDXL: size of the crop.", default="the picture's", metavar=_SIZE)]
+AestheticScore = Annotated[float | None, _option("SDXL's refiner: how well raters like it.", default="6.0")]
 NegativeOriginalSize = Annotated[
     Pair | None,
-    typer.Option(
-        metavar="HEIGHT WIDTH",
-        help="The same for what not to draw, with --negative-target-size.",
-        show_default="--original-size",
-        rich_help_panel=PICTURES,
-    ),
+    _option("The same for what not to draw, with --negative-target-size.", default="--original-size", metavar=_SIZE),
 ]
 NegativeCrop = Annotated[
-    Pair | None,
-    typer.Option(
-        metavar="TOP LEFT",
-        help="With the two negative sizes: their crop.",
-        show_default="0 0",
-        rich_help_panel=PICTURES,
-    ),
+    Pair | None, _option("With the two negative sizes: their crop.", default="0 0", metavar=_CORNER)
 ]
 NegativeTargetSize = Annotated[
-    Pair | None,
-    typer.Option(
-        metavar="HEIGHT WIDTH",
-        help="With --negative-original-size.",
-        show_default="--target-size",
-        rich_help_panel=PICTURES,
-    ),
+    Pair | None, _option("With --negative-original-size.", default="--target-size", metavar=_SIZE)
 ]
-NegativeAestheticScore = Annotated[
-    float | None,
-    typer.Option(help="The same for what not to draw.", show_default="2.5", rich_help_panel=PICTURES),
-]
+NegativeAestheticScore = Annotated[float | None, _option("The same for what not to draw.", default="2.5")]
 
 
 def framing_of(

@@ -24,6 +24,10 @@ RESULTS: Final = "Results"
 
 PROMPTS_HELP: Final = "A file of prompts: one a line, a JSON list of texts, or COCO's captions."
 
+PromptsFile = Annotated[
+    Path | None,
+    typer.Option(help=PROMPTS_HELP, show_default="held-out captions of the built-in model", rich_help_panel=PICTURES),
+]
 BundleFolder = Annotated[Path, typer.Argument(help="The bundle's folder.")]
 Digest = Annotated[
     str | None,

@@ -79,7 +79,7 @@ def _facts(file: ScheduleFile) -> SchedulerFacts:
         diffusers_class=file.metadata.get("class", ""),
         calls_of_20=begin + len(table.rows) + (20 - steps) * file.order,
         history=(len(table.rows[0].a), len(table.rows[0].b)),
-        draws_noise=any(row.draws for row in table.rows),
+        draws_noise=table.draws,
         memoryless=file.memoryless,
         steps=file.step_ranges(),
     )

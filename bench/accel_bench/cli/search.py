@@ -14,11 +14,11 @@ from accel_bench.bundle_cache import BundleSpec, cache_folder, find_or_export
 from accel_bench.cli.console import note, print_json, print_line, print_table, progress_bar, show
 from accel_bench.cli.options import (
     PICTURES,
-    PROMPTS_HELP,
     RESULTS,
     AsJson,
     Batch,
     Guidance,
+    PromptsFile,
     Provider,
     ProviderOptions,
     Seed,
@@ -65,12 +65,7 @@ def search(
     steps: Annotated[int, typer.Option(help="Denoising steps of the baseline.", rich_help_panel=PICTURES)] = 50,
     scheduler: Annotated[str, typer.Option(help="The baseline's scheduler.", rich_help_panel=PICTURES)] = "ddim",
     guidance: Guidance = 7.5,
-    prompts: Annotated[
-        Path | None,
-        typer.Option(
-            help=PROMPTS_HELP, show_default="held-out captions of the built-in model", rich_help_panel=PICTURES
-        ),
-    ] = None,
+    prompts: PromptsFile = None,
     num_prompts: Annotated[int, typer.Option(help="Pictures that a plan is judged on.", rich_help_panel=PICTURES)] = 32,
     batch: Batch = 8,
     seed: Seed = 0,

@@ -9,12 +9,12 @@ from accel_bench.base.files import check_outputs
 from accel_bench.cli.console import note, print_line, progress_bar, show
 from accel_bench.cli.options import (
     PICTURES,
-    PROMPTS_HELP,
     RESULTS,
     Batch,
     BundleFolder,
     Force,
     Guidance,
+    PromptsFile,
     Provider,
     ProviderOptions,
     Seed,
@@ -58,12 +58,7 @@ def solve(
     steps: Annotated[int, typer.Option(help="Denoising steps of the uncached run.", rich_help_panel=PICTURES)] = 50,
     scheduler: Annotated[str, typer.Option(help="The uncached run's scheduler.", rich_help_panel=PICTURES)] = "ddim",
     guidance: Guidance = 7.5,
-    prompts: Annotated[
-        Path | None,
-        typer.Option(
-            help=PROMPTS_HELP, show_default="held-out captions of the built-in model", rich_help_panel=PICTURES
-        ),
-    ] = None,
+    prompts: PromptsFile = None,
     batch: Batch = 8,
     seed: Seed = 0,
     provider: Provider = "cpu",

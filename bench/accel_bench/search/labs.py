@@ -15,7 +15,6 @@ from accel_bench.solving.solver import Lab, what_for
 from accel_bench.solving.teacher import Teacher, join, teach
 from accel_bench.solving.walk import Tally, Walker
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plans.plan import Plan
 from accel_runtime.request import Request
 
 # How many calls of a plan may be shallow.
@@ -29,13 +28,11 @@ class OpenLab:
     """A lab for one number of steps.
 
     Attributes:
-        plan: The uncached plan.
         lab: Solves plans.
         placements: Placements by number of deep and of shallow calls.
         tally: Counts the calls that solving takes.
     """
 
-    plan: Plan
     lab: Lab
     placements: Mapping[tuple[int, int], Priced]
     tally: Tally
@@ -73,7 +70,7 @@ class Labs:
             parts.append((yield from self._teach(walker, steps=steps, number=number)))
         lab = Lab.of(walkers, join(parts))
         most = len(plan.calls) // 2, _MOST_SHALLOW if self.shallow else 0
-        self._open[steps] = OpenLab(plan, lab, lab.placements(most=most), tally)
+        self._open[steps] = OpenLab(lab, lab.placements(most=most), tally)
         return self._open[steps]
 
     def solve(self, unsolved: Unsolved) -> Generator[str, None, Candidate]:
@@ -92,13 +89,8 @@ class Labs:
                     refined=unsolved.moves > 0,
                 ),
             )
-            spec = solution.spec(
-                calls=len(opened.plan.calls),
-                branch=self.branch,
-                scheduler=opened.plan.schedule.scheduler,
-                steps=unsolved.steps,
-                solved_for=what_for(self.pipeline.bundle.manifest, guidance=self.settings.guidance),
-            )
+            solved_for = what_for(self.pipeline.bundle.manifest, guidance=self.settings.guidance)
+            spec = opened.lab.spec(solution, solved_for=solved_for)
             self.store.keep_solved(name, spec, deep=tally.deep - deep, shallow=tally.shallow - shallow)
         return Candidate(SKIPS, spec)
 

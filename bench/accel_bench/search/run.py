@@ -15,7 +15,7 @@ from accel_bench.search.cost import StageTiming, kind_of
 from accel_bench.search.driver import Driver, Prompts
 from accel_bench.search.finalists import Finish
 from accel_bench.search.labs import Labs
-from accel_bench.search.space import Candidate, Rival, Space, Target, first_budgets, make_space, step_ladder
+from accel_bench.search.space import FEWER, Candidate, Rival, Space, Target, first_budgets, make_space, step_ladder
 from accel_bench.search.store import Identity, Store, hash_prompts
 from accel_bench.search.strategies import Strategy, choose_strategy
 from accel_bench.solving.solver import check_solvable
@@ -92,8 +92,7 @@ class Opening:
         schedule = self.timed.pipeline.schedule(self.settings.steps, self.settings.scheduler)
         if self.targets == (Target.SCHEDULE,):
             check_solvable(schedule)
-        draws = any(row.draws for row in schedule.rows)
-        return tuple(target for target in self.targets if not draws or target is not Target.SCHEDULE)
+        return tuple(target for target in self.targets if not schedule.draws or target is not Target.SCHEDULE)
 
     def _rivals(self, budgets: Sequence[int] | None) -> Iterator[Rival]:
         """Uncached runs of so many calls, by every scheduler that draws no noise."""
@@ -102,9 +101,9 @@ class Opening:
         for scheduler in pipeline.bundle.manifest.schedules.files:
             for budget in first_budgets(calls) if budgets is None else budgets:
                 table = self._longest(scheduler, calls=budget)
-                if table is not None and not any(row.draws for row in table.rows):
+                if table is not None and not table.draws:
                     spec = PlanSpec(deep=FULL_RULE, scheduler=scheduler, steps=table.steps)
-                    yield Rival(Candidate("fewer steps", spec), len(table.rows))
+                    yield Rival(Candidate(FEWER, spec), len(table.rows))
 
     def _longest(self, scheduler: str, *, calls: int) -> ScheduleTable | None:
         """The schedule of most steps that makes no more UNet calls; None where the bundle has none."""

@@ -48,6 +48,8 @@ class Candidate:
 FULL = Candidate("full", BASELINE)
 # The family of plans with skipped calls.
 SKIPS = "skips"
+# The family of uncached runs of fewer steps by any scheduler.
+FEWER = "fewer steps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,7 @@ class Space:
     def deep_calls(self, candidate: Candidate) -> tuple[int, ...]:
         """Numbers of the deep calls of a candidate."""
         for rival in self.rivals:
-            if rival.candidate.id == candidate.id:
+            if rival.candidate.spec == candidate.spec:
                 return tuple(range(rival.calls))
         return candidate.spec.deep_calls(self.calls[candidate.spec.steps or self.steps])
 

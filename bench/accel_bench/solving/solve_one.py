@@ -70,14 +70,8 @@ class SolveOne:
         solution = yield from lab.solve(
             placements[self.counts], moves=self.moves, refined=self.moves > 0, predictor=self.predictor
         )
-        spec = solution.spec(
-            calls=len(plan.calls),
-            branch=self.branch,
-            scheduler=plan.schedule.scheduler,
-            steps=settings.steps,
-            solved_for=what_for(self.pipeline.bundle.manifest, guidance=settings.guidance),
-        )
-        return solution, spec
+        solved_for = what_for(self.pipeline.bundle.manifest, guidance=settings.guidance)
+        return solution, lab.spec(solution, solved_for=solved_for)
 
     def _check_counts(self, calls: int) -> None:
         if calls < LEAST_CALLS:

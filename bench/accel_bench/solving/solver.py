@@ -43,19 +43,6 @@ class Solution:
     rows: Rows
     error: float
 
-    def spec(self, *, calls: int, branch: int, scheduler: str, steps: int, solved_for: SolvedFor | None) -> PlanSpec:
-        """The solution as a plan of a schedule of so many calls."""
-        running = self.placement.running
-        return PlanSpec(
-            deep=self.placement.deep,
-            skip=tuple(call for call in range(calls) if call not in running),
-            branch=branch,
-            rows=dict(self.rows),
-            scheduler=scheduler,
-            steps=steps,
-            solved_for=solved_for,
-        )
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lab:
@@ -117,6 +104,20 @@ class Lab:
             rows = yield from refine(placement, rows, fitted=self.fitted, held=self.held)
         return Solution(placement, rows, self.held.judge(placement, rows))
 
+    def spec(self, solution: Solution, *, solved_for: SolvedFor | None) -> PlanSpec:
+        """A solution as a plan."""
+        walker, placement = self.fitted.student.walkers[0], solution.placement
+        schedule = walker.plan.schedule
+        return PlanSpec(
+            deep=placement.deep,
+            skip=tuple(call for call in range(walker.calls) if call not in placement.running),
+            branch=walker.branch,
+            rows=dict(solution.rows),
+            scheduler=schedule.scheduler,
+            steps=schedule.steps,
+            solved_for=solved_for,
+        )
+
     def _ridge(self, placement: Placement) -> Predictor:
         """The ridge that leaves least on pictures that were not fitted."""
         if not self.chooses:
@@ -134,7 +135,7 @@ def check_solvable(schedule: ScheduleTable) -> None:
     Raises:
         InputError: It draws noise, which a row over several calls cannot draw as the seed would.
     """
-    if any(row.draws for row in schedule.rows):
+    if schedule.draws:
         raise InputError(
             f"{schedule.scheduler} draws noise at its calls, which plans with skipped calls cannot follow: "
             "take a scheduler that draws none, such as ddim, euler or dpmpp_2m"

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from accel_exporter import graphs, names
 from accel_exporter.families.family import Component, Loaded
 from accel_exporter.model_hash import model_hash
+from accel_exporter.options import StaticSize
 from accel_exporter.sizes import ModelSizes
 from accel_exporter.sources import Source
-from accel_exporter.sources.fitness import time_ids
+from accel_exporter.sources.configs import unet_skeleton
+from accel_exporter.sources.fitness import check_fitness, time_ids
 from accel_exporter.sources.model_index import text_encoders, tokenizer_of
+from accel_exporter.unet import branch_count
 from accel_runtime.manifest import Codec, Cut, Denoiser, FromGuidance, Input, State
 
 
@@ -35,26 +38,6 @@ def prompt_length(source: Source) -> int:
     return int(source.load_tokenizer(tokenizer_of(first)).model_max_length)
 
 
-def load_unet(source: Source, branches: Sequence[int]) -> Loaded:
-    """The UNet with its features."""
-    unet, length, ids = source.load_unet(), prompt_length(source), time_ids(source.model_index)
-    return Loaded(
-        unet.config,
-        lambda sizes: graphs.unet_deep(unet, branches, sizes=sizes, text_length=length, time_ids=ids),
-        model_hash=model_hash(unet),
-    )
-
-
-def latent_state(source: Source, sizes: ModelSizes) -> State:
-    """The VAE's latents."""
-    return State(
-        channels=source.vae_config["latent_channels"],
-        scale=sizes.latent_scale,
-        sample_size=sizes.sample_size,
-        multiple=sizes.size_multiple,
-    )
-
-
 def unet_denoiser(source: Source, branches: Sequence[int], inputs: Sequence[Input]) -> Denoiser:
     """A UNet that takes ``inputs``, and the guidance where its config asks for it."""
     is_told = source.unet_config["time_cond_proj_dim"] is not None
@@ -70,11 +53,43 @@ def unet_denoiser(source: Source, branches: Sequence[int], inputs: Sequence[Inpu
     )
 
 
-def vae_encoder(source: Source) -> Codec:
-    """The VAE's encoder, which gives the moments of latents."""
-    return Codec(graph=names.VAE_ENCODER, scale=source.vae_config["scaling_factor"], gives="moments")
+class LatentFamily:
+    """What a `Family` of a UNet over a VAE's latents does whatever the UNet is conditioned on."""
 
+    def check(self, source: Source) -> None:
+        """See `check_fitness`."""
+        check_fitness(source)
 
-def vae_decoder(source: Source) -> Codec:
-    """The VAE's decoder."""
-    return Codec(graph=names.VAE_DECODER, scale=source.vae_config["scaling_factor"])
+    def branches(self, source: Source) -> int:
+        """One for each skip of the UNet."""
+        return branch_count(unet_skeleton(source.unet_config))
+
+    def sizes(self, source: Source, static: StaticSize | None) -> ModelSizes:
+        """From the configs of UNet and VAE."""
+        return ModelSizes.of(source.unet_config, source.vae_config, static=static)
+
+    def load_denoiser(self, source: Source, branches: Sequence[int]) -> Loaded:
+        """The UNet with its features."""
+        unet, length, ids = source.load_unet(), prompt_length(source), time_ids(source.model_index)
+        return Loaded(
+            unet.config,
+            lambda sizes: graphs.unet_deep(unet, branches, sizes=sizes, text_length=length, time_ids=ids),
+            model_hash=model_hash(unet),
+        )
+
+    def state(self, source: Source, sizes: ModelSizes) -> State:
+        """The VAE's latents."""
+        return State(
+            channels=source.vae_config["latent_channels"],
+            scale=sizes.latent_scale,
+            sample_size=sizes.sample_size,
+            multiple=sizes.size_multiple,
+        )
+
+    def encoder(self, source: Source) -> Codec | None:
+        """The VAE's encoder, which gives the moments of latents."""
+        return Codec(graph=names.VAE_ENCODER, scale=source.vae_config["scaling_factor"], gives="moments")
+
+    def decoder(self, source: Source) -> Codec:
+        """The VAE's decoder."""
+        return Codec(graph=names.VAE_DECODER, scale=source.vae_config["scaling_factor"])

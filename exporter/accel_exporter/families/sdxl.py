@@ -5,49 +5,25 @@ from collections.abc import Mapping, Sequence
 from accel_exporter import graphs, names
 from accel_exporter.families import latents
 from accel_exporter.families.family import Component, Loaded
-from accel_exporter.options import StaticSize
-from accel_exporter.sizes import ModelSizes
 from accel_exporter.sources import Source
-from accel_exporter.sources.configs import unet_skeleton
-from accel_exporter.sources.fitness import check_fitness, time_ids
+from accel_exporter.sources.fitness import time_ids
 from accel_exporter.sources.model_index import text_encoders, tokenizer_of
-from accel_exporter.unet import branch_count
-from accel_runtime.manifest import Codec, Denoiser, FromSizes, FromText, Input, Negative, State, TextOutput
+from accel_runtime.manifest import Denoiser, FromSizes, FromText, Input, Negative, TextOutput
 
 _TITLES: Mapping[str, str] = {names.TEXT_ENCODER: "text encoder", names.TEXT_ENCODER_2: "second text encoder"}
 
 
-class StableDiffusionXL:
+class StableDiffusionXL(latents.LatentFamily):
     """Implements `Family`."""
 
     def tokenizers(self, source: Source) -> Mapping[str, str]:
         """One for each text encoder."""
         return {part: tokenizer_of(part) for part in text_encoders(source.model_index)}
 
-    def check(self, source: Source) -> None:
-        """See `check_fitness`."""
-        check_fitness(source)
-
-    def branches(self, source: Source) -> int:
-        """One for each skip of the UNet."""
-        return branch_count(unet_skeleton(source.unet_config))
-
-    def sizes(self, source: Source, static: StaticSize | None) -> ModelSizes:
-        """From the configs of UNet and VAE."""
-        return ModelSizes.of(source.unet_config, source.vae_config, static=static)
-
     def components(self, source: Source) -> tuple[Component, ...]:
         """The text encoders and the VAE."""
         encoders = (_text_encoder(source, part) for part in text_encoders(source.model_index))
         return (*encoders, *latents.vae_components(source))
-
-    def load_denoiser(self, source: Source, branches: Sequence[int]) -> Loaded:
-        """The UNet with its features."""
-        return latents.load_unet(source, branches)
-
-    def state(self, source: Source, sizes: ModelSizes) -> State:
-        """The VAE's latents."""
-        return latents.latent_state(source, sizes)
 
     def denoiser(self, source: Source, branches: Sequence[int]) -> Denoiser:
         """A UNet that takes what the encoders' last layers are given, joined, pooled text, and sizes."""
@@ -64,14 +40,6 @@ class StableDiffusionXL:
             Input(name=names.TIME_IDS, source=sizes, negative="negative"),
         )
         return latents.unet_denoiser(source, branches, inputs)
-
-    def encoder(self, source: Source) -> Codec:
-        """The VAE's encoder."""
-        return latents.vae_encoder(source)
-
-    def decoder(self, source: Source) -> Codec:
-        """The VAE's decoder."""
-        return latents.vae_decoder(source)
 
 
 def _text_encoder(source: Source, part: str) -> Component:

@@ -6,17 +6,12 @@ from dataclasses import dataclass
 from accel_exporter import graphs, names
 from accel_exporter.families import latents
 from accel_exporter.families.family import Component, Loaded
-from accel_exporter.options import StaticSize
-from accel_exporter.sizes import ModelSizes
 from accel_exporter.sources import Source
-from accel_exporter.sources.configs import unet_skeleton
-from accel_exporter.sources.fitness import check_fitness
-from accel_exporter.unet import branch_count
-from accel_runtime.manifest import Codec, Denoiser, FromText, Input, State, TextOutput
+from accel_runtime.manifest import Codec, Denoiser, FromText, Input, TextOutput
 
 
-@dataclass(frozen=True, slots=True)
-class StableDiffusion:
+@dataclass(frozen=True)
+class StableDiffusion(latents.LatentFamily):
     """Implements `Family`.
 
     Attributes:
@@ -30,18 +25,6 @@ class StableDiffusion:
         del source
         return {names.TEXT_ENCODER: "tokenizer"}
 
-    def check(self, source: Source) -> None:
-        """See `check_fitness`."""
-        check_fitness(source)
-
-    def branches(self, source: Source) -> int:
-        """One for each skip of the UNet."""
-        return branch_count(unet_skeleton(source.unet_config))
-
-    def sizes(self, source: Source, static: StaticSize | None) -> ModelSizes:
-        """From the configs of UNet and VAE."""
-        return ModelSizes.of(source.unet_config, source.vae_config, static=static)
-
     def components(self, source: Source) -> tuple[Component, ...]:
         """The text encoder and the VAE."""
 
@@ -53,14 +36,6 @@ class StableDiffusion:
         text = Component(names.TEXT_ENCODER, "text encoder", text_encoder)
         return (text, decoder, encoder) if self.from_pictures else (text, decoder)
 
-    def load_denoiser(self, source: Source, branches: Sequence[int]) -> Loaded:
-        """The UNet with its features."""
-        return latents.load_unet(source, branches)
-
-    def state(self, source: Source, sizes: ModelSizes) -> State:
-        """The VAE's latents."""
-        return latents.latent_state(source, sizes)
-
     def denoiser(self, source: Source, branches: Sequence[int]) -> Denoiser:
         """A UNet that takes the text encoder's last hidden state."""
         text = FromText(outputs=(TextOutput(encoder=names.TEXT_ENCODER, tensor=names.HIDDEN),))
@@ -68,8 +43,4 @@ class StableDiffusion:
 
     def encoder(self, source: Source) -> Codec | None:
         """The VAE's encoder, where pictures can be started from."""
-        return latents.vae_encoder(source) if self.from_pictures else None
-
-    def decoder(self, source: Source) -> Codec:
-        """The VAE's decoder."""
-        return latents.vae_decoder(source)
+        return super().encoder(source) if self.from_pictures else None

@@ -87,7 +87,7 @@ def _check_solvable(spec: PlanSpec, schedule: ScheduleTable) -> None:
             f"plan: solved plans start from noise, got a schedule that starts at call {schedule.begin}: "
             "start without an image, or choose a plan without solved rows"
         )
-    if any(row.draws for row in schedule.rows):
+    if schedule.draws:
         raise InputError(
             f"plan: {name} draws noise at its calls, which solved rows cannot follow: "
             "solve a plan for a scheduler that draws none, such as ddim, euler or dpmpp_2m"

@@ -64,6 +64,11 @@ class ScheduleTable(msgspec.Struct, frozen=True):
     init_noise_sigma: float
     rows: tuple[ScheduleRow, ...]
 
+    @property
+    def draws(self) -> bool:
+        """Whether any call draws noise."""
+        return any(row.draws for row in self.rows)
+
 
 @dataclass(frozen=True)
 class Recurrence:

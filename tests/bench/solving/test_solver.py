@@ -51,7 +51,7 @@ def test_a_solved_plan_draws_what_was_solved(pipeline: Pipeline, scheduler: str)
     solution = solved(lab)
     calls = lab.teacher.calls
 
-    spec = solution.spec(calls=calls, branch=0, scheduler=scheduler, steps=STEPS, solved_for=None)
+    spec = lab.spec(solution, solved_for=None)
 
     final = [list(pipeline.denoise(each, pipeline.compile(spec, guidance=GUIDANCE)))[-1].latents for each in REQUESTS]
     students = [lab.fitted.student.run(SKIPPING, solution.rows), lab.held.student.run(SKIPPING, solution.rows)]
@@ -134,7 +134,7 @@ def test_a_stronger_ridge_corrects_less() -> None:
 def test_a_plan_says_what_it_was_solved_for(lab: Lab) -> None:
     model = SolvedFor(model="0" * 64, guidance=GUIDANCE, height=64, width=64)
 
-    spec = solved(lab).spec(calls=STEPS, branch=0, scheduler="ddim", steps=STEPS, solved_for=model)
+    spec = lab.spec(solved(lab), solved_for=model)
 
     assert (spec.deep, spec.skip, spec.solved_for) == ((0, 3), (1, 2, 5), model)
 

@@ -9,7 +9,7 @@ import msgspec
 from accel_bench.plans.families import moved, power_plans, uniform
 from accel_bench.records.search import Goal
 from accel_bench.search.goal import allows, rank
-from accel_bench.search.space import Answer, Candidate, Space, distinct, first_budgets
+from accel_bench.search.space import FEWER, Answer, Candidate, Space, distinct, first_budgets
 from accel_bench.solving.segments import DeepCalls, Solver, forecast_of
 from accel_runtime.plans.deep_calls import FULL
 from accel_runtime.plans.forecast import Forecast
@@ -47,8 +47,8 @@ class Proposals:
 
     def cost(self, candidate: Candidate) -> tuple[object, ...]:
         """The properties that competing candidates share."""
-        spec, rivals = candidate.spec, {rival.candidate.id for rival in self.space.rivals}
-        kind = "fewer steps" if candidate.id in rivals else spec.steps
+        spec = candidate.spec
+        kind = FEWER if candidate.family == FEWER else spec.steps
         return kind, self._deep(candidate), len(spec.rows), spec.branch, spec.guided_calls
 
     def at(self, steps: int, deep: int, branch: int) -> Iterator[Candidate]:
