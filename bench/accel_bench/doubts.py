@@ -43,7 +43,7 @@ def evaluation_doubts(record: EvaluationRecord) -> tuple[Doubt, ...]:
     """Doubts about an evaluation."""
     work = record.workload
     found = [*_random_weights(record.bundle.weights), *_other_load(record.environment)]
-    if (work.height, work.width) != (64, 64):
+    if record.trials[0].scores.emoji_clip and (work.height, work.width) != (64, 64):
         text = f"emoji-clip knows 64×64 pixels: pictures of {work.width}×{work.height} were scaled for it"
         found.append(Doubt("scaled-pictures", "emoji-clip", text, "trust the other scores more"))
     if record.cut_captions:

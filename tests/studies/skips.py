@@ -18,6 +18,7 @@ from accel_bench.cli.console import note
 from accel_bench.cli.options import choose_backend
 from accel_bench.plans.families import power_plans, uniform
 from accel_bench.plans.prepare import Settings
+from accel_bench.quality.captions import yardstick_of
 from accel_bench.quality.psnr import psnr
 from accel_bench.quality.scorers import Scorers
 from accel_bench.records.environment import read_environment
@@ -116,14 +117,16 @@ def compared(skips: Skips, proposals: Proposals, budgets: tuple[float, ...], *, 
 def run(arguments: argparse.Namespace) -> Iterator[str]:
     """Run the study in its folder, yielding what was just done."""
     settings = Settings(arguments.steps, arguments.scheduler, guidance=4.0, batch=BATCH)
-    prompts, sources = choose_prompts(None, samples=JUDGED, calibration=arguments.calibration, settings=settings)
-    timed = TimedPipeline.open(
-        read_bundle(arguments.bundle), choose_backend(arguments.provider, threads=None, options=None)
+    bundle = read_bundle(arguments.bundle)
+    yardstick = yardstick_of(bundle.manifest.provenance.source)
+    prompts, sources = choose_prompts(
+        None, of=yardstick, samples=JUDGED, calibration=arguments.calibration, settings=settings
     )
+    timed = TimedPipeline.open(bundle, choose_backend(arguments.provider, threads=None, options=None))
     targets = (Target.SCHEDULE, Target.DEEPCACHE)
     opening = Opening(timed, settings, prompts, sources, "built-in", read_environment(), targets, (0,))
     budgets = tuple(float(each) for each in arguments.budgets.split(","))
-    scorers = Scorers.open()
+    scorers = Scorers.open(of=yardstick)
     Store.open(arguments.folder, opening.identity(scorers.versions)).keep_times(fixed_times())
     driver = yield from opening.driver(arguments.folder, scorers=scorers, score=Score.PSNR)
     space = opening.space(budgets=tuple(int(each) for each in budgets))

@@ -67,6 +67,8 @@ def train(model: nn.Module, loss: LossFunction, recipe: Recipe, *, folder: Path)
         folder: Folder for ``checkpoint.pt``, from which a later call continues, and ``curve.jsonl``.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    # A third less time in convolutions on CPUs; torch types `to` without it.
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     parameters = [each for each in model.parameters() if each.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=recipe.rate, weight_decay=0.01, fused=True)
     average = EMAModel(parameters, decay=recipe.decay)

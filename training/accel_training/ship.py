@@ -1,7 +1,7 @@
 """Copy results of training into the packages."""
 
 import shutil
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,7 +44,11 @@ def ship_captions(pictures: tuple[Picture, ...], file: Path, *, seed: int, label
     """
     colours = held_out(len(pictures), seed=seed)
     chosen = [(picture.label, int(c)) for picture, c in zip(pictures, colours, strict=True) if picture.label in labels]
-    entries = [entry for label, colour in chosen for entry in _entries(label, colour)]
+    write_captions(file, [entry for label, colour in chosen for entry in _entries(label, colour)])
+
+
+def write_captions(file: Path, entries: Sequence[Mapping[str, object]]) -> None:
+    """Write captions as `accel_bench.quality.captions` reads them, one a line."""
     lines = ",\n".join(msgspec.json.encode(entry).decode() for entry in entries)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f"[\n{lines}\n]\n", "utf-8")

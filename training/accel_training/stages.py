@@ -57,7 +57,7 @@ DIFFUSION: Final = (
 SCORER: Final = Recipe(steps=700, batch=128, rate=1e-3, decay=0.99, seed=SEED)
 
 REPOSITORY: Final = Path(__file__).parents[2]
-PIPELINE: Final = REPOSITORY / "exporter/accel_exporter/sources/architectures/tiny"
+ARCHITECTURES: Final = REPOSITORY / "exporter/accel_exporter/sources/architectures"
 IMAGES: Final = REPOSITORY / "docs/images"
 EVALUATION: Final = REPOSITORY / "bench/accel_bench/quality/data"
 
@@ -120,7 +120,7 @@ class Workshop:
 
     def ship(self) -> Progress:
         """Copy what was trained into the packages."""
-        ship_pipeline(self.folder, PIPELINE)
+        ship_pipeline(self.folder, ARCHITECTURES / ARCHITECTURE)
         ship_captions(self.pictures, EVALUATION / "captions.json", seed=SEED, labels=OBJECTS)
         shutil.copy(self.folder / "emoji_clip.onnx", EVALUATION)
         shutil.copy(self.folder / "tokenizer" / "tokenizer.json", EVALUATION)

@@ -16,6 +16,7 @@ class Heading(StrEnum):
     SSIM = "SSIM"
     FEATURE_DISTANCE = "feature distance"
     EMOJI_CLIP = "emoji-clip"
+    FACTS = "facts right"
     SCORE_LOSS = "score loss"
     COLOUR = "colour right"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -34,13 +34,17 @@ from accel_bench.evaluation.run import evaluate as run_evaluation
 from accel_bench.evaluation.summary import summarise_evaluation
 from accel_bench.evaluation.table import markdown_table, terminal_table
 from accel_bench.plans.prepare import Prepared, Settings, prepare, split
-from accel_bench.quality.captions import evaluation_captions
+from accel_bench.quality.captions import evaluation_captions, yardstick_of
 from accel_bench.records.captions import Caption
 from accel_bench.records.environment import machine
 from accel_bench.records.evaluation import EvaluationRecord
+from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline, open_bundle
 from accel_runtime.request import Request
+
+if TYPE_CHECKING:
+    from accel_bench.quality.scorers import Scorers  # brings torch, which only scoring needs
 
 _PLANS: Final = ["every:1", "every:2", "every:3", "every:5", "every:10"]
 _BRANCHES: Final = ["0", "1"]
@@ -70,7 +74,7 @@ def evaluate(
         Path | None,
         typer.Option(
             help="Folder of other captions and another emoji-clip.",
-            show_default="the built-in model's",
+            show_default="those of the bundle's model, or the built-in model's",
             rich_help_panel=SCORES,
         ),
     ] = None,
@@ -98,7 +102,8 @@ def evaluate(
         context, plans, bundle=bundle, branches=branches, forecasts=forecasts, steps=steps, scheduler=scheduler
     )
     settings = Settings(chosen.steps, chosen.scheduler, guidance=guidance, batch=batch, seed=seed)
-    captions = evaluation_captions(num_prompts, seed, folder=data)
+    yardstick = yardstick_of(read_bundle(bundle).manifest.provenance.source)
+    captions = evaluation_captions(num_prompts, seed, of=yardstick, folder=data)
     batches = split([caption.caption for caption in captions], settings)
     grids = [] if grid is None else grid_paths(grid, len(batches), force=force)
     if output is not None:
@@ -107,7 +112,8 @@ def evaluate(
     pipeline = open_bundle(bundle, backend)
     prepared = prepare(pipeline, chosen.specs, settings=settings)
     runs = Runs()
-    record = _run(pipeline, prepared, captions=captions, batches=batches, settings=settings, data=data, runs=runs)
+    scorers = open_scorers(data, of=yardstick)
+    record = _run(pipeline, prepared, captions=captions, batches=batches, settings=settings, scorers=scorers, runs=runs)
     for index, path in enumerate(grids):
         rows = {each.name: runs.batches[each.name][index] for each in prepared}
         write_grid(path, rows, captions=batches[index].prompts)
@@ -123,7 +129,7 @@ def _run(
     captions: Sequence[Caption],
     batches: Sequence[Request],
     settings: Settings,
-    data: Path | None,
+    scorers: "Scorers",
     runs: Runs,
 ) -> EvaluationRecord:
     work = run_evaluation(
@@ -132,7 +138,7 @@ def _run(
         captions=captions,
         batches=batches,
         settings=settings,
-        scorers=open_scorers(data),
+        scorers=scorers,
         runs=runs,
     )
     with progress_bar() as progress:

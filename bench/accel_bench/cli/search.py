@@ -30,9 +30,10 @@ from accel_bench.cli.scorers import open_scorers
 from accel_bench.doubts import search_doubts
 from accel_bench.plans.options import parse_branches
 from accel_bench.plans.prepare import Settings
+from accel_bench.quality.captions import Yardstick, yardstick_of
 from accel_bench.records.environment import read_environment
 from accel_bench.records.search import Goal, Score, SearchRecord
-from accel_bench.search.driver import choose_prompts
+from accel_bench.search.driver import check_score, choose_prompts
 from accel_bench.search.named_plan import add_found, check_addable
 from accel_bench.search.profile import check_profile, write_profile
 from accel_bench.search.run import PLAN, Found, Opening, Search
@@ -47,6 +48,7 @@ from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.errors import InputError
 
 Result = TypeVar("Result")
+_SCORES: Final = {Yardstick.EMOJI: Score.EMOJI_CLIP, Yardstick.SCENES: Score.FACTS}
 # The groups of the help page.
 GOAL: Final = "The goal"
 STRATEGY: Final = "How it searches"
@@ -85,8 +87,13 @@ def search(
         typer.Option(help="Feature distance from the baseline's pictures, at most.", rich_help_panel=GOAL),
     ] = None,
     score: Annotated[
-        Score, typer.Option(help="The score of --req-score-loss.", rich_help_panel=GOAL)
-    ] = Score.EMOJI_CLIP,
+        Score | None,
+        typer.Option(
+            help="The score of --req-score-loss.",
+            show_default="emoji-clip, or facts for the model of scenes",
+            rich_help_panel=GOAL,
+        ),
+    ] = None,
     clip_model: Annotated[
         Path | None, typer.Option(help="With --score clip: the folder of a CLIP checkpoint.", rich_help_panel=GOAL)
     ] = None,
@@ -159,15 +166,16 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Find the fastest plan that loses no more quality than allowed, or the best one that is as fast as required."""
+    _check_pairs(score, clip_model, bundle=bundle, model=model)
+    yardstick = _yardstick(bundle, model)
     goal = Goal(
-        score,
+        score or _SCORES[yardstick],
         max_loss=parse_share(req_score_loss, option="--req-score-loss"),
         speedup=req_speedup,
         seconds=req_time,
         min_psnr=min_psnr,
         max_feature_distance=max_feature_distance,
     )
-    _check_pairs(score, clip_model, bundle=bundle, model=model)
     _check_counts(trials, moves)
     if write_bundle:
         check_addable(bundle, plan_name)
@@ -177,7 +185,10 @@ def search(
     if strategy is Strategy.SOLVED and calibration < 1:
         raise InputError(f"--calibration: expected a multiple of the batch, {batch}, got {calibration}")
     solved_with = calibration if strategy is Strategy.SOLVED else 0
-    chosen_prompts, sources = choose_prompts(prompts, samples=num_prompts, calibration=solved_with, settings=settings)
+    chosen_prompts, sources = choose_prompts(
+        prompts, of=yardstick, samples=num_prompts, calibration=solved_with, settings=settings
+    )
+    check_score(goal.score, chosen_prompts, of=yardstick)
     targets, cuts = parse_targets(search_targets), parse_branches(branches)
     backend = choose_backend(provider, threads=threads, options=provider_options)
     if write_to is not None:
@@ -195,7 +206,7 @@ def search(
             branches=cuts,
         )
         opening.space()
-        scorers = open_scorers(clip=clip_model)
+        scorers = open_scorers(of=yardstick, clip=clip_model)
         work = Search(opening, goal, output, scorers=scorers, strategy=strategy, trials=trials, moves=moves, stop=stop)
         found = tell(work.run())
     _print(found.record, as_json=as_json)
@@ -224,7 +235,11 @@ def _keep(path: Path, found: Found, opening: Opening, *, model: str, provider: s
     note(f"accel bench --profile {path} --config {config} measures it again")
 
 
-def _check_pairs(score: Score, clip_model: Path | None, *, bundle: Path | None, model: str | None) -> None:
+def _yardstick(bundle: Path | None, model: str | None) -> Yardstick:
+    return yardstick_of(str(model) if bundle is None else read_bundle(bundle).manifest.provenance.source)
+
+
+def _check_pairs(score: Score | None, clip_model: Path | None, *, bundle: Path | None, model: str | None) -> None:
     """Refuse options that need each other and come alone."""
     if (score is Score.CLIP) != (clip_model is not None):
         raise InputError("--score clip and --clip-model: expected both or neither")

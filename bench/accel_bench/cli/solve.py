@@ -22,6 +22,7 @@ from accel_bench.cli.options import (
     choose_backend,
 )
 from accel_bench.plans.prepare import Settings
+from accel_bench.quality.captions import yardstick_of
 from accel_bench.search.driver import choose_prompts
 from accel_bench.solving.solve_one import SolveOne
 from accel_runtime.bundle.bundle import read_bundle
@@ -75,11 +76,13 @@ def solve(
         if count < least:
             raise InputError(f"{option}: expected {least} or more, got {count}")
     settings = Settings(steps, scheduler, guidance=guidance, batch=batch, seed=seed)
-    requests = choose_prompts(prompts, samples=batch, calibration=calibration, settings=settings)[0].calibration
+    opened = read_bundle(bundle)
+    yardstick = yardstick_of(opened.manifest.provenance.source)
+    chosen, _ = choose_prompts(prompts, of=yardstick, samples=batch, calibration=calibration, settings=settings)
     backend = choose_backend(provider, threads=threads, options=provider_options)
-    pipeline = Pipeline(read_bundle(bundle), backend)
+    pipeline = Pipeline(opened, backend)
     check_branches(pipeline.bundle.manifest, PlanSpec(deep="full", branch=branch))
-    work = SolveOne(pipeline, settings, requests, branch, (calls, shallow), moves)
+    work = SolveOne(pipeline, settings, chosen.calibration, branch, (calls, shallow), moves)
     with progress_bar() as progress:
         solution, spec = show(work.run(), progress, task=progress.add_task("open", total=None))
     write_bytes(output, encode_plan(spec))

@@ -1,5 +1,6 @@
-"""The captions that pictures are evaluated on, and the files of the built-in model's captions and scorer."""
+"""The captions that pictures are evaluated on, and the files of captions and scorers."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,30 @@ EMOJI_CLIP: Final = "emoji_clip.onnx"
 TOKENIZER: Final = "tokenizer.json"
 
 
-def evaluation_captions(count: int | None, seed: int, *, folder: Path | None = None) -> tuple[Caption, ...]:
+class Yardstick(StrEnum):
+    """What a model is judged by: held-out captions, and what tells whether a picture shows them.
+
+    `EMOJI` are objects on plain grounds and a network, emoji-clip. `SCENES` are several objects each, which a program
+    reads back.
+    """
+
+    EMOJI = "emoji"
+    SCENES = "scenes"
+
+    @property
+    def folder(self) -> Path:
+        """The folder of its files in the package."""
+        return DATA if self is Yardstick.EMOJI else DATA / self.value
+
+
+def yardstick_of(source: str) -> Yardstick:
+    """The yardstick of a model, by the name that it was exported by: emoji for all but the model of scenes."""
+    return Yardstick.SCENES if source == Yardstick.SCENES.value else Yardstick.EMOJI
+
+
+def evaluation_captions(
+    count: int | None, seed: int, *, of: Yardstick = Yardstick.EMOJI, folder: Path | None = None
+) -> tuple[Caption, ...]:
     """Return ``count`` held-out captions; the same seed gives the same ones.
 
     A larger count begins with the captions of a smaller one, so a search can add prompts to those that it has run.
@@ -23,12 +47,13 @@ def evaluation_captions(count: int | None, seed: int, *, folder: Path | None = N
     Args:
         count: Number of captions; None for all.
         seed: Chooses the captions and their order.
-        folder: Folder with `captions.json`; by default, the built-in one.
+        of: Whose captions.
+        folder: Folder with other captions in `captions.json`.
 
     Raises:
         InputError: The file is missing or malformed, or holds fewer captions.
     """
-    path = data_file(CAPTIONS, folder)
+    path = data_file(CAPTIONS, folder or of.folder)
     held_out = [caption for caption in read_captions(path) if caption.held_out]
     if count is not None and not 1 <= count <= len(held_out):
         raise InputError(f"prompts: expected 1 to {len(held_out)}, the held-out captions of {path}, got {count}")
@@ -48,7 +73,7 @@ def read_captions(path: Path) -> tuple[Caption, ...]:
 
 
 def data_file(name: str, folder: Path | None = None) -> Path:
-    """Return the path of a data file of the built-in model.
+    """Return the path of a data file.
 
     Args:
         name: `CAPTIONS`, `EMOJI_CLIP` or `TOKENIZER`.

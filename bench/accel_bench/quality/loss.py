@@ -71,13 +71,13 @@ def judge(scores: Scores, baseline: Scores, score: Score) -> Quality:
 def score_loss(scores: Sequence[float], baseline: Sequence[float]) -> tuple[float | None, float | None]:
     """Return the relative loss of the mean score, (S_base - S) / S_base, and its standard error.
 
-    Both are None where S_base is not positive, and the error also for a single picture.
+    Both are None where S_base is not positive or there are no scores, and the error also for a single picture.
 
     Args:
         scores: One score per picture.
         baseline: Scores of the baseline's pictures, with the same seeds in the same order.
     """
-    base = mean(baseline)
+    base = mean(baseline) if baseline else 0.0
     if base < LEAST_SCORE:
         return None, None
     return _share([before - after for before, after in zip(baseline, scores, strict=True)], base)
@@ -101,5 +101,15 @@ def _lost(scores: Scores, baseline: Scores, score: Score) -> tuple[Sequence[floa
         return scores.feature_distance, 1.0
     if score is Score.PSNR:
         return [sqrt(value) / _WHITE for value in scores.squared_error], 1.0
-    ours, theirs = (each.clip if score is Score.CLIP else each.emoji_clip for each in (scores, baseline))
+    ours, theirs = (_by_caption(each, score) for each in (scores, baseline))
     return [before - after for before, after in zip(theirs, ours, strict=False)], mean(theirs[: len(ours)])
+
+
+def _by_caption(scores: Scores, score: Score) -> Sequence[float]:
+    match score:
+        case Score.CLIP:
+            return scores.clip
+        case Score.FACTS:
+            return scores.facts
+        case _:
+            return scores.emoji_clip

@@ -29,6 +29,7 @@ SquaredError = Annotated[float, Meta(ge=0, le=255.0**2)]
 Similarity = Annotated[float, Meta(ge=-1.001, le=1.001)]
 Distance = Annotated[float, Meta(ge=0, le=1e3)]
 Cosine100 = Annotated[float, Meta(ge=-100.1, le=100.1)]
+Part = Annotated[float, Meta(ge=0, le=1)]
 # A mean score below this is taken as none; no share of it can be lost.
 LEAST_SCORE = 1e-9
 

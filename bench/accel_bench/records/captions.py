@@ -23,16 +23,16 @@ class Caption(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     Attributes:
         caption: The whole prompt, such as `red apple on a blue background`.
-        label: Name of the object.
-        colour: Colour of the background, a key of `COLOURS`.
-        held_out: Whether training never showed this object on this colour.
+        held_out: Whether training never showed it: this object on this colour, or this shape in this colour.
+        label: Name of the object; empty where there are several.
+        colour: Colour of the background, a key of `COLOURS`; empty where the background has none of them.
     """
 
     caption: str
-    label: str
-    colour: str
     held_out: bool
+    label: str = ""
+    colour: str = ""
 
     def __post_init__(self) -> None:
-        if self.colour not in COLOURS:
+        if self.colour and self.colour not in COLOURS:
             raise ValueError(f"colour {self.colour!r}: expected one of {', '.join(COLOURS)}")

@@ -5,7 +5,7 @@ Only raw samples are stored; `accel_bench.evaluation.summary` computes what is p
 Format history:
     1  first version
     2  `id`; `workload` and `facts` as in records of benchmarks; later `clip`, which older records lack
-    3  plans as in plan files; `accel_bench.records.older` reads format 2
+    3  plans as in plan files; `accel_bench.records.older` reads format 2; later `facts`, which older records lack
 """
 
 from typing import Annotated, Literal
@@ -18,6 +18,7 @@ from accel_bench.records.bounds import (
     Distance,
     Elapsed,
     Many,
+    Part,
     Seconds,
     Similarity,
     SquaredError,
@@ -35,9 +36,10 @@ class Scores(msgspec.Struct, frozen=True):
         squared_error: Mean squared error against the uncached picture, in units of 1/255.
         ssim: Structural similarity with the uncached picture.
         feature_distance: Distance from the uncached picture in EfficientNet-Lite0's features; not LPIPS.
-        emoji_clip: 100 × the cosine with the caption, by emoji-clip; not CLIP.
+        emoji_clip: 100 × the cosine with the caption, by emoji-clip, not CLIP; empty for captions of scenes.
         colour_right: Whether the background has the colour that the caption names; empty for prompts that name none.
         clip: 100 × the cosine with the caption, by a CLIP checkpoint; empty where none was asked for.
+        facts: Share of what a scene's caption states that is read back from the picture; empty for other captions.
     """
 
     squared_error: Annotated[tuple[SquaredError, ...], Many]
@@ -46,12 +48,13 @@ class Scores(msgspec.Struct, frozen=True):
     emoji_clip: tuple[Cosine100, ...]
     colour_right: tuple[bool, ...]
     clip: tuple[Cosine100, ...] = ()
+    facts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
         pictures = len(self.squared_error)
-        always = (self.ssim, self.feature_distance, self.emoji_clip)
+        always, others = (self.ssim, self.feature_distance), (self.emoji_clip, self.colour_right, self.clip, self.facts)
         check(all(len(values) == pictures for values in always), f"scores of {pictures} pictures")
-        check({len(self.colour_right), len(self.clip)} <= {0, pictures}, f"scores of {pictures} pictures, or of none")
+        check({*map(len, others)} <= {0, pictures}, f"scores of {pictures} pictures, or of none")
 
 
 class TrialRun(msgspec.Struct, frozen=True):
@@ -93,5 +96,5 @@ class EvaluationRecord(RecordHead, frozen=True, kw_only=True):
         batches, pictures = len(self.trials[0].batch_s), len(self.captions)
         for trial in self.trials:
             check(len(trial.batch_s) == batches, f"{batches} batches of each trial")
-            scored = {len(trial.scores.squared_error), len(trial.scores.colour_right)}
-            check(scored == {pictures}, f"scores of {pictures} pictures, one for each caption")
+            scored = len(trial.scores.squared_error)
+            check(scored == pictures, f"scores of {pictures} pictures, one for each caption")

@@ -22,10 +22,11 @@ from accel_runtime.plans.spec import Branch
 
 
 class Score(StrEnum):
-    """Scores that a search may bound. The first two judge a picture by its prompt, the others by the baseline's."""
+    """Scores that a search may bound. The first three judge a picture by its prompt, the others by the baseline's."""
 
     EMOJI_CLIP = "emoji-clip"
     CLIP = "clip"
+    FACTS = "facts"
     PSNR = "psnr"
     SSIM = "ssim"
     FEATURE = "feature"

@@ -1,6 +1,6 @@
 """The quality of a profile's configs, measured as `accel evaluate` does."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -9,8 +9,8 @@ from accel_bench.evaluation.run import Runs, evaluate
 from accel_bench.evaluation.summary import TrialSummary, summarise_evaluation
 from accel_bench.plans.prepare import Prepared, Settings, split
 from accel_bench.profiles import Config, Figure, Published
+from accel_bench.quality.captions import Yardstick, evaluation_captions, yardstick_of
 from accel_bench.quality.psnr import psnr_interval
-from accel_bench.records.captions import Caption
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
@@ -28,12 +28,12 @@ class QualityCheck:
     """Draws and scores pictures of configs.
 
     Attributes:
-        captions: Held-out captions of the built-in model, as in `accel evaluate`.
-        scorers: Scorers of the pictures.
+        count: Held-out captions of the model, as in `accel evaluate`.
+        scorers: Scorers of the pictures, by yardstick.
     """
 
-    captions: Sequence[Caption]
-    scorers: "Scorers"
+    count: int
+    scorers: Mapping[Yardstick, "Scorers"]
 
     def check(self, batch: int) -> None:
         """Refuse a batch that does not divide the captions, before anything is timed.
@@ -41,8 +41,8 @@ class QualityCheck:
         Raises:
             InputError: The batch does not divide the captions.
         """
-        if len(self.captions) % batch:
-            raise InputError(f"--quality: expected a multiple of the batch, {batch}, got {len(self.captions)}")
+        if self.count % batch:
+            raise InputError(f"--quality: expected a multiple of the batch, {batch}, got {self.count}")
 
     def judge(
         self, pipeline: Pipeline, trials: Sequence[Prepared], *, settings: Settings, work: Config
@@ -55,16 +55,18 @@ class QualityCheck:
             settings: Settings of all trials.
             work: Work whose size is drawn.
         """
-        requests = split([each.caption for each in self.captions], settings)
+        yardstick = yardstick_of(pipeline.bundle.manifest.provenance.source)
+        captions = evaluation_captions(self.count, 0, of=yardstick)
+        requests = split([each.caption for each in captions], settings)
         sized = [replace(each, height=work.height, width=work.width) for each in requests]
         return (
             yield from evaluate(
                 pipeline,
                 trials,
-                captions=self.captions,
+                captions=captions,
                 batches=sized,
                 settings=settings,
-                scorers=self.scorers,
+                scorers=self.scorers[yardstick],
                 runs=Runs(),
             )
         )

@@ -1,6 +1,6 @@
 """Tables of the numbers of benchmarks, evaluations and searches."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from accel_bench.base.stats import times
@@ -189,11 +189,17 @@ def trial_table(name: str, trials: Sequence[TrialSummary]) -> Table:
         Column(Heading.PSNR, [psnr_text(trial) for trial in trials], Heading.PSNR.unit),
         Column(Heading.SSIM, [f"{trial.ssim:.4f}" for trial in trials]),
         Column(Heading.FEATURE_DISTANCE, [digits(trial.feature_distance) for trial in trials]),
-        Column(Heading.EMOJI_CLIP, [f"{trial.emoji_clip:.2f}" for trial in trials]),
+        Column(Heading.EMOJI_CLIP, _known(trials, lambda trial: trial.emoji_clip, "{:.2f}")),
+        Column(Heading.FACTS, _known(trials, lambda trial: trial.facts, "{:.1%}")),
         Column(Heading.SCORE_LOSS, [loss_text(trial) for trial in trials]),
-        Column(Heading.COLOUR, [share(trial.colour_accuracy) for trial in trials]),
+        Column(Heading.COLOUR, _known(trials, lambda trial: trial.colour_accuracy, "{:.1%}")),
     ]
     return make_table(name, "Speed and quality of each plan, against full on the same captions and seeds", columns)
+
+
+def _known(trials: Sequence[TrialSummary], value: Callable[[TrialSummary], float | None], form: str) -> list[str]:
+    values = map(value, trials)
+    return [NOTHING if each is None else form.format(each) for each in values]
 
 
 def front_table(name: str, summaries: Sequence[TriedSummary], *, score: str) -> Table:

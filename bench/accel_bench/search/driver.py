@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_bench.plans.prepare import Settings, compile_for, split
-from accel_bench.quality.captions import evaluation_captions
+from accel_bench.quality.captions import Yardstick, evaluation_captions
 from accel_bench.quality.loss import judge
 from accel_bench.quality.prompts import read_prompts
+from accel_bench.quality.scenes.scene import is_caption
 from accel_bench.records.captions import Caption
 from accel_bench.records.evaluation import Scores
 from accel_bench.records.search import Score, StageTimes
@@ -54,12 +55,13 @@ class Prompts:
 
 
 def choose_prompts(
-    path: Path | None, *, samples: int, calibration: int, settings: Settings
+    path: Path | None, *, of: Yardstick, samples: int, calibration: int, settings: Settings
 ) -> tuple[Prompts, tuple[str, ...]]:
     """The first ones are judged, the last ones calibrate, so that more may be judged later.
 
     Args:
-        path: A file that `read_prompts` reads; None takes the held-out captions of the built-in model's data.
+        path: A file that `read_prompts` reads; None takes the held-out captions of the yardstick.
+        of: The yardstick of the model.
         samples: Number of prompts to judge.
         calibration: Number of prompts to calibrate with; 0 for strategies that solve nothing.
         settings: The batch, and the seed of the first judged picture.
@@ -71,7 +73,7 @@ def choose_prompts(
         InputError: There are fewer than are to be judged, or they do not divide into batches.
     """
     source: Sequence[Caption] | Sequence[str]
-    source = evaluation_captions(None, _ORDER) if path is None else read_prompts(path)
+    source = evaluation_captions(None, _ORDER, of=of) if path is None else read_prompts(path)
     texts = tuple(each if isinstance(each, str) else each.caption for each in source)
     if not 1 <= samples <= len(texts):
         where = "the built-in captions" if path is None else str(path)
@@ -80,6 +82,20 @@ def choose_prompts(
     size = settings.batch
     captions = tuple(source[at : at + size] for at in range(0, samples, size))
     return Prompts(judged, captions, _calibration(texts, calibration, settings)), texts
+
+
+def check_score(score: Score, prompts: Prompts, *, of: Yardstick) -> None:
+    """Refuse scores that the captions have no answer to.
+
+    Raises:
+        InputError: The score asks for captions of scenes, or for others.
+    """
+    if score is Score.EMOJI_CLIP and of is Yardstick.SCENES:
+        raise InputError("--score emoji-clip: knows no scenes: take --score facts or psnr")
+    texts = [prompt for batch in prompts.judged for prompt in batch.prompts]
+    others = [text for text in texts if not is_caption(text)]
+    if score is Score.FACTS and others:
+        raise InputError(f"--score facts: expected captions of scenes, got '{others[0]}': take --score psnr")
 
 
 def _calibration(texts: Sequence[str], count: int, settings: Settings) -> tuple[Request, ...]:

@@ -53,6 +53,21 @@ def test_a_baseline_that_scores_nothing_has_no_loss() -> None:
     assert (full.score_loss, cached.score_loss, cached.score_loss_error) == (None, None, None)
 
 
+def test_scenes_are_judged_by_their_facts() -> None:
+    right, wrong = (
+        Scores((0.0, 0.0), (1.0, 1.0), (0.0, 0.0), (), (), facts=facts) for facts in ((1.0, 0.6), (0.9, 0.5))
+    )
+    _, cached = summaries = summarise_evaluation(
+        evaluation_record(trial_run("full", right), trial_run("every:4", wrong))
+    )
+
+    assert cached.score_loss == pytest.approx(0.1 / 0.8)
+    assert (cached.emoji_clip, cached.colour_accuracy) == (None, None)
+    headings = [column.heading for column in terminal_table(summaries, "").columns]
+    assert "facts right" in headings
+    assert {"emoji-clip", "colour right"}.isdisjoint(headings)
+
+
 def test_a_single_picture_has_a_loss_without_an_error() -> None:
     one = Scores((0.0,), (1.0,), (0.0,), (30.0,), (True,))
     worse = msgspec.structs.replace(one, emoji_clip=(27.0,))

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accel_bench.quality.captions import evaluation_captions, read_captions
+from accel_bench.quality.captions import Yardstick, evaluation_captions, read_captions, yardstick_of
+from accel_bench.quality.scenes.scene import parse_caption
 from accel_bench.records.captions import Caption
 from accel_runtime.errors import InputError
+from accel_training.scenes.sample import HELD_OUT
 
 ENTRY = {"caption": "red apple on a blue background", "label": "red apple", "colour": "blue", "held_out": True}
 
@@ -32,6 +34,18 @@ def test_a_larger_count_begins_with_the_smaller_one(data_folder: Path, count: in
 
 def test_another_seed_draws_others(data_folder: Path) -> None:
     assert len({evaluation_captions(4, seed, folder=data_folder) for seed in range(5)}) == 5
+
+
+def test_the_model_of_scenes_is_judged_on_scenes_with_one_new_pair_each() -> None:
+    captions = evaluation_captions(None, 0, of=yardstick_of("scenes"))
+    pairs = [[(group.colour, group.shape) for group in parse_caption(each.caption).groups] for each in captions]
+
+    assert len(set(captions)) == 128
+    assert {sum(pair in HELD_OUT for pair in both) for both in pairs} == {1}
+
+
+def test_every_other_model_is_judged_on_the_built_in_models_captions() -> None:
+    assert {yardstick_of(source) for source in ("tiny", "sd15", "./scenes", "folder")} == {Yardstick.EMOJI}
 
 
 def test_an_entry_is_read_as_it_stands(tmp_path: Path) -> None:

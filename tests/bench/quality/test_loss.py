@@ -7,8 +7,8 @@ from accel_bench.records.evaluation import Scores
 from accel_bench.records.search import Score
 from accel_runtime.errors import InputError
 
-BASE = Scores((0.0, 0.0), (1.0, 1.0), (0.0, 0.0), (80.0, 120.0), (True, True), (30.0, 20.0))
-WORSE = Scores((1.0, 3.0), (0.9, 0.8), (0.1, 0.3), (72.0, 118.0), (True, True), (27.0, 18.0))
+BASE = Scores((0.0, 0.0), (1.0, 1.0), (0.0, 0.0), (80.0, 120.0), (True, True), (30.0, 20.0), (1.0, 0.6))
+WORSE = Scores((1.0, 3.0), (0.9, 0.8), (0.1, 0.3), (72.0, 118.0), (True, True), (27.0, 18.0), (0.8, 0.4))
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,7 @@ WORSE = Scores((1.0, 3.0), (0.9, 0.8), (0.1, 0.3), (72.0, 118.0), (True, True), 
     [
         (Score.EMOJI_CLIP, (100 - 95) / 100),
         (Score.CLIP, (25 - 22.5) / 25),
+        (Score.FACTS, (0.8 - 0.6) / 0.8),
         (Score.SSIM, 0.15),
         (Score.FEATURE, 0.2),
         (Score.PSNR, 2**0.5 / 255),

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from accel_bench.quality.captions import Yardstick
 from accel_bench.quality.clip import Clip
+from accel_bench.quality.scenes.scene import describe
 from accel_bench.quality.scorers import Scorers
 from accel_bench.records.captions import Caption
 from accel_bench.records.evaluation import Scores
 from accel_runtime.errors import InputError, MissingExtraError
+from accel_training.scenes.pool import draw_scenes
 
 TEXTS = ("o1 blue", "o2 white", "o4 blue")
 CAPTIONS = tuple(Caption(caption=text, label=text[:2], colour=text[3:], held_out=True) for text in TEXTS)
@@ -36,7 +39,10 @@ def pictures() -> NDArray[np.uint8]:
 def test_every_score_has_a_value_per_picture(scorers: Scorers, pictures: NDArray[np.uint8], clip_folder: Path) -> None:
     found = scorers.score(pictures, pictures[::-1], captions=CAPTIONS)
 
-    assert {len(values) for values in msgspec.structs.astuple(found)} == {3}
+    assert {name: len(getattr(found, name)) for name in Scores.__struct_fields__ if name != "facts"} == dict.fromkeys(
+        ("squared_error", "ssim", "feature_distance", "emoji_clip", "colour_right", "clip"), 3
+    )
+    assert found.facts == ()
     assert found.colour_right == (True, False, True)
     assert found.clip == tuple(Clip.open(clip_folder).scores(pictures, TEXTS).tolist())
 
@@ -63,6 +69,24 @@ def test_the_versions_name_the_checkpoints_weights(scorers: Scorers, clip_folder
 def test_a_folder_without_a_checkpoint_is_refused(data_folder: Path) -> None:
     with pytest.raises(InputError, match=r"config\.json: cannot be read"):
         Scorers.open(data_folder, clip=data_folder)
+
+
+def test_pictures_of_scenes_are_scored_by_the_facts_that_are_read_back() -> None:
+    pool = draw_scenes(3, seed=3)
+    captions = tuple(Caption(caption=describe(scene), held_out=True) for scene in pool.scenes)
+    swapped = pool.images[[1, 0, 2]]
+
+    found = Scorers.open(of=Yardstick.SCENES).score(swapped, pool.images, captions=captions)
+
+    assert found.emoji_clip == found.colour_right == ()
+    assert max(found.facts[:2]) < 0.8
+    assert found.facts[2] > 0.9
+
+
+def test_prompts_that_are_no_scenes_have_no_facts(pictures: NDArray[np.uint8]) -> None:
+    texts = (*TEXTS[:2], "a small red cube left of a large blue ring on sand, lit from the left")
+
+    assert Scorers.open(of=Yardstick.SCENES).score(pictures, pictures, captions=texts).facts == ()
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ class Stage(StrEnum):
     PICTURES = "pictures"
     AUTOENCODER = "autoencoder"
     DIFFUSION = "diffusion"
+    SHIP = "ship"
+    GALLERY = "gallery"
 
 
 def train(

@@ -10,26 +10,32 @@ from diffusers import DDPMScheduler, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTokenizer
 
+from accel_bench.quality.captions import CAPTIONS, Yardstick
 from accel_bench.quality.scenes.scene import Scene, describe
 from accel_exporter import open_source
 from accel_exporter.sources.random_weights import open_random, seeded
 from accel_training.autoencoder import Round, encode_pictures, spread, train_autoencoder
 from accel_training.diffusion import Latents, TextToNoise, kept_latents, token_ids, train_diffusion
+from accel_training.gallery import plot_curves
 from accel_training.loop import Draws, Recipe
 from accel_training.scenes.captions import draw_caption
 from accel_training.scenes.pool import keep_scenes, read_scenes
 from accel_training.scenes.sample import sample_scene
+from accel_training.scenes.show import Drawn, draw_captions, write_accuracy, write_nearest, write_samples
+from accel_training.ship import ship_pipeline, write_captions
+from accel_training.stages import ARCHITECTURES, IMAGES
 from accel_training.tokenizer import save_tokenizer, train_tokenizer
 
 ARCHITECTURE: Final = "tiny"
 WIDTHS: Final = (32, 48, 64, 96)  # narrower than the first model's, so that all weights take less than 12 MB
 SEED: Final = 0
-SCENES: Final = 32_000  # pictures that training sees, each some eight times with other noise
+SCENES: Final = 32_000  # pictures that training sees, each some five times with other noise
 _CROPPED: Final = 12_000  # of them, for the autoencoder
 _WORDS_FROM: Final = 4000  # captions that the tokenizer learns its words from
+_HELD_OUT: Final = 128  # captions to evaluate on
 
-AUTOENCODER: Final = Round(Recipe(steps=1500, batch=16, rate=6e-4, seed=SEED), features_from=500, feature_weight=0.1)
-DIFFUSION: Final = Recipe(steps=8000, batch=32, rate=1e-3, seed=SEED)
+AUTOENCODER: Final = Round(Recipe(steps=1200, batch=16, rate=6e-4, seed=SEED), features_from=900, feature_weight=0.1)
+DIFFUSION: Final = Recipe(steps=5000, batch=32, rate=1e-3, seed=SEED)
 
 Progress = Iterator[tuple[int, float]]
 
@@ -96,6 +102,26 @@ class SceneWorkshop:
         model.unet.save_pretrained(self.folder / "unet")
         model.text_encoder.save_pretrained(self.folder / "text_encoder")
 
+    def ship(self) -> Progress:
+        """Copy what was trained into the packages, and captions to evaluate it on."""
+        ship_pipeline(self.folder, ARCHITECTURES / "scenes")
+        rng = np.random.default_rng([SEED, 3])
+        scenes = [sample_scene(rng, held_out=True) for _ in range(_HELD_OUT)]
+        captions = [{"caption": describe(scene), "held_out": True} for scene in scenes]
+        write_captions(Yardstick.SCENES.folder / CAPTIONS, captions)
+        yield from ()
+
+    def draw(self) -> Progress:
+        """Draw what was shipped, and how it was trained, for the documentation."""
+        drawn: list[Drawn] = []
+        for each in draw_captions(self.folder / "bundle", seed=SEED):
+            drawn.append(each)
+            yield len(drawn), float("nan")
+        write_samples(drawn, IMAGES / "scenes.png")
+        write_nearest(drawn, read_scenes(self._pictures, SCENES).images, IMAGES / "scenes-nearest.png")
+        write_accuracy(drawn, self.folder / "accuracy.json")
+        plot_curves(self.folder, IMAGES / "scenes-training.svg")
+
     def _latents(self) -> SceneLatents:
         """Encode the pictures once; see `kept_latents`."""
         pool, file = read_scenes(self._pictures, SCENES), self.folder / "latents.pt"
@@ -120,4 +146,6 @@ SCENE_STAGES: Final[Mapping[str, Callable[[SceneWorkshop], Progress]]] = {
     "pictures": SceneWorkshop.draw_pictures,
     "autoencoder": SceneWorkshop.train_autoencoder,
     "diffusion": SceneWorkshop.train_diffusion,
+    "ship": SceneWorkshop.ship,
+    "gallery": SceneWorkshop.draw,
 }

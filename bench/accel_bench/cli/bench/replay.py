@@ -28,7 +28,7 @@ from accel_bench.doctor.devices import read_devices
 from accel_bench.doubts import bench_doubts
 from accel_bench.profiles import BackendChoice, load_profile
 from accel_bench.profiles.files import find_profile
-from accel_bench.quality.captions import evaluation_captions
+from accel_bench.quality.captions import Yardstick
 from accel_bench.replay.groups import choose_configs, group
 from accel_bench.replay.place import choose_place, open_backend
 from accel_bench.replay.quality import QualityCheck
@@ -103,7 +103,7 @@ def replay(
     if output is not None:
         groups = group(chosen, wanted.configs)
         check_outputs([path for at in range(len(groups)) for path in _paths(output / wanted.name, at)], force=force)
-    check = QualityCheck(evaluation_captions(quality, 0), open_scorers()) if quality else None
+    check = QualityCheck(quality, {each: open_scorers(of=each) for each in Yardstick}) if quality else None
     choices = place.profile.backends if provider is None else (BackendChoice(provider),)
     ran, backend = open_backend(choices, threads=threads)
     note(f"profile {wanted.name} on {place.profile.device.title} by {ran}")

@@ -36,7 +36,7 @@ from accel_bench.cli.plan_options import BRANCH_0, HOLD, Branches, Forecasts, Pl
 from accel_bench.doubts import scenario_doubts
 from accel_bench.plans.names import plan_name
 from accel_bench.plans.prepare import Settings, prepare
-from accel_bench.quality.captions import evaluation_captions
+from accel_bench.quality.captions import evaluation_captions, yardstick_of
 from accel_bench.quality.prompts import read_prompts
 from accel_bench.records.environment import read_environment
 from accel_bench.records.scenario import Scenario, ScenarioRecord
@@ -45,6 +45,7 @@ from accel_bench.scenarios.process import Finished, Job, log_folder, run_job
 from accel_bench.scenarios.record import make_scenario_record
 from accel_bench.scenarios.summary import essentials, summarise_scenarios
 from accel_bench.scenarios.table import scenario_table
+from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import open_bundle
 
@@ -90,7 +91,9 @@ def scenario(
     prompts: Annotated[
         Path | None,
         typer.Option(
-            help=PROMPTS_HELP, show_default="64 held-out captions of the built-in model", rich_help_panel=PICTURES
+            help=PROMPTS_HELP,
+            show_default="64 held-out captions of the bundle's model",
+            rich_help_panel=PICTURES,
         ),
     ] = None,
     steps: Steps = 20,
@@ -125,7 +128,7 @@ def scenario(
         context, plans, bundle=bundle, branches=branches, forecasts=forecasts, steps=steps, scheduler=scheduler
     )
     settings = Settings(chosen.steps, chosen.scheduler, guidance=guidance, batch=largest, seed=seed)
-    texts = _captions(seed) if prompts is None else read_prompts(prompts)
+    texts = _captions(bundle, seed) if prompts is None else read_prompts(prompts)
     if output is not None:
         check_outputs([output], force=force)
     with extra("loadgen"):
@@ -162,8 +165,9 @@ def scenario(
     _print(record, as_json=as_json)
 
 
-def _captions(seed: int) -> tuple[str, ...]:
-    return tuple(caption.caption for caption in evaluation_captions(_CAPTIONS, seed))
+def _captions(bundle: Path, seed: int) -> tuple[str, ...]:
+    yardstick = yardstick_of(read_bundle(bundle).manifest.provenance.source)
+    return tuple(caption.caption for caption in evaluation_captions(_CAPTIONS, seed, of=yardstick))
 
 
 def _log_folders(jobs: Sequence[Job], logs: Path | None, *, force: bool) -> list[Path | None]:

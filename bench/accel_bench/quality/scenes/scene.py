@@ -157,6 +157,11 @@ _CAPTION: Final = re.compile(
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
+def is_caption(text: str) -> bool:
+    """Whether `parse_caption` takes a text, but for scenes that it refuses."""
+    return _CAPTION.fullmatch(text) is not None
+
+
 def parse_caption(caption: str) -> Scene:
     """Return the scene that a caption of `describe` states.
 

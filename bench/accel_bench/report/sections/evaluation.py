@@ -69,7 +69,7 @@ def _scatters(record: EvaluationRecord, trials: Sequence[TrialSummary], *, prefi
     kinds: list[tuple[str, str, _Score, str, str]] = [
         ("psnr", "PSNR against full", lambda run, _: known_psnr(run.scores), "up", " dB"),
         ("features", "Feature distance from full", lambda run, _: known_feature_distance(run.scores), "down", ""),
-        ("loss", "Loss of the emoji-clip score", _loss, "down", "%"),
+        ("loss", f"Loss of the {_by_caption(record)} score", _loss, "down", "%"),
     ]
     series = list(dict.fromkeys(_series(trial) for trial in trials))
     charts = []
@@ -78,6 +78,10 @@ def _scatters(record: EvaluationRecord, trials: Sequence[TrialSummary], *, prefi
         if points:
             charts.append(scatter(f"{prefix}-{name}", title, points, series=series, better=better, unit=unit))
     return charts
+
+
+def _by_caption(record: EvaluationRecord) -> str:
+    return "facts" if record.trials[0].scores.facts else "emoji-clip"
 
 
 def _points(record: EvaluationRecord, trials: Sequence[TrialSummary], *, score: _Score, unit: str) -> list[Point]:
