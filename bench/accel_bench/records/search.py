@@ -152,6 +152,7 @@ class SearchRecord(RecordHead, frozen=True, kw_only=True):
         finalists: Id of the record of the finalists' timing.
         peak_rss_bytes: Peak memory of the process.
         doubts: Doubts noted while measuring; those that samples show are computed.
+        bfloat16: Scores of the uncached pictures in bfloat16 against the baseline's; None where they were not drawn.
     """
 
     kind: Literal["search"]
@@ -168,6 +169,7 @@ class SearchRecord(RecordHead, frozen=True, kw_only=True):
     finalists: str
     peak_rss_bytes: Count
     doubts: tuple[Doubt, ...]
+    bfloat16: Scores | None = None
 
     def __post_init__(self) -> None:
         baseline, pictures = self.tried[0], len(self.prompts)
@@ -177,8 +179,11 @@ class SearchRecord(RecordHead, frozen=True, kw_only=True):
         check({"deep", "shallow"} <= self.calls.keys(), "deep and shallow calls")
         check({"trials", "deep", "shallow"} <= self.grid_calls.keys(), "the grid's trials, deep and shallow calls")
         check(len(baseline.scores.squared_error) == pictures, f"scores of all {pictures} prompts for the baseline")
+        same = self.bfloat16 is None or len(self.bfloat16.squared_error) == pictures
+        check(same, f"scores of all {pictures} prompts in bfloat16, or none")
         for each in self.tried:
             scores = each.scores
             check(len(each.image_s) in (0, len(baseline.image_s)), "as many seconds of each finalist")
             check(len(scores.squared_error) <= pictures, f"scores of at most {pictures} prompts")
-            check(self.goal.score is not Score.CLIP or scores.clip, "scores by CLIP, which the goal is of")
+            by_caption = {Score.EMOJI_CLIP: scores.emoji_clip, Score.CLIP: scores.clip, Score.FACTS: scores.facts}
+            check(by_caption.get(self.goal.score, True), f"scores of {self.goal.score}, which the goal is of")

@@ -195,11 +195,14 @@ class Driver:
     def _judge(self, candidate: Candidate, batches: int) -> Iterator[str]:
         entry = self.store.entry(candidate)
         for batch in range(len(entry.batches), batches):
-            pictures = self._draw(candidate.spec, batch)
-            scores = self.scorers.score(pictures, self._reference(batch), captions=self.prompts.captions[batch])
+            scores = self.score_batch(self._draw(candidate.spec, batch), batch)
             entry = Entry(candidate, (*entry.batches, scores))
             self.store.keep(entry)
             yield f"{candidate.family} {candidate.name}, batch {batch + 1}"
+
+    def score_batch(self, pictures: NDArray[np.uint8], batch: int) -> Scores:
+        """Score the pictures of a batch, [B, H, W, 3], against the baseline's."""
+        return self.scorers.score(pictures, self._reference(batch), captions=self.prompts.captions[batch])
 
     def compare(self, candidate: Candidate, batches: int) -> Answer:
         """Compare a candidate with the baseline on the first ``batches`` batches, on which both were judged."""

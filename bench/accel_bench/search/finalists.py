@@ -11,6 +11,7 @@ from accel_bench.benchmark.record import make_record
 from accel_bench.plans.prepare import prepare
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import Environment, peak_rss_bytes
+from accel_bench.records.evaluation import Scores
 from accel_bench.records.head import make_head
 from accel_bench.records.parts import Doubt, PlanFacts
 from accel_bench.records.search import Asked, Goal, SearchRecord, Tried
@@ -93,7 +94,15 @@ class Finish:
         ranked = rank(self.goal, timed, baseline_s=median(full))
         return ranked[0].candidate if ranked else None
 
-    def record(self, asked: Asked, *, space: Space, chosen: Candidate | None, finalists: BenchRecord) -> SearchRecord:
+    def record(
+        self,
+        asked: Asked,
+        *,
+        space: Space,
+        chosen: Candidate | None,
+        finalists: BenchRecord,
+        bfloat16: Scores | None,
+    ) -> SearchRecord:
         """All that the folder knows of these prompts."""
         driver, first = self.driver, self.driver.prompts.judged[: self.batches]
         record = SearchRecord(
@@ -117,6 +126,7 @@ class Finish:
             finalists=finalists.id,
             peak_rss_bytes=peak_rss_bytes(),
             doubts=tuple(self._doubts()),
+            bfloat16=bfloat16,
         )
         return seal(record)
 

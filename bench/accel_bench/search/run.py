@@ -15,6 +15,7 @@ from accel_bench.search.cost import StageTiming, kind_of
 from accel_bench.search.driver import Driver, Prompts
 from accel_bench.search.finalists import Finish
 from accel_bench.search.labs import Labs
+from accel_bench.search.rounding import judge_bfloat16
 from accel_bench.search.space import FEWER, Candidate, Rival, Space, Target, first_budgets, make_space, step_ladder
 from accel_bench.search.store import Identity, Store, hash_prompts
 from accel_bench.search.strategies import Strategy, choose_strategy
@@ -245,6 +246,7 @@ class Search:
             self.strategy, driver, space=space, goal=self.goal, batches=batches, trials=self.trials, moves=self.moves
         )
         yield from driver.run(proposer)
+        bfloat16 = yield from judge_bfloat16(driver, batches)
         finish = Finish(driver, self.goal, batches, timed=opening.timed, environment=opening.environment)
         finalists = yield from finish.measure(finish.finalists(), self.stop)
         write_record(self.folder / FINALISTS, finalists)
@@ -255,6 +257,7 @@ class Search:
             space=space,
             chosen=chosen,
             finalists=finalists,
+            bfloat16=bfloat16,
         )
         write_record(self.folder / RECORD, record)
         return Found(record, finalists)

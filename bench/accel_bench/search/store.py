@@ -26,7 +26,7 @@ Shape: TypeAlias = tuple[int | None, ...]
 # By an array's name: its dtype's kind, as numpy calls it, and its shape.
 Kinds: TypeAlias = Mapping[str, tuple[str, Shape]]
 
-_SEARCH, _TIMES = "search.json", "times.json"
+_SEARCH, _TIMES, _BFLOAT16 = "search.json", "times.json", "bfloat16.json"
 _PARTS: Final = ("trials", "references", "calibration", "solved")
 
 
@@ -187,6 +187,14 @@ class Store:
     def keep_times(self, times: StageTimes) -> None:
         """Write the times of all graphs."""
         self._write(_TIMES, msgspec.json.encode(times))
+
+    def bfloat16(self) -> tuple[Scores, ...]:
+        """The scores of the uncached pictures in bfloat16, of the first batches."""
+        return self._read(_BFLOAT16, tuple[Scores, ...]) or ()
+
+    def keep_bfloat16(self, batches: tuple[Scores, ...]) -> None:
+        """Write the scores of the uncached pictures in bfloat16."""
+        self._write(_BFLOAT16, msgspec.json.encode(batches))
 
     def _check_folder(self) -> None:
         if self.folder.exists() and not (self.folder / _SEARCH).is_file() and not _is_empty(self.folder):

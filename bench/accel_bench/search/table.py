@@ -1,13 +1,15 @@
 """A search as a table for a terminal, and its candidates in words for tables and reports."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from statistics import median
+from statistics import mean, median
 
 from accel_bench.base.stats import median_ratio, times
 from accel_bench.base.table import Heading, Table, numbers, prose, words
 from accel_bench.base.text import deep_calls_cell
 from accel_bench.plans.names import branch_name, calls_name, own_settings
+from accel_bench.quality.psnr import psnr
 from accel_bench.records.environment import machine
+from accel_bench.records.evaluation import Scores
 from accel_bench.records.search import SearchRecord
 from accel_bench.search.goal import meets, nearest
 from accel_bench.search.summary import TriedSummary, answer_of, is_complete
@@ -62,10 +64,19 @@ def footer(summaries: Sequence[TriedSummary], record: SearchRecord) -> Iterator[
             deep = ",".join(map(str, each.facts.deep_calls))
             skipped = ", all others skipped" if each.facts.plan.skip and not each.facts.shallow_calls else ""
             yield f"chosen: {plan_words(each)}, deep calls {deep}{skipped}"
+    if record.bfloat16 is not None:
+        yield f"{bfloat16_words(record.bfloat16)}: nearer plans cannot be told apart in it"
     spent, grid = record.calls, record.grid_calls
     calls = f"{sum(spent.values()):,} UNet calls of one picture, {_deep(spent):,} of them deep"
     yield f"cost: {calls}; the grid's {grid['trials']} candidates would take {_all(grid):,}, {grid['deep']:,} deep"
     yield from composed_words(summaries)
+
+
+def bfloat16_words(scores: Scores) -> str:
+    """How far bfloat16 alone takes the uncached pictures from those of the baseline."""
+    found = psnr(scores.squared_error)
+    nearness = "no pixel differs" if found is None else f"{found:.2f} dB"
+    return f"full in bfloat16: {nearness}, feature distance {mean(scores.feature_distance):.4f}"
 
 
 def _all(calls: Mapping[str, int]) -> int:

@@ -18,6 +18,7 @@ from tests.bench.report.search_records import (
 )
 from tests.solved import solved_plan
 
+from accel_bench.records.evaluation import Scores
 from accel_bench.records.parts import PlanFacts
 from accel_bench.records.search import Goal, Score, SearchRecord
 from accel_bench.report.charts.call_strip import call_strip
@@ -54,6 +55,15 @@ def along(figure: Figure, speedup: float) -> float:
     left, right = dot_of(figure, "25/50 deep"), dot_of(figure, "10/50 deep")
     slow, fast = (BASE.composed_s / each.composed_s for each in (UNIFORM, CHOSEN))
     return left.x + (speedup - slow) / (fast - slow) * (right.x - left.x)
+
+
+def test_what_bfloat16_alone_does_is_a_line_in_the_charts_that_compare_with_the_baseline() -> None:
+    found = charts(search_record(bfloat16=Scores((0.65025,) * 8, (1.0,) * 8, (0.004,) * 8, (80.0,) * 8, (True,) * 8)))
+
+    told = {name: [line.label for line in lines(figure, "rounding")] for name, figure in found.items()}
+    assert told == {"psnr": ["full in bfloat16: 50.0 dB"], "features": ["full in bfloat16: 0.00400"], "loss": []}
+    (line,) = lines(found["psnr"], "rounding")
+    assert line.y1 < min(dot.y for dot in dots(found["psnr"]))
 
 
 def test_every_candidate_is_a_dot_but_the_baseline_has_no_psnr() -> None:
@@ -173,7 +183,7 @@ def test_whatever_the_bound_half_of_the_candidates_and_all_finalists_are_drawn()
     assert dot_of(figure, "solved 10 calls")
 
 
-@pytest.mark.parametrize("score", [score for score in Score if score is not Score.CLIP])
+@pytest.mark.parametrize("score", [score for score in Score if score not in (Score.CLIP, Score.FACTS)])
 def test_every_score_has_a_chart_of_its_loss(score: Score) -> None:
     found = charts(search_record(goal=Goal(score, max_loss=0.05)))
 

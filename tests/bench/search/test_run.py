@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from time import sleep
 
@@ -15,13 +16,17 @@ from tests.robustness.copies import copy_bundle
 
 from accel_bench.cli.app import app
 from accel_bench.profiles import Measured, load_profile
+from accel_bench.quality.psnr import psnr
 from accel_bench.records.search import SearchRecord
 from accel_bench.records.store import read_bench, read_record
+from accel_bench.search.rounding import in_bfloat16
 from accel_bench.search.space import FULL, SKIPS
 from accel_bench.search.store import Entry
 from accel_bench.search.summary import summarise_search
+from accel_bench.search.table import footer
 from accel_runtime import open_bundle
 from accel_runtime.errors import AccelError
+from accel_runtime.pipeline import Pipeline
 from accel_runtime.plans.file import read_plan
 from accel_runtime.plans.solved import SolvedFor
 from accel_runtime.plans.spec import PlanSpec
@@ -75,6 +80,30 @@ def test_finalists_are_timed_against_the_baseline_in_a_record_of_their_own(
     assert record.chosen in {each.id for each in finalists}
     by_name = {plan.facts.name: plan for plan in timed.plans}
     assert all(each.image_s == tuple(i.seconds for i in by_name[each.facts.name].images) for each in finalists)
+
+
+def test_the_record_says_what_bfloat16_alone_does_where_the_processor_has_it(
+    searched: tuple[Path, SearchRecord], bundle_folder: Path
+) -> None:
+    folder, record = searched
+    has_it = in_bfloat16(open_bundle(bundle_folder)) is not None
+
+    assert (record.bfloat16 is not None) is has_it
+    if record.bfloat16 is not None:
+        found = psnr(record.bfloat16.squared_error)
+        assert found is None or found > 25
+        again = search(bundle_folder, folder)
+        assert again.bfloat16 == record.bfloat16
+        assert "full in bfloat16:" in "\n".join(footer(summarise_search(again), again))
+
+
+def test_pictures_of_random_weights_are_not_compared_in_bfloat16(bundle_folder: Path) -> None:
+    pipeline = open_bundle(bundle_folder)
+    manifest = pipeline.bundle.manifest
+    random = msgspec.structs.replace(manifest.provenance, weights="random")
+    bundle = replace(pipeline.bundle, manifest=msgspec.structs.replace(manifest, provenance=random))
+
+    assert in_bfloat16(Pipeline(bundle)) is None
 
 
 def test_the_front_gets_worse_as_it_gets_faster(searched: tuple[Path, SearchRecord]) -> None:

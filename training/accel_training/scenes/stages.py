@@ -29,13 +29,13 @@ from accel_training.tokenizer import save_tokenizer, train_tokenizer
 ARCHITECTURE: Final = "tiny"
 WIDTHS: Final = (32, 48, 64, 96)  # narrower than the first model's, so that all weights take less than 12 MB
 SEED: Final = 0
-SCENES: Final = 32_000  # pictures that training sees, each some five times with other noise
+SCENES: Final = 32_000  # pictures that training sees, each some four times with other noise
 _CROPPED: Final = 12_000  # of them, for the autoencoder
 _WORDS_FROM: Final = 4000  # captions that the tokenizer learns its words from
 _HELD_OUT: Final = 128  # captions to evaluate on
 
 AUTOENCODER: Final = Round(Recipe(steps=1200, batch=16, rate=6e-4, seed=SEED), features_from=900, feature_weight=0.1)
-DIFFUSION: Final = Recipe(steps=5000, batch=32, rate=1e-3, seed=SEED)
+DIFFUSION: Final = Recipe(steps=4000, batch=32, rate=1e-3, seed=SEED)
 
 Progress = Iterator[tuple[int, float]]
 

@@ -50,6 +50,7 @@ class Measure:
     Attributes:
         better: The direction of good values.
         bound: The goal's bound; None where it has none.
+        bfloat16: Value of the uncached pictures in bfloat16; None where it is not known.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Measure:
     unit: str
     better: Literal["up", "down"]
     bound: float | None
+    bfloat16: float | None = None
 
 
 def pareto(name: str, measure: Measure, marks: Sequence[Mark], *, speedup: float | None, height: float) -> Figure:
@@ -119,7 +121,8 @@ def _speeds(marks: Sequence[Mark], bound: float | None) -> Axis:
 
 def _qualities(marks: Sequence[Mark], measure: Measure) -> Axis:
     ends = [end for mark in marks if mark.measured is not None for end in (mark.quality.low, mark.quality.high)]
-    return _axis([*(mark.quality.value for mark in marks), *ends], measure.bound)
+    rounding = [] if measure.bfloat16 is None else [measure.bfloat16]
+    return _axis([*(mark.quality.value for mark in marks), *ends, *rounding], measure.bound)
 
 
 def _axis(values: Sequence[float], bound: float | None) -> Axis:
@@ -135,6 +138,9 @@ def _bounds(plane: Plane, measure: Measure, *, speedup: float | None) -> list[Sh
     if measure.bound is not None and _within(measure.bound, plane.upright):
         y = plane.y(measure.bound)
         found.append(Line(0, y, 100, y, "bound", f"the goal's bound: {plain(measure.bound)}{measure.unit}"))
+    if measure.bfloat16 is not None and _within(measure.bfloat16, plane.upright):
+        y, told = plane.y(measure.bfloat16), f"{digits(measure.bfloat16)}{measure.unit}"
+        found.append(Line(0, y, 100, y, "rounding", f"full in bfloat16: {told}"))
     if speedup is not None and _within(speedup, plane.across):
         x = plane.x(speedup)
         found.append(Line(x, plane.top, x, plane.bottom, "bound", f"the goal's bound: {speedup:.2f}×"))
@@ -171,11 +177,12 @@ def _legend(shown: Sequence[Mark], shapes: Sequence[Shape]) -> list[Key]:
         Key("ring", "chosen"),
         Key("whisker", "measured end to end"),
         Key("bound", "bound of the goal"),
+        Key("rounding", "full in bfloat16"),
     ]
     there = {
         "faint": any(not mark.complete for mark in shown),
         "front": "front join" in kinds,
-        **{kind: kind in kinds for kind in ("ring", "whisker", "bound")},
+        **{kind: kind in kinds for kind in ("ring", "whisker", "bound", "rounding")},
     }
     return [*(Key(_kind(family), family) for family in families), *(key for key in others if there[key.kind])]
 

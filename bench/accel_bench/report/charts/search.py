@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from statistics import mean
 from typing import TypeAlias
 
 from accel_bench.base.stats import times
+from accel_bench.quality.psnr import psnr
 from accel_bench.records.parts import PlanFacts
 from accel_bench.records.search import Score, SearchRecord, Tried
 from accel_bench.report.charts.known import known_feature_distance, known_loss, known_psnr
@@ -34,13 +36,21 @@ def search_charts(prefix: str, record: SearchRecord, summaries: Sequence[TriedSu
 
 
 def _measures(record: SearchRecord) -> Iterator[tuple[Measure, _Quality]]:
-    goal, baseline = record.goal, record.tried[0].facts.name
+    goal, baseline, rounded = record.goal, record.tried[0].facts.name, record.bfloat16
+    near = None if rounded is None else psnr(rounded.squared_error)
     yield (
-        Measure("psnr", f"PSNR against {baseline}", " dB", "up", goal.min_psnr),
+        Measure("psnr", f"PSNR against {baseline}", " dB", "up", goal.min_psnr, near),
         lambda tried, _: known_psnr(tried.scores),
     )
     yield (
-        Measure("features", f"Feature distance from {baseline}", "", "down", goal.max_feature_distance),
+        Measure(
+            "features",
+            f"Feature distance from {baseline}",
+            "",
+            "down",
+            goal.max_feature_distance,
+            None if rounded is None else mean(rounded.feature_distance),
+        ),
         lambda tried, _: known_feature_distance(tried.scores),
     )
     if goal.score is not Score.FEATURE or goal.max_loss is not None:
