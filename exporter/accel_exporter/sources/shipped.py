@@ -43,6 +43,7 @@ ALIASES: Final[Mapping[str, Alias]] = {
     "sdxl-turbo": Alias("stabilityai/sdxl-turbo", architecture="sdxl-turbo"),
     "lcm-sd15": Alias("SimianLuo/LCM_Dreamshaper_v7", architecture="lcm-sd15"),
     "tiny": Alias(None, architecture="tiny"),
+    "scenes": Alias(None, architecture="scenes"),
 }
 
 
