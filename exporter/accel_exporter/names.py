@@ -19,7 +19,11 @@ TEXT: Final = "encoder_hidden_states"
 POOLED_TEXT: Final = "text_embeds"
 TIME_IDS: Final = "time_ids"
 GUIDANCE: Final = "timestep_cond"
+MASK: Final = "mask"
+MASKED_IMAGE: Final = "masked_image_latents"
 NOISE: Final = "out_sample"
+# What every UNet takes.
+UNET_INPUTS: Final = (SAMPLE, TIMESTEP, TEXT)
 
 # Tensors of the text encoders.
 IDS: Final = "input_ids"

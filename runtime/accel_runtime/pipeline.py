@@ -21,6 +21,7 @@ from accel_runtime.bundle.room import check_request
 from accel_runtime.bundle.schedules import BundleSchedules
 from accel_runtime.denoising.components import IDLE_KEPT, Components, Loop
 from accel_runtime.denoising.conditioning import Conditioning, condition
+from accel_runtime.denoising.inpainting import Blend, Inpainting
 from accel_runtime.denoising.loop import Step
 from accel_runtime.denoising.noise import TorchGenerator
 from accel_runtime.denoising.prompts import Prompts
@@ -194,15 +195,17 @@ class Pipeline:
         """
         check_request(request, self.bundle.manifest, guided=plan.guided)
         generators = [TorchGenerator(seed) for seed in request.image_seeds]
-        latents = start(self.components, request, schedule=plan.schedule, generators=generators)
-        conditioning = self.condition(request, guided=plan.guided, guidance=plan.guidance_input)
+        started = start(self.components, request, schedule=plan.schedule, generators=generators)
+        latents, inpainting = started.latents, started.inpainting
+        conditioning = self.condition(request, guided=plan.guided, guidance=plan.guidance_input, inpainting=inpainting)
         key = (latents.shape, plan)
         if (workspace := self._idle.take(key)) is None:
             unet = self.unet(plan.branches, latent_shape=latents.shape, conditioning=conditioning)
             workspace = Workspace.make(self.components, unet, plan, latent_shape=latents.shape)
         else:
             workspace.restart(conditioning)
-        return self._steps(key, workspace, latents=latents, generators=generators)
+        blend = inpainting.blend if inpainting else None
+        return self._steps(key, workspace, latents=latents, generators=generators, blend=blend)
 
     def _steps(
         self,
@@ -211,10 +214,11 @@ class Pipeline:
         *,
         latents: Array,
         generators: Sequence[TorchGenerator],
+        blend: Blend | None,
     ) -> Iterator[Step]:
         """Denoise in a workspace, which is the next request's once the last step is taken or the caller stops."""
         try:
-            yield from workspace.denoise(latents, generators)
+            yield from workspace.denoise(latents, generators, blend=blend)
             # Libraries map weights into memory: what overwrites the file while an image is drawn changes the image.
             self.bundle.check_graphs()
         finally:
@@ -243,19 +247,27 @@ class Pipeline:
         """The ids of a prompt and what of it does not fit, for each text encoder."""
         return self._prompts.tokenize(prompt)
 
-    def condition(self, request: Request, *, guided: bool, guidance: float | None = None) -> Conditioning:
+    def condition(
+        self,
+        request: Request,
+        *,
+        guided: bool,
+        guidance: float | None = None,
+        inpainting: Inpainting | None = None,
+    ) -> Conditioning:
         """What the denoiser is given of a request; encoded prompts that were used last are kept.
 
         Args:
             request: Its prompts and sizes are used.
             guided: Whether some call runs a negative half.
             guidance: Guidance scale for models that take it as an input; see `Plan`.
+            inpainting: What `start` made of the request's mask, for models that take it.
 
         Raises:
             InputError: The request says what the model does not take, or has too few negative prompts.
         """
         manifest, encode = self.bundle.manifest, self._prompts.encode
-        return condition(request, manifest, encode=encode, guided=guided, guidance=guidance)
+        return condition(request, manifest, encode=encode, guided=guided, guidance=guidance, inpainting=inpainting)
 
     def forget_prompts(self) -> None:
         """Empty the cache of encoded prompts."""

@@ -14,6 +14,8 @@ from accel_runtime.manifest import LONGEST_SIDE, State
 MOST_IMAGES: Final = 1000
 # As many as models are trained on.
 MOST_STEPS: Final = 1000
+# Of a mask, as diffusers binarises: one half and more.
+WHITE: Final = 128
 # Raters gave 1 to 10.
 _MOST_SCORE: Final = 1000
 
@@ -71,6 +73,7 @@ class Request:
         latents: Initial unit-variance noise [B, C, h, w] instead of the seed's.
         image: Where to start instead of from noise alone: one for all [H, W, 3], or [B, H, W, 3], uint8. How much of it
             is kept is the plan's `begin`.
+        mask: Where ``image`` is drawn anew, from `WHITE` on; the rest stays: one for all [H, W], or [B, H, W], uint8.
         framing: Sizes for models that take them; None says that the picture is whole.
         negative_framing: The same for the negative half of guided calls; None takes diffusers' default, which is
             ``framing``. SDXL's refiner has a crop at 0, 0 and a score of its own there.
@@ -88,6 +91,7 @@ class Request:
     width: int | None = None
     latents: Array | None = None
     image: NDArray[np.uint8] | None = None
+    mask: NDArray[np.uint8] | None = None
     framing: Framing | None = None
     negative_framing: Framing | None = None
 

@@ -132,11 +132,36 @@ def _lcm() -> Any:
     )
 
 
+def _inpaint() -> Any:
+    return _diffusers.StableDiffusionInpaintPipeline(
+        vae=tiny_vae(),
+        text_encoder=tiny_text_encoder(),
+        tokenizer=tiny_tokenizer(),
+        unet=_unet(16, in_channels=9),
+        scheduler=tiny_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def _sdxl_inpaint() -> Any:
+    return _diffusers.StableDiffusionXLInpaintPipeline(
+        vae=tiny_vae(),
+        **_two_texts(),
+        unet=_unet(16 + 24, in_channels=9, **_sized(6)),
+        scheduler=_diffusers.EulerDiscreteScheduler(**_BETAS, steps_offset=1),
+        force_zeros_for_empty_prompt=True,
+    )
+
+
 FAMILIES: Final[Mapping[str, Callable[[], Any]]] = {
     "sdxl": _sdxl,
     "refiner": _refiner,
     "sd21": _sd21,
     "lcm": _lcm,
+    "inpaint": _inpaint,
+    "sdxl-inpaint": _sdxl_inpaint,
 }
 
 
@@ -146,6 +171,8 @@ SCHEDULERS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "refiner": ("euler", "ddim", "euler_a"),
     "sd21": ("ddim", "euler", "dpmpp_2m", "pndm"),
     "lcm": ("lcm",),
+    "inpaint": ("ddim", "euler_a", "dpmpp_2m", "pndm"),
+    "sdxl-inpaint": ("euler", "ddim"),
 }
 
 

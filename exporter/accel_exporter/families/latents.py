@@ -1,6 +1,7 @@
 """What families with a UNet over a VAE's latents have in common."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from accel_exporter import graphs, names
 from accel_exporter.families.family import Component, Loaded
@@ -12,7 +13,12 @@ from accel_exporter.sources.configs import unet_skeleton
 from accel_exporter.sources.fitness import check_fitness, time_ids
 from accel_exporter.sources.model_index import text_encoders, tokenizer_of
 from accel_exporter.unet import branch_count
-from accel_runtime.manifest import Codec, Cut, Denoiser, FromGuidance, Input, State
+from accel_runtime.manifest import Codec, Cut, Denoiser, FromGuidance, FromMask, FromMaskedImage, Input, State
+
+_MASKED: Final = (
+    Input(name=names.MASK, source=FromMask()),
+    Input(name=names.MASKED_IMAGE, source=FromMaskedImage()),
+)
 
 
 def vae_components(source: Source) -> tuple[Component, ...]:
@@ -39,13 +45,14 @@ def prompt_length(source: Source) -> int:
 
 
 def unet_denoiser(source: Source, branches: Sequence[int], inputs: Sequence[Input]) -> Denoiser:
-    """A UNet that takes ``inputs``, and the guidance where its config asks for it."""
+    """A UNet that takes ``inputs``, and the guidance or a masked picture where its config asks for them."""
     is_told = source.unet_config["time_cond_proj_dim"] is not None
+    masked = _MASKED if graphs.takes_mask(source.unet_config) else ()
     guidance = (Input(name=names.GUIDANCE, source=FromGuidance()),) if is_told else ()
     return Denoiser(
         deep=names.UNET_DEEP,
         shallow={k: Cut(graph=names.unet_shallow(k), feature=names.feature(k)) for k in branches},
-        inputs=(*inputs, *guidance),
+        inputs=(*inputs, *guidance, *masked),
         guidance="input" if is_told else "halves",
         sample=names.SAMPLE,
         timestep=names.TIMESTEP,

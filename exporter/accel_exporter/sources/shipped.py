@@ -38,6 +38,7 @@ class Alias:
 
 ALIASES: Final[Mapping[str, Alias]] = {
     "sd15": Alias("stable-diffusion-v1-5/stable-diffusion-v1-5", architecture="sd15"),
+    "sd15-inpaint": Alias("stable-diffusion-v1-5/stable-diffusion-inpainting", architecture="sd15-inpaint"),
     "sd21": Alias("stabilityai/stable-diffusion-2-1", architecture="sd21"),
     "sdxl": Alias("stabilityai/stable-diffusion-xl-base-1.0", architecture="sdxl"),
     "sdxl-turbo": Alias("stabilityai/sdxl-turbo", architecture="sdxl-turbo"),

@@ -11,8 +11,9 @@ import numpy as np
 
 from accel_runtime.backends.base import Array
 from accel_runtime.bundle.dims import own_sizes, resolve
+from accel_runtime.denoising.inpainting import NO_MASK, Inpainting
 from accel_runtime.errors import InputError
-from accel_runtime.manifest import FromGuidance, FromSizes, FromText, Input, Manifest
+from accel_runtime.manifest import FromGuidance, FromMask, FromMaskedImage, FromSizes, FromText, Input, Manifest
 from accel_runtime.request import Framing, Request
 
 # diffusers' defaults, of a prompt and of a negative prompt.
@@ -43,7 +44,13 @@ class Conditioning:
 
 
 def condition(
-    request: Request, manifest: Manifest, *, encode: Encode, guided: bool, guidance: float | None = None
+    request: Request,
+    manifest: Manifest,
+    *,
+    encode: Encode,
+    guided: bool,
+    guidance: float | None = None,
+    inpainting: Inpainting | None = None,
 ) -> Conditioning:
     """The values of all inputs for a request.
 
@@ -53,12 +60,13 @@ def condition(
         encode: Runs a text encoder.
         guided: Whether some call runs a negative half.
         guidance: Guidance scale for models that take it as an input.
+        inpainting: Mask and masked image for models that take them.
 
     Raises:
         InputError: The request says what the model does not take, or has too few negative prompts.
     """
     _check(request, manifest, guided=guided)
-    given = _Given(request, manifest, encode, guidance)
+    given = _Given(request, manifest, encode, guidance, inpainting)
     inputs = manifest.denoiser.inputs
     prompt = {each.name: given.prompt_half(each) for each in inputs}
     if not guided:
@@ -130,18 +138,21 @@ class _Given:
     manifest: Manifest
     encode: Encode
     guidance: float | None
+    inpainting: Inpainting | None
 
     def prompt_half(self, each: Input) -> Array:
         if isinstance(each.source, FromSizes):
             return sizes(each.source, self.request, self.manifest)
         if isinstance(each.source, FromGuidance):
             return self._guidance(each)
+        if isinstance(each.source, FromMask | FromMaskedImage):
+            return self._painted(each.source)
         encoded = text(each.source, self.request.prompts, encode=self.encode)
         return np.repeat(encoded, self.request.images_per_prompt, axis=0)
 
     def negative_half(self, each: Input, prompt: Array) -> Array:
         """The same rows without the prompt."""
-        if each.negative == "same" or isinstance(each.source, FromGuidance):
+        if each.negative == "same" or not isinstance(each.source, FromText | FromSizes):
             return prompt
         if isinstance(each.source, FromSizes):
             return negative_sizes(each.source, self.request, self.manifest)
@@ -151,6 +162,15 @@ class _Given:
         if each.negative == "zeros":
             encoded[[not negative for negative in spread]] = 0
         return np.repeat(encoded, self.request.images_per_prompt, axis=0)
+
+    def _painted(self, source: FromMask | FromMaskedImage) -> Array:
+        """The mask, or what the encoder made of the masked image, for every image."""
+        values = None
+        if self.inpainting is not None:
+            values = self.inpainting.mask if isinstance(source, FromMask) else self.inpainting.masked_image
+        if values is None:
+            raise InputError(NO_MASK)
+        return np.broadcast_to(values, (self.request.images, *values.shape[1:]))
 
     def _guidance(self, each: Input) -> Array:
         if self.guidance is None:

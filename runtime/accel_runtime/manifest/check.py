@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Final
 
 from accel_runtime.manifest.basics import PLAN_NAME_EXPECTED, GraphSpec, TensorSpec, is_plan_name
 from accel_runtime.manifest.parts import InductorSpec
-from accel_runtime.manifest.roles import FromGuidance, FromSizes, FromText
+from accel_runtime.manifest.roles import FromGuidance, FromMask, FromMaskedImage, FromSizes, FromText
 
 if TYPE_CHECKING:
     from accel_runtime.manifest.schema import Manifest
 
 _COLOURS: Final = 3
 # What the negative half may get of inputs that are made of no prompt.
-_NEGATIVES: Final[Mapping[type, tuple[str, ...]]] = {FromSizes: ("same", "negative"), FromGuidance: ("same",)}
+_NEGATIVES: Final[Mapping[type, tuple[str, ...]]] = {
+    FromSizes: ("same", "negative"),
+    FromGuidance: ("same",),
+    FromMask: ("same",),
+    FromMaskedImage: ("same",),
+}
 # Longest name in a message.
 _SHOWN: Final = 60
 
@@ -97,6 +102,8 @@ def _check_inputs(manifest: "Manifest") -> None:
         elif each.negative not in _NEGATIVES[type(each.source)]:
             expected = " or ".join(map(repr, _NEGATIVES[type(each.source)]))
             raise ValueError(f"{key}.negative: expected {expected}, as it is made of no prompt, got {each.negative!r}")
+        if isinstance(each.source, FromMaskedImage) and manifest.encoder is None:
+            raise ValueError(f"{key}.source: a masked image needs an `encoder`, got none")
     told = [each.name for each in denoiser.inputs if isinstance(each.source, FromGuidance)]
     if (denoiser.guidance == "input") != bool(told):
         raise ValueError(f"denoiser.guidance: got {denoiser.guidance!r}, with {len(told)} inputs made of the guidance")

@@ -79,6 +79,17 @@ class FromGuidance(Strict, frozen=True, tag_field="from", tag="guidance"):
     """The guidance scale less one, embedded as diffusers' pipelines embed it for distilled models, [B, E]."""
 
 
+class FromMask(Strict, frozen=True, tag_field="from", tag="mask"):
+    """The mask of a picture, [B, 1, h, w]: 1 where it is drawn anew, 0 where it stays."""
+
+
+class FromMaskedImage(Strict, frozen=True, tag_field="from", tag="masked_image"):
+    """What the encoder makes of the picture with mid grey for all that is drawn anew, [B, C, h, w]."""
+
+
+Source = FromText | FromSizes | FromGuidance | FromMask | FromMaskedImage
+
+
 class Input(Strict, frozen=True):
     """An input of the denoiser beside sample, timestep and feature.
 
@@ -90,7 +101,7 @@ class Input(Strict, frozen=True):
     """
 
     name: str
-    source: FromText | FromSizes | FromGuidance
+    source: Source
     negative: Negative = "same"
 
 

@@ -14,7 +14,7 @@ import msgspec
 from accel_runtime.manifest.basics import ExtraForm, GraphSpec, Precision, Strict
 from accel_runtime.manifest.check import check_files, check_parts, check_roles
 from accel_runtime.manifest.parts import FileSpec, FormGraph, InductorSpec, LoopSpec, Provenance, SchedulesSpec
-from accel_runtime.manifest.roles import Codec, Denoiser, FromText, Role, State, TextSpec
+from accel_runtime.manifest.roles import Codec, Denoiser, FromMask, FromText, Role, State, TextSpec
 
 SCHEMA_VERSION: Final = 2
 
@@ -83,6 +83,11 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
     def deep(self) -> GraphSpec:
         """The graph of the deep pass."""
         return self.graphs[self.denoiser.deep]
+
+    @property
+    def takes_mask(self) -> bool:
+        """Whether the denoiser was trained to fill in a masked picture, and takes the mask."""
+        return any(isinstance(each.source, FromMask) for each in self.denoiser.inputs)
 
     @property
     def branches(self) -> tuple[int, ...]:
