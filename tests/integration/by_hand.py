@@ -16,11 +16,13 @@ class Given:
         text: Encoded prompts. Shape: [B, L, D].
         added: SDXL's pooled text and time ids, by diffusers' names.
         guidance: Embedded guidance; None for UNets that do not take it. Shape: [B, E].
+        beside: Mask and masked image, as further channels of the sample. Shape: [B, C, h, w].
     """
 
     text: Tensor
     added: Mapping[str, Tensor]
     guidance: Tensor | None = None
+    beside: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ class HandDrivenUNet:
         unet, time, text = self.unet, self._time(sample, t, given), given.text
         units = list(self._up_units())
         count = len(units) if feature is None else branch + 1
-        skips = self._down(sample, time, text, count=count)
+        whole = sample if given.beside is None else torch.cat([sample, given.beside], dim=1)
+        skips = self._down(whole, time, text, count=count)
         x = unet.mid_block(skips[-1], time, encoder_hidden_states=text) if feature is None else feature
         kept = None
         for skip in reversed(range(count)):
@@ -109,8 +112,12 @@ def denoise_by_hand(
     guidance: float,
     every: int,
     branch: int,
+    after: Callable[[int, Tensor], Tensor] = lambda _call, x: x,
 ) -> Any:
-    """Final latents with a deep call at every ``every``-th one, whose feature the others hold."""
+    """Final latents with a deep call at every ``every``-th one, whose feature the others hold.
+
+    ``after`` changes the latents after each call.
+    """
     scheduler.set_timesteps(steps)
     driven, x, feature = HandDrivenUNet(unet), latents * scheduler.init_noise_sigma, None
     generator = torch.Generator().manual_seed(0)
@@ -124,5 +131,5 @@ def denoise_by_hand(
         if rows == 2:
             without, with_prompt = noise.chunk(2)
             noise = without + guidance * (with_prompt - without)
-        x = scheduler.step(noise, t, x, **options, return_dict=False)[0]
+        x = after(call, scheduler.step(noise, t, x, **options, return_dict=False)[0])
     return x.numpy()
