@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from accel_exporter import names
+from accel_exporter.control import Controls, ImageEmbedding
 from accel_exporter.unet import DeepPass
 from accel_runtime.manifest import Part
 
@@ -160,7 +161,13 @@ def layered_text_encoder(model: TextModel, sizes: Sizes, *, name: str, length: i
 
 
 def unet_deep(
-    unet: UNet2DConditionModel, branches: Sequence[int], *, sizes: Sizes, text_length: int, time_ids: int = 6
+    unet: UNet2DConditionModel,
+    branches: Sequence[int],
+    *,
+    sizes: Sizes,
+    text_length: int,
+    time_ids: int = 6,
+    controlnets: Sequence[ControlNetModel] = (),
 ) -> Traceable:
     """The deep pass with the inputs that the UNet's config asks for; see `accel_exporter.unet`.
 
@@ -170,6 +177,7 @@ def unet_deep(
         sizes: Sizes to trace at.
         text_length: Tokens of a prompt.
         time_ids: How many numbers SDXL's time ids are; not used for others.
+        controlnets: ControlNets that steer it; they lose their `ImageEmbedding`.
     """
     channels, rows = int(unet.config["out_channels"]), sizes.unet_batch
     latents = (sizes.latent_height, sizes.latent_width)
@@ -179,14 +187,16 @@ def unet_deep(
         names.TEXT: _normal(rows, text_length, _text_width(unet)),
         **_more_inputs(unet, rows, time_ids),
         **(_masked_inputs(rows, channels, latents) if takes_mask(unet.config) else {}),
+        **_control_inputs(controlnets, rows, latents),
     }
+    alone = (names.TIMESTEP, names.CONTROL_SCALES)
     return Traceable(
         name=names.UNET_DEEP,
         part="deep",
-        module=DeepPass(unet, branches, inputs=tuple(inputs)),
+        module=DeepPass(unet, branches, inputs=tuple(inputs), controls=Controls(controlnets) if controlnets else None),
         inputs=inputs,
         outputs=(names.NOISE, *map(names.feature, branches)),
-        axes={name: _axes(tensor, 2**unet.num_upsamplers) for name, tensor in inputs.items() if name != names.TIMESTEP},
+        axes={name: _axes(tensor, 2**unet.num_upsamplers) for name, tensor in inputs.items() if name not in alone},
     )
 
 
@@ -215,6 +225,30 @@ def _more_inputs(unet: UNet2DConditionModel, rows: int, time_ids: int) -> dict[s
 def _masked_inputs(rows: int, channels: int, latents: tuple[int, int]) -> dict[str, Tensor]:
     mask = (_normal(rows, 1, *latents) > 0).float()
     return {names.MASK: mask, names.MASKED_IMAGE: _normal(rows, channels, *latents)}
+
+
+def _control_inputs(controlnets: Sequence[ControlNetModel], rows: int, latents: tuple[int, int]) -> dict[str, Tensor]:
+    if not controlnets:
+        return {}
+    images = {
+        names.control_image(at): _normal(rows, net.config["block_out_channels"][0], *latents)
+        for at, net in enumerate(controlnets)
+    }
+    return {**images, names.CONTROL_SCALES: torch.linspace(0.7, 0.9, len(controlnets))}
+
+
+def control_image(net: ControlNetModel, sizes: Sizes, *, number: int) -> Traceable:
+    """What a ControlNet makes of its image: image [B, 3, H, W] in [0, 1] → embedded [B, C, h, w]."""
+    scale = 2 ** (len(net.config["conditioning_embedding_out_channels"]) - 1)
+    pixels = _normal(sizes.batch, 3, sizes.latent_height * scale, sizes.latent_width * scale).clamp(0, 1)
+    return Traceable(
+        name=names.controlnet(number),
+        part="control",
+        module=ImageEmbedding(net),
+        inputs={"image": pixels},
+        outputs=("embedded",),
+        axes={"image": {0: Axis("batch"), 2: Axis("height", scale), 3: Axis("width", scale)}},
+    )
 
 
 def vae_decoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:

@@ -17,6 +17,7 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
 from accel_exporter import names
+from accel_exporter.control import Controls
 from accel_runtime.errors import ExportError
 
 
@@ -36,7 +37,7 @@ def branch_count(unet: UNet2DConditionModel) -> int:
 class DeepPass(nn.Module):
     """The whole UNet, returning the noise and one feature per branch.
 
-    ``forward`` takes, in the order of ``names``, what the UNet's kind is given:
+    ``forward`` takes, in the order of ``inputs``, what the UNet's kind is given:
 
         sample                 [B, C, H, W]
         timestep               [1]
@@ -46,22 +47,30 @@ class DeepPass(nn.Module):
         timestep_cond          [B, E]: the guidance, embedded
         mask                   [B, 1, H, W]: what of a picture is drawn anew
         masked_image_latents   [B, C, H, W]: the rest of the picture
+        controlnet_cond_k      [B, C_0, H, W]: what ControlNet k made of its image
+        conditioning_scale     [N]: the scale of each ControlNet
 
     It returns ``(noise, feature_k, …)``, the noise [B, C, H, W] and each feature [B, C_k, H_k, W_k].
     """
 
     def __init__(
-        self, unet: UNet2DConditionModel, branches: Sequence[int], *, inputs: Sequence[str] = names.UNET_INPUTS
+        self,
+        unet: UNet2DConditionModel,
+        branches: Sequence[int],
+        *,
+        inputs: Sequence[str] = names.UNET_INPUTS,
+        controls: Controls | None = None,
     ) -> None:
         super().__init__()
         self.unet = unet
+        self.controls = controls
         self.branches = tuple(branches)
         self.inputs = tuple(inputs)
         # torch names the inputs of a traced graph by the signature.
         self.forward = named_arguments(self._forward, self.inputs)
 
-    def _forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        given = dict(zip(self.inputs, inputs, strict=True))
+    def _forward(self, *values: Tensor) -> tuple[Tensor, ...]:
+        given = dict(zip(self.inputs, values, strict=True))
         # An inpainting UNet takes all three as channels of one sample.
         parts = [given[name] for name in (names.SAMPLE, names.MASK, names.MASKED_IMAGE) if name in given]
         sample = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
@@ -69,7 +78,11 @@ class DeepPass(nn.Module):
         added = {name: given[name] for name in (names.POOLED_TEXT, names.TIME_IDS) if name in given}
         if added:
             more["added_cond_kwargs"] = added
-        return self.record(sample, given[names.TIMESTEP], given[names.TEXT], **more)
+        inputs = (sample, given[names.TIMESTEP], given[names.TEXT])
+        if self.controls is not None:
+            images = [given[names.control_image(at)] for at in range(len(self.controls.nets))]
+            more |= self.controls(*inputs, images=images, scales=given[names.CONTROL_SCALES], added=added or None)
+        return self.record(*inputs, **more)
 
     def record(self, *inputs: Tensor, **more: Any) -> tuple[Tensor, ...]:
         """Run the UNet on what itself takes, and return what `forward` does."""

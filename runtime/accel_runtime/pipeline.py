@@ -21,6 +21,7 @@ from accel_runtime.bundle.room import check_request
 from accel_runtime.bundle.schedules import BundleSchedules
 from accel_runtime.denoising.components import IDLE_KEPT, Components, Loop
 from accel_runtime.denoising.conditioning import Conditioning, condition
+from accel_runtime.denoising.encoding import embed_controls
 from accel_runtime.denoising.inpainting import Blend, Inpainting
 from accel_runtime.denoising.loop import Step
 from accel_runtime.denoising.noise import TorchGenerator
@@ -197,7 +198,13 @@ class Pipeline:
         generators = [TorchGenerator(seed) for seed in request.image_seeds]
         started = start(self.components, request, schedule=plan.schedule, generators=generators)
         latents, inpainting = started.latents, started.inpainting
-        conditioning = self.condition(request, guided=plan.guided, guidance=plan.guidance_input, inpainting=inpainting)
+        conditioning = self.condition(
+            request,
+            guided=plan.guided,
+            guidance=plan.guidance_input,
+            calls=len(plan.calls),
+            inpainting=inpainting,
+        )
         key = (latents.shape, plan)
         if (workspace := self._idle.take(key)) is None:
             unet = self.unet(plan.branches, latent_shape=latents.shape, conditioning=conditioning)
@@ -253,6 +260,7 @@ class Pipeline:
         *,
         guided: bool,
         guidance: float | None = None,
+        calls: int = 1,
         inpainting: Inpainting | None = None,
     ) -> Conditioning:
         """What the denoiser is given of a request; encoded prompts that were used last are kept.
@@ -261,13 +269,23 @@ class Pipeline:
             request: Its prompts and sizes are used.
             guided: Whether some call runs a negative half.
             guidance: Guidance scale for models that take it as an input; see `Plan`.
+            calls: How many calls there will be: control images may begin and end in between.
             inpainting: What `start` made of the request's mask, for models that take it.
 
         Raises:
             InputError: The request says what the model does not take, or has too few negative prompts.
         """
         manifest, encode = self.bundle.manifest, self._prompts.encode
-        return condition(request, manifest, encode=encode, guided=guided, guidance=guidance, inpainting=inpainting)
+        return condition(
+            request,
+            manifest,
+            encode=encode,
+            guided=guided,
+            guidance=guidance,
+            calls=calls,
+            inpainting=inpainting,
+            controls=embed_controls(self.components, request),
+        )
 
     def forget_prompts(self) -> None:
         """Empty the cache of encoded prompts."""

@@ -156,6 +156,32 @@ def _sdxl_inpaint() -> Any:
     )
 
 
+def controlnet(unet: Any, **more: Any) -> Any:
+    """A ControlNet for a UNet, whose outputs are no zeros as in one before its training."""
+    net = _diffusers.ControlNetModel.from_unet(
+        unet, conditioning_channels=3, conditioning_embedding_out_channels=(4, 8), load_weights_from_unet=False, **more
+    )
+    for name, parameter in net.named_parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.3 if name.endswith("weight") else 0.05)
+    return net
+
+
+def _control() -> Any:
+    unet = tiny_unet()
+    return _diffusers.StableDiffusionControlNetPipeline(
+        vae=tiny_vae(),
+        text_encoder=tiny_text_encoder(),
+        tokenizer=tiny_tokenizer(),
+        unet=unet,
+        controlnet=[controlnet(unet), controlnet(unet)],
+        scheduler=tiny_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
 FAMILIES: Final[Mapping[str, Callable[[], Any]]] = {
     "sdxl": _sdxl,
     "refiner": _refiner,
@@ -163,6 +189,7 @@ FAMILIES: Final[Mapping[str, Callable[[], Any]]] = {
     "lcm": _lcm,
     "inpaint": _inpaint,
     "sdxl-inpaint": _sdxl_inpaint,
+    "control": _control,
 }
 
 
@@ -174,6 +201,7 @@ SCHEDULERS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "lcm": ("lcm",),
     "inpaint": ("ddim", "euler_a", "dpmpp_2m"),
     "sdxl-inpaint": ("euler", "ddim"),
+    "control": ("ddim", "euler_a", "dpmpp_2m"),
 }
 
 

@@ -13,6 +13,7 @@ from tests.own_memory import OwnMemory
 
 from accel_exporter.check import relative_error
 from accel_runtime import Pipeline, open_bundle
+from accel_runtime.bundle.dims import resolve
 from accel_runtime.denoising.encoding import encode_images
 from accel_runtime.denoising.noise import TorchGenerator
 
@@ -117,10 +118,7 @@ def test_other_loaders_give_the_unet_one_sample_of_nine_channels() -> None:
     folder, rng = ours.bundle.folder / "unet", np.random.default_rng(0)
     shapes = {tensor.name: tensor.shape for tensor in ours.bundle.manifest.deep.inputs}
     sizes = {"batch": 2, "latent_height": 8, "latent_width": 12}
-    given = {
-        name: rng.standard_normal([sizes.get(str(dim), dim) for dim in shape]).astype(np.float32)
-        for name, shape in shapes.items()
-    }
+    given = {name: rng.standard_normal(resolve(shape, sizes)).astype(np.float32) for name, shape in shapes.items()}
     parts = ("sample", "mask", "masked_image_latents")
     joined = {name: values for name, values in given.items() if name not in parts}
     joined["sample"] = np.concatenate([given[name] for name in parts], axis=1)

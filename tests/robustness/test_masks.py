@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,10 +77,11 @@ def test_a_model_that_fills_in_masks_needs_one(folder: Path) -> None:
     assert_refused(refused, "mask: the model fills in a masked picture: expected an image and a mask, got none")
 
 
+FRACTIONS: Any = MASK / 255
 REQUESTS: dict[str, tuple[str, Request, str]] = {
     "no image": ("inpaint", replace(CAT, image=None, height=16, width=24), "mask: expected an image beside it"),
     "a mask of another size": ("inpaint", replace(CAT, mask=MASK[:8]), r"mask: expected uint8 \[16, 24\]"),
-    "a mask of numbers": ("inpaint", replace(CAT, mask=MASK / 255), "mask: expected uint8"),
+    "a mask of other numbers": ("inpaint", replace(CAT, mask=FRACTIONS), "mask: expected uint8"),
     "three masks for one picture": ("inpaint", replace(CAT, mask=np.stack([MASK] * 3)), "or 1 of them"),
     "no encoder": ("lcm", replace(CAT), "image: the bundle has no encoder"),
 }

@@ -11,6 +11,14 @@ import typer
 from accel_bench.base.files import check_outputs
 from accel_bench.base.latents import read_latents
 from accel_bench.cli.console import note, print_json, print_line, progress_bar
+from accel_bench.cli.control import (
+    ControlEnds,
+    ControlFiles,
+    ControlScales,
+    ControlStarts,
+    control_numbers,
+    read_controls,
+)
 from accel_bench.cli.find_schedule import find_schedule
 from accel_bench.cli.framing import (
     AestheticScore,
@@ -103,6 +111,10 @@ def generate(
     image: ImageFile = None,
     mask: MaskFile = None,
     strength: Strength = None,
+    control: ControlFiles = None,
+    control_scale: ControlScales = None,
+    control_start: ControlStarts = None,
+    control_end: ControlEnds = None,
     latents_in: Annotated[
         Path | None, typer.Option(help="Initial noise: a .npy file of [B, C, h, w].", rich_help_panel=PICTURES)
     ] = None,
@@ -143,7 +155,8 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Draw images from a bundle."""
-    files = StartFiles(image, mask, strength)
+    files, control = StartFiles(image, mask, strength), control or []
+    steered = control_numbers(len(control), scales=control_scale, starts=control_start, ends=control_end)
     asked = plans_of(
         context,
         [plan],
@@ -161,7 +174,9 @@ def generate(
     backend = choose_backend(provider, options=provider_options)
     verification: Verification = "sizes" if trust_files else "hashes"
     pipeline = open_bundle(bundle, backend, verification=verification, digest=digest, low_memory=low_memory, form=form)
-    picture, drawn = files.read(pipeline.bundle.manifest, height=height, width=width)
+    manifest = pipeline.bundle.manifest
+    picture, drawn = files.read(manifest, height=height, width=width)
+    size = (height, width) if picture is None else picture.shape[:2]
     request = Request(
         prompts=tuple(prompts),
         negatives=(negative,),
@@ -172,6 +187,7 @@ def generate(
         latents=None if latents_in is None else read_latents(latents_in),
         image=picture,
         mask=drawn,
+        controls=read_controls(control, steered, manifest=manifest, size=size),
         framing=framing_of(
             original_size=original_size, crop=crop, target_size=target_size, aesthetic_score=aesthetic_score
         ),
@@ -183,7 +199,7 @@ def generate(
         ),
     )
     schedule = find_schedule(pipeline, asked.steps, scheduler=asked.scheduler, strength=files.strength)
-    by = pipeline.bundle.manifest.denoiser.guidance
+    by = manifest.denoiser.guidance
     chosen = compile_plan(spec, schedule, guidance=guidance, guidance_rescale=guidance_rescale, guidance_by=by)
     _note_doubts(pipeline, request, spec, guidance=guidance)
     _note_cut_prompts(pipeline, request)

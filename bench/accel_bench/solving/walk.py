@@ -74,7 +74,11 @@ class Walker:
         rows = plan.schedule.rows
         draws = tuple(stacked_normal(generators, latents.shape[1:]) if row.draws else None for row in rows)
         conditioning = pipeline.condition(
-            request, guided=plan.guided, guidance=plan.guidance_input, inpainting=started.inpainting
+            request,
+            guided=plan.guided,
+            guidance=plan.guidance_input,
+            calls=len(plan.calls),
+            inpainting=started.inpainting,
         )
         unet = pipeline.unet((branch,), latent_shape=latents.shape, conditioning=conditioning)
         passes = Passes(unet, branches=(branch,), history=MAX_HISTORY, weighed=(branch,))
@@ -120,7 +124,8 @@ class Walker:
     def _noise(self, state: State, call: Call) -> Array:
         """Run a call and count it; gives guided noise of its own."""
         row = self.plan.schedule.rows[state.index]
-        noise = self._passes.run(call, state.recurrence.model_input(row), timestep=row.timestep)
+        sample = state.recurrence.model_input(row)
+        noise = self._passes.run(call, sample, timestep=row.timestep, index=state.index)
         if isinstance(call, Deep):
             self.tally.deep += len(state.latents)
         else:

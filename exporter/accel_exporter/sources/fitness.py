@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from accel_exporter.sources.controlnet_fitness import controlnet_complaints
 from accel_exporter.sources.model_index import MODEL_INDEX, text_encoders, tokenizer_of
 from accel_exporter.sources.source import Source
 from accel_runtime.errors import ExportError
@@ -49,6 +50,8 @@ def _complaints(source: Source) -> Iterator[str]:
     yield from _sizes(unet)
     yield from _latents(unet, vae, is_inpainting=str(index["_class_name"]).endswith("InpaintPipeline"))
     yield from _pictures(vae)
+    for net in source.controlnets:
+        yield from controlnet_complaints(net.config, unet, vae, name=net.name)
     yield from _text(unet, texts)
     yield from _added(unet, texts, index)
     if is_xl(index) and (vae.get("latents_mean"), vae.get("latents_std")) != (None, None):

@@ -90,6 +90,12 @@ class Components:
         encoded = self._run_each(encoder, token_ids[np.newaxis], outputs=names)
         return {name: values[0] for name, values in encoded.items()}
 
+    def embed_control(self, graph: str, pixels: NDArray[np.uint8]) -> Array:
+        """What a ControlNet makes of its image before the first call: [H, W, 3] → [C, h, w]."""
+        sample = pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255)
+        first: Array = self._first_output(graph, sample[np.newaxis])[0]
+        return first
+
     def encode(self, pixels: NDArray[np.uint8], *, hidden: NDArray[np.bool_] | None = None) -> Array:
         """The encoder: pixels [H, W, 3] → what it gives of an unscaled state, [C, h, w] or [2C, h, w].
 

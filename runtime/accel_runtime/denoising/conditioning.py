@@ -4,21 +4,32 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
 from accel_runtime.backends.base import Array
 from accel_runtime.bundle.dims import own_sizes, resolve
+from accel_runtime.denoising.control import control_scales
 from accel_runtime.denoising.inpainting import NO_MASK, Inpainting
 from accel_runtime.errors import InputError
-from accel_runtime.manifest import FromGuidance, FromMask, FromMaskedImage, FromSizes, FromText, Input, Manifest
+from accel_runtime.manifest import (
+    FromControl,
+    FromControlScales,
+    FromMask,
+    FromMaskedImage,
+    FromSizes,
+    FromText,
+    Input,
+    Manifest,
+)
 from accel_runtime.request import Framing, Request
 
 # diffusers' defaults, of a prompt and of a negative prompt.
 _SCORES: Final = (6.0, 2.5)
 _NO_FRAMING: Final = Framing()
+NO_CONTROLS: Final[Mapping[str, Array]] = {}
 
 # Text encoder's graph and prompt → its outputs by name: [L, D], or [D] where pooled.
 Encode = Callable[[str, str], Mapping[str, Array]]
@@ -31,10 +42,13 @@ class Conditioning:
     Attributes:
         prompt: Values of the prompt half.
         negative: Values of the negative half; None where nothing is guided.
+        by_call: Values that are the same for all rows and change from call to call: [calls, …]. Later calls have the
+            last one.
     """
 
     prompt: Mapping[str, Array]
     negative: Mapping[str, Array] | None
+    by_call: Mapping[str, Array] = field(default_factory=dict)
 
     def rows(self, name: str) -> Array:
         """All rows of an input: the negative half first, where there is one."""
@@ -50,7 +64,9 @@ def condition(
     encode: Encode,
     guided: bool,
     guidance: float | None = None,
+    calls: int = 1,
     inpainting: Inpainting | None = None,
+    controls: Mapping[str, Array] = NO_CONTROLS,
 ) -> Conditioning:
     """The values of all inputs for a request.
 
@@ -60,18 +76,23 @@ def condition(
         encode: Runs a text encoder.
         guided: Whether some call runs a negative half.
         guidance: Guidance scale for models that take it as an input.
+        calls: How many calls there will be.
         inpainting: Mask and masked image for models that take them.
+        controls: What `embed_controls` made of the request's control images.
 
     Raises:
         InputError: The request says what the model does not take, or has too few negative prompts.
     """
     _check(request, manifest, guided=guided)
-    given = _Given(request, manifest, encode, guidance, inpainting)
-    inputs = manifest.denoiser.inputs
+    given = _Given(request, manifest, encode, guidance, inpainting, controls)
+    inputs = [each for each in manifest.denoiser.inputs if not isinstance(each.source, FromControlScales)]
+    scales = [each.name for each in manifest.denoiser.inputs if each not in inputs]
+    by_call = dict.fromkeys(scales, control_scales(request.controls, calls))
     prompt = {each.name: given.prompt_half(each) for each in inputs}
     if not guided:
-        return Conditioning(prompt, negative=None)
-    return Conditioning(prompt, {each.name: given.negative_half(each, prompt[each.name]) for each in inputs})
+        return Conditioning(prompt, None, by_call)
+    negative = {each.name: given.negative_half(each, prompt[each.name]) for each in inputs}
+    return Conditioning(prompt, negative, by_call)
 
 
 def text(source: FromText, prompts: Sequence[str], *, encode: Encode) -> Array:
@@ -139,16 +160,18 @@ class _Given:
     encode: Encode
     guidance: float | None
     inpainting: Inpainting | None
+    controls: Mapping[str, Array]
 
     def prompt_half(self, each: Input) -> Array:
-        if isinstance(each.source, FromSizes):
-            return sizes(each.source, self.request, self.manifest)
-        if isinstance(each.source, FromGuidance):
-            return self._guidance(each)
-        if isinstance(each.source, FromMask | FromMaskedImage):
-            return self._painted(each.source)
-        encoded = text(each.source, self.request.prompts, encode=self.encode)
-        return np.repeat(encoded, self.request.images_per_prompt, axis=0)
+        source = each.source
+        if isinstance(source, FromSizes):
+            return sizes(source, self.request, self.manifest)
+        if isinstance(source, FromText):
+            encoded = text(source, self.request.prompts, encode=self.encode)
+            return np.repeat(encoded, self.request.images_per_prompt, axis=0)
+        if isinstance(source, FromMask | FromMaskedImage):
+            return self._masked(source)
+        return self._for_all(self.controls[source.graph]) if isinstance(source, FromControl) else self._guidance(each)
 
     def negative_half(self, each: Input, prompt: Array) -> Array:
         """The same rows without the prompt."""
@@ -163,13 +186,16 @@ class _Given:
             encoded[[not negative for negative in spread]] = 0
         return np.repeat(encoded, self.request.images_per_prompt, axis=0)
 
-    def _painted(self, source: FromMask | FromMaskedImage) -> Array:
+    def _masked(self, source: FromMask | FromMaskedImage) -> Array:
         """The mask, or what the encoder made of the masked image, for every image."""
         values = None
         if self.inpainting is not None:
             values = self.inpainting.mask if isinstance(source, FromMask) else self.inpainting.masked_image
         if values is None:
             raise InputError(NO_MASK)
+        return self._for_all(values)
+
+    def _for_all(self, values: Array) -> Array:
         return np.broadcast_to(values, (self.request.images, *values.shape[1:]))
 
     def _guidance(self, each: Input) -> Array:

@@ -67,7 +67,7 @@ def denoise(
     for index, (row, call) in enumerate(zip(plan.schedule.rows, plan.calls, strict=True)):
         # What overflows is told below, as an error; numpy would warn of it first.
         with np.errstate(over="ignore", invalid="ignore"):
-            noise = passes.run(call, state.model_input(row), timestep=row.timestep)
+            noise = passes.run(call, state.model_input(row), timestep=row.timestep, index=index)
             draw = stacked_normal(generators, latents.shape[1:]) if row.draws else None
             state = state.advance(row, guide(noise, call, rescale=plan.guidance_rescale), draw=draw)
         if not np.isfinite(state.latents).all():
