@@ -17,12 +17,14 @@ class Given:
         added: SDXL's pooled text and time ids, by diffusers' names.
         guidance: Embedded guidance; None for UNets that do not take it. Shape: [B, E].
         beside: Mask and masked image, as further channels of the sample. Shape: [B, C, h, w].
+        control: Of sample and timestep, what ControlNets add to each skip and to the middle.
     """
 
     text: Tensor
     added: Mapping[str, Tensor]
     guidance: Tensor | None = None
     beside: Tensor | None = None
+    control: Callable[[Tensor, Tensor], tuple[list[Tensor], Tensor]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,11 @@ class HandDrivenUNet:
         count = len(units) if feature is None else branch + 1
         whole = sample if given.beside is None else torch.cat([sample, given.beside], dim=1)
         skips = self._down(whole, time, text, count=count)
-        x = unet.mid_block(skips[-1], time, encoder_hidden_states=text) if feature is None else feature
+        last, middle = skips[-1], torch.zeros(1)
+        if given.control is not None:
+            added, middle = given.control(sample, t)
+            skips = [skip + more for skip, more in zip(skips, added, strict=False)]
+        x = unet.mid_block(last, time, encoder_hidden_states=text) + middle if feature is None else feature
         kept = None
         for skip in reversed(range(count)):
             kept = x if skip == branch else kept

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypedDict, Unpack
 
 import numpy as np
 
@@ -57,16 +57,28 @@ class Conditioning:
         return np.concatenate([self.negative[name], self.prompt[name]])
 
 
+class Told(TypedDict, total=False):
+    """What else calls are told of.
+
+    Attributes:
+        guidance: Guidance scale for models that take it as an input; see `Plan`.
+        calls: How many calls there will be, 1 unless it is said: control images may begin and end in between.
+        inpainting: What `start` made of the request's mask, for models that take it.
+    """
+
+    guidance: float | None
+    calls: int
+    inpainting: Inpainting | None
+
+
 def condition(
     request: Request,
     manifest: Manifest,
     *,
     encode: Encode,
     guided: bool,
-    guidance: float | None = None,
-    calls: int = 1,
-    inpainting: Inpainting | None = None,
     controls: Mapping[str, Array] = NO_CONTROLS,
+    **told: Unpack[Told],
 ) -> Conditioning:
     """The values of all inputs for a request.
 
@@ -75,19 +87,17 @@ def condition(
         manifest: Says which inputs there are.
         encode: Runs a text encoder.
         guided: Whether some call runs a negative half.
-        guidance: Guidance scale for models that take it as an input.
-        calls: How many calls there will be.
-        inpainting: Mask and masked image for models that take them.
         controls: What `embed_controls` made of the request's control images.
+        told: What else the calls are told.
 
     Raises:
         InputError: The request says what the model does not take, or has too few negative prompts.
     """
     _check(request, manifest, guided=guided)
-    given = _Given(request, manifest, encode, guidance, inpainting, controls)
+    given = _Given(request, manifest, encode, controls, told.get("guidance"), told.get("inpainting"))
     inputs = [each for each in manifest.denoiser.inputs if not isinstance(each.source, FromControlScales)]
     scales = [each.name for each in manifest.denoiser.inputs if each not in inputs]
-    by_call = dict.fromkeys(scales, control_scales(request.controls, calls))
+    by_call = dict.fromkeys(scales, control_scales(request.controls, told.get("calls", 1)))
     prompt = {each.name: given.prompt_half(each) for each in inputs}
     if not guided:
         return Conditioning(prompt, None, by_call)
@@ -158,9 +168,9 @@ class _Given:
     request: Request
     manifest: Manifest
     encode: Encode
+    controls: Mapping[str, Array]
     guidance: float | None
     inpainting: Inpainting | None
-    controls: Mapping[str, Array]
 
     def prompt_half(self, each: Input) -> Array:
         source = each.source
