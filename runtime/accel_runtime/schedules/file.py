@@ -190,10 +190,13 @@ def noised_as(whole: ScheduleTable, started: ScheduleTable) -> ScheduleTable:
     """A table that starts in the middle, with the whole one's weights of image and noise after its own start.
 
     A scheduler adds noise by timestep alone, wherever the loop began, so a compiled table has them for its start only.
+    A table whose timesteps are not the rest of the whole one's stays as it is.
     """
-    first, *others = started.rows
-    later = zip(others, whole.rows[started.begin + 1 :], strict=True)
-    rows = (first, *(msgspec.structs.replace(row, add_noise=same.add_noise) for row, same in later))
+    rest = whole.rows[started.begin :]
+    if [row.timestep for row in rest] != [row.timestep for row in started.rows]:
+        return started
+    first, *others = zip(started.rows, rest, strict=True)
+    rows = (first[0], *(msgspec.structs.replace(row, add_noise=same.add_noise) for row, same in others))
     return msgspec.structs.replace(started, rows=rows)
 
 
