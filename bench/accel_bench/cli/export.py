@@ -44,6 +44,12 @@ Variant = Annotated[
     str | None, typer.Option(help="Prefer this variant of the weights, such as fp16.", rich_help_panel=SOURCE)
 ]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit on the hub.", rich_help_panel=SOURCE)]
+ControlNets = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--controlnet", help="Folder of a ControlNet that steers the model; repeat for several.", rich_help_panel=SOURCE
+    ),
+]
 CacheDir = Annotated[
     Path | None, typer.Option(help="Folder for downloads.", show_default="the hub's cache", rich_help_panel=SOURCE)
 ]
@@ -53,8 +59,8 @@ def export(
     source: Annotated[
         str,
         typer.Argument(
-            help="A diffusers folder, a hub id, or an alias: tiny (the built-in model), sd15, sd21, sdxl, sdxl-turbo, "
-            "lcm-sd15."
+            help="A diffusers folder, a hub id, or an alias: tiny (the built-in model), sd15, sd15-inpaint, "
+            "sd15-controlnet, sd21, sdxl, sdxl-turbo, lcm-sd15."
         ),
     ] = "tiny",
     *,
@@ -63,6 +69,7 @@ def export(
     variant: Variant = None,
     revision: Revision = None,
     cache_dir: CacheDir = None,
+    controlnet: ControlNets = None,
     branches: Annotated[
         str,
         typer.Option(help="Cuts of the UNet that get a shallow graph, by commas, or all.", rich_help_panel=GRAPHS),
@@ -185,7 +192,13 @@ def export(
     with progress_bar() as progress:
         task = progress.add_task(f"open {source}", total=None)
         pipeline = open_source(
-            source, weights=weights.value, seed=seed, variant=variant, revision=revision, cache_dir=cache_dir
+            source,
+            weights=weights.value,
+            seed=seed,
+            variant=variant,
+            revision=revision,
+            cache_dir=cache_dir,
+            controlnets=controlnet or (),
         )
         for stage in export_bundle(pipeline, target, options=options, force=force):
             progress.update(task, description=stage.name, completed=stage.done, total=stage.total)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
 from transformers import CLIPTextConfig
 
 from accel_exporter.libraries import one_line, quiet
@@ -33,6 +33,11 @@ def read_unet_config(folder: Path) -> Mapping[str, Any]:
 def read_vae_config(folder: Path) -> Mapping[str, Any]:
     """The autoencoder's config; see `_read_config`."""
     return _read_config(folder, "vae", AutoencoderKL)
+
+
+def read_controlnet_config(folder: Path, part: str) -> Mapping[str, Any]:
+    """A ControlNet's config; see `_read_config`."""
+    return _read_config(folder, part, ControlNetModel)
 
 
 def read_text_config(folder: Path, part: str) -> Mapping[str, Any]:

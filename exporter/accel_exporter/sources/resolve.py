@@ -1,7 +1,9 @@
 """Find the pipeline that a user names."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from accel_exporter.sources.controlnets import controlled
 from accel_exporter.sources.hub import open_hub
 from accel_exporter.sources.local import open_folder
 from accel_exporter.sources.random_weights import open_random
@@ -18,8 +20,9 @@ def open_source(
     variant: str | None = None,
     revision: str | None = None,
     cache_dir: Path | None = None,
+    controlnets: Sequence[Path] = (),
 ) -> Source:
-    """Return the pipeline that ``source`` names.
+    """Return the pipeline that ``source`` names, with ControlNets.
 
     An alias is always the alias, whatever folders lie around, so that a command means the same
     everywhere; ``./sd15`` names the folder. Anything else is a folder if there is one of that
@@ -32,15 +35,31 @@ def open_source(
         variant: The weights variant to prefer, such as ``fp16``.
         revision: The hub's branch, tag or commit.
         cache_dir: Where hub downloads are kept.
+        controlnets: Folders of ControlNets to add, in the order of their control images.
 
     Raises:
         SourceError: The pipeline cannot be found or read.
         InputError: An option that does not go with such a source.
     """
+    own = _open(source, weights=weights, seed=seed, variant=variant, revision=revision, cache_dir=cache_dir)
+    return controlled(own, controlnets, variant=variant)
+
+
+def _open(
+    source: str,
+    *,
+    weights: WeightsKind,
+    seed: int,
+    variant: str | None,
+    revision: str | None,
+    cache_dir: Path | None,
+) -> Source:
     if weights == "random":
         _refuse({"--variant": variant, "--revision": revision}, why="random weights have none")
         return _open_random(source, seed=seed)
     alias = ALIASES.get(source)
+    if alias is not None and not alias.is_trained:
+        raise SourceError(f"'{source}' is an architecture without weights: add `--weights random`")
     if alias is not None and alias.hub_id is None:
         _refuse({"--variant": variant, "--revision": revision}, why="the built-in model has none")
         return open_builtin(alias.architecture)

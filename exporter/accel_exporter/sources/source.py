@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from accel_runtime.plans.spec import PlanSpec
@@ -34,6 +34,25 @@ class Origin:
     revision: str | None
     weights: WeightsKind
     seed: int | None
+
+
+class ControlNetPart(Protocol):
+    """A ControlNet that is read when asked for."""
+
+    @property
+    def name(self) -> str:
+        """The name of its folder, for messages."""
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """``config.json``, with the defaults that the file leaves out."""
+
+    @property
+    def digest(self) -> str:
+        """The hash of everything that it reads."""
+
+    def load(self) -> ControlNetModel:
+        """Return it in float32 and evaluation mode."""
 
 
 class Source(Protocol):
@@ -66,6 +85,10 @@ class Source(Protocol):
 
     def text_config(self, part: str = "text_encoder") -> Mapping[str, Any]:
         """Return ``config.json`` of a text encoder, with the defaults that the file leaves out."""
+
+    @property
+    def controlnets(self) -> tuple[ControlNetPart, ...]:
+        """The ControlNets that steer the UNet, in the order of their control images."""
 
     @property
     def plans(self) -> Mapping[str, PlanSpec]:
