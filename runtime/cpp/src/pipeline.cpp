@@ -6,7 +6,7 @@
 #include "denoising/conditioning.hpp"
 #include "denoising/start.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 // Each 0.2 MB in SD1.5: enough for any batch, and a service never grows by more.
@@ -41,12 +41,14 @@ Array Pipeline::denoise(const Request &request, const PlanSpec &spec, const OnSt
   std::vector<TorchGenerator> generators;
   for (const std::uint64_t seed : image_seeds(request, shape.images)) generators.emplace_back(seed);
   Array latents = start(components_, request, shape, plan.schedule, generators);
-  const Encode encode_prompt = [this](const std::string &encoder, const std::string &prompt) { return encode(encoder, prompt); };
+  const Encode encode_prompt = [this](const std::string &encoder, const std::string &prompt) {
+    return encode(encoder, prompt);
+  };
   const Conditioning conditioning =
       condition(request, manifest, shape, encode_prompt, {plan.guided(), plan.guidance_input});
   UNet unet(components_, latents.shape, plan.branches(), conditioning, plan.guided());
   Passes passes(unet, plan);
-  latents = accel::denoise(passes, plan, std::move(latents), generators, on_step);
+  latents = accel::core::denoise(passes, plan, std::move(latents), generators, on_step);
   // Libraries map weights into memory: what overwrites the file while an image is drawn changes the image.
   contents_->bundle().check_graphs();
   return latents;
@@ -72,4 +74,4 @@ std::map<std::string, Array> Pipeline::encode(const std::string &encoder, const 
   return outputs;
 }
 
-}  // namespace accel
+}  // namespace accel::core

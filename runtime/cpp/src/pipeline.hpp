@@ -12,7 +12,7 @@
 #include "plans/plan.hpp"
 #include "request.hpp"
 
-namespace accel {
+namespace accel::core {
 
 // Outputs of a text encoder for the prompts that were used last.
 class EncodedPrompts {
@@ -41,8 +41,8 @@ class Pipeline {
   const Contents &contents() const { return *contents_; }
   const Backend &backend() const { return components_.backend(); }
 
-  // Draws the images of a request and gives their latents [B, C, h, w]. Nothing heavy starts before all that can be known
-  // to be wrong was looked at.
+  // Draws the images of a request and gives their latents [B, C, h, w]. Nothing heavy starts before all that can be
+  // known to be wrong was looked at.
   Array denoise(const Request &request, const PlanSpec &spec, const OnStep &on_step);
 
   // Pixels [B, H, W, 3] of latents.
@@ -57,4 +57,4 @@ class Pipeline {
   EncodedPrompts prompts_;
 };
 
-}  // namespace accel
+}  // namespace accel::core

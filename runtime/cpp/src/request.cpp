@@ -5,7 +5,7 @@
 #include "base/error.hpp"
 #include "text/utf8.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr std::int64_t most_images = 1000;
@@ -33,7 +33,8 @@ OutputShape output_shape(const Request &request, const State &state) {
   const auto prompts = static_cast<std::int64_t>(request.prompts.size());
   if (prompts < 1) throw InputError("prompts: expected one or more, got none");
   if (request.images_per_prompt < 1 || request.images_per_prompt > most_images / prompts) {
-    throw InputError(join("images: expected 1 to ", most_images, " at a time, got ", prompts, " × ", request.images_per_prompt));
+    throw InputError(
+        join("images: expected 1 to ", most_images, " at a time, got ", prompts, " × ", request.images_per_prompt));
   }
   const std::int64_t own_height = request.image ? request.image->height : state.height;
   const std::int64_t own_width = request.image ? request.image->width : state.width;
@@ -77,7 +78,8 @@ void check_request(const Request &request, const Manifest &manifest, bool guided
   for (const auto *texts : {&request.prompts, &request.negatives}) {
     for (const std::string &text : *texts) {
       decode_utf8(text);
-      if (manifest.texts.empty() && !text.empty()) throw InputError("prompt: the model takes none: leave prompts empty");
+      if (manifest.texts.empty() && !text.empty())
+        throw InputError("prompt: the model takes none: leave prompts empty");
     }
   }
   if (guided && manifest.denoiser.guidance == GuidanceBy::none) {
@@ -89,4 +91,4 @@ void check_request(const Request &request, const Manifest &manifest, bool guided
   }
 }
 
-}  // namespace accel
+}  // namespace accel::core

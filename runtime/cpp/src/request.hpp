@@ -8,7 +8,7 @@
 #include "base/array.hpp"
 #include "manifest/manifest.hpp"
 
-namespace accel {
+namespace accel::core {
 
 // Images to start from: one for all, or one for each, [n, H, W, 3].
 struct StartImages {
@@ -33,7 +33,8 @@ struct Request {
   std::optional<StartImages> image;
 };
 
-// What comes of a request: [images, height, width, 3] pixels and [images, channels, latent_height, latent_width] latents.
+// What comes of a request: [images, height, width, 3] pixels and [images, channels, latent_height, latent_width]
+// latents.
 struct OutputShape {
   std::int64_t images = 0;
   std::int64_t height = 0;
@@ -60,4 +61,4 @@ std::vector<std::string> negatives_of(const Request &request);
 // Raises an `InputError` where the request says what the model does not take.
 void check_request(const Request &request, const Manifest &manifest, bool guided);
 
-}  // namespace accel
+}  // namespace accel::core

@@ -1,10 +1,10 @@
 /* libaccel: bundles of accel drawn from C, without Python and without torch. docs/cpp.md has examples.
  *
- * Every function that can fail returns a status and, where it is given an `accel_error`, writes one line of text there. No
- * state is global. Handles may be closed in any order: what needs another keeps it. Texts are UTF-8.
+ * Every function that can fail returns a status and, where it is given an `accel_error`, writes one line of text there.
+ * No state is global. Handles may be closed in any order: what needs another keeps it. Texts are UTF-8.
  *
- * Threads: a bundle, a backend and a pipeline may be used by any number of threads at a time. A plan, a request and a noise
- * belong to one thread at a time, but for accel_request_cancel, which any thread may call at any time.
+ * Threads: a bundle, a backend and a pipeline may be used by any number of threads at a time. A plan, a request and a
+ * noise belong to one thread at a time, but for accel_request_cancel, which any thread may call at any time.
  *
  * A NULL handle, or an output that is NULL where nothing says that it may be, is an ACCEL_INPUT_ERROR. */
 #ifndef ACCEL_ACCEL_H
@@ -79,8 +79,9 @@ ACCEL_API const char *accel_bundle_scheduler(const accel_bundle *bundle, size_t 
 ACCEL_API const char *accel_bundle_plan(const accel_bundle *bundle, size_t number);
 ACCEL_API const char *accel_bundle_text_encoder(const accel_bundle *bundle, size_t number);
 
-/* Token ids of a prompt for a text encoder, padded to its length; NULL takes the first encoder. `length` is how many ids a
- * prompt has, of which at most `capacity` are written; `count` (may be NULL) how many it had before it was cut or padded. */
+/* Token ids of a prompt for a text encoder, padded to its length; NULL takes the first encoder. `length` is how many
+ * ids a prompt has, of which at most `capacity` are written; `count` (may be NULL) how many it had before it was cut or
+ * padded. */
 ACCEL_API accel_status accel_bundle_tokenize(const accel_bundle *bundle, const char *text_encoder, const char *prompt,
                                              int64_t *ids, size_t capacity, size_t *length, size_t *count,
                                              accel_error *error);
@@ -89,26 +90,28 @@ ACCEL_API accel_status accel_bundle_tokenize(const accel_bundle *bundle, const c
 
 typedef struct accel_backend_options {
   size_t size;
-  const char *library;              /* file of ONNX Runtime; NULL takes the one that the linker finds */
-  const char *provider;             /* cpu, cuda, rocm, migraphx, tensorrt, ort-openvino, webgpu; NULL is cpu */
-  const char *const *option_names;  /* options of the provider, which are passed to it as they are */
+  const char *library;             /* file of ONNX Runtime; NULL takes the one that the linker finds */
+  const char *provider;            /* cpu, cuda, rocm, migraphx, tensorrt, ort-openvino, webgpu; NULL is cpu */
+  const char *const *option_names; /* options of the provider, which are passed to it as they are */
   const char *const *option_values;
   size_t option_count;
   int32_t threads; /* inside an operator; 0 leaves the choice to ONNX Runtime */
 } accel_backend_options;
 
-/* Loads ONNX Runtime, 1.18 or newer. A provider that is not there is an error, and so is a graph that it would leave to the
- * processor. `options` may be NULL. */
-ACCEL_API accel_status accel_backend_open(const accel_backend_options *options, accel_backend **backend, accel_error *error);
+/* Loads ONNX Runtime, 1.18 or newer. A provider that is not there is an error, and so is a graph that it would leave to
+ * the processor. `options` may be NULL. */
+ACCEL_API accel_status accel_backend_open(const accel_backend_options *options, accel_backend **backend,
+                                          accel_error *error);
 ACCEL_API void accel_backend_close(accel_backend *backend);
 /* What really runs, such as `onnxruntime 1.31.1, CPUExecutionProvider`. */
 ACCEL_API const char *accel_backend_description(const accel_backend *backend);
 
 /* ---- Plan ---- */
 
-/* A plan by what `accel generate --plan` takes: a plan of the bundle, such as fast; full, every:N or calls:0,3,7; or the path
- * of a plan.json. */
-ACCEL_API accel_status accel_plan_open(const accel_bundle *bundle, const char *text, accel_plan **plan, accel_error *error);
+/* A plan by what `accel generate --plan` takes: a plan of the bundle, such as fast; full, every:N or calls:0,3,7; or
+ * the path of a plan.json. */
+ACCEL_API accel_status accel_plan_open(const accel_bundle *bundle, const char *text, accel_plan **plan,
+                                       accel_error *error);
 /* The same from the content of a plan.json. */
 ACCEL_API accel_status accel_plan_parse(const char *json, size_t length, accel_plan **plan, accel_error *error);
 ACCEL_API void accel_plan_close(accel_plan *plan);
@@ -138,17 +141,18 @@ ACCEL_API accel_status accel_request_set_seed(accel_request *request, uint64_t s
 ACCEL_API accel_status accel_request_set_seeds(accel_request *request, const uint64_t *seeds, size_t count,
                                                accel_error *error);
 /* In pixels; without it the bundle's own size. */
-ACCEL_API accel_status accel_request_set_size(accel_request *request, int32_t height, int32_t width, accel_error *error);
+ACCEL_API accel_status accel_request_set_size(accel_request *request, int32_t height, int32_t width,
+                                              accel_error *error);
 /* 7.5 without it; 1 or less does not guide. */
 ACCEL_API accel_status accel_request_set_guidance(accel_request *request, double scale, accel_error *error);
 ACCEL_API accel_status accel_request_set_guidance_rescale(accel_request *request, double rescale, accel_error *error);
 /* Unit-variance noise [images, channels, latent height, latent width] in place of the seed's; it is copied. */
 ACCEL_API accel_status accel_request_set_latents(accel_request *request, const float *latents, size_t count,
                                                  accel_error *error);
-/* Where to start instead of from noise alone: one image for all or one for each, [count, height, width, 3]; it is copied.
- * `strength` is the share of the schedule that is run, more than 0 and at most 1. */
-ACCEL_API accel_status accel_request_set_image(accel_request *request, const uint8_t *pixels, size_t count, int32_t height,
-                                               int32_t width, double strength, accel_error *error);
+/* Where to start instead of from noise alone: one image for all or one for each, [count, height, width, 3]; it is
+ * copied. `strength` is the share of the schedule that is run, more than 0 and at most 1. */
+ACCEL_API accel_status accel_request_set_image(accel_request *request, const uint8_t *pixels, size_t count,
+                                               int32_t height, int32_t width, double strength, accel_error *error);
 
 typedef struct accel_progress {
   size_t size;
@@ -160,8 +164,8 @@ typedef struct accel_progress {
   size_t latent_count;
 } accel_progress;
 
-/* Called after every UNet call, by the thread that generates. A result other than 0 stops with ACCEL_CANCELLED. It must not
- * throw. NULL takes it away. */
+/* Called after every UNet call, by the thread that generates. A result other than 0 stops with ACCEL_CANCELLED. It must
+ * not throw. NULL takes it away. */
 typedef int32_t (*accel_on_progress)(void *user, const accel_progress *progress);
 ACCEL_API accel_status accel_request_on_progress(accel_request *request, accel_on_progress callback, void *user,
                                                  accel_error *error);
@@ -178,17 +182,17 @@ ACCEL_API void accel_pipeline_close(accel_pipeline *pipeline);
 
 typedef struct accel_shape {
   size_t size;
-  size_t images, height, width;                  /* pixels: images × height × width × 3 */
-  size_t channels, latent_height, latent_width;  /* latents: images × channels × latent_height × latent_width */
+  size_t images, height, width;                 /* pixels: images × height × width × 3 */
+  size_t channels, latent_height, latent_width; /* latents: images × channels × latent_height × latent_width */
 } accel_shape;
 
 /* What comes of a request. */
-ACCEL_API accel_status accel_request_shape(const accel_request *request, const accel_bundle *bundle, accel_shape *shape,
-                                           accel_error *error);
+ACCEL_API accel_status accel_request_shape(const accel_request *request, const accel_pipeline *pipeline,
+                                           accel_shape *shape, accel_error *error);
 
-/* Draws into the caller's memory: `pixels`, [images, height, width, 3] in 0…255, and `latents`, [images, channels, latent
- * height, latent width], of so many elements as accel_request_shape tells. Either may be NULL; without pixels nothing is
- * decoded. */
+/* Draws into the caller's memory: `pixels`, [images, height, width, 3] in 0…255, and `latents`, [images, channels,
+ * latent height, latent width], of so many elements as accel_request_shape tells. Either may be NULL; without pixels
+ * nothing is decoded. */
 ACCEL_API accel_status accel_generate(accel_pipeline *pipeline, const accel_plan *plan, accel_request *request,
                                       uint8_t *pixels, size_t pixel_count, float *latents, size_t latent_count,
                                       accel_error *error);

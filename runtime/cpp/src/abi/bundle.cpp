@@ -1,10 +1,10 @@
 // Bundles, backends and pipelines of accel.h.
 #include "abi/handles.hpp"
 
-using accel::abi::guarded;
-using accel::abi::known_part;
-using accel::abi::required;
-using accel::abi::required_text;
+using accel::core::abi::guarded;
+using accel::core::abi::known_part;
+using accel::core::abi::required;
+using accel::core::abi::required_text;
 
 namespace {
 
@@ -12,7 +12,7 @@ const char *name_at(const std::vector<std::string> &names, std::size_t number) {
   return number < names.size() ? names[number].c_str() : nullptr;
 }
 
-const std::string &text_encoder_at(const accel::Manifest &manifest, std::size_t number) {
+const std::string &text_encoder_at(const accel::core::Manifest &manifest, std::size_t number) {
   static const std::string none;
   for (const auto &[name, text] : manifest.texts) {
     if (number-- == 0) return name;
@@ -20,9 +20,9 @@ const std::string &text_encoder_at(const accel::Manifest &manifest, std::size_t 
   return none;
 }
 
-accel::BackendOptions read_options(const accel_backend_options *given) {
+accel::core::BackendOptions read_options(const accel_backend_options *given) {
   const accel_backend_options said = known_part(given);
-  accel::BackendOptions options;
+  accel::core::BackendOptions options;
   if (said.library != nullptr) options.library = said.library;
   if (said.provider != nullptr) options.provider = said.provider;
   options.threads = said.threads;
@@ -48,13 +48,14 @@ accel_status accel_bundle_open(const char *folder, const accel_bundle_options *o
     target = nullptr;
     const accel_bundle_options said = known_part(options);
     if (said.verification != ACCEL_VERIFY_HASHES && said.verification != ACCEL_VERIFY_SIZES) {
-      throw accel::InputError(accel::join("verification: expected 0 or 1, got ", said.verification));
+      throw accel::core::InputError(accel::core::join("verification: expected 0 or 1, got ", said.verification));
     }
     const bool hashes = said.verification == ACCEL_VERIFY_HASHES;
-    const accel::OpenOptions open = {hashes ? accel::Verification::hashes : accel::Verification::sizes,
-                                     said.digest == nullptr ? "" : said.digest};
-    auto opened = accel::Bundle::open(required_text(folder, "folder"), open);
-    target = new accel_bundle{std::make_shared<const accel::Contents>(std::move(opened))};
+    const accel::core::OpenOptions open = {
+        hashes ? accel::core::Verification::hashes : accel::core::Verification::sizes,
+        said.digest == nullptr ? "" : said.digest};
+    auto opened = accel::core::Bundle::open(required_text(folder, "folder"), open);
+    target = new accel_bundle{std::make_shared<const accel::core::Contents>(std::move(opened))};
   });
 }
 
@@ -85,12 +86,13 @@ accel_status accel_bundle_tokenize(const accel_bundle *bundle, const char *text_
                                    std::int64_t *ids, std::size_t capacity, std::size_t *length, std::size_t *count,
                                    accel_error *error) {
   return guarded(error, [&] {
-    const accel::Contents &contents = *required(bundle, "bundle").contents;
-    const accel::Manifest &manifest = contents.bundle().manifest();
-    if (manifest.texts.empty()) throw accel::InputError("prompt: the model takes none");
+    const accel::core::Contents &contents = *required(bundle, "bundle").contents;
+    const accel::core::Manifest &manifest = contents.bundle().manifest();
+    if (manifest.texts.empty()) throw accel::core::InputError("prompt: the model takes none");
     const std::string encoder = text_encoder == nullptr ? text_encoder_at(manifest, 0) : text_encoder;
-    if (manifest.texts.count(encoder) == 0) throw accel::InputError("no text encoder '" + encoder + "' in the bundle");
-    const accel::Tokens tokens = contents.tokenizer(encoder).encode(required_text(prompt, "prompt"));
+    if (manifest.texts.count(encoder) == 0)
+      throw accel::core::InputError("no text encoder '" + encoder + "' in the bundle");
+    const accel::core::Tokens tokens = contents.tokenizer(encoder).encode(required_text(prompt, "prompt"));
     if (ids == nullptr && capacity > 0) required(ids, "ids");
     std::copy_n(tokens.ids.begin(), std::min(capacity, tokens.ids.size()), ids);
     if (length != nullptr) *length = tokens.ids.size();
@@ -102,7 +104,7 @@ accel_status accel_backend_open(const accel_backend_options *options, accel_back
   return guarded(error, [&] {
     accel_backend *&target = required(backend, "backend");
     target = nullptr;
-    auto opened = accel::Backend::open(read_options(options));
+    auto opened = accel::core::Backend::open(read_options(options));
     const std::string description = opened->describe();
     target = new accel_backend{std::move(opened), description};
   });

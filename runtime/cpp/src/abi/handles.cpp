@@ -1,6 +1,6 @@
 #include "abi/handles.hpp"
 
-namespace accel::abi {
+namespace accel::core::abi {
 
 void tell(accel_error *error, const char *text) noexcept {
   if (error == nullptr) return;
@@ -14,4 +14,4 @@ void tell(accel_error *error, const char *text) noexcept {
   error->text[length] = '\0';
 }
 
-}  // namespace accel::abi
+}  // namespace accel::core::abi

@@ -14,34 +14,34 @@
 #include "pipeline.hpp"
 
 struct accel_bundle {
-  std::shared_ptr<const accel::Contents> contents;
+  std::shared_ptr<const accel::core::Contents> contents;
 };
 
 struct accel_backend {
-  std::shared_ptr<const accel::Backend> backend;
+  std::shared_ptr<const accel::core::Backend> backend;
   std::string description;
 };
 
 struct accel_pipeline {
-  accel::Pipeline pipeline;
+  accel::core::Pipeline pipeline;
 };
 
 struct accel_plan {
-  accel::PlanSpec spec;
+  accel::core::PlanSpec spec;
 };
 
 struct accel_request {
-  accel::Request request;
+  accel::core::Request request;
   accel_on_progress on_progress = nullptr;
   void *user = nullptr;
   std::atomic<bool> is_cancelled = false;
 };
 
 struct accel_noise {
-  accel::TorchGenerator generator;
+  accel::core::TorchGenerator generator;
 };
 
-namespace accel::abi {
+namespace accel::core::abi {
 
 // Writes one line, without what a terminal would act on, and no more than fits.
 void tell(accel_error *error, const char *text) noexcept;
@@ -91,4 +91,4 @@ accel_status guarded(accel_error *error, Body body) noexcept {
   }
 }
 
-}  // namespace accel::abi
+}  // namespace accel::core::abi

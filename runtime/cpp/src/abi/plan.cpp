@@ -1,9 +1,9 @@
 // Plans of accel.h.
 #include "abi/handles.hpp"
 
-using accel::abi::guarded;
-using accel::abi::required;
-using accel::abi::required_text;
+using accel::core::abi::guarded;
+using accel::core::abi::required;
+using accel::core::abi::required_text;
 
 namespace {
 
@@ -13,25 +13,26 @@ constexpr std::int32_t most_branch = 1000;
 template <typename Change>
 accel_status changed(accel_plan *plan, accel_error *error, Change change) {
   return guarded(error, [&] {
-    accel::PlanSpec spec = required(plan, "plan").spec;
+    accel::core::PlanSpec spec = required(plan, "plan").spec;
     change(spec);
     try {
-      accel::check_plan(spec);
-    } catch (const accel::Malformed &problem) {
-      throw accel::InputError(accel::join("plan: ", problem.what()));
+      accel::core::check_plan(spec);
+    } catch (const accel::core::Malformed &problem) {
+      throw accel::core::InputError(accel::core::join("plan: ", problem.what()));
     }
     plan->spec = std::move(spec);
   });
 }
 
-void refuse_solved(const accel::PlanSpec &spec, const char *key) {
+void refuse_solved(const accel::core::PlanSpec &spec, const char *key) {
   if (spec.rows.empty() && !spec.solved_for) return;
-  throw accel::InputError(accel::join("plan: it was solved for its own ", key, ": leave the ", key, " to the plan"));
+  throw accel::core::InputError(
+      accel::core::join("plan: it was solved for its own ", key, ": leave the ", key, " to the plan"));
 }
 
 void check_range(const char *key, std::int32_t number, std::int32_t least, std::int64_t most) {
   if (number >= least && number <= most) return;
-  throw accel::InputError(accel::join("plan: ", key, ": expected ", least, " to ", most, ", got ", number));
+  throw accel::core::InputError(accel::core::join("plan: ", key, ": expected ", least, " to ", most, ", got ", number));
 }
 
 }  // namespace
@@ -48,15 +49,15 @@ accel_status accel_plan_parse(const char *json, std::size_t length, accel_plan *
   return guarded(error, [&] {
     accel_plan *&target = required(plan, "plan");
     target = nullptr;
-    if (length > accel::largest_plan) throw accel::InputError("plan: expected at most 1 MiB");
-    target = new accel_plan{accel::parse_plan(std::string(&required(json, "json"), length), "plan")};
+    if (length > accel::core::largest_plan) throw accel::core::InputError("plan: expected at most 1 MiB");
+    target = new accel_plan{accel::core::parse_plan(std::string(&required(json, "json"), length), "plan")};
   });
 }
 
 void accel_plan_close(accel_plan *plan) { delete plan; }
 
 accel_status accel_plan_set_scheduler(accel_plan *plan, const char *scheduler, accel_error *error) {
-  return changed(plan, error, [&](accel::PlanSpec &spec) {
+  return changed(plan, error, [&](accel::core::PlanSpec &spec) {
     const std::string name = required_text(scheduler, "scheduler");
     if (spec.scheduler != name) refuse_solved(spec, "scheduler");
     spec.scheduler = name;
@@ -64,30 +65,30 @@ accel_status accel_plan_set_scheduler(accel_plan *plan, const char *scheduler, a
 }
 
 accel_status accel_plan_set_steps(accel_plan *plan, std::int32_t steps, accel_error *error) {
-  return changed(plan, error, [&](accel::PlanSpec &spec) {
-    check_range("steps", steps, 1, accel::most_steps);
+  return changed(plan, error, [&](accel::core::PlanSpec &spec) {
+    check_range("steps", steps, 1, accel::core::most_steps);
     if (spec.steps != steps) refuse_solved(spec, "steps");
     spec.steps = steps;
   });
 }
 
 accel_status accel_plan_set_branch(accel_plan *plan, std::int32_t branch, accel_error *error) {
-  return changed(plan, error, [&](accel::PlanSpec &spec) {
+  return changed(plan, error, [&](accel::core::PlanSpec &spec) {
     check_range("branch", branch, 0, most_branch);
     spec.branch = branch;
   });
 }
 
 accel_status accel_plan_set_forecast(accel_plan *plan, const char *forecast, accel_error *error) {
-  return changed(plan, error, [&](accel::PlanSpec &spec) {
-    spec.forecast = accel::parse_forecast(required_text(forecast, "forecast"));
+  return changed(plan, error, [&](accel::core::PlanSpec &spec) {
+    spec.forecast = accel::core::parse_forecast(required_text(forecast, "forecast"));
   });
 }
 
 accel_status accel_plan_set_guided_calls(accel_plan *plan, std::int32_t first, std::int32_t last, accel_error *error) {
-  return changed(plan, error, [&](accel::PlanSpec &spec) {
-    check_range("guided_calls", first, 0, accel::most_calls - 1);
-    check_range("guided_calls", last, 0, accel::most_calls - 1);
+  return changed(plan, error, [&](accel::core::PlanSpec &spec) {
+    check_range("guided_calls", first, 0, accel::core::most_calls - 1);
+    check_range("guided_calls", last, 0, accel::core::most_calls - 1);
     spec.guided_calls = {first, last};
   });
 }

@@ -1,9 +1,9 @@
 // Requests and noise of accel.h.
 #include "abi/handles.hpp"
 
-using accel::abi::guarded;
-using accel::abi::required;
-using accel::abi::required_text;
+using accel::core::abi::guarded;
+using accel::core::abi::required;
+using accel::core::abi::required_text;
 
 namespace {
 
@@ -28,25 +28,27 @@ accel_status accel_request_create(accel_request **request, accel_error *error) {
 void accel_request_close(accel_request *request) { delete request; }
 
 accel_status accel_request_add_prompt(accel_request *request, const char *prompt, accel_error *error) {
-  return changed(request, error, [&](accel::Request &asked) {
-    if (asked.prompts.size() >= most_images) throw accel::InputError(accel::join("prompts: expected at most ", most_images));
+  return changed(request, error, [&](accel::core::Request &asked) {
+    if (asked.prompts.size() >= most_images)
+      throw accel::core::InputError(accel::core::join("prompts: expected at most ", most_images));
     asked.prompts.push_back(required_text(prompt, "prompt"));
   });
 }
 
 accel_status accel_request_add_negative(accel_request *request, const char *prompt, accel_error *error) {
-  return changed(request, error, [&](accel::Request &asked) {
-    if (asked.negatives.size() >= most_images) throw accel::InputError(accel::join("negatives: expected at most ", most_images));
+  return changed(request, error, [&](accel::core::Request &asked) {
+    if (asked.negatives.size() >= most_images)
+      throw accel::core::InputError(accel::core::join("negatives: expected at most ", most_images));
     asked.negatives.push_back(required_text(prompt, "prompt"));
   });
 }
 
 accel_status accel_request_set_images_per_prompt(accel_request *request, std::int32_t images, accel_error *error) {
-  return changed(request, error, [&](accel::Request &asked) { asked.images_per_prompt = images; });
+  return changed(request, error, [&](accel::core::Request &asked) { asked.images_per_prompt = images; });
 }
 
 accel_status accel_request_set_seed(accel_request *request, std::uint64_t seed, accel_error *error) {
-  return changed(request, error, [&](accel::Request &asked) {
+  return changed(request, error, [&](accel::core::Request &asked) {
     asked.seed = seed;
     asked.seeds.clear();
   });
@@ -54,45 +56,48 @@ accel_status accel_request_set_seed(accel_request *request, std::uint64_t seed, 
 
 accel_status accel_request_set_seeds(accel_request *request, const std::uint64_t *seeds, std::size_t count,
                                      accel_error *error) {
-  return changed(request, error, [&](accel::Request &asked) {
-    if (count < 1 || count > most_images) throw accel::InputError(accel::join("seeds: expected 1 to ", most_images));
+  return changed(request, error, [&](accel::core::Request &asked) {
+    if (count < 1 || count > most_images)
+      throw accel::core::InputError(accel::core::join("seeds: expected 1 to ", most_images));
     asked.seeds.assign(&required(seeds, "seeds"), seeds + count);
   });
 }
 
-accel_status accel_request_set_size(accel_request *request, std::int32_t height, std::int32_t width, accel_error *error) {
-  return changed(request, error, [&](accel::Request &asked) {
+accel_status accel_request_set_size(accel_request *request, std::int32_t height, std::int32_t width,
+                                    accel_error *error) {
+  return changed(request, error, [&](accel::core::Request &asked) {
     asked.height = height;
     asked.width = width;
   });
 }
 
 accel_status accel_request_set_guidance(accel_request *request, double scale, accel_error *error) {
-  return changed(request, error, [&](accel::Request &asked) { asked.guidance = scale; });
+  return changed(request, error, [&](accel::core::Request &asked) { asked.guidance = scale; });
 }
 
 accel_status accel_request_set_guidance_rescale(accel_request *request, double rescale, accel_error *error) {
-  return changed(request, error, [&](accel::Request &asked) { asked.guidance_rescale = rescale; });
+  return changed(request, error, [&](accel::core::Request &asked) { asked.guidance_rescale = rescale; });
 }
 
-accel_status accel_request_set_latents(accel_request *request, const float *latents, std::size_t count, accel_error *error) {
-  return changed(request, error, [&](accel::Request &asked) {
-    if (count < 1) throw accel::InputError("latents: expected numbers, got none");
+accel_status accel_request_set_latents(accel_request *request, const float *latents, std::size_t count,
+                                       accel_error *error) {
+  return changed(request, error, [&](accel::core::Request &asked) {
+    if (count < 1) throw accel::core::InputError("latents: expected numbers, got none");
     asked.latents.assign(&required(latents, "latents"), latents + count);
   });
 }
 
 accel_status accel_request_set_image(accel_request *request, const std::uint8_t *pixels, std::size_t count,
                                      std::int32_t height, std::int32_t width, double strength, accel_error *error) {
-  return changed(request, error, [&](accel::Request &asked) {
+  return changed(request, error, [&](accel::core::Request &asked) {
     const bool is_image = count >= 1 && count <= most_images && height >= 1 && height <= longest_side && width >= 1 &&
                           width <= longest_side;
     if (!is_image) {
-      throw accel::InputError(accel::join("image: expected 1 to ", most_images, " of 1 to ", longest_side, " pixels, got ",
-                                          count, " of ", height, "×", width));
+      throw accel::core::InputError(accel::core::join("image: expected 1 to ", most_images, " of 1 to ", longest_side,
+                                                      " pixels, got ", count, " of ", height, "×", width));
     }
-    accel::StartImages image{{}, static_cast<std::int64_t>(count), height, width, strength};
-    image.pixels.assign(&required(pixels, "pixels"), pixels + accel::count_of({image.count, height, width, 3}));
+    accel::core::StartImages image{{}, static_cast<std::int64_t>(count), height, width, strength};
+    image.pixels.assign(&required(pixels, "pixels"), pixels + accel::core::count_of({image.count, height, width, 3}));
     asked.image = std::move(image);
   });
 }
@@ -113,7 +118,7 @@ accel_status accel_noise_create(std::uint64_t seed, accel_noise **noise, accel_e
   return guarded(error, [&] {
     accel_noise *&target = required(noise, "noise");
     target = nullptr;
-    target = new accel_noise{accel::TorchGenerator(seed)};
+    target = new accel_noise{accel::core::TorchGenerator(seed)};
   });
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace accel {
+namespace accel::core {
 
 using Shape = std::vector<std::int64_t>;
 
@@ -38,4 +38,4 @@ struct Array {
   float *entry_at(std::size_t index) { return values.data() + index * entry(); }
 };
 
-}  // namespace accel
+}  // namespace accel::core

@@ -1,4 +1,5 @@
-// Every error that libaccel raises on purpose, as accel_runtime.errors has them. None crosses the C ABI as an exception.
+// Every error that libaccel raises on purpose, as accel_runtime.errors has them. None crosses the C ABI as an
+// exception.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace accel {
+namespace accel::core {
 
 // The numbers are those of `accel_status` in accel.h.
 enum class Status : std::int32_t {
@@ -86,4 +87,4 @@ std::string listed(const List &texts) {
   return all;
 }
 
-}  // namespace accel
+}  // namespace accel::core

@@ -11,7 +11,7 @@
 #include <fstream>
 #include <memory>
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 // Grows by what is there, so that a file that says it is large takes no memory before it is read.
@@ -70,4 +70,4 @@ std::string real_path(const std::string &path) {
   return real ? std::string(real.get()) : std::string();
 }
 
-}  // namespace accel
+}  // namespace accel::core

@@ -7,7 +7,7 @@
 
 #include "base/error.hpp"
 
-namespace accel {
+namespace accel::core {
 
 // Far more than any of our documents has, and little enough to be read at once.
 inline constexpr std::uint64_t largest_document = std::uint64_t{256} << 20;
@@ -15,7 +15,8 @@ inline constexpr std::uint64_t largest_document = std::uint64_t{256} << 20;
 // Of a file: device, inode, bytes, and when it was last written to, in seconds and nanoseconds.
 using Identity = std::array<std::int64_t, 5>;
 
-// The bytes of a document, at most `limit` of them. Raises an `Error` of `status` where it cannot be read, or is larger.
+// The bytes of a document, at most `limit` of them. Raises an `Error` of `status` where it cannot be read, or is
+// larger.
 std::string read_document(const std::string &path, Status status, std::uint64_t limit = largest_document);
 
 // Raises a `BundleError` where there is no such file.
@@ -30,4 +31,4 @@ bool is_file(const std::string &path);
 // The path with all links followed; empty where there is nothing.
 std::string real_path(const std::string &path);
 
-}  // namespace accel
+}  // namespace accel::core

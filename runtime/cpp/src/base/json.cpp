@@ -6,7 +6,7 @@
 
 #include "base/error.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr std::size_t longest_shown = 60;
@@ -92,8 +92,7 @@ bool Json::boolean() const {
   return value_->get<bool>();
 }
 
-void Json::each_member(std::size_t most,
-                       const std::function<void(const std::string &, const Json &)> &take) const {
+void Json::each_member(std::size_t most, const std::function<void(const std::string &, const Json &)> &take) const {
   if (!value_->is_object()) refuse(join("expected an object, got ", value_->type_name()));
   if (value_->size() > most) refuse(join("expected at most ", most, " entries, got ", value_->size()));
   for (const auto &[name, member] : value_->items()) take(name, Json(&member, below(key_, name)));
@@ -126,4 +125,4 @@ std::string json_text(const std::string &text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-}  // namespace accel
+}  // namespace accel::core

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace accel {
+namespace accel::core {
 
 // A value in a document, and the key that it stands under. It lives no longer than its `JsonDocument`.
 class Json {
@@ -71,4 +71,4 @@ class JsonDocument {
 // A text as a JSON string, quotes included.
 std::string json_text(const std::string &text);
 
-}  // namespace accel
+}  // namespace accel::core

@@ -6,7 +6,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr std::size_t length_bytes = 8;
@@ -100,9 +100,8 @@ Safetensors parse_safetensors(std::string_view data) {
   Safetensors file;
   header.root().each_member(10000, [&](const std::string &name, const Json &entry) {
     if (name == "__metadata__") {
-      entry.each_member(1000, [&](const std::string &key, const Json &text) {
-        file.metadata[key] = text.text(largest_header);
-      });
+      entry.each_member(
+          1000, [&](const std::string &key, const Json &text) { file.metadata[key] = text.text(largest_header); });
       return;
     }
     entry.only({"dtype", "shape", "data_offsets"});
@@ -115,4 +114,4 @@ Safetensors parse_safetensors(std::string_view data) {
   return file;
 }
 
-}  // namespace accel
+}  // namespace accel::core

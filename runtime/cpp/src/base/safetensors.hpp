@@ -8,7 +8,7 @@
 
 #include "base/array.hpp"
 
-namespace accel {
+namespace accel::core {
 
 struct RawArray {
   std::string dtype;  // as the format calls it: F64, I64, U32, I32 …
@@ -33,4 +33,4 @@ struct Safetensors {
 // Raises `Malformed` where the bytes are no such file.
 Safetensors parse_safetensors(std::string_view data);
 
-}  // namespace accel
+}  // namespace accel::core

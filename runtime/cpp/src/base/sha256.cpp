@@ -10,7 +10,7 @@
 
 #include "base/error.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr std::size_t chunk_bytes = std::size_t{1} << 20;
@@ -57,4 +57,4 @@ std::string sha256_of_file(const std::string &path) {
   return hash.digits();
 }
 
-}  // namespace accel
+}  // namespace accel::core

@@ -8,7 +8,7 @@
 #include "bundle/graph_files.hpp"
 #include "bundle/stated_digest.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr const char *manifest_name = "accel.json";
@@ -117,4 +117,4 @@ void Bundle::check_hash(const std::string &file, const std::string &digest) cons
                          digest.substr(0, 12), "…: export the bundle again"));
 }
 
-}  // namespace accel
+}  // namespace accel::core

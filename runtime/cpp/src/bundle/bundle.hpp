@@ -9,7 +9,7 @@
 #include "base/files.hpp"
 #include "manifest/manifest.hpp"
 
-namespace accel {
+namespace accel::core {
 
 // `hashes` reads every byte once; `sizes` leaves out the weights, of which it looks at the sizes.
 enum class Verification { hashes, sizes };
@@ -61,4 +61,4 @@ class Bundle {
   std::map<std::string, std::vector<std::string>> reads_;  // graph → the files that it reads besides itself
 };
 
-}  // namespace accel
+}  // namespace accel::core

@@ -2,7 +2,7 @@
 
 #include "base/error.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr std::size_t longest_shown = 60;
@@ -44,7 +44,8 @@ const ScheduleFile &Contents::schedule_file(const std::string &name) const {
     own = &file;
   }
   if (own != nullptr) return *own;
-  throw InputError(join("scheduler '", name.substr(0, longest_shown), "' is not in the bundle: there is ", listed(schedulers_)));
+  throw InputError(
+      join("scheduler '", name.substr(0, longest_shown), "' is not in the bundle: there is ", listed(schedulers_)));
 }
 
 PlanSpec Contents::plan(const std::string &text) const {
@@ -61,7 +62,8 @@ PlanSpec Contents::plan(const std::string &text) const {
     return spec;
   }
   if (exists(text)) return read_plan(text);
-  throw InputError(join("plan '", text.substr(0, longest_shown), "': expected full, every:N with N ≥ 1, calls:0,3,7, a file",
+  throw InputError(join("plan '", text.substr(0, longest_shown),
+                        "': expected full, every:N with N ≥ 1, calls:0,3,7, a file",
                         plan_names_.empty() ? "" : ", or a plan of the bundle: ", listed(plan_names_)));
 }
 
@@ -72,4 +74,4 @@ const Tokenizer &Contents::tokenizer(const std::string &encoder) const {
                          ", which is not CLIP's: it can only be run from Python"));
 }
 
-}  // namespace accel
+}  // namespace accel::core

@@ -12,7 +12,7 @@
 #include "schedules/file.hpp"
 #include "text/tokenizer.hpp"
 
-namespace accel {
+namespace accel::core {
 
 class Contents {
  public:
@@ -48,4 +48,4 @@ class Contents {
   std::vector<std::string> plan_names_;
 };
 
-}  // namespace accel
+}  // namespace accel::core

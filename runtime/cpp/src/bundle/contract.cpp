@@ -7,7 +7,7 @@
 #include "base/error.hpp"
 #include "bundle/dims.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr std::int64_t colours = 3;
@@ -51,7 +51,9 @@ void check_one_input(const GraphSpec &graph, const Wanted &shape, const std::set
   check(graph.inputs[0], shape, dtypes);
 }
 
-Wanted state_of(const Manifest &manifest) { return {std::nullopt, manifest.state.channels, std::nullopt, std::nullopt}; }
+Wanted state_of(const Manifest &manifest) {
+  return {std::nullopt, manifest.state.channels, std::nullopt, std::nullopt};
+}
 
 void check_text(const Manifest &manifest, const std::string &name) {
   const GraphSpec &graph = manifest.graph(name);
@@ -157,4 +159,4 @@ void check_contract(const Manifest &manifest) {
   }
 }
 
-}  // namespace accel
+}  // namespace accel::core

@@ -3,9 +3,10 @@
 
 #include "manifest/manifest.hpp"
 
-namespace accel {
+namespace accel::core {
 
-// Raises `Malformed` where a graph lacks a tensor, has one too many, or of another type or rank; names graph and tensor.
+// Raises `Malformed` where a graph lacks a tensor, has one too many, or of another type or rank; names graph and
+// tensor.
 void check_contract(const Manifest &manifest);
 
-}  // namespace accel
+}  // namespace accel::core

@@ -2,7 +2,7 @@
 
 #include "base/error.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 std::int64_t evaluate(const Dimension &dimension, const Sizes &sizes) {
@@ -43,4 +43,4 @@ Sizes check_input(const GraphSpec &graph, const std::string &name, const Shape &
                         ": use the bundle's own size, or export without --static"));
 }
 
-}  // namespace accel
+}  // namespace accel::core

@@ -8,7 +8,7 @@
 #include "base/array.hpp"
 #include "manifest/manifest.hpp"
 
-namespace accel {
+namespace accel::core {
 
 using Sizes = std::map<std::string, std::int64_t>;
 
@@ -22,4 +22,4 @@ Sizes own_sizes(const Manifest &manifest);
 // Raises an `InputError` where the graph is fixed to another size.
 Sizes check_input(const GraphSpec &graph, const std::string &name, const Shape &shape);
 
-}  // namespace accel
+}  // namespace accel::core

@@ -6,7 +6,7 @@
 #include "base/error.hpp"
 #include "bundle/onnx_file.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 // The path in the bundle of what a graph refers to, which is listed and that long.
@@ -67,4 +67,4 @@ std::map<std::string, std::vector<std::string>> check_graph_files(
   return reads;
 }
 
-}  // namespace accel
+}  // namespace accel::core

@@ -8,12 +8,12 @@
 
 #include "manifest/manifest.hpp"
 
-namespace accel {
+namespace accel::core {
 
 // Looks into every ONNX file that the manifest lists; gives, by graph, the other files that it reads. `read` gives the
-// bytes of a file of the bundle. Raises a `BundleError` where a graph is none, reads what it may not, or is not what the
-// manifest says; names the file.
+// bytes of a file of the bundle. Raises a `BundleError` where a graph is none, reads what it may not, or is not what
+// the manifest says; names the file.
 std::map<std::string, std::vector<std::string>> check_graph_files(
     const Manifest &manifest, const std::string &folder, const std::function<std::string(const std::string &)> &read);
 
-}  // namespace accel
+}  // namespace accel::core

@@ -4,10 +4,11 @@
 #include <map>
 #include <set>
 
+#include "base/digits.hpp"
 #include "base/error.hpp"
 #include "bundle/protobuf.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 enum class Message { model, training, function, graph, node, attribute, sparse, tensor };
@@ -21,15 +22,15 @@ struct PartOf {
 
 // All that may hold a tensor, and so a reference to a file.
 constexpr PartOf parts[] = {
-    {Message::model, 7, Message::graph, true},         {Message::model, 20, Message::training, false},
-    {Message::model, 25, Message::function, false},    {Message::training, 1, Message::graph, true},
-    {Message::training, 2, Message::graph, true},      {Message::function, 7, Message::node, false},
+    {Message::model, 7, Message::graph, true},          {Message::model, 20, Message::training, false},
+    {Message::model, 25, Message::function, false},     {Message::training, 1, Message::graph, true},
+    {Message::training, 2, Message::graph, true},       {Message::function, 7, Message::node, false},
     {Message::function, 11, Message::attribute, false}, {Message::graph, 1, Message::node, false},
-    {Message::graph, 5, Message::tensor, false},       {Message::graph, 15, Message::sparse, false},
-    {Message::node, 5, Message::attribute, false},     {Message::attribute, 5, Message::tensor, true},
-    {Message::attribute, 6, Message::graph, true},     {Message::attribute, 10, Message::tensor, false},
-    {Message::attribute, 11, Message::graph, false},   {Message::attribute, 22, Message::sparse, true},
-    {Message::attribute, 23, Message::sparse, false},  {Message::sparse, 1, Message::tensor, true},
+    {Message::graph, 5, Message::tensor, false},        {Message::graph, 15, Message::sparse, false},
+    {Message::node, 5, Message::attribute, false},      {Message::attribute, 5, Message::tensor, true},
+    {Message::attribute, 6, Message::graph, true},      {Message::attribute, 10, Message::tensor, false},
+    {Message::attribute, 11, Message::graph, false},    {Message::attribute, 22, Message::sparse, true},
+    {Message::attribute, 23, Message::sparse, false},   {Message::sparse, 1, Message::tensor, true},
     {Message::sparse, 2, Message::tensor, true},
 };
 constexpr std::uint64_t graph_field = 7;
@@ -46,11 +47,9 @@ std::string text_of(const Field &field) {
 
 // A number of bytes: decimal, and of a size that a file can have.
 std::uint64_t number_of(const std::string &text) {
-  const bool is_decimal = std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (text.empty() || text.size() > longest_number || !is_decimal) {
-    throw Malformed(join("external data: expected a number of bytes, got '", text.substr(0, 40), "'"));
-  }
-  return std::stoull(text);
+  const auto number = parse_digits(text, longest_number);
+  if (!number) throw Malformed(join("external data: expected a number of bytes, got '", text.substr(0, 40), "'"));
+  return *number;
 }
 
 // The reference of a tensor, if it has one.
@@ -123,7 +122,8 @@ std::string shape_of(std::string_view message) {
     if (dimension.number != 1 || dimension.wire != Wire::bytes) continue;
     std::string said = "?";
     for (const Field &field : read_fields(dimension.bytes)) {
-      if (field.number == 1 && field.wire == Wire::varint) said = std::to_string(static_cast<std::int64_t>(field.value));
+      if (field.number == 1 && field.wire == Wire::varint)
+        said = std::to_string(static_cast<std::int64_t>(field.value));
       if (field.number == 2) said = text_of(field);
     }
     shape.push_back(said);
@@ -171,4 +171,4 @@ OnnxFile parse_onnx(std::string_view data) {
   return file;
 }
 
-}  // namespace accel
+}  // namespace accel::core

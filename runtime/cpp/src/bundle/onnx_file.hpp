@@ -1,5 +1,5 @@
-// What an ONNX file says of itself, read without a library of protocol buffers: which other files it reads, what it takes
-// and gives. Numbers of fields: onnx.proto3 of ONNX 1.23.
+// What an ONNX file says of itself, read without a library of protocol buffers: which other files it reads, what it
+// takes and gives. Numbers of fields: onnx.proto3 of ONNX 1.23.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace accel {
+namespace accel::core {
 
 // Bytes of another file that a tensor is made of.
 struct ExternalData {
@@ -33,4 +33,4 @@ struct OnnxFile {
 // Raises `Malformed` where the bytes are no ONNX file, or say something twice.
 OnnxFile parse_onnx(std::string_view data);
 
-}  // namespace accel
+}  // namespace accel::core

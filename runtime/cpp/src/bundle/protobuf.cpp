@@ -2,7 +2,7 @@
 
 #include "base/error.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 class Reader {
@@ -65,4 +65,4 @@ std::vector<Field> read_fields(std::string_view message) {
   return fields;
 }
 
-}  // namespace accel
+}  // namespace accel::core

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace accel {
+namespace accel::core {
 
 enum class Wire : std::uint8_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
 
@@ -20,4 +20,4 @@ struct Field {
 // The fields of a message in the order in which they lie there. Raises `Malformed` where it is cut off, or is none.
 std::vector<Field> read_fields(std::string_view message);
 
-}  // namespace accel
+}  // namespace accel::core

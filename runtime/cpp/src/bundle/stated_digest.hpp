@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-namespace accel {
+namespace accel::core {
 
 // What the file says: two digests while one manifest replaces another, none without the file. Raises a `BundleError`
 // where it is of another form.
 std::vector<std::string> stated_digests(const std::string &path);
 
-}  // namespace accel
+}  // namespace accel::core

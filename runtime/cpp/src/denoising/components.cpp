@@ -6,7 +6,7 @@
 #include "base/error.hpp"
 #include "denoising/pixels.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 // How many entries of a batch a graph runs at a time: as many as it is fixed to, else one.
@@ -133,4 +133,4 @@ std::map<std::string, Array> Components::run(const std::string &name, const Buff
   return arrays;
 }
 
-}  // namespace accel
+}  // namespace accel::core

@@ -11,7 +11,7 @@
 #include "bundle/bundle.hpp"
 #include "ort/backend.hpp"
 
-namespace accel {
+namespace accel::core {
 
 // A loaded graph and its contract.
 struct Graph {
@@ -44,7 +44,8 @@ class Components {
 
  private:
   // Runs a graph of one input on as many entries as it is fixed to, else on one; gives the outputs by name.
-  std::map<std::string, Array> run(const std::string &name, const Buffer &given, const std::vector<std::string> &outputs);
+  std::map<std::string, Array> run(const std::string &name, const Buffer &given,
+                                   const std::vector<std::string> &outputs);
 
   std::shared_ptr<const Bundle> bundle_;
   std::shared_ptr<const Backend> backend_;
@@ -52,4 +53,4 @@ class Components {
   std::map<std::pair<std::string, Sizes>, std::shared_ptr<const Session>> loaded_;
 };
 
-}  // namespace accel
+}  // namespace accel::core

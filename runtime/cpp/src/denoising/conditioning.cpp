@@ -6,7 +6,7 @@
 #include "bundle/dims.hpp"
 #include "denoising/float_math.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 // diffusers' aesthetic scores, of a prompt and of a negative prompt.
@@ -120,4 +120,4 @@ Conditioning condition(const Request &request, const Manifest &manifest, const O
   return conditioning;
 }
 
-}  // namespace accel
+}  // namespace accel::core

@@ -9,7 +9,7 @@
 #include "base/array.hpp"
 #include "request.hpp"
 
-namespace accel {
+namespace accel::core {
 
 // Text encoder's graph and prompt → its outputs by name: [L, D], or [D] where pooled.
 using Encode = std::function<std::map<std::string, Array>(const std::string &, const std::string &)>;
@@ -26,4 +26,4 @@ struct Guided {
 Conditioning condition(const Request &request, const Manifest &manifest, const OutputShape &shape, const Encode &encode,
                        const Guided &guided);
 
-}  // namespace accel
+}  // namespace accel::core

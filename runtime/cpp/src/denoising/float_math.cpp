@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
-namespace accel::float_math {
+namespace accel::core::float_math {
 namespace {
 
 // Adding and taking it away rounds to a whole number.
@@ -48,12 +48,12 @@ float log(float x) {
     --exponent;
   }
   mantissa -= 1.0F;
-  const float numerator = polynomial(mantissa, 2.589979117907922693523e-02F, 3.808837741388407920751e-01F,
-                                     1.480000633576506585156e+00F, 2.112677543073053063722e+00F,
-                                     9.999999999999998702752e-01F, 0.000000000000000000000e+00F);
-  const float denominator = polynomial(mantissa, 5.875095403124574342950e-03F, 1.546476374983906719538e-01F,
-                                       9.864942958519418960339e-01F, 2.453006071784736363091e+00F,
-                                       2.612677543073109236779e+00F, 1.000000000000000000000e+00F);
+  const float numerator =
+      polynomial(mantissa, 2.589979117907922693523e-02F, 3.808837741388407920751e-01F, 1.480000633576506585156e+00F,
+                 2.112677543073053063722e+00F, 9.999999999999998702752e-01F, 0.000000000000000000000e+00F);
+  const float denominator =
+      polynomial(mantissa, 5.875095403124574342950e-03F, 1.546476374983906719538e-01F, 9.864942958519418960339e-01F,
+                 2.453006071784736363091e+00F, 2.612677543073109236779e+00F, 1.000000000000000000000e+00F);
   return std::fma(static_cast<float>(exponent), 0.693147180559945309417232121458176568F, numerator / denominator);
 }
 
@@ -62,11 +62,11 @@ float exp(float x) {
   float reduced = std::fma(quadrant, -6.93145752e-1F, x);
   reduced = std::fma(quadrant, -1.42860677e-6F, reduced);
   reduced = std::fma(quadrant, 0.0F, reduced);
-  const float numerator = polynomial(reduced, 5.082762527590693718096e-04F, 6.757896990527504603057e-03F,
-                                     5.114512081637298353406e-02F, 2.473615434895520810817e-01F,
-                                     7.257664613233124478488e-01F, 9.999999999980870924916e-01F);
-  const float denominator = polynomial(reduced, 2.159509375685829852307e-02F, -2.742335390411667452936e-01F,
-                                       1.000000000000000000000e+00F);
+  const float numerator =
+      polynomial(reduced, 5.082762527590693718096e-04F, 6.757896990527504603057e-03F, 5.114512081637298353406e-02F,
+                 2.473615434895520810817e-01F, 7.257664613233124478488e-01F, 9.999999999980870924916e-01F);
+  const float denominator =
+      polynomial(reduced, 2.159509375685829852307e-02F, -2.742335390411667452936e-01F, 1.000000000000000000000e+00F);
   return std::ldexp(numerator / denominator, static_cast<int>(quadrant));
 }
 
@@ -74,4 +74,4 @@ float sin(float x) { return sine_ahead(x, 0); }
 
 float cos(float x) { return sine_ahead(x, 1); }
 
-}  // namespace accel::float_math
+}  // namespace accel::core::float_math

@@ -1,8 +1,9 @@
-// Single-precision log, exp, sine and cosine, equal to the bit to those of numpy 2 on processors with fused multiply-add.
-// The polynomials are NumPy's (BSD-3-Clause, loops_exponent_log.dispatch.c.src and loops_trigonometric.dispatch.cpp).
+// Single-precision log, exp, sine and cosine, equal to the bit to those of numpy 2 on processors with fused
+// multiply-add. The polynomials are NumPy's (BSD-3-Clause, loops_exponent_log.dispatch.c.src and
+// loops_trigonometric.dispatch.cpp).
 #pragma once
 
-namespace accel::float_math {
+namespace accel::core::float_math {
 
 // Of a normal positive number.
 float log(float x);
@@ -14,4 +15,4 @@ float exp(float x);
 float sin(float x);
 float cos(float x);
 
-}  // namespace accel::float_math
+}  // namespace accel::core::float_math

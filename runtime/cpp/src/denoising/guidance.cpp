@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr std::size_t lanes = 8;
@@ -70,4 +70,4 @@ Array guide(Array noise, const Call &call, double rescale) {
   return guided;
 }
 
-}  // namespace accel
+}  // namespace accel::core

@@ -6,7 +6,7 @@
 #include "base/error.hpp"
 #include "denoising/guidance.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 bool is_finite(const Array &array) {
@@ -34,4 +34,4 @@ Array denoise(Passes &passes, const Plan &plan, Array latents, std::vector<Torch
   return state.latents();
 }
 
-}  // namespace accel
+}  // namespace accel::core

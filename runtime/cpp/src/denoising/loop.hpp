@@ -6,7 +6,7 @@
 #include "denoising/noise.hpp"
 #include "denoising/passes.hpp"
 
-namespace accel {
+namespace accel::core {
 
 // What the caller sees after one UNet call. It lives as long as the call of the function that is given it.
 struct Step {
@@ -19,9 +19,9 @@ struct Step {
 
 using OnStep = std::function<void(const Step &)>;
 
-// Runs the plan from x_0 and gives the last latents; `on_step` may raise to stop. Raises a `NumericsError` where the latents
-// became NaN or infinite; says at which call.
+// Runs the plan from x_0 and gives the last latents; `on_step` may raise to stop. Raises a `NumericsError` where the
+// latents became NaN or infinite; says at which call.
 Array denoise(Passes &passes, const Plan &plan, Array latents, std::vector<TorchGenerator> &generators,
               const OnStep &on_step);
 
-}  // namespace accel
+}  // namespace accel::core

@@ -5,7 +5,7 @@
 
 #include "denoising/float_math.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr std::size_t block = 16;
@@ -68,4 +68,4 @@ Array stacked_normal(std::vector<TorchGenerator> &generators, const Shape &shape
   return drawn;
 }
 
-}  // namespace accel
+}  // namespace accel::core

@@ -8,7 +8,7 @@
 
 #include "base/array.hpp"
 
-namespace accel {
+namespace accel::core {
 
 // `torch.Generator("cpu").manual_seed(seed)`, for float32 normal draws.
 class TorchGenerator {
@@ -30,4 +30,4 @@ class TorchGenerator {
 // One draw from each generator, stacked: [generators, ...shape].
 Array stacked_normal(std::vector<TorchGenerator> &generators, const Shape &shape);
 
-}  // namespace accel
+}  // namespace accel::core

@@ -1,6 +1,6 @@
 #include "denoising/passes.hpp"
 
-namespace accel {
+namespace accel::core {
 
 Passes::Passes(UNet &unet, const Plan &plan) : unet_(unet), ring_(plan.history()) {
   for (const std::int64_t branch : plan.branches()) {
@@ -42,4 +42,4 @@ Buffer Passes::feature(const Call &call) {
   return target;
 }
 
-}  // namespace accel
+}  // namespace accel::core

@@ -1,11 +1,11 @@
-// A plan's calls on the UNet: the features of the last deep calls stay in a ring of fixed buffers, and shallow calls are
-// given weighted sums of them.
+// A plan's calls on the UNet: the features of the last deep calls stay in a ring of fixed buffers, and shallow calls
+// are given weighted sums of them.
 #pragma once
 
 #include "denoising/unet.hpp"
 #include "plans/plan.hpp"
 
-namespace accel {
+namespace accel::core {
 
 class Passes {
  public:
@@ -28,4 +28,4 @@ class Passes {
   std::size_t deep_calls_ = 0;
 };
 
-}  // namespace accel
+}  // namespace accel::core

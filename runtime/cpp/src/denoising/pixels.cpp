@@ -5,7 +5,7 @@
 
 #include "base/error.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr std::size_t colours = 3;
@@ -35,4 +35,4 @@ void from_pixels(const std::uint8_t *pixels, std::int64_t height, std::int64_t w
   }
 }
 
-}  // namespace accel
+}  // namespace accel::core

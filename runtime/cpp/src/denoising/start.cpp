@@ -5,7 +5,7 @@
 #include "base/error.hpp"
 #include "denoising/float_math.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 // Unit-variance noise [B, C, h, w]: the one that was given, or each generator's next draw.
@@ -73,4 +73,4 @@ Array start(Components &components, const Request &request, const OutputShape &s
   return started;
 }
 
-}  // namespace accel
+}  // namespace accel::core

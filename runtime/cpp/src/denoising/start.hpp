@@ -6,11 +6,11 @@
 #include "request.hpp"
 #include "schedules/schedule.hpp"
 
-namespace accel {
+namespace accel::core {
 
-// x_0, [B, C, h, w], drawn as the pipelines of diffusers draw it. Raises an `InputError` where request and schedule do not
-// fit each other.
+// x_0, [B, C, h, w], drawn as the pipelines of diffusers draw it. Raises an `InputError` where request and schedule do
+// not fit each other.
 Array start(Components &components, const Request &request, const OutputShape &shape, const ScheduleTable &schedule,
             std::vector<TorchGenerator> &generators);
 
-}  // namespace accel
+}  // namespace accel::core

@@ -2,7 +2,7 @@
 
 #include "base/error.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr std::int64_t no_branch = -1;
@@ -33,7 +33,8 @@ UNet::UNet(Components &components, const Shape &latents, const std::vector<std::
   for (const auto &[name, values] : conditioning) {
     const Buffer buffer = Buffer::zeros(resolve(spec.input(name).shape, sizes_));
     if (buffer.shape() != values.shape) {
-      throw BundleError(join("input ", name, " takes ", shown(buffer.shape()), ", its source gives ", shown(values.shape)));
+      throw BundleError(
+          join("input ", name, " takes ", shown(buffer.shape()), ", its source gives ", shown(values.shape)));
     }
     buffer.write(values.values.data());
     inputs_.emplace(name, buffer);
@@ -97,4 +98,4 @@ BoundCall UNet::bind(const Graph &graph, const Bound &features_in, const Bound &
   return graph.session->bind(given, made);
 }
 
-}  // namespace accel
+}  // namespace accel::core

@@ -1,5 +1,5 @@
-// The denoiser's graphs over fixed buffers. Guided calls run on 2B rows, the negative half first; unguided calls run on the
-// last B rows of the same buffers.
+// The denoiser's graphs over fixed buffers. Guided calls run on 2B rows, the negative half first; unguided calls run on
+// the last B rows of the same buffers.
 #pragma once
 
 #include <map>
@@ -9,12 +9,12 @@
 #include "denoising/components.hpp"
 #include "denoising/conditioning.hpp"
 
-namespace accel {
+namespace accel::core {
 
 class UNet {
  public:
-  // The UNet for a batch of latents [B, C, h, w]. Raises an `InputError` where the bundle lacks a branch, or its graphs are
-  // fixed to other sizes.
+  // The UNet for a batch of latents [B, C, h, w]. Raises an `InputError` where the bundle lacks a branch, or its graphs
+  // are fixed to other sizes.
   UNet(Components &components, const Shape &latents, const std::vector<std::int64_t> &branches,
        const Conditioning &conditioning, bool has_negative);
 
@@ -54,4 +54,4 @@ class UNet {
   std::map<Key, BoundCall> bound_;
 };
 
-}  // namespace accel
+}  // namespace accel::core

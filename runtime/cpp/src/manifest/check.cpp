@@ -5,7 +5,7 @@
 #include "base/error.hpp"
 #include "manifest/manifest.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr std::int64_t colours = 3;
@@ -40,7 +40,8 @@ void check_roles(const Manifest &manifest) {
   }
   for (const auto &[branch, cut] : manifest.denoiser.shallow) {
     const std::string key = join("denoiser.shallow.", branch, ".feature: the ");
-    if (!has(manifest.deep().outputs, cut.feature)) throw Malformed(key + "deep graph has no output '" + cut.feature + "'");
+    if (!has(manifest.deep().outputs, cut.feature))
+      throw Malformed(key + "deep graph has no output '" + cut.feature + "'");
     if (!has(manifest.graph(cut.graph).inputs, cut.feature)) {
       throw Malformed(key + "shallow graph has no input '" + cut.feature + "'");
     }
@@ -81,7 +82,8 @@ void check_inputs(const Manifest &manifest) {
     throw Malformed(join("denoiser.guidance: does not fit ", told, " inputs made of the guidance"));
   }
   for (const auto &[name, text] : manifest.texts) {
-    if (manifest.text_outputs(name).empty()) throw Malformed(join("texts.", name, ": no input of the denoiser takes it"));
+    if (manifest.text_outputs(name).empty())
+      throw Malformed(join("texts.", name, ": no input of the denoiser takes it"));
   }
 }
 
@@ -90,7 +92,8 @@ void check_parts(const Manifest &manifest) {
   if (!manifest.decoder && (state.channels != colours || state.scale != 1)) {
     throw Malformed(join("decoder: expected one, as a state of ", state.channels, " channels is no picture"));
   }
-  if (manifest.decoder && manifest.decoder->gives_moments) throw Malformed("decoder.gives: expected 'sample', got 'moments'");
+  if (manifest.decoder && manifest.decoder->gives_moments)
+    throw Malformed("decoder.gives: expected 'sample', got 'moments'");
   for (const auto &[name, file] : manifest.plans) {
     if (!is_plan_name(name)) throw Malformed(join("plans: '", name.substr(0, 60), "' is no name of a plan"));
   }
@@ -119,16 +122,19 @@ bool ends_with(const std::string &text, const std::string &ending) {
   return text.size() >= ending.size() && text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
 }
 
-void check_listed(const Manifest &manifest, const std::string &key, const std::string &path, const std::string &ending) {
+void check_listed(const Manifest &manifest, const std::string &key, const std::string &path,
+                  const std::string &ending) {
   if (manifest.files.count(path) == 0) throw Malformed(join(key, ": '", path, "' is not listed under `files`"));
-  if (!ends_with(path, ending)) throw Malformed(join(key, ": expected a name that ends in ", ending, ", got '", path, "'"));
+  if (!ends_with(path, ending))
+    throw Malformed(join(key, ": expected a name that ends in ", ending, ", got '", path, "'"));
 }
 
 void check_files(const Manifest &manifest) {
   for (const auto &[path, file] : manifest.files) {
     if (!is_plain(path)) throw Malformed(join("files: '", path, "' must be a plain relative path inside the bundle"));
   }
-  for (const auto &[name, graph] : manifest.graphs) check_listed(manifest, "graphs." + name + ".file", graph.file, ".onnx");
+  for (const auto &[name, graph] : manifest.graphs)
+    check_listed(manifest, "graphs." + name + ".file", graph.file, ".onnx");
   for (const auto &[name, path] : manifest.schedules) check_listed(manifest, "schedules.files." + name, path, "");
   for (const auto &[name, path] : manifest.plans) check_listed(manifest, "plans." + name, path, ".json");
   for (const auto &[name, text] : manifest.texts) {
@@ -147,4 +153,4 @@ void check_manifest(const Manifest &manifest) {
   check_files(manifest);
 }
 
-}  // namespace accel
+}  // namespace accel::core

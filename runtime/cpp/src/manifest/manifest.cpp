@@ -1,14 +1,17 @@
 #include "manifest/manifest.hpp"
 
 #include <algorithm>
-#include <regex>
 #include <set>
 
+#include "base/digits.hpp"
 #include "base/error.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
+constexpr std::size_t longest_name = 40;
+constexpr std::size_t longest_factor = 6;
+constexpr const char *letters_and_bar = "abcdefghijklmnopqrstuvwxyz_";
 constexpr const char *dtype_names[] = {"float32", "float16", "bfloat16", "int64", "int32"};
 
 const TensorSpec *find(const std::vector<TensorSpec> &tensors, const std::string &name) {
@@ -24,11 +27,25 @@ const TensorSpec &named(const std::vector<TensorSpec> &tensors, const std::strin
 }  // namespace
 
 std::optional<Dimension> parse_dimension(const std::string &text) {
-  static const std::regex form("(?:([1-9][0-9]{0,5})\\*)?([a-z_]{1,40})(?:/([1-9][0-9]{0,5}))?");
-  std::smatch match;
-  if (text.size() > 60 || !std::regex_match(text, match, form)) return std::nullopt;
-  const auto number = [&](std::size_t at) { return match[at].matched ? std::stol(match[at].str()) : 1L; };
-  return Dimension{0, match[2].str(), number(1), number(3)};
+  Dimension dimension;
+  dimension.symbol = text;
+  const std::size_t star = text.find('*');
+  if (star != std::string::npos) {
+    const auto times = parse_count(text.substr(0, star), longest_factor);
+    if (!times) return std::nullopt;
+    dimension.times = *times;
+    dimension.symbol.erase(0, star + 1);
+  }
+  const std::size_t slash = dimension.symbol.find('/');
+  if (slash != std::string::npos) {
+    const auto over = parse_count(dimension.symbol.substr(slash + 1), longest_factor);
+    if (!over) return std::nullopt;
+    dimension.over = *over;
+    dimension.symbol.erase(slash);
+  }
+  const bool is_symbol = dimension.symbol.find_first_not_of(letters_and_bar) == std::string::npos;
+  if (dimension.symbol.empty() || dimension.symbol.size() > longest_name || !is_symbol) return std::nullopt;
+  return dimension;
 }
 
 std::string shown(const Dimension &dimension) {
@@ -90,8 +107,9 @@ DType Manifest::features() const {
 }
 
 bool is_plan_name(const std::string &text) {
-  static const std::regex form("[a-z][a-z0-9-]{0,39}");
-  return text.size() <= 40 && std::regex_match(text, form) && text != "full" && text != "every" && text != "calls";
+  const bool is_plain = text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
+  const bool begins_well = !text.empty() && text[0] >= 'a' && text[0] <= 'z';
+  return begins_well && is_plain && text.size() <= longest_name && text != "full" && text != "every" && text != "calls";
 }
 
-}  // namespace accel
+}  // namespace accel::core

@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-namespace accel {
+namespace accel::core {
 
 // A dimension: a number, or a symbol with a factor and a divisor, as in `4*latent_height` and `latent_height/2`.
 struct Dimension {
@@ -172,4 +172,4 @@ void check_manifest(const Manifest &manifest);
 // Whether a plan of a bundle may be called so: up to 40 lower-case letters, digits and -, no word of plans.
 bool is_plan_name(const std::string &text);
 
-}  // namespace accel
+}  // namespace accel::core

@@ -1,11 +1,10 @@
 // From the bytes of `accel.json` to a `Manifest`: every key is known, and every value of its type and in its range.
-#include <algorithm>
-
+#include "base/digits.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "manifest/manifest.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr std::int64_t schema_version = 2;
@@ -85,11 +84,9 @@ Input read_input(const Json &json) {
 }
 
 std::int64_t read_branch(const std::string &name, const Json &cut) {
-  const bool is_number = !name.empty() && name.size() <= 4 && std::all_of(name.begin(), name.end(), [](char c) {
-    return c >= '0' && c <= '9';
-  });
-  if (!is_number) cut.refuse("expected a branch of 0 to 9999 as key");
-  return std::stol(name);
+  const auto branch = parse_digits(name, 4);
+  if (!branch) cut.refuse("expected a branch of 0 to 9999 as key");
+  return static_cast<std::int64_t>(*branch);
 }
 
 Denoiser read_denoiser(const Json &json) {
@@ -157,7 +154,8 @@ void read_provenance(const Json &json, Manifest &manifest) {
 void read_other_graphs(const Json &json, Manifest &manifest) {
   const auto loop = json.find("loop");
   if (loop && !loop->is_null()) {
-    loop->only({"advance_guided", "advance_unguided", "advance_plain", "forecast_2", "forecast_3", "pixels", "version"});
+    loop->only(
+        {"advance_guided", "advance_unguided", "advance_plain", "forecast_2", "forecast_3", "pixels", "version"});
     loop->each_member(7, [&](const std::string &name, const Json &value) {
       if (name == "version") {
         value.integer(1, most_few);
@@ -201,21 +199,20 @@ void read_files(const Json &json, Manifest &manifest) {
 Manifest read_root(const Json &json) {
   const std::int64_t version = json.at("schema_version").integer(INT64_MIN, INT64_MAX);
   if (version != schema_version) {
-    json.at("schema_version").refuse(join("expected ", schema_version, ", got ", version,
-                                          ": export the bundle again with this version of accel"));
+    json.at("schema_version")
+        .refuse(join("expected ", schema_version, ", got ", version,
+                     ": export the bundle again with this version of accel"));
   }
   json.only({"schema_version", "dtype", "state", "graphs", "denoiser", "texts", "encoder", "decoder", "schedules",
              "files", "provenance", "loop", "inductor", "forms", "plans"});
   Manifest manifest;
   manifest.dtype = json.at("dtype").word({"float32", "float16", "bfloat16"});
   manifest.state = read_state(json.at("state"));
-  json.at("graphs").each_member(1000, [&](const std::string &name, const Json &graph) {
-    manifest.graphs[name] = read_graph(graph);
-  });
+  json.at("graphs").each_member(
+      1000, [&](const std::string &name, const Json &graph) { manifest.graphs[name] = read_graph(graph); });
   manifest.denoiser = read_denoiser(json.at("denoiser"));
-  json.at("texts").each_member(8, [&](const std::string &name, const Json &text) {
-    manifest.texts[name] = read_text(text);
-  });
+  json.at("texts").each_member(
+      8, [&](const std::string &name, const Json &text) { manifest.texts[name] = read_text(text); });
   manifest.encoder = read_codec(json.at("encoder"));
   manifest.decoder = read_codec(json.at("decoder"));
   read_files(json, manifest);
@@ -237,4 +234,4 @@ Manifest parse_manifest(const std::string &raw, const std::string &path) {
   }
 }
 
-}  // namespace accel
+}  // namespace accel::core

@@ -1,11 +1,12 @@
 // The part of ONNX Runtime's C API that we call, as we see it: a table of functions that only ever grows at its end, by
-// their positions in it. Where ONNX Runtime's own header is there, tests/ort_header.cpp holds every position against it.
+// their positions in it. Where ONNX Runtime's own header is there, tests/ort_header.cpp holds every position against
+// it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-namespace accel::ort {
+namespace accel::core::ort {
 
 struct Status;
 struct Env;
@@ -93,4 +94,4 @@ struct ApiBase {
   const char *(*get_version)();
 };
 
-}  // namespace accel::ort
+}  // namespace accel::core::ort

@@ -5,7 +5,7 @@
 #include "base/error.hpp"
 #include "ort/providers.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 // What ONNX Runtime prints of its own accord; what a user must know reaches them as our error.
@@ -30,7 +30,8 @@ std::shared_ptr<const Backend> Backend::open(const BackendOptions &options) {
   const auto library = backend->library_;
   auto env = library->make<ort::CreateEnv, ort::ReleaseEnv, ort::Env>("no environment", fatal, "accel");
   // The environment needs the library up to its end.
-  backend->env_ = std::shared_ptr<ort::Env>(env.release(), [library](ort::Env *each) { library->call<ort::ReleaseEnv>(each); });
+  backend->env_ =
+      std::shared_ptr<ort::Env>(env.release(), [library](ort::Env *each) { library->call<ort::ReleaseEnv>(each); });
   if (backend->on_host()) backend->share_arena();
   return backend;
 }
@@ -59,7 +60,8 @@ void Backend::share_arena() {
 }
 
 ort::Owned<ort::SessionOptions> Backend::session_options() const {
-  auto made = library_->make<ort::CreateSessionOptions, ort::ReleaseSessionOptions, ort::SessionOptions>("no session options");
+  auto made =
+      library_->make<ort::CreateSessionOptions, ort::ReleaseSessionOptions, ort::SessionOptions>("no session options");
   ort::SessionOptions *options = made.get();
   library_->check<ort::SetSessionLogSeverityLevel>("session options", options, fatal);
   if (options_.threads > 0) library_->check<ort::SetIntraOpNumThreads>("session options", options, options_.threads);
@@ -95,4 +97,4 @@ std::string Backend::describe() const {
   return join("onnxruntime ", library_->version(), ", ", provider_name(options_.provider));
 }
 
-}  // namespace accel
+}  // namespace accel::core

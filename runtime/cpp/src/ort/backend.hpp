@@ -12,7 +12,7 @@
 #include "ort/library.hpp"
 #include "ort/session.hpp"
 
-namespace accel {
+namespace accel::core {
 
 struct BackendOptions {
   std::string library;           // file of ONNX Runtime; empty takes the one that the linker finds
@@ -26,8 +26,8 @@ class Backend {
   // Raises an `InputError` where the provider is unknown, and a `BackendError` where it cannot be had.
   static std::shared_ptr<const Backend> open(const BackendOptions &options);
 
-  // Makes a session of a file. Where the provider is no processor, its open dimensions are fixed to `sizes`, and nothing of
-  // it may be left to the host. Raises a `BackendError`.
+  // Makes a session of a file. Where the provider is no processor, its open dimensions are fixed to `sizes`, and
+  // nothing of it may be left to the host. Raises a `BackendError`.
   std::shared_ptr<const Session> load(const std::string &path, const Sizes &sizes) const;
 
   bool on_host() const { return options_.provider == "cpu"; }
@@ -47,4 +47,4 @@ class Backend {
   std::shared_ptr<ort::Env> env_;
 };
 
-}  // namespace accel
+}  // namespace accel::core

@@ -6,7 +6,7 @@
 #include "base/error.hpp"
 #include "ort/half.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 // More than any machine has, and little enough to calculate with.
@@ -18,7 +18,8 @@ Buffer Buffer::zeros(const Shape &shape, DType dtype) {
   std::size_t bytes = bytes_of(dtype);
   for (const std::int64_t size : shape) {
     bytes *= static_cast<std::size_t>(size);
-    if (size < 0 || size > INT32_MAX || bytes > most_bytes) throw BackendError("no memory for a tensor of " + shown(shape));
+    if (size < 0 || size > INT32_MAX || bytes > most_bytes)
+      throw BackendError("no memory for a tensor of " + shown(shape));
   }
   Buffer buffer;
   buffer.shape_ = shape;
@@ -58,4 +59,4 @@ bool Buffer::operator<(const Buffer &other) const {
   return std::tie(data_, shape_) < std::tie(other.data_, other.shape_);
 }
 
-}  // namespace accel
+}  // namespace accel::core

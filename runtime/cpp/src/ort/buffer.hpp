@@ -7,7 +7,7 @@
 #include "base/array.hpp"
 #include "manifest/manifest.hpp"
 
-namespace accel {
+namespace accel::core {
 
 // Some batch entries of a tensor; copies share its memory.
 class Buffer {
@@ -38,4 +38,4 @@ class Buffer {
   void *data_ = nullptr;
 };
 
-}  // namespace accel
+}  // namespace accel::core

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstring>
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 std::uint32_t bits_of(float value) {
@@ -39,4 +39,4 @@ std::uint16_t half_of_float(float value) {
   return static_cast<std::uint16_t>(sign | ((rounded - (112U << 23)) >> 13));
 }
 
-}  // namespace accel
+}  // namespace accel::core

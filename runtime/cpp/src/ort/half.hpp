@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
-namespace accel {
+namespace accel::core {
 
 float float_of_half(std::uint16_t half);
 std::uint16_t half_of_float(float value);
 
-}  // namespace accel
+}  // namespace accel::core

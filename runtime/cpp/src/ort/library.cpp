@@ -2,12 +2,12 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdlib>
-#include <regex>
 
 #include "base/error.hpp"
 
-namespace accel::ort {
+namespace accel::core::ort {
 namespace {
 
 #if defined(__APPLE__)
@@ -15,6 +15,7 @@ constexpr const char *default_names[] = {"libonnxruntime.dylib", "libonnxruntime
 #else
 constexpr const char *default_names[] = {"libonnxruntime.so", "libonnxruntime.so.1"};
 #endif
+constexpr std::size_t longest_reason = 2000;
 constexpr const char *advice = "give the path of libonnxruntime, of ONNX Runtime 1.18 or newer";
 
 void *open_library(const std::string &path) {
@@ -68,9 +69,10 @@ std::vector<std::string> Library::available_providers() const {
 }
 
 std::string reason(const std::string &message) {
-  static const std::regex place("^/\\S+:\\d+ [^\\n]* was false\\. ?");
-  const std::string first = message.substr(0, std::min(message.find('\n'), std::size_t{2000}));
-  return std::regex_replace(first, place, "");
+  const std::string first = message.substr(0, std::min(message.find('\n'), longest_reason));
+  const std::string check = " was false. ";
+  const std::size_t place = !first.empty() && first.front() == '/' ? first.find(check) : std::string::npos;
+  return place == std::string::npos ? first : first.substr(place + check.size());
 }
 
-}  // namespace accel::ort
+}  // namespace accel::core::ort

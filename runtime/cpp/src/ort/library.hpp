@@ -7,7 +7,7 @@
 
 #include "ort/api.hpp"
 
-namespace accel::ort {
+namespace accel::core::ort {
 
 // A handle of ONNX Runtime's that is released by a function of its table.
 template <typename Thing>
@@ -63,4 +63,4 @@ class Library {
 // What ONNX Runtime says went wrong, in one line, without the place in its sources.
 std::string reason(const std::string &message);
 
-}  // namespace accel::ort
+}  // namespace accel::core::ort

@@ -4,7 +4,7 @@
 
 #include "base/error.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 // By our names; those of profiles and of `accel --provider`.
@@ -65,20 +65,21 @@ void append_provider(const ort::Library &library, ort::SessionOptions *session_o
   const Pairs pairs = pairs_of(options);
   if (name == "cpu") return;
   if (name == "cuda") {
-    append_typed<ort::CreateCudaOptions, ort::UpdateCudaOptions, ort::AppendCuda, ort::ReleaseCudaOptions, ort::CudaOptions>(
-        library, session_options, provider_name(name), pairs);
+    append_typed<ort::CreateCudaOptions, ort::UpdateCudaOptions, ort::AppendCuda, ort::ReleaseCudaOptions,
+                 ort::CudaOptions>(library, session_options, provider_name(name), pairs);
   } else if (name == "rocm") {
-    append_typed<ort::CreateRocmOptions, ort::UpdateRocmOptions, ort::AppendRocm, ort::ReleaseRocmOptions, ort::RocmOptions>(
-        library, session_options, provider_name(name), pairs);
+    append_typed<ort::CreateRocmOptions, ort::UpdateRocmOptions, ort::AppendRocm, ort::ReleaseRocmOptions,
+                 ort::RocmOptions>(library, session_options, provider_name(name), pairs);
   } else if (name == "tensorrt") {
-    append_typed<ort::CreateTensorRtOptions, ort::UpdateTensorRtOptions, ort::AppendTensorRt, ort::ReleaseTensorRtOptions, ort::TensorRtOptions>(
-        library, session_options, provider_name(name), pairs);
+    append_typed<ort::CreateTensorRtOptions, ort::UpdateTensorRtOptions, ort::AppendTensorRt,
+                 ort::ReleaseTensorRtOptions, ort::TensorRtOptions>(library, session_options, provider_name(name),
+                                                                    pairs);
   } else {
     const char *const *keys = pairs.keys.data();
     const char *const *values = pairs.values.data();
     library.check<ort::AppendProvider>(provider_name(name) + " cannot be had", session_options,
-                                  generic_names().at(name).c_str(), keys, values, pairs.keys.size());
+                                       generic_names().at(name).c_str(), keys, values, pairs.keys.size());
   }
 }
 
-}  // namespace accel
+}  // namespace accel::core

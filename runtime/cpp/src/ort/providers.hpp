@@ -6,7 +6,7 @@
 
 #include "ort/library.hpp"
 
-namespace accel {
+namespace accel::core {
 
 // ONNX Runtime's name of a provider. Raises an `InputError` where we know none of that name.
 std::string provider_name(const std::string &name);
@@ -15,4 +15,4 @@ std::string provider_name(const std::string &name);
 void append_provider(const ort::Library &library, ort::SessionOptions *session_options, const std::string &name,
                      const std::map<std::string, std::string> &options);
 
-}  // namespace accel
+}  // namespace accel::core

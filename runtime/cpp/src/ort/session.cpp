@@ -2,7 +2,7 @@
 
 #include "base/error.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 int element_of(DType dtype) {
@@ -28,8 +28,8 @@ void BoundCall::run() const {
 
 BoundCall Session::bind(const Bound &inputs, const Bound &outputs) const {
   const std::string what = path_ + ": the buffers do not fit the graph";
-  BoundCall call(shared_from_this(), library_->make<ort::CreateIoBinding, ort::ReleaseIoBinding, ort::IoBinding>(
-                                         what, session_.get()));
+  BoundCall call(shared_from_this(),
+                 library_->make<ort::CreateIoBinding, ort::ReleaseIoBinding, ort::IoBinding>(what, session_.get()));
   const auto tie = [&](const Bound &bound, bool is_input) {
     for (const auto &[name, buffer] : bound) {
       call.values_.push_back(value_of(buffer));
@@ -55,4 +55,4 @@ ort::Owned<ort::Value> Session::value_of(const Buffer &buffer) const {
       buffer.shape().size(), element_of(buffer.dtype()));
 }
 
-}  // namespace accel
+}  // namespace accel::core

@@ -9,7 +9,7 @@
 #include "ort/buffer.hpp"
 #include "ort/library.hpp"
 
-namespace accel {
+namespace accel::core {
 
 using Bound = std::map<std::string, Buffer>;
 
@@ -52,4 +52,4 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string path_;
 };
 
-}  // namespace accel
+}  // namespace accel::core

@@ -3,7 +3,7 @@
 
 #include "plans/spec.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr std::size_t most_latents = 3;
@@ -28,7 +28,8 @@ void check_skip(const PlanSpec &spec) {
   if (spec.skip.front() <= 0) throw Malformed(join("skip: expected numbers from 1 on, got ", spec.skip.front()));
   if (!ascends(spec.skip)) throw Malformed("skip: expected ascending numbers, each once");
   for (const CallNumber call : spec.skip) {
-    if (spec.deep.contains(call)) throw Malformed(join("skip: call ", call, " is deep: expected calls that run no graph"));
+    if (spec.deep.contains(call))
+      throw Malformed(join("skip: call ", call, " is deep: expected calls that run no graph"));
   }
 }
 
@@ -63,7 +64,8 @@ void check_rows(const PlanSpec &spec) {
   for (CallNumber call = 0; call <= last; ++call) {
     const auto row = spec.rows.find(call);
     const bool is_there = row != spec.rows.end();
-    if (is_there && spec.skips(call)) throw Malformed(join("rows.", call, ": expected a call that runs, got a skipped one"));
+    if (is_there && spec.skips(call))
+      throw Malformed(join("rows.", call, ": expected a call that runs, got a skipped one"));
     if (!is_there && !spec.skips(call)) {
       throw Malformed(join("rows: expected a solved row for every call that runs, got none for call ", call));
     }
@@ -94,4 +96,4 @@ void check_plan(const PlanSpec &spec) {
   }
 }
 
-}  // namespace accel
+}  // namespace accel::core

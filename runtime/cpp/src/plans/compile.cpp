@@ -1,12 +1,12 @@
-// From a plan as data to the one that the loop runs. Skipped calls and solved rows end here: the loop sees fewer calls, on
-// a schedule with as many rows (docs/design/0020-skips.md).
+// From a plan as data to the one that the loop runs. Skipped calls and solved rows end here: the loop sees fewer calls,
+// on a schedule with as many rows (docs/design/0020-skips.md).
 #include <algorithm>
 #include <cmath>
 #include <set>
 
 #include "plans/plan.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 void check_outside(const char *key, CallNumber call, CallNumber total) {
@@ -34,7 +34,8 @@ void check_solvable(const PlanSpec &spec, const ScheduleTable &schedule) {
                           ": leave the scheduler to the plan"));
   }
   if (schedule.begin != 0) {
-    throw InputError("plan: solved plans start from noise: start without an image, or choose a plan without solved rows");
+    throw InputError(
+        "plan: solved plans start from noise: start without an image, or choose a plan without solved rows");
   }
   if (schedule.draws()) {
     throw InputError(join("plan: ", schedule.scheduler, " draws noise at its calls, which solved rows cannot follow: ",
@@ -76,7 +77,8 @@ Call make_call(const PlanSpec &spec, CallNumber number, double guidance, const s
 void check_shallow(const Plan &plan, std::size_t index, const std::vector<bool> &deep_guided) {
   const Call &call = plan.calls[index];
   const std::size_t used = call.forecast.size();
-  if (deep_guided.empty()) throw InputError(join("plan: call ", index, " has no feature to reuse: the first call must be deep"));
+  if (deep_guided.empty())
+    throw InputError(join("plan: call ", index, " has no feature to reuse: the first call must be deep"));
   if (used < 1 || used > std::min(deep_guided.size(), most_history)) {
     throw InputError(join("plan: call ", index, " weighs ", used, " deep features, but only ", deep_guided.size(),
                           " come before it"));
@@ -166,4 +168,4 @@ Plan compile_plan(const PlanSpec &spec, const ScheduleTable &schedule, const Gui
   return plan;
 }
 
-}  // namespace accel
+}  // namespace accel::core

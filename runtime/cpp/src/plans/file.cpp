@@ -1,10 +1,9 @@
 // `plan.json`: a plan as a file.
-#include <algorithm>
-
+#include "base/digits.hpp"
 #include "base/json.hpp"
 #include "plans/spec.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr std::int64_t plan_version = 2;
@@ -13,10 +12,9 @@ constexpr std::int64_t longest_side = 1 << 14;
 constexpr const char *new_keys[] = {"skip", "rows", "solved_for"};
 
 CallNumber call_of(const std::string &name, const Json &json) {
-  const bool is_number = !name.empty() && name.size() <= 4 && (name == "0" || name[0] != '0') &&
-                         name.find_first_not_of("0123456789") == std::string::npos;
-  if (!is_number || std::stol(name) >= most_calls) json.refuse("expected the number of a call as key");
-  return std::stol(name);
+  const auto number = name == "0" ? std::optional<std::int64_t>(0) : parse_count(name, 4);
+  if (!number || *number >= most_calls) json.refuse("expected the number of a call as key");
+  return *number;
 }
 
 std::vector<CallNumber> read_calls(const Json &json) {
@@ -34,7 +32,8 @@ std::vector<double> read_numbers(const Json &json, std::size_t most) {
 DeepCalls read_deep(const Json &json) {
   if (!json.is_text()) return {0, read_calls(json)};
   const auto rule = parse_rule(json.text());
-  if (!rule) json.refuse("expected full, every:N with N ≥ 1, or numbers of calls, got '" + json.text().substr(0, 60) + "'");
+  if (!rule)
+    json.refuse("expected full, every:N with N ≥ 1, or numbers of calls, got '" + json.text().substr(0, 60) + "'");
   return *rule;
 }
 
@@ -98,8 +97,8 @@ PlanSpec parse_plan(const std::string &raw, const std::string &where, Status sta
     const JsonDocument document(raw);
     const Json json = document.root();
     check_version(json);
-    json.only({"version", "deep", "skip", "branch", "branches", "forecast", "weights", "rows", "guided_calls", "scheduler",
-               "steps", "solved_for"});
+    json.only({"version", "deep", "skip", "branch", "branches", "forecast", "weights", "rows", "guided_calls",
+               "scheduler", "steps", "solved_for"});
     PlanSpec spec;
     spec.deep = read_deep(json.at("deep"));
     if (const auto skip = json.find("skip")) spec.skip = read_calls(*skip);
@@ -116,4 +115,4 @@ PlanSpec parse_plan(const std::string &raw, const std::string &where, Status sta
   }
 }
 
-}  // namespace accel
+}  // namespace accel::core

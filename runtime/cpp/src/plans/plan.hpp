@@ -8,7 +8,7 @@
 #include "plans/spec.hpp"
 #include "schedules/schedule.hpp"
 
-namespace accel {
+namespace accel::core {
 
 // A call of the whole UNet or, with a forecast, of the outermost blocks on a feature made from past deep ones.
 struct Call {
@@ -44,8 +44,8 @@ struct Guidance {
   GuidanceBy by = GuidanceBy::halves;
 };
 
-// Compiles a plan on the schedule of its scheduler and steps. Raises an `InputError` where it does not fit the schedule,
-// or cannot be run.
+// Compiles a plan on the schedule of its scheduler and steps. Raises an `InputError` where it does not fit the
+// schedule, or cannot be run.
 Plan compile_plan(const PlanSpec &spec, const ScheduleTable &schedule, const Guidance &guidance);
 
-}  // namespace accel
+}  // namespace accel::core

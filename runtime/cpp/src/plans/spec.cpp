@@ -1,11 +1,11 @@
 #include "plans/spec.hpp"
 
 #include <algorithm>
-#include <regex>
 
+#include "base/digits.hpp"
 #include "base/files.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr std::size_t longest_text = 20000;
@@ -31,11 +31,11 @@ std::size_t DeepCalls::before(CallNumber call) const {
 }
 
 std::optional<DeepCalls> parse_rule(const std::string &text) {
-  static const std::regex every("every:([1-9][0-9]{0,5})");
-  std::smatch match;
+  const std::string prefix = "every:";
   if (text == "full") return DeepCalls{1, {}};
-  if (text.size() > 12 || !std::regex_match(text, match, every)) return std::nullopt;
-  return DeepCalls{std::stol(match[1].str()), {}};
+  if (text.compare(0, prefix.size(), prefix) != 0) return std::nullopt;
+  const auto interval = parse_count(text.substr(prefix.size()), 6);
+  return interval ? std::optional(DeepCalls{*interval, {}}) : std::nullopt;
 }
 
 std::optional<DeepCalls> parse_deep_calls(const std::string &text) {
@@ -92,4 +92,4 @@ PlanSpec read_plan(const std::string &path) {
   return parse_plan(read_document(path, Status::input, largest_plan), path);
 }
 
-}  // namespace accel
+}  // namespace accel::core

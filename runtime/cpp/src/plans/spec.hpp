@@ -11,7 +11,7 @@
 
 #include "base/error.hpp"
 
-namespace accel {
+namespace accel::core {
 
 using CallNumber = std::int64_t;
 
@@ -88,4 +88,4 @@ PlanSpec read_plan(const std::string &path);
 
 inline constexpr std::uint64_t largest_plan = std::uint64_t{1} << 20;
 
-}  // namespace accel
+}  // namespace accel::core

@@ -5,15 +5,16 @@
 #include <cmath>
 #include <set>
 
+#include "base/digits.hpp"
 #include "base/error.hpp"
 #include "base/safetensors.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr std::size_t index_width = 6;
-constexpr const char *keys[] = {"tables", "init_noise_sigma", "timestep", "input_scale", "a",
-                                "b",      "c",                "draws",    "shallow_ok",  "add_noise"};
+constexpr const char *keys[] = {"tables", "init_noise_sigma", "timestep", "input_scale", "a", "b", "c",
+                                "draws",  "shallow_ok",       "add_noise"};
 
 void check_finite(const std::string &key, const std::vector<double> &values, bool may_be_nan = false) {
   for (const double value : values) {
@@ -113,17 +114,15 @@ void ScheduleFile::check_metadata() const {
   if (said("format") != "accel-schedules") throw Malformed("format: expected 'accel-schedules'");
   if (said("version") != "2") throw Malformed("version: expected '2', got '" + said("version") + "'");
   if (said("scheduler").empty()) throw Malformed("scheduler: expected a name in the metadata");
-  const std::string order = said("order");
-  const bool is_number = !order.empty() && order.size() <= 4 && order != "0" &&
-                         order.find_first_not_of("0123456789") == std::string::npos;
-  if (!is_number) throw Malformed("order: expected a number in the metadata");
+  if (!parse_count(said("order"), 4)) throw Malformed("order: expected a number in the metadata");
   if (said("memoryless") != "yes" && said("memoryless") != "no") throw Malformed("memoryless: expected yes or no");
 }
 
 void ScheduleFile::check_tables() const {
   const auto rows = static_cast<std::int64_t>(rows_.size());
   for (const Index &entry : index_) {
-    const bool is_inside = entry.first >= 0 && entry.count >= 1 && entry.first <= rows && entry.count <= rows - entry.first;
+    const bool is_inside =
+        entry.first >= 0 && entry.count >= 1 && entry.first <= rows && entry.count <= rows - entry.first;
     const std::string table = join("the table for ", entry.steps, " steps ");
     if (!is_inside) throw Malformed(join("tables: ", table, "points outside the ", rows, " rows"));
     const ScheduleRow &first = rows_[static_cast<std::size_t>(entry.first)];
@@ -142,7 +141,8 @@ void ScheduleFile::check_tables() const {
         }
         return false;
       };
-      if (is_early(row.a) || is_early(row.b)) throw Malformed("a, b: " + table + "weighs history that does not exist yet");
+      if (is_early(row.a) || is_early(row.b))
+        throw Malformed("a, b: " + table + "weighs history that does not exist yet");
     }
   }
 }
@@ -215,4 +215,4 @@ std::int64_t first_call(std::int64_t steps, double strength, std::int64_t order)
   return (steps - run) * order;
 }
 
-}  // namespace accel
+}  // namespace accel::core

@@ -1,4 +1,5 @@
-// Schedule files: all tables of one scheduler, as the bundle keeps them; accel_runtime/schedules/file.py has the layout.
+// Schedule files: all tables of one scheduler, as the bundle keeps them; accel_runtime/schedules/file.py has the
+// layout.
 #pragma once
 
 #include <map>
@@ -6,7 +7,7 @@
 
 #include "schedules/schedule.hpp"
 
-namespace accel {
+namespace accel::core {
 
 // The tables of one scheduler.
 class ScheduleFile {
@@ -46,4 +47,4 @@ class ScheduleFile {
 // range, or so small that no step is left.
 std::int64_t first_call(std::int64_t steps, double strength, std::int64_t order);
 
-}  // namespace accel
+}  // namespace accel::core

@@ -4,7 +4,7 @@
 
 #include "base/error.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 void add_product(Array &total, const Array &array, float weight) {
@@ -43,4 +43,4 @@ void Recurrence::advance(const ScheduleRow &row, Array noise, const std::optiona
   if (e_.size() > row.b.size() - 1) e_.resize(row.b.size() - 1);
 }
 
-}  // namespace accel
+}  // namespace accel::core

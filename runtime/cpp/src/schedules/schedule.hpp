@@ -14,7 +14,7 @@
 
 #include "base/array.hpp"
 
-namespace accel {
+namespace accel::core {
 
 // One UNet call.
 struct ScheduleRow {
@@ -57,4 +57,4 @@ class Recurrence {
   std::vector<Array> e_;
 };
 
-}  // namespace accel
+}  // namespace accel::core

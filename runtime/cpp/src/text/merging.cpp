@@ -3,7 +3,7 @@
 #include <queue>
 #include <tuple>
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr std::size_t nowhere = static_cast<std::size_t>(-1);
@@ -42,7 +42,8 @@ class Merging {
       if (still_holds(best)) merge(best);
     }
     std::vector<TokenId> ids;
-    for (std::size_t at = parts_.empty() ? nowhere : 0; at != nowhere; at = parts_[at].right) ids.push_back(parts_[at].id);
+    for (std::size_t at = parts_.empty() ? nowhere : 0; at != nowhere; at = parts_[at].right)
+      ids.push_back(parts_[at].id);
     return ids;
   }
 
@@ -82,4 +83,4 @@ std::vector<TokenId> merge_word(const TokenizerTable &table, const std::vector<T
   return Merging(table, word).run();
 }
 
-}  // namespace accel
+}  // namespace accel::core

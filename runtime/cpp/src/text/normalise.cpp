@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 // Hangul syllables are arithmetic (Unicode, section 3.12).
@@ -102,4 +102,4 @@ CodePoints normalise(const TokenizerTable &table, const CodePoints &text) {
   return normal;
 }
 
-}  // namespace accel
+}  // namespace accel::core

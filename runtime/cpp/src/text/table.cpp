@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
+#include "base/digits.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr std::int64_t last_code = 0x10FFFF;
@@ -14,8 +15,8 @@ constexpr std::size_t longest_id = 9;
 std::uint64_t pair_key(std::uint64_t first, std::uint64_t second) { return first << 32 | second; }
 
 // Rows of a two-dimensional array of so many columns.
-std::vector<std::vector<std::int64_t>> rows_of(const Safetensors &file, const std::string &name, const std::string &dtype,
-                                               std::int64_t width) {
+std::vector<std::vector<std::int64_t>> rows_of(const Safetensors &file, const std::string &name,
+                                               const std::string &dtype, std::int64_t width) {
   const std::vector<std::int64_t> values = file.small_integers(name, dtype, 2);
   if (file.at(name).shape[1] != width) throw Malformed(join(name, ": expected ", width, " columns"));
   std::vector<std::vector<std::int64_t>> rows;
@@ -65,7 +66,8 @@ void TokenizerTable::read_strings(const Safetensors &file, const std::string &na
   if (!is_sound) throw Malformed(name + "_at: does not fit the other arrays");
   for (std::size_t each = 0; each < from.size(); ++each) {
     CodePoints &codes = strings[code_of(from[each], name)];
-    for (auto part = at[each]; part < at[each + 1]; ++part) codes.push_back(code_of(to[static_cast<std::size_t>(part)], name));
+    for (auto part = at[each]; part < at[each + 1]; ++part)
+      codes.push_back(code_of(to[static_cast<std::size_t>(part)], name));
   }
 }
 
@@ -94,10 +96,9 @@ void TokenizerTable::read_metadata(const std::map<std::string, std::string> &met
     return found->second;
   };
   const auto id_of = [&said](const char *key) {
-    const std::string text = said(key);
-    const bool is_number = !text.empty() && text.size() <= longest_id && text.find_first_not_of("0123456789") == std::string::npos;
-    if (!is_number) throw Malformed(std::string(key) + ": expected an id in the metadata");
-    return static_cast<TokenId>(std::stol(text));
+    const auto id = parse_digits(said(key), longest_id);
+    if (!id) throw Malformed(std::string(key) + ": expected an id in the metadata");
+    return static_cast<TokenId>(*id);
   };
   if (said("format") != "accel-tokenizer" || said("version") != "1") {
     throw Malformed("format: expected accel-tokenizer of version 1");
@@ -149,4 +150,4 @@ TokenId TokenizerTable::byte(unsigned char byte, bool is_last) const {
   return id < 0 ? unknown_ : id;
 }
 
-}  // namespace accel
+}  // namespace accel::core

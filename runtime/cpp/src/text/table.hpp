@@ -12,7 +12,7 @@
 #include "base/safetensors.hpp"
 #include "text/utf8.hpp"
 
-namespace accel {
+namespace accel::core {
 
 using TokenId = std::int64_t;
 
@@ -69,4 +69,4 @@ class TokenizerTable {
   TokenId unknown_ = 0;
 };
 
-}  // namespace accel
+}  // namespace accel::core

@@ -7,7 +7,7 @@
 #include "text/merging.hpp"
 #include "text/normalise.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 // What does not fit a text encoder is cut off, but is tokenised first.
@@ -19,7 +19,8 @@ constexpr std::size_t bracket = 2;
 
 template <typename Text>
 bool stands_at(const CodePoints &text, std::size_t at, const Text &part) {
-  return part.size() <= text.size() - at && std::equal(part.begin(), part.end(), text.begin() + static_cast<std::ptrdiff_t>(at));
+  return part.size() <= text.size() - at &&
+         std::equal(part.begin(), part.end(), text.begin() + static_cast<std::ptrdiff_t>(at));
 }
 
 }  // namespace
@@ -55,7 +56,8 @@ void Tokenizer::add_text(const CodePoints &raw, std::vector<TokenId> &ids) const
   const CodePoints text = normalise(table_, raw);
   for (std::size_t at = 0; at < text.size();) {
     const CodePoint *here = text.data() + at;
-    const auto *mark = std::find_if(std::begin(marks), std::end(marks), [&](auto each) { return stands_at(text, at, each); });
+    const auto *mark =
+        std::find_if(std::begin(marks), std::end(marks), [&](auto each) { return stands_at(text, at, each); });
     if (mark != std::end(marks)) {
       const std::size_t inner = mark->size() - bracket;
       add_word(here, here + bracket, ids);
@@ -94,4 +96,4 @@ void Tokenizer::add_word(const CodePoint *first, const CodePoint *last, std::vec
   ids.insert(ids.end(), word.begin(), word.end());
 }
 
-}  // namespace accel
+}  // namespace accel::core

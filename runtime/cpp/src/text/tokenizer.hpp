@@ -6,7 +6,7 @@
 #include "manifest/manifest.hpp"
 #include "text/table.hpp"
 
-namespace accel {
+namespace accel::core {
 
 // A prompt as ids: padded to the text encoder's length, begin and end included, and how many there were before.
 struct Tokens {
@@ -19,8 +19,8 @@ class Tokenizer {
   Tokenizer(TokenizerTable table, const TextSpec &spec)
       : table_(std::move(table)), length_(static_cast<std::size_t>(spec.max_length)), pad_id_(spec.pad_id) {}
 
-  // As diffusers does: too long prompts lose their end but keep the end mark. Raises an `InputError` where the prompt is
-  // no UTF-8, or far longer than any text encoder reads.
+  // As diffusers does: too long prompts lose their end but keep the end mark. Raises an `InputError` where the prompt
+  // is no UTF-8, or far longer than any text encoder reads.
   Tokens encode(const std::string &prompt) const;
 
  private:
@@ -33,4 +33,4 @@ class Tokenizer {
   TokenId pad_id_;
 };
 
-}  // namespace accel
+}  // namespace accel::core

@@ -2,7 +2,7 @@
 
 #include "base/error.hpp"
 
-namespace accel {
+namespace accel::core {
 namespace {
 
 constexpr CodePoint last_code = 0x10FFFF;
@@ -62,4 +62,4 @@ void append_utf8(CodePoint code, std::string &text) {
   }
 }
 
-}  // namespace accel
+}  // namespace accel::core

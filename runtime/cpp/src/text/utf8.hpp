@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace accel {
+namespace accel::core {
 
 using CodePoint = char32_t;
 using CodePoints = std::vector<CodePoint>;
@@ -15,4 +15,4 @@ CodePoints decode_utf8(std::string_view text);
 
 void append_utf8(CodePoint code, std::string &text);
 
-}  // namespace accel
+}  // namespace accel::core
