@@ -1,6 +1,7 @@
 """The bundle that both runtimes draw from: the built-in model with many schedulers of few steps."""
 
 import shutil
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -38,11 +39,13 @@ SCHEDULERS: Final = (
     "lcm",
     "tcd",
 )
+# One of each kind: those with history, with draws, with two calls a step.
+FROM_IMAGES: Final = ("ddim", "euler_a", "heun", "pndm", "dpmpp_2m", "unipc", "lcm", "dpmpp_2m_sde")
 
 
 @cache
 def many_schedulers() -> Path:
-    """The built-in model at `STEPS` steps of every one of `SCHEDULERS`, from noise and at `STRENGTH`."""
+    """The built-in model at `STEPS` steps of every one of `SCHEDULERS`, of some also from an image at `STRENGTH`."""
 
     def make(folder: Path) -> None:
         from accel_exporter import ExportOptions
@@ -54,7 +57,10 @@ def many_schedulers() -> Path:
         shutil.copytree(kept_bundle("tiny", "tiny", options), folder)
         bundle = read_bundle(folder)
         for name in SCHEDULERS:
-            for strength in (None, STRENGTH):
-                add_tables(bundle, compile_for(bundle, name, steps=(STEPS,), strength=strength))
+            compiled = compile_for(bundle, name, steps=(STEPS,))
+            if name in FROM_IMAGES:
+                begun = compile_for(bundle, name, steps=(STEPS,), strength=STRENGTH)
+                compiled = replace(compiled, tables=(*compiled.tables, *begun.tables))
+            add_tables(bundle, compiled)
 
     return kept("many-schedulers", make, facts=(SCHEDULERS, STEPS, STRENGTH))

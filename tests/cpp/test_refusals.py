@@ -33,7 +33,7 @@ def test_what_no_picture_can_be_made_of_is_refused(both: Both) -> None:
         (Asked(("a",), image=image, strength=0.0), SPEC, "strength: expected more than 0"),
         (Asked(("a",), image=image[:, :32], strength=0.5, size=(64, 64)), SPEC, "image: expected 1 or 1 of 64×64"),
         (Asked(("a",)), PlanSpec(deep="full", scheduler="none", steps=STEPS), "scheduler 'none' is not in the bundle"),
-        (Asked(("a",)), PlanSpec(deep="full", scheduler="euler", steps=7), "no table for 7 steps"),
+        (Asked(("a",)), PlanSpec(deep="full", scheduler="kdpm2", steps=7), "no table for 7 steps"),
         (Asked(("a",)), PlanSpec(deep="full"), "expected a number of steps"),
         (Asked(("a",)), PlanSpec(deep="every:2", branch=7, scheduler="ddim", steps=STEPS), "the bundle has no branch 7"),
         (Asked(("a",)), PlanSpec(deep=(0, 9), scheduler="ddim", steps=STEPS), "call 9 is outside 0…4"),

@@ -4,18 +4,18 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
-#include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "base/json_value.hpp"
 
 namespace accel::core {
 
 // A value in a document, and the key that it stands under. It lives no longer than its `JsonDocument`.
 class Json {
  public:
-  Json(const nlohmann::json *value, std::string key) : value_(value), key_(std::move(key)) {}
+  Json(const JsonValue *value, std::string key) : value_(value), key_(std::move(key)) {}
 
   const std::string &key() const { return key_; }
 
@@ -49,7 +49,10 @@ class Json {
   std::vector<Json> elements(std::size_t fewest, std::size_t most) const;
 
  private:
-  const nlohmann::json *value_;
+  // The value, which must be of that kind.
+  const JsonValue &expect(JsonValue::Kind kind) const;
+
+  const JsonValue *value_;
   std::string key_;
 };
 
@@ -57,18 +60,12 @@ class Json {
 class JsonDocument {
  public:
   // Raises `Malformed` where the bytes are no JSON.
-  explicit JsonDocument(const std::string &raw);
-  ~JsonDocument();
-  JsonDocument(const JsonDocument &) = delete;
-  JsonDocument &operator=(const JsonDocument &) = delete;
+  explicit JsonDocument(const std::string &raw) : value_(parse_json(raw)) {}
 
-  Json root() const;
+  Json root() const { return Json(&value_, ""); }
 
  private:
-  std::unique_ptr<nlohmann::json> value_;
+  JsonValue value_;
 };
-
-// A text as a JSON string, quotes included.
-std::string json_text(const std::string &text);
 
 }  // namespace accel::core
