@@ -194,7 +194,7 @@ def test_a_pipeline_and_a_folder_give_the_graphs_of_a_pipeline_that_was_saved_wi
         pass
 
     made, saved = open_bundle(tmp_path / "out"), open_bundle(family_bundle("control"))
-    pictures = [each.generate(CAT, each.plan(4, scheduler="ddim")).latents for each in (made, saved)]
-    np.testing.assert_allclose(*pictures, rtol=0, atol=1e-5)
+    one, other = (each.generate(CAT, each.plan(4, scheduler="ddim")).latents for each in (made, saved))
+    np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
     assert made.bundle.manifest.provenance.model == saved.bundle.manifest.provenance.model
     assert made.bundle.manifest.provenance.pipeline_class == "StableDiffusionControlNetPipeline"
