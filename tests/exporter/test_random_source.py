@@ -95,6 +95,8 @@ def test_shipped_configs_make_a_pipeline_that_the_tokenizer_fits(name: str) -> N
 OWN_SCHEDULERS = {
     "lcm-sd15": "LCMScheduler",
     "sd15": "PNDMScheduler",
+    "sd15-inpaint": "PNDMScheduler",
+    "sd15-controlnet": "PNDMScheduler",
     "sd21": "DDIMScheduler",
     "sdxl": "EulerDiscreteScheduler",
     "sdxl-turbo": "EulerAncestralDiscreteScheduler",
@@ -173,5 +175,5 @@ def test_a_vocabulary_without_room_for_the_bytes_is_refused() -> None:
 
 
 def test_random_weights_for_anything_but_an_alias_are_refused() -> None:
-    with pytest.raises(SourceError, match="'acme/tiny' cannot have random weights: expected one of sd15, sd21, sdxl,"):
+    with pytest.raises(SourceError, match="'acme/tiny' cannot have random weights: expected one of sd15, sd15-inpaint,"):
         open_source("acme/tiny", weights="random")
