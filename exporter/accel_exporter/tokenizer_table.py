@@ -20,6 +20,8 @@ from accel_runtime.errors import ExportError
 
 FORMAT: Final = "accel-tokenizer"
 VERSION: Final = "1"
+# With words that were added to the vocabulary, which a reader of version 1 would spell.
+_VERSION_WITH_WORDS: Final = "2"
 SPACE, LETTER, NUMBER = 1, 2, 3
 
 # What the table can express: CLIP's, as transformers 4 and 5 write it.
@@ -47,16 +49,22 @@ def tokenizer_table(tokenizer: Tokenizer) -> tuple[Arrays, dict[str, str]]:
     _check(document)
     model = document["model"]
     arrays = {**_unicode(), **_merges(model)}
-    specials = {token["content"]: token["id"] for token in document["added_tokens"]}
+    words = [token for token in document["added_tokens"] if token["normalized"] and not token["special"]]
+    specials = {token["content"]: token["id"] for token in document["added_tokens"] if token not in words}
     ids = tokenizer.encode("").ids
     metadata = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": _VERSION_WITH_WORDS if words else VERSION,
         "specials": json.dumps(specials, sort_keys=True),
         "begin": str(ids[0]),
         "end": str(ids[-1]),
         "unknown": str(model["vocab"].get(model["unk_token"], specials.get(model["unk_token"], -1))),
     }
+    if words:
+        # As they are compared: with text that went through all that is done to prompts.
+        normalize = tokenizer.normalizer.normalize_str
+        metadata["words"] = json.dumps({normalize(word["content"]): word["id"] for word in words}, sort_keys=True)
+        metadata["spread"] = json.dumps([word["content"] for word in words])
     return arrays, metadata
 
 

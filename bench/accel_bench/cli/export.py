@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from accel_bench.base.extras import extra
+from accel_bench.cli.changes import ClipSkip, Config, Embeddings, Loras, Vae
 from accel_bench.cli.console import note, print_json, print_line, progress_bar
 from accel_bench.cli.options import RESULTS, AsJson, Force
 from accel_bench.records.environment import available_cores, peak_rss_bytes
@@ -53,8 +54,8 @@ def export(
     source: Annotated[
         str,
         typer.Argument(
-            help="A diffusers folder, a hub id, or an alias: tiny (the built-in model), sd15, sd21, sdxl, sdxl-turbo, "
-            "lcm-sd15."
+            help="A diffusers folder, a checkpoint in one file (.safetensors, .ckpt), a hub id, or an alias: tiny (the "
+            "built-in model), sd15, sd21, sdxl, sdxl-refiner, sdxl-turbo, lcm-sd15."
         ),
     ] = "tiny",
     *,
@@ -63,6 +64,11 @@ def export(
     variant: Variant = None,
     revision: Revision = None,
     cache_dir: CacheDir = None,
+    config: Config = None,
+    loras: Loras = None,
+    embeddings: Embeddings = None,
+    vae: Vae = None,
+    clip_skip: ClipSkip = 0,
     branches: Annotated[
         str,
         typer.Option(help="Cuts of the UNet that get a shallow graph, by commas, or all.", rich_help_panel=GRAPHS),
@@ -153,7 +159,10 @@ def export(
     with extra("export"):
         # The exporter brings torch, so it is imported only where it is used.
         from accel_exporter import (  # noqa: PLC0415
+            Changes,
+            Embedding,
             ExportOptions,
+            Lora,
             StaticSize,
             export_bundle,
             open_source,
@@ -163,6 +172,7 @@ def export(
             parse_forms,
         )
         from accel_exporter.schedules import own_name  # noqa: PLC0415
+        from accel_exporter.sources import is_checkpoint  # noqa: PLC0415
         from accel_exporter.staging import check_target  # noqa: PLC0415
     fixed = {"--batch": batch, "--height": height, "--width": width}
     _refuse_without_static(fixed, is_static=static)
@@ -179,13 +189,27 @@ def export(
         jobs=jobs or _usual_jobs(source, weights),
         **({} if schedulers is None else {"schedulers": tuple(schedulers.split(","))}),
     )
-    target = output or Path(f"{Path(source).name}-bundle")
+    changes = Changes(
+        loras=tuple(map(Lora.parse, loras or ())),
+        embeddings=tuple(map(Embedding.parse, embeddings or ())),
+        vae=vae,
+        clip_skip=clip_skip,
+    )
+    name = Path(source).stem if is_checkpoint(source) else Path(source).name
+    target = output or Path(f"{name}-bundle")
     check_target(target, force=force)
     started = perf_counter()
     with progress_bar() as progress:
         task = progress.add_task(f"open {source}", total=None)
         pipeline = open_source(
-            source, weights=weights.value, seed=seed, variant=variant, revision=revision, cache_dir=cache_dir
+            source,
+            weights=weights.value,
+            seed=seed,
+            variant=variant,
+            revision=revision,
+            cache_dir=cache_dir,
+            config=config,
+            changes=changes,
         )
         for stage in export_bundle(pipeline, target, options=options, force=force):
             progress.update(task, description=stage.name, completed=stage.done, total=stage.total)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from diffusers import AutoencoderTiny
+
 from accel_exporter import graphs, names
 from accel_exporter.families.family import Component, Loaded
 from accel_exporter.model_hash import model_hash
@@ -87,8 +89,10 @@ class LatentFamily:
         )
 
     def encoder(self, source: Source) -> Codec | None:
-        """The VAE's encoder, which gives the moments of latents."""
-        return Codec(graph=names.VAE_ENCODER, scale=source.vae_config["scaling_factor"], gives="moments")
+        """The VAE's encoder, which gives the moments of latents, or latents where the VAE is a tiny one."""
+        vae = source.vae_config
+        is_tiny = vae["_class_name"] == AutoencoderTiny.__name__
+        return Codec(graph=names.VAE_ENCODER, scale=vae["scaling_factor"], gives="sample" if is_tiny else "moments")
 
     def decoder(self, source: Source) -> Codec:
         """The VAE's decoder."""

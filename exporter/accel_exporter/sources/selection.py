@@ -70,14 +70,19 @@ def select_weights(names: Collection[str], index: Mapping[str, Any], *, variant:
     if variant is not None and variant not in existing:
         have = ", ".join(existing) if existing else "none, drop `--variant`"
         raise SourceError(f"no component has weights of variant '{variant}'; variants that exist: {have}")
-    return {part: _part_weights(names, part, variant=variant) for part in parts}
+    return {part: part_weights(names, part, variant=variant) for part in parts}
 
 
 def _stems(part: str) -> Mapping[str, str]:
-    return _DIFFUSERS if part in _MODELS else _TRANSFORMERS
+    return _TRANSFORMERS if part.startswith("text_encoder") else _DIFFUSERS
 
 
-def _part_weights(names: Collection[str], part: str, *, variant: str | None) -> WeightFiles:
+def part_weights(names: Collection[str], part: str, *, variant: str | None) -> WeightFiles:
+    """Return the weights chosen for one part; the folder of an autoencoder of its own may have any name.
+
+    Raises:
+        SourceError: It has no usable weights.
+    """
     wanted = (variant, None) if variant is not None else (None,)
     for candidate in wanted:
         for ending in _ENDINGS:

@@ -18,6 +18,7 @@ from accel_runtime.manifest import (
     Manifest,
     Role,
     TensorSpec,
+    TextOutput,
 )
 
 COLOURS: Final = 3
@@ -116,13 +117,19 @@ def _conditioned(manifest: Manifest, given: Input) -> "_Wanted":
         return _floats(None, TIME_IDS[given.source.ends])
     if isinstance(given.source, FromGuidance):
         return _floats(None, None)
-    shapes = [manifest.graphs[each.encoder].output(each.tensor).shape for each in given.source.outputs]
+    shapes = _output_shapes(manifest, given.source.outputs)
+    if (negative := given.source.negative_outputs) and _output_shapes(manifest, negative) != shapes:
+        raise ValueError(f"{given.name}: expected outputs of the negative half in the shapes of the other's")
     if len({shape[1:-1] for shape in shapes}) != 1:
         raise ValueError(f"{given.name}: expected outputs that differ in the last axis only, got {_listed(shapes)}")
     widths = [shape[-1] for shape in shapes]
     width = sum(each for each in widths if isinstance(each, int)) if all(isinstance(w, int) for w in widths) else None
     inner = (dim if isinstance(dim, int) else None for dim in shapes[0][1:-1])
     return _floats(None, *inner, width)
+
+
+def _output_shapes(manifest: Manifest, outputs: Sequence[TextOutput]) -> list[tuple[int | str, ...]]:
+    return [manifest.graphs[each.encoder].output(each.tensor).shape for each in outputs]
 
 
 def _state(manifest: Manifest) -> "_Wanted":

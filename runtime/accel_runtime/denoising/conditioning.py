@@ -12,7 +12,7 @@ import numpy as np
 from accel_runtime.backends.base import Array
 from accel_runtime.bundle.dims import own_sizes, resolve
 from accel_runtime.errors import InputError
-from accel_runtime.manifest import FromGuidance, FromSizes, FromText, Input, Manifest
+from accel_runtime.manifest import FromGuidance, FromSizes, Input, Manifest, TextOutput
 from accel_runtime.request import Framing, Request
 
 # diffusers' defaults, of a prompt and of a negative prompt.
@@ -66,11 +66,9 @@ def condition(
     return Conditioning(prompt, {each.name: given.negative_half(each, prompt[each.name]) for each in inputs})
 
 
-def text(source: FromText, prompts: Sequence[str], *, encode: Encode) -> Array:
+def text(outputs: Sequence[TextOutput], prompts: Sequence[str], *, encode: Encode) -> Array:
     """Encoded prompts, [B, L, D], or [B, D] where they are pooled; outputs of several encoders are joined."""
-    return np.stack(
-        [_joined([encode(out.encoder, prompt)[out.tensor] for out in source.outputs]) for prompt in prompts]
-    )
+    return np.stack([_joined([encode(out.encoder, prompt)[out.tensor] for out in outputs]) for prompt in prompts])
 
 
 def sizes(source: FromSizes, request: Request, manifest: Manifest) -> Array:
@@ -136,7 +134,7 @@ class _Given:
             return sizes(each.source, self.request, self.manifest)
         if isinstance(each.source, FromGuidance):
             return self._guidance(each)
-        encoded = text(each.source, self.request.prompts, encode=self.encode)
+        encoded = text(each.source.outputs, self.request.prompts, encode=self.encode)
         return np.repeat(encoded, self.request.images_per_prompt, axis=0)
 
     def negative_half(self, each: Input, prompt: Array) -> Array:
@@ -147,7 +145,7 @@ class _Given:
             return negative_sizes(each.source, self.request, self.manifest)
         count, negatives = len(self.request.prompts), self.request.negatives
         spread = negatives if len(negatives) == count else negatives * count
-        encoded = text(each.source, spread, encode=self.encode)
+        encoded = text(each.source.negative_outputs or each.source.outputs, spread, encode=self.encode)
         if each.negative == "zeros":
             encoded[[not negative for negative in spread]] = 0
         return np.repeat(encoded, self.request.images_per_prompt, axis=0)

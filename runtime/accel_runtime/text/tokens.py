@@ -1,6 +1,7 @@
 """Prompts to CLIP's token ids, by the `tokenizers` library and the bundle's own `tokenizer.json`."""
 
 from dataclasses import dataclass
+from itertools import count, takewhile
 from typing import Final
 
 import numpy as np
@@ -41,9 +42,12 @@ class PromptTokenizer:
     def __init__(self, tokenizer: Tokenizer, spec: TextSpec) -> None:
         self._tokenizer = tokenizer
         self._spec = spec
+        self._added = frozenset(token.content for token in tokenizer.get_added_tokens_decoder().values())
 
     def encode(self, prompt: str) -> Tokens:
         """Tokenise as diffusers does: too long prompts lose their end but keep the end mark.
+
+        A word of several vectors, as textual inversion makes them, becomes all of its words.
 
         Raises:
             InputError: The prompt is far longer than any text encoder reads, or no Unicode text.
@@ -51,12 +55,24 @@ class PromptTokenizer:
         """
         _check_prompt(prompt)
         with told_as(BundleError, f"{self._spec.tokenizer}: cannot tokenise the prompt"):
+            prompt = self._spread(prompt)
             encoding = self._tokenizer.encode(prompt)
         ids, length = encoding.ids, self._spec.max_length
         kept = ids if len(ids) <= length else [*ids[: length - 1], ids[-1]]
         cut = prompt[encoding.offsets[length - 1][0] :] if len(ids) > length else ""
         padded = kept + [self._spec.pad_id] * (length - len(kept))
         return Tokens(ids=np.array(padded, np.int64), count=len(ids), cut=cut)
+
+    def _spread(self, prompt: str) -> str:
+        """Write ``<cat>`` as ``<cat> <cat>_1 …``, as far as there are such words, as diffusers does."""
+        if not any(f"{word}_1" in self._added for word in self._added):
+            return prompt
+        found = dict.fromkeys(self._tokenizer.encode(prompt, add_special_tokens=False).tokens)
+        for word in found:
+            if word in self._added:
+                more = takewhile(self._added.__contains__, (f"{word}_{i}" for i in count(1)))
+                prompt = prompt.replace(word, " ".join((word, *more)))
+        return prompt
 
 
 def _check_prompt(prompt: str) -> None:
