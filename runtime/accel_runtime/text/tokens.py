@@ -1,5 +1,6 @@
 """Prompts to CLIP's token ids, by the `tokenizers` library and the bundle's own `tokenizer.json`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count, takewhile
 from typing import Final
@@ -42,7 +43,7 @@ class PromptTokenizer:
     def __init__(self, tokenizer: Tokenizer, spec: TextSpec) -> None:
         self._tokenizer = tokenizer
         self._spec = spec
-        self._added = frozenset(token.content for token in tokenizer.get_added_tokens_decoder().values())
+        self._spreads = _spreads([token.content for _, token in sorted(tokenizer.get_added_tokens_decoder().items())])
 
     def encode(self, prompt: str) -> Tokens:
         """Tokenise as diffusers does: too long prompts lose their end but keep the end mark.
@@ -64,15 +65,23 @@ class PromptTokenizer:
         return Tokens(ids=np.array(padded, np.int64), count=len(ids), cut=cut)
 
     def _spread(self, prompt: str) -> str:
-        """Write ``<cat>`` as ``<cat> <cat>_1 …``, as far as there are such words, as diffusers does."""
-        if not any(f"{word}_1" in self._added for word in self._added):
+        """Write words of several vectors as all of their words, as diffusers does."""
+        if not self._spreads:
             return prompt
-        found = dict.fromkeys(self._tokenizer.encode(prompt, add_special_tokens=False).tokens)
-        for word in found:
-            if word in self._added:
-                more = takewhile(self._added.__contains__, (f"{word}_{i}" for i in count(1)))
-                prompt = prompt.replace(word, " ".join((word, *more)))
+        found = set(self._tokenizer.encode(prompt, add_special_tokens=False).tokens)
+        for word, words in self._spreads.items():
+            if word in found:
+                prompt = prompt.replace(word, words)
         return prompt
+
+
+def _spreads(added: Sequence[str]) -> dict[str, str]:
+    """What stands for each added word that has further vectors: ``<cat>`` → ``<cat> <cat>_1 …``."""
+    spreads = {}
+    for word in added:
+        if more := [*takewhile(frozenset(added).__contains__, (f"{word}_{i}" for i in count(1)))]:
+            spreads[word] = " ".join((word, *more))
+    return spreads
 
 
 def _check_prompt(prompt: str) -> None:
