@@ -39,7 +39,9 @@ class _SkippingTextEncoder(_TextEncoder):
 
     def forward(self, input_ids: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
         output = self.model(input_ids=input_ids, attention_mask=self.mask, output_hidden_states=True)
-        skipped = self.model.get_submodule("final_layer_norm")(output.hidden_states[-(self.skip + 1)])
+        # Older versions of transformers have a wrapper around it.
+        norm = getattr(self.model, "text_model", self.model).final_layer_norm
+        skipped: Tensor = norm(output.hidden_states[-(self.skip + 1)])
         return output.last_hidden_state, output.pooler_output, skipped
 
 

@@ -43,11 +43,10 @@ def write_checkpoint(pipeline: Any, file: Path) -> Tensors:
 
 def original_tensors(pipeline: Any) -> Tensors:
     """All tensors of a pipeline in the original layout."""
-    is_xl = "XL" in type(pipeline).__name__
     parts = {
         "model.diffusion_model.": dict(unet_names(pipeline.unet)),
         "first_stage_model.": dict(vae_names(pipeline.vae)),
-        **dict(_texts(pipeline, is_xl=is_xl)),
+        **dict(_texts(pipeline)),
     }
     return {prefix + name: tensor.contiguous() for prefix, part in parts.items() for name, tensor in part.items()}
 
@@ -111,8 +110,9 @@ def _vae_block(name: str, levels: int) -> str:
     return re.sub(r"up_blocks\.(\d)\.upsamplers\.0", lambda m: f"up.{levels - 1 - int(m[1])}.upsample", name)
 
 
-def _texts(pipeline: Any, *, is_xl: bool) -> Iterator[tuple[str, Mapping[str, Tensor]]]:
+def _texts(pipeline: Any) -> Iterator[tuple[str, Mapping[str, Tensor]]]:
     first, second = pipeline.text_encoder, getattr(pipeline, "text_encoder_2", None)
+    is_xl = second is not None
     if not is_xl and first.config.hidden_act == "gelu":
         yield "cond_stage_model.model.", dict(open_clip_names(first))
     elif first is not None:

@@ -78,7 +78,7 @@ class OpenEmbedding:
         """Put the vectors of a text encoder into rows ``first`` and on of its table, which grows as it needs to."""
         if part not in self.words:
             return
-        rows = _read(self.file, self.token, self.widths)[1][part]
+        rows = _rows_by_part(self.file, self.file.document(), self.token, self.widths)[1][part]
         table = model.get_input_embeddings().weight.detach()
         grown = torch.zeros(max(len(table), first + len(rows)), table.shape[1])
         grown[: len(table)] = table
@@ -99,16 +99,24 @@ def open_embedding(embedding: Embedding, widths: Mapping[str, int]) -> OpenEmbed
         InputError: There is no word for it that can stand in a prompt.
     """
     file = open_tensors(embedding.path, what="an embedding")
-    token, rows = _read(file, embedding.token, widths)
+    token, rows = _rows_by_part(file, file.outline(), embedding.token, widths)
     if not 0 < len(token) <= _LONGEST or token != token.strip() or not token.isprintable():
         raise InputError(f"{file.name}: expected a word of 1 to {_LONGEST} characters, got {token!r}: add =WORD")
     words = {part: (token, *(f"{token}_{i}" for i in range(1, len(rows[part])))) for part in rows}
     return OpenEmbedding(file, embedding.token, widths, words)
 
 
-def _read(file: TensorFile, token: str | None, widths: Mapping[str, int]) -> tuple[str, dict[str, Tensor]]:
-    """The word, and by text encoder its vectors [N, D] in float32."""
-    document = file.document()
+def _rows_by_part(
+    file: TensorFile, document: Any, token: str | None, widths: Mapping[str, int]
+) -> tuple[str, dict[str, Tensor]]:
+    """The word, and by text encoder its vectors [N, D] in float32.
+
+    Args:
+        file: The file, for messages.
+        document: What it holds.
+        token: The word that the user chose.
+        widths: By text encoder, its ``hidden_size``.
+    """
     if isinstance(document, Tensor):
         document = {_NAMELESS: document}
     if not isinstance(document, dict) or not document:

@@ -127,11 +127,9 @@ def _updates(part: str, named: Mapping[str, Tensor], configs: Mapping[str, Any],
 def _factor(part: str, module: str, configs: Mapping[str, Any], rank: int, file: str) -> float:
     """Alpha over rank by peft's config; without one, diffusers takes the matrices as they are."""
     try:
-        alpha = configs.get(f"{part}.lora_alpha", rank)
         patterns: Mapping[str, float] = configs.get(f"{part}.alpha_pattern") or {}
-        for pattern, other in patterns.items():
-            if re.fullmatch(rf"(.*\.)?{re.escape(pattern)}", module):
-                alpha = other
+        own = (alpha for end, alpha in patterns.items() if f".{module}".endswith(f".{end}"))
+        alpha = next(own, configs.get(f"{part}.lora_alpha", rank))
         return float(alpha) / (rank**0.5 if configs.get(f"{part}.use_rslora") else rank)
     except (AttributeError, TypeError, ValueError) as error:
         raise SourceError(f"{file}: {_METADATA} is not as diffusers writes it: {one_line(error)}") from error

@@ -57,7 +57,11 @@ class TensorFile:
 
     def document(self) -> Any:
         """What the file holds beside tensors, too: a pickle's object, or the tensors of a safetensors file."""
-        return self._unpickled() if self.path.suffix != _SAFETENSORS else self.read(self.shapes())
+        return self.read(self.shapes()) if self.path.suffix == _SAFETENSORS else self._unpickled()
+
+    def outline(self) -> Any:
+        """The same, but the tensors of a safetensors file are on the meta device."""
+        return self.shapes() if self.path.suffix == _SAFETENSORS else self._unpickled()
 
     def metadata(self) -> Mapping[str, Any]:
         """JSON values in the header of a safetensors file by their key; what is no JSON is left out."""
