@@ -17,6 +17,7 @@ from torch import Tensor
 
 from accel_exporter.families.known import family_of
 from accel_exporter.sources import Source, open_source
+from accel_exporter.sources.checkpoint import open_checkpoint
 from accel_exporter.sources.clip_vocabulary import CLIP_TOKENS
 from accel_exporter.sources.model_index import text_encoders, tokenizer_of
 
@@ -98,10 +99,9 @@ def test_the_real_architectures_are_told_by_their_tensors(architecture: str, tmp
     with torch.device("meta"):
         write_hollow(original_tensors(_Parts(random)), file)
 
-    source = open_source(str(file))
+    source = open_checkpoint(file, config=None)
 
-    assert source.model_index == random.model_index
-    assert source.unet_config == random.unet_config
+    assert source.folder.name == architecture
     for part in text_encoders(source.model_index):
         tokenizer = source.load_tokenizer(tokenizer_of(part))
         assert (len(tokenizer), tokenizer.model_max_length) == (CLIP_TOKENS, 77)
