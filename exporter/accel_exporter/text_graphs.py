@@ -1,6 +1,7 @@
 """The text encoders to trace."""
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -40,8 +41,8 @@ class _SkippingTextEncoder(_TextEncoder):
     def forward(self, input_ids: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
         output = self.model(input_ids=input_ids, attention_mask=self.mask, output_hidden_states=True)
         # Older versions of transformers have a wrapper around it.
-        norm = getattr(self.model, "text_model", self.model).final_layer_norm
-        skipped: Tensor = norm(output.hidden_states[-(self.skip + 1)])
+        inner: Any = getattr(self.model, "text_model", self.model)
+        skipped: Tensor = inner.final_layer_norm(output.hidden_states[-(self.skip + 1)])
         return output.last_hidden_state, output.pooler_output, skipped
 
 

@@ -74,7 +74,7 @@ def write_peft(matrices: Mapping[str, Mapping[str, Matrices]], file: Path, *, al
 def write_kohya(matrices: Mapping[str, Mapping[str, Matrices]], file: Path, *, text: str = "lora_te") -> None:
     """As kohya's scripts write it, with alpha beside each pair."""
     prefixes = {"unet": "lora_unet", "text_encoder": text, "text_encoder_2": "lora_te2"}
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for part, name, pair in _each(matrices):
         stem = f"{prefixes[part]}_{name.replace('.', '_')}"
         tensors |= {f"{stem}.lora_down.weight": pair.down, f"{stem}.lora_up.weight": pair.up}
@@ -84,7 +84,7 @@ def write_kohya(matrices: Mapping[str, Mapping[str, Matrices]], file: Path, *, t
 
 def write_older(matrices: Mapping[str, Mapping[str, Matrices]], file: Path) -> None:
     """As diffusers wrote attention processors before it used peft; alpha is the rank."""
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for part, name, pair in _each(matrices):
         stem, _, last = name.removesuffix(".0").rpartition(".")
         renamed = f"{stem}.processor.{last}_lora" if part == "unet" else f"{name}.lora_linear_layer"

@@ -154,7 +154,7 @@ def test_a_tiny_encoder_starts_from_a_picture_without_a_draw() -> None:
     from diffusers import StableDiffusionImg2ImgPipeline
 
     both, make = pair("sd15"), StableDiffusionImg2ImgPipeline
-    pipe: Any = make(**both.theirs.components, requires_safety_checker=False)  # type: ignore[no-untyped-call]
+    pipe: Any = make(**both.theirs.components, requires_safety_checker=False)
     pipe.set_progress_bar_config(disable=True)
     asked = {"image": Image.fromarray(PICTURE), "prompt": PROMPT, "negative_prompt": NEGATIVE, "clip_skip": SKIP}
 
@@ -173,3 +173,12 @@ def test_the_bundle_says_what_it_was_made_of() -> None:
         ("vae", "vae", None, ()),
     ]
     assert (provenance.source, provenance.options["clip_skip"]) == ("model.safetensors", SKIP)
+
+
+def test_inspect_lists_the_changes(tmp_path: Path) -> None:
+    done = accel("inspect", pair("sd15").ours.bundle.folder, cwd=tmp_path)
+
+    assert (
+        f"changed by lora style.safetensors × {SCALE}, embedding cat.safetensors {WORD} {WORD}_1, vae vae"
+        in done.stdout
+    )

@@ -80,13 +80,17 @@ def endless_header(file: Path) -> None:
     file.write_bytes(struct.pack("<Q", 2**40) + b"{}")
 
 
+def other_format(file: Path) -> None:
+    file.write_bytes(b"GGUF" * 9)
+
+
 def pointer(file: Path) -> None:
     file.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
 
 
 CHECKPOINTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "cut short": (shorter, "model.safetensors is not a whole safetensors file"),
-    "another format": (lambda file: file.write_bytes(b"GGUF" * 9), "model.safetensors is not a whole safetensors file"),
+    "another format": (other_format, "model.safetensors is not a whole safetensors file"),
     "a header without an end": (endless_header, "model.safetensors is not a whole safetensors file"),
     "a pointer": (pointer, "model.safetensors is a Git LFS pointer"),
     "not there": (Path.unlink, "is no file: expected a checkpoint"),

@@ -158,7 +158,9 @@ def _check_kind(names: Collection[str], file: str) -> None:
 
 
 def _architecture(shapes: Mapping[str, Tensor], file: str) -> str:
-    kind = infer_diffusers_model_type(shapes)
+    # It looks at shapes of tensors that may have none.
+    with load.reading(file):
+        kind = infer_diffusers_model_type(shapes)
     if kind not in _KINDS:
         raise SourceError(f"{file} is of the kind '{kind}', not supported yet: expected {', '.join(_KINDS)}")
     if _PREDICTS_VELOCITY in shapes:

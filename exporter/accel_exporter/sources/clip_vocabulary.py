@@ -7,7 +7,7 @@ else of the vocabulary follows from them: 256 bytes, the same 256 at the end of 
 import gzip
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from transformers import CLIPTokenizer
 
@@ -24,10 +24,11 @@ def clip_tokenizer(max_length: int, *, pad_token: str) -> CLIPTokenizer:
         max_length: Ids of a prompt.
         pad_token: The token that fills up short prompts.
     """
-    merges = _merges()
-    tokens = [*byte_symbols(), *(a + b for a, b in merges), START, END]
+    tokens = [*byte_symbols(), *(a + b for a, b in _merges()), START, END]
     vocab = {token: i for i, token in enumerate(tokens)}
-    return CLIPTokenizer(vocab=vocab, merges=list(merges), model_max_length=max_length, pad_token=pad_token)
+    # transformers says that merges are texts, and wants pairs.
+    merges: Any = list(_merges())
+    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=max_length, pad_token=pad_token)
 
 
 @cache

@@ -79,11 +79,13 @@ class OpenEmbedding:
         if part not in self.words:
             return
         rows = _rows_by_part(self.file, self.file.document(), self.token, self.widths)[1][part]
-        table = model.get_input_embeddings().weight.detach()
-        grown = torch.zeros(max(len(table), first + len(rows)), table.shape[1])
-        grown[: len(table)] = table
+        # transformers does not say what its embeddings are.
+        own: Any = model.get_input_embeddings()
+        grown = torch.zeros(max(len(own.weight), first + len(rows)), rows.shape[1])
+        grown[: len(own.weight)] = own.weight.detach()
         grown[first : first + len(rows)] = rows
-        model.set_input_embeddings(nn.Embedding.from_pretrained(grown, freeze=False))
+        table = nn.Embedding(*grown.shape, _weight=grown)
+        model.set_input_embeddings(table)
         model.config.vocab_size = len(grown)
 
 

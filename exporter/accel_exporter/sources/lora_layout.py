@@ -114,7 +114,8 @@ def _updates(part: str, named: Mapping[str, Tensor], configs: Mapping[str, Any],
         renamed = convert_state_dict(own, {**DIFFUSERS_OLD_TO_PEFT, **DIFFUSERS_TO_PEFT})
     matrices: dict[str, dict[str, Tensor]] = {}
     for name, tensor in renamed.items():
-        if (match := _PEFT.fullmatch(name)) is None:
+        match = _PEFT.fullmatch(name)
+        if match is None or tensor.dim() < 2 or not tensor.numel():
             raise SourceError(f"{file}: '{part}.{name}' is no matrix of a LoRA")
         matrices.setdefault(match["module"], {})[match["matrix"]] = tensor
     for module, pair in matrices.items():

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
@@ -11,7 +11,8 @@ from accel_runtime.manifest import Adaptation
 from accel_runtime.plans.spec import PlanSpec
 
 WeightsKind = Literal["trained", "random"]
-Autoencoder = AutoencoderKL | AutoencoderTiny
+# diffusers has no types, so that this must say that it is one.
+Autoencoder: TypeAlias = AutoencoderKL | AutoencoderTiny
 TextEncoder = CLIPTextModel | CLIPTextModelWithProjection
 
 # By the name that `model_index.json` gives a text encoder's class.

@@ -87,7 +87,7 @@ class TensorFile:
             document = document[_NESTED]
         if not isinstance(document, dict):
             raise SourceError(f"{self.name}: expected named tensors, got {type(document).__name__}")
-        return {name: value for name, value in document.items() if isinstance(value, Tensor)}
+        return {name: value for name, value in document.items() if isinstance(name, str) and isinstance(value, Tensor)}
 
 
 def open_tensors(path: Path, *, what: str) -> TensorFile:

@@ -83,7 +83,7 @@ class FileSpec(Strict, frozen=True):
     sha256: Sha256
 
 
-class Adaptation(Strict, frozen=True):
+class Adaptation(Strict, frozen=True, omit_defaults=True):
     """A file that changed the model for this export.
 
     Attributes:
@@ -101,7 +101,7 @@ class Adaptation(Strict, frozen=True):
     words: tuple[str, ...] = ()
 
 
-class Provenance(Strict, frozen=True):
+class Provenance(Strict, frozen=True, omit_defaults=True):
     """Where the bundle comes from. Images of `random` weights mean nothing; only their timing does.
 
     Attributes:
