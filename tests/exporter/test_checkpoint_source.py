@@ -1,6 +1,7 @@
 """A checkpoint in one file is the pipeline that it was written from."""
 
 import json
+import pickle
 import struct
 from collections.abc import Mapping
 from functools import cache
@@ -15,11 +16,13 @@ from tests.exporter.original import original_tensors, write_checkpoint
 from tests.exporter.pipelines import load_in_diffusers
 from torch import Tensor
 
+from accel_exporter import Changes, ExportOptions, export_bundle
 from accel_exporter.families.known import family_of
 from accel_exporter.sources import Source, open_source
 from accel_exporter.sources.checkpoint import open_checkpoint
 from accel_exporter.sources.clip_vocabulary import CLIP_TOKENS
 from accel_exporter.sources.model_index import text_encoders, tokenizer_of
+from accel_runtime.manifest import read_manifest
 
 FAMILIES = ("sd15", "sd21", "sdxl", "refiner")
 
@@ -128,3 +131,26 @@ def write_hollow(tensors: Mapping[str, Tensor], file: Path) -> None:
     with file.open("wb") as opened:
         opened.write(struct.pack("<Q", len(raw)) + raw)
         opened.truncate(8 + len(raw) + end)
+
+
+def test_a_second_process_can_be_handed_the_pipeline(tmp_path: Path) -> None:
+    file, folder = tmp_path / "model.safetensors", folder_of("sd15")
+    write_checkpoint(in_diffusers("sd15"), file)
+    changes = Changes(vae=folder / "vae", clip_skip=1)
+
+    source = open_source(str(file), config=folder, changes=changes)
+
+    assert pickle.loads(pickle.dumps(source)) == source  # noqa: S301 - our own
+
+
+@pytest.mark.slow
+def test_a_bundle_of_the_file_has_the_bytes_of_the_folders(tmp_path: Path) -> None:
+    file, folder = tmp_path / "model.safetensors", folder_of("sd15")
+    write_checkpoint(in_diffusers("sd15"), file)
+    options = ExportOptions(schedulers=("ddim",), max_steps=3)
+
+    for name, source in (("one", open_source(str(file), config=folder)), ("two", open_source(str(folder)))):
+        for _ in export_bundle(source, tmp_path / name, options=options):
+            pass
+
+    assert read_manifest(tmp_path / "one").files == read_manifest(tmp_path / "two").files

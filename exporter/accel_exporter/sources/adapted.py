@@ -16,6 +16,7 @@ from accel_exporter.sources.lora import Lora, OpenLora, open_lora
 from accel_exporter.sources.model_index import encoder_of, text_encoders, tokenizer_of
 from accel_exporter.sources.original_layout import empty_model
 from accel_exporter.sources.source import TEXT_CLASSES, Autoencoder, Origin, Source, TextEncoder
+from accel_exporter.sources.tensor_file import open_tensors
 from accel_runtime.bundle.bundle import describe_file
 from accel_runtime.errors import InputError
 from accel_runtime.manifest import Adaptation
@@ -37,6 +38,19 @@ class Changes:
     embeddings: tuple[Embedding, ...] = ()
     vae: Path | None = None
     clip_skip: int = 0
+
+    def check_files(self) -> None:
+        """Check that all files are there and whole, which needs no pipeline: one may have to be downloaded.
+
+        Raises:
+            SourceError: One is not.
+        """
+        for lora in self.loras:
+            open_tensors(lora.path, what="a LoRA")
+        for embedding in self.embeddings:
+            open_tensors(embedding.path, what="an embedding")
+        if self.vae is not None and not self.vae.is_dir():
+            open_tensors(self.vae, what="the folder of an autoencoder, or a file of one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +93,9 @@ class AdaptedSource:
     def text_config(self, part: str = "text_encoder") -> Mapping[str, Any]:
         """The pipeline's, with room for the words that were added."""
         config = self.own.text_config(part)
-        count = len(self.load_tokenizer(tokenizer_of(part)))
-        return {**config, "vocab_size": max(config["vocab_size"], count)} if self.embeddings else config
+        if not self.embeddings:
+            return config
+        return {**config, "vocab_size": max(config["vocab_size"], len(self.load_tokenizer(tokenizer_of(part))))}
 
     @property
     def plans(self) -> Mapping[str, PlanSpec]:

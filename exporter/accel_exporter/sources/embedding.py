@@ -84,7 +84,7 @@ class OpenEmbedding:
         grown = torch.zeros(max(len(own.weight), first + len(rows)), rows.shape[1])
         grown[: len(own.weight)] = own.weight.detach()
         grown[first : first + len(rows)] = rows
-        table = nn.Embedding(*grown.shape, _weight=grown)
+        table = nn.Embedding(len(grown), grown.shape[1], _weight=grown)
         model.set_input_embeddings(table)
         model.config.vocab_size = len(grown)
 

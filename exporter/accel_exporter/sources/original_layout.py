@@ -78,11 +78,11 @@ def converted(part: str, tensors: Mapping[str, Tensor], *, model: Any, file: str
     if part.startswith("text_encoder"):
         # Checkpoints also have what the model computes itself, or has no use for.
         found = {name: tensor for name, tensor in found.items() if name in wanted}
-    check_tensors(found, wanted, whose=f"{file}: its {part}")
+    _check_tensors(found, wanted, whose=f"{file}: its {part}")
     return found
 
 
-def check_tensors(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], *, whose: str) -> None:
+def _check_tensors(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], *, whose: str) -> None:
     """Raise `SourceError` unless ``found`` has what is wanted, in the same shapes, and nothing else."""
     hint = "if it is of another architecture, name a folder with its configs with --config"
     if missing := wanted.keys() - found.keys():
@@ -102,12 +102,10 @@ def fill(model: Any, tensors: Mapping[str, Tensor]) -> Any:
 
 
 def _convert(part: str, tensors: dict[str, Tensor], model: Any) -> dict[str, Tensor]:
-    if part == "unet":
-        found: dict[str, Tensor] = convert_ldm_unet_checkpoint(tensors, model.config)
-    elif part == "vae":
-        found = convert_ldm_vae_checkpoint(tensors, model.config)
-    else:
-        found = _convert_text(part, tensors, model)
+    if part.startswith("text_encoder"):
+        return _convert_text(part, tensors, model)
+    convert = convert_ldm_unet_checkpoint if part == "unet" else convert_ldm_vae_checkpoint
+    found: dict[str, Tensor] = convert(tensors, model.config)
     return found
 
 

@@ -49,6 +49,7 @@ def open_source(
         SourceError: The pipeline cannot be found or read.
         InputError: An option that does not go with such a source.
     """
+    changes.check_files()
     if is_checkpoint(source) and weights == "trained":
         _refuse({"--variant": variant, "--revision": revision}, why="a single file has none")
         own: Source = open_checkpoint(Path(source), config=config, has_own_vae=changes.vae is None)

@@ -15,8 +15,7 @@ from accel_exporter.sources.load import check_safetensors, reading
 from accel_runtime.errors import SourceError
 
 _SAFETENSORS: Final = ".safetensors"
-PICKLES: Final = (".ckpt", ".pt", ".pth", ".bin")
-ENDINGS: Final = (_SAFETENSORS, *PICKLES)
+ENDINGS: Final = (_SAFETENSORS, ".ckpt", ".pt", ".pth", ".bin")
 # Checkpoints of training loops keep their weights under this key.
 _NESTED: Final = "state_dict"
 
@@ -94,7 +93,7 @@ def open_tensors(path: Path, *, what: str) -> TensorFile:
     """The file at ``path``, of which no more than the header is read.
 
     Args:
-        path: A `.safetensors` file or a pickle of one of the `PICKLES` endings.
+        path: The file, of one of the `ENDINGS`; all but the first are pickles.
         what: What is expected there, for messages.
 
     Raises:
