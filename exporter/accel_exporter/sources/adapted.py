@@ -192,6 +192,6 @@ def _skeletons(own: Source, parts: Sequence[str]) -> dict[str, Any]:
 
 def _check_skip(clip_skip: int, layers: Sequence[int]) -> None:
     # SDXL starts from the state before the last layer.
-    most = min(layers) - 1
+    most = min(layers, default=1) - 1
     if not 0 <= clip_skip <= most:
         raise InputError(f"clip skip: expected 0 to {most}, the layers of the text encoder less one, got {clip_skip}")
