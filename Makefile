@@ -18,7 +18,7 @@ GPU_PACKAGES := onnxruntime-webgpu==1.27.0 onnxruntime-ep-openvino==1.8.1 onnx p
 
 FUZZ ?=
 
-.PHONY: demo environment test test-slow gpu-test fuzz lint types wheel-test train parity schedules ci clean
+.PHONY: demo environment test test-slow cpp cpp-sanitize gpu-test fuzz lint types wheel-test train parity schedules ci clean
 
 demo: $(READY)
 	@mkdir -p $(DEMO)
@@ -34,11 +34,19 @@ environment: $(READY_TO_TEST)
 
 # CONTRIBUTING.md tells how to run one test, and where the tests keep the bundles that they share.
 test: $(READY_TO_TEST)
-	$(BIN)/python -m pytest $(SHARED)
+	$(BIN)/python -m pytest $(SHARED) --ignore tests/cpp
 
 # All that `test` leaves out.
 test-slow: $(READY_TO_TEST)
 	$(BIN)/python -m pytest $(SHARED) -m slow
+
+# libaccel (docs/cpp.md): builds it and compares it with the Python runtime. `test` leaves tests/cpp out, as this has it.
+cpp: $(READY_TO_TEST)
+	$(BIN)/python -m pytest tests/cpp
+
+# The same programs under AddressSanitizer and UndefinedBehaviorSanitizer, then under ThreadSanitizer, and 1,000 changed bundles.
+cpp-sanitize: $(READY_TO_TEST)
+	sh scripts/sanitize-cpp.sh $(BIN)/python
 
 # On a GPU where there is one, else on SwiftShader, a software GPU that comes with Chromium.
 gpu-test: $(READY_TO_TEST) $(GPU_READY)
@@ -68,7 +76,7 @@ parity: $(READY_TO_TEST)
 schedules: $(READY) # compares the tables that the package brings with what is compiled now; `ship` without --check makes them anew
 	$(BIN)/python -m accel_exporter.schedules.ship --check
 
-ci: environment lint types wheel-test test gpu-test
+ci: environment lint types wheel-test test cpp gpu-test
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -11,6 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from accel_bench.base.pictures import open_picture
 from accel_runtime.durable import write_file
 from accel_runtime.errors import InputError
+from accel_runtime.request import WHITE
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,32 @@ def read_image(path: Path, *, multiple: int, height: int | None = None, width: i
         raise InputError(
             f"{path}: expected at least {multiple}×{multiple} pixels, got {picture.width}×{picture.height}"
         )
-    if size != picture.size:
-        picture = picture.resize((size[0], size[1]), Image.Resampling.LANCZOS)
-    return np.asarray(picture)
+    return np.asarray(_resized(picture, (size[0], size[1])))
+
+
+def read_mask(path: Path, *, of: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Read a mask as grey [H, W], of which diffusers 0.42.1's mask processor takes 128 and more for white.
+
+    Args:
+        path: Picture of any mode; its transparency does not count.
+        of: The picture that it masks, as large as itself.
+        size: Height and width to scale it to.
+
+    Raises:
+        InputError: `open_picture` refuses it, it has another size than ``of``, or no white.
+    """
+    mask, masked = open_picture(path, str(path)), open_picture(of, str(of))
+    if mask.size != masked.size:
+        expected = f"{masked.width}×{masked.height} pixels, as {of} has"
+        raise InputError(f"{path}: expected a mask of {expected}, got {mask.width}×{mask.height}")
+    grey = np.asarray(_resized(mask, (size[1], size[0])).convert("L"))
+    if grey.max() < WHITE:
+        raise InputError(f"{path}: expected a mask with white where the picture is to be drawn anew, got none")
+    return grey
+
+
+def _resized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return picture if size == picture.size else picture.resize(size, Image.Resampling.LANCZOS)
 
 
 def write_latents(path: Path, latents: NDArray[np.float32]) -> None:

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any
 
 import torch
-from diffusers import AutoencoderTiny, UNet2DConditionModel
+from diffusers import AutoencoderTiny, ControlNetModel, UNet2DConditionModel
 from torch import Tensor, nn
 
 from accel_exporter import names
+from accel_exporter.control import Controls, ImageEmbedding
 from accel_exporter.sources.source import Autoencoder
-from accel_exporter.unet import DeepPass, GuidedPass, GuidedSizedPass, SizedPass
+from accel_exporter.unet import DeepPass
 from accel_runtime.manifest import Part
 
 
@@ -110,7 +111,13 @@ class _VaeEncoder(nn.Module):
 
 
 def unet_deep(
-    unet: UNet2DConditionModel, branches: Sequence[int], *, sizes: Sizes, text_length: int, time_ids: int = 6
+    unet: UNet2DConditionModel,
+    branches: Sequence[int],
+    *,
+    sizes: Sizes,
+    text_length: int,
+    time_ids: int = 6,
+    controlnets: Sequence[ControlNetModel] = (),
 ) -> Traceable:
     """The deep pass with the inputs that the UNet's config asks for; see `accel_exporter.unet`.
 
@@ -120,40 +127,38 @@ def unet_deep(
         sizes: Sizes to trace at.
         text_length: Tokens of a prompt.
         time_ids: How many numbers SDXL's time ids are; not used for others.
+        controlnets: ControlNets that steer it; they lose their `ImageEmbedding`.
     """
-    multiple = 2**unet.num_upsamplers
-    channels = int(unet.config["in_channels"])
-    more = _more_inputs(unet, sizes.unet_batch, time_ids)
+    channels, rows = int(unet.config["out_channels"]), sizes.unet_batch
+    latents = (sizes.latent_height, sizes.latent_width)
     inputs = {
-        names.SAMPLE: _normal(sizes.unet_batch, channels, sizes.latent_height, sizes.latent_width),
+        names.SAMPLE: _normal(rows, channels, *latents),
         names.TIMESTEP: torch.tensor([500.0]),
-        names.TEXT: _normal(sizes.unet_batch, text_length, _text_width(unet)),
-        **more,
+        names.TEXT: _normal(rows, text_length, _text_width(unet)),
+        **_more_inputs(unet, rows, time_ids),
+        **(_masked_inputs(rows, channels, latents) if takes_mask(unet.config) else {}),
+        **_control_inputs(controlnets, rows, latents),
     }
+    alone = (names.TIMESTEP, names.CONTROL_SCALES)
     return Traceable(
         name=names.UNET_DEEP,
         part="deep",
-        module=_PASSES[tuple(more)](unet, branches),
+        module=DeepPass(unet, branches, inputs=tuple(inputs), controls=Controls(controlnets) if controlnets else None),
         inputs=inputs,
         outputs=(names.NOISE, *map(names.feature, branches)),
-        axes={
-            names.SAMPLE: {
-                0: Axis("batch"),
-                2: Axis("latent_height", multiple),
-                3: Axis("latent_width", multiple),
-            },
-            **{name: {0: Axis("batch")} for name in (names.TEXT, *more)},
-        },
+        axes={name: _axes(tensor, 2**unet.num_upsamplers) for name, tensor in inputs.items() if name not in alone},
     )
 
 
-# By the inputs beside sample, timestep and text.
-_PASSES: Final[Mapping[tuple[str, ...], type[DeepPass]]] = {
-    (): DeepPass,
-    (names.GUIDANCE,): GuidedPass,
-    (names.POOLED_TEXT, names.TIME_IDS): SizedPass,
-    (names.POOLED_TEXT, names.TIME_IDS, names.GUIDANCE): GuidedSizedPass,
-}
+def takes_mask(unet: Mapping[str, Any]) -> bool:
+    """Whether a UNet of this config takes a mask and a masked image beside the latents."""
+    return bool(unet["in_channels"] == 2 * unet["out_channels"] + 1)
+
+
+def _axes(tensor: Tensor, multiple: int) -> dict[int, Axis]:
+    """The open dimensions of an input: rows, and of pictures height and width."""
+    sides = {2: Axis("latent_height", multiple), 3: Axis("latent_width", multiple)} if tensor.ndim == 4 else {}
+    return {0: Axis("batch"), **sides}
 
 
 def _more_inputs(unet: UNet2DConditionModel, rows: int, time_ids: int) -> dict[str, Tensor]:
@@ -165,6 +170,35 @@ def _more_inputs(unet: UNet2DConditionModel, rows: int, time_ids: int) -> dict[s
     if config["time_cond_proj_dim"] is not None:
         inputs[names.GUIDANCE] = _normal(rows, config["time_cond_proj_dim"])
     return inputs
+
+
+def _masked_inputs(rows: int, channels: int, latents: tuple[int, int]) -> dict[str, Tensor]:
+    mask = (_normal(rows, 1, *latents) > 0).float()
+    return {names.MASK: mask, names.MASKED_IMAGE: _normal(rows, channels, *latents)}
+
+
+def _control_inputs(controlnets: Sequence[ControlNetModel], rows: int, latents: tuple[int, int]) -> dict[str, Tensor]:
+    if not controlnets:
+        return {}
+    images = {
+        names.control_image(at): _normal(rows, net.config["block_out_channels"][0], *latents)
+        for at, net in enumerate(controlnets)
+    }
+    return {**images, names.CONTROL_SCALES: torch.linspace(0.7, 0.9, len(controlnets))}
+
+
+def control_image(net: ControlNetModel, sizes: Sizes, *, number: int) -> Traceable:
+    """What a ControlNet makes of its image: image [B, 3, H, W] in [0, 1] → embedded [B, C, h, w]."""
+    scale = 2 ** (len(net.config["conditioning_embedding_out_channels"]) - 1)
+    pixels = _normal(sizes.batch, 3, sizes.latent_height * scale, sizes.latent_width * scale).clamp(0, 1)
+    return Traceable(
+        name=names.controlnet(number),
+        part="control",
+        module=ImageEmbedding(net),
+        inputs={"image": pixels},
+        outputs=("embedded",),
+        axes={"image": {0: Axis("batch"), 2: Axis("height", scale), 3: Axis("width", scale)}},
+    )
 
 
 def vae_decoder(vae: Autoencoder, sizes: Sizes) -> Traceable:

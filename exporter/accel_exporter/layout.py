@@ -17,6 +17,7 @@ from accel_runtime.manifest import TextSpec
 # Parts of a bundle, and what a pipeline is told when it is made.
 _KEPT: Final = (
     "unet",
+    "controlnet",
     "vae",
     "text_encoder",
     "text_encoder_2",

@@ -19,7 +19,12 @@ TEXT: Final = "encoder_hidden_states"
 POOLED_TEXT: Final = "text_embeds"
 TIME_IDS: Final = "time_ids"
 GUIDANCE: Final = "timestep_cond"
+MASK: Final = "mask"
+MASKED_IMAGE: Final = "masked_image_latents"
+CONTROL_SCALES: Final = "conditioning_scale"
 NOISE: Final = "out_sample"
+# What every UNet takes.
+UNET_INPUTS: Final = (SAMPLE, TIMESTEP, TEXT)
 
 # Tensors of the text encoders.
 IDS: Final = "input_ids"
@@ -32,6 +37,16 @@ SKIPPED: Final = "skipped_hidden_state"
 def hidden(layer: int) -> str:
     """What a text encoder's layer is given; 0 is the first."""
     return f"hidden_states.{layer}"
+
+
+def controlnet(number: int) -> str:
+    """The graph that embeds a ControlNet's image, and its folder, as diffusers calls those of several."""
+    return f"controlnet_{number}" if number else "controlnet"
+
+
+def control_image(number: int) -> str:
+    """The UNet's input for what such a graph makes."""
+    return f"controlnet_cond_{number}"
 
 
 def unet_shallow(branch: int) -> str:

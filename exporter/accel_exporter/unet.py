@@ -7,7 +7,8 @@ below. With S skips, up unit S-1-k eats skip k, and *what comes from below* ther
 of branch k. All that is deeper lies behind that one tensor (DeepCache, arXiv:2312.00858).
 """
 
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -15,6 +16,8 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
+from accel_exporter import names
+from accel_exporter.control import Controls
 from accel_runtime.errors import ExportError
 
 
@@ -34,68 +37,69 @@ def branch_count(unet: UNet2DConditionModel) -> int:
 class DeepPass(nn.Module):
     """The whole UNet, returning the noise and one feature per branch.
 
-    ``forward(sample, timestep, encoder_hidden_states)`` maps
+    ``forward`` takes, in the order of ``inputs``, what the UNet's kind is given:
 
         sample                 [B, C, H, W]
         timestep               [1]
         encoder_hidden_states  [B, L, D]
+        text_embeds            [B, P]: SDXL's pooled text
+        time_ids               [B, N]: SDXL's sizes
+        timestep_cond          [B, E]: the guidance, embedded
+        mask                   [B, 1, H, W]: what of a picture is drawn anew
+        masked_image_latents   [B, C, H, W]: the rest of the picture
+        controlnet_cond_k      [B, C_0, H, W]: what ControlNet k made of its image
+        conditioning_scale     [N]: the scale of each ControlNet
 
-    to ``(noise, feature_k, …)``, the noise [B, C, H, W] and each feature [B, C_k, H_k, W_k].
+    It returns ``(noise, feature_k, …)``, the noise [B, C, H, W] and each feature [B, C_k, H_k, W_k].
     """
 
-    def __init__(self, unet: UNet2DConditionModel, branches: Sequence[int]) -> None:
+    def __init__(
+        self,
+        unet: UNet2DConditionModel,
+        branches: Sequence[int],
+        *,
+        inputs: Sequence[str] = names.UNET_INPUTS,
+        controls: Controls | None = None,
+    ) -> None:
         super().__init__()
         self.unet = unet
+        self.controls = controls
         self.branches = tuple(branches)
+        self.inputs = tuple(inputs)
+        # torch names the inputs of a traced graph by the signature.
+        self.forward = named_arguments(self._forward, self.inputs)
 
-    def forward(self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor) -> tuple[Tensor, ...]:
-        """Run the UNet once; see the class."""
-        return self.record(sample, timestep, encoder_hidden_states)
+    def _forward(self, *values: Tensor) -> tuple[Tensor, ...]:
+        given = dict(zip(self.inputs, values, strict=True))
+        # An inpainting UNet takes all three as channels of one sample.
+        parts = [given[name] for name in (names.SAMPLE, names.MASK, names.MASKED_IMAGE) if name in given]
+        sample = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        more: dict[str, Any] = {names.GUIDANCE: given[names.GUIDANCE]} if names.GUIDANCE in given else {}
+        added = {name: given[name] for name in (names.POOLED_TEXT, names.TIME_IDS) if name in given}
+        if added:
+            more["added_cond_kwargs"] = added
+        inputs = (sample, given[names.TIMESTEP], given[names.TEXT])
+        if self.controls is not None:
+            images = [given[names.control_image(at)] for at in range(len(self.controls.nets))]
+            more |= self.controls(*inputs, images=images, scales=given[names.CONTROL_SCALES], added=added or None)
+        return self.record(*inputs, **more)
 
     def record(self, *inputs: Tensor, **more: Any) -> tuple[Tensor, ...]:
-        """Run the UNet on what it takes; UNets that take more than `forward` have a pass of their own around this."""
+        """Run the UNet on what itself takes, and return what `forward` does."""
         with _Recording(self.unet, self.branches) as recorded:
             (noise,) = self.unet(*inputs, return_dict=False, **more)
-        return (noise, *recorded.features())
+            return (noise, *recorded.features())
 
 
-class GuidedPass(DeepPass):
-    """A UNet that is also told the guidance: timestep_cond [B, E]."""
+def named_arguments(function: Callable[..., Any], argument_names: Sequence[str]) -> Callable[..., Any]:
+    """``function``, which takes any number of arguments, with a signature that names them."""
 
-    def forward(  # type: ignore[override]  # torch reads the names and the order of the inputs here
-        self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor, timestep_cond: Tensor
-    ) -> tuple[Tensor, ...]:
-        """Run the UNet once; see the class."""
-        return self.record(sample, timestep, encoder_hidden_states, timestep_cond=timestep_cond)
+    def named(*arguments: Any) -> Any:
+        return function(*arguments)
 
-
-class SizedPass(DeepPass):
-    """SDXL's UNet, which is also told pooled text and sizes: text_embeds [B, P] and time_ids [B, N]."""
-
-    def forward(  # type: ignore[override]  # as above
-        self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor, text_embeds: Tensor, time_ids: Tensor
-    ) -> tuple[Tensor, ...]:
-        """Run the UNet once; see the class."""
-        added = {"text_embeds": text_embeds, "time_ids": time_ids}
-        return self.record(sample, timestep, encoder_hidden_states, added_cond_kwargs=added)
-
-
-class GuidedSizedPass(DeepPass):
-    """SDXL's UNet that is told the guidance too; see `SizedPass` and `GuidedPass`."""
-
-    def forward(  # type: ignore[override]  # noqa: PLR0917  # as above
-        self,
-        sample: Tensor,
-        timestep: Tensor,
-        encoder_hidden_states: Tensor,
-        text_embeds: Tensor,
-        time_ids: Tensor,
-        timestep_cond: Tensor,
-    ) -> tuple[Tensor, ...]:
-        """Run the UNet once; see the class."""
-        added = {"text_embeds": text_embeds, "time_ids": time_ids}
-        given = (sample, timestep, encoder_hidden_states)
-        return self.record(*given, timestep_cond=timestep_cond, added_cond_kwargs=added)
+    parameters = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in argument_names]
+    named.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return named
 
 
 class _Recording:

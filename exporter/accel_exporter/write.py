@@ -20,6 +20,7 @@ from accel_exporter.passes import (
     clean,
     cut_shallow,
     in_float32,
+    joined_sample,
     noise_only,
 )
 from accel_exporter.precision import feature_dtype, in_precision, round_weights
@@ -154,8 +155,15 @@ def write_unet(traced: Traced, folder: Path, *, branches: Sequence[int], setting
     ]
     parts = [_Part(names.UNET_DEEP, "deep", cut=lambda model: model), *shallow]
     written = tuple(_write(traced, folder / "weights.data", parts, settings=settings))
-    ir.save(noise_only(ir.load(folder / "deep.onnx")), folder / "model.onnx")
+    ir.save(_for_others(noise_only(ir.load(folder / "deep.onnx"))), folder / "model.onnx")
     return written
+
+
+def _for_others(whole: ir.Model) -> ir.Model:
+    """A UNet that takes a masked picture is given one sample of all channels by other loaders."""
+    parts = (names.SAMPLE, names.MASK, names.MASKED_IMAGE)
+    is_masked = {*parts} <= {value.name for value in whole.graph.inputs}
+    return joined_sample(whole, parts) if is_masked else whole
 
 
 def _write(traced: Traced, weights: Path, parts: Sequence[_Part], *, settings: Settings) -> Iterator[Written]:

@@ -1,11 +1,11 @@
 """Text to image from a bundle: prompt → embeddings → denoised latents → pixels."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Unpack
 
 import msgspec
 import numpy as np
@@ -20,7 +20,8 @@ from accel_runtime.bundle.named_plans import BundlePlans
 from accel_runtime.bundle.room import check_request
 from accel_runtime.bundle.schedules import BundleSchedules
 from accel_runtime.denoising.components import IDLE_KEPT, Components, Loop
-from accel_runtime.denoising.conditioning import Conditioning, condition
+from accel_runtime.denoising.conditioning import Conditioning, Told, condition
+from accel_runtime.denoising.encoding import embed_controls
 from accel_runtime.denoising.loop import Step
 from accel_runtime.denoising.noise import TorchGenerator
 from accel_runtime.denoising.prompts import Prompts
@@ -194,27 +195,25 @@ class Pipeline:
         """
         check_request(request, self.bundle.manifest, guided=plan.guided)
         generators = [TorchGenerator(seed) for seed in request.image_seeds]
-        latents = start(self.components, request, schedule=plan.schedule, generators=generators)
-        conditioning = self.condition(request, guided=plan.guided, guidance=plan.guidance_input)
+        started = start(self.components, request, schedule=plan.schedule, generators=generators)
+        latents, inpainting = started.latents, started.inpainting
+        told = Told(guidance=plan.guidance_input, calls=len(plan.calls), inpainting=inpainting)
+        conditioning = self.condition(request, guided=plan.guided, **told)
         key = (latents.shape, plan)
         if (workspace := self._idle.take(key)) is None:
             unet = self.unet(plan.branches, latent_shape=latents.shape, conditioning=conditioning)
             workspace = Workspace.make(self.components, unet, plan, latent_shape=latents.shape)
         else:
             workspace.restart(conditioning)
-        return self._steps(key, workspace, latents=latents, generators=generators)
+        blend = inpainting.blend if inpainting else None
+        return self._steps(key, workspace, steps=workspace.denoise(latents, generators, blend=blend))
 
     def _steps(
-        self,
-        key: tuple[tuple[int, ...], Plan],
-        workspace: Workspace,
-        *,
-        latents: Array,
-        generators: Sequence[TorchGenerator],
+        self, key: tuple[tuple[int, ...], Plan], workspace: Workspace, *, steps: Iterator[Step]
     ) -> Iterator[Step]:
         """Denoise in a workspace, which is the next request's once the last step is taken or the caller stops."""
         try:
-            yield from workspace.denoise(latents, generators)
+            yield from steps
             # Libraries map weights into memory: what overwrites the file while an image is drawn changes the image.
             self.bundle.check_graphs()
         finally:
@@ -243,19 +242,20 @@ class Pipeline:
         """The ids of a prompt and what of it does not fit, for each text encoder."""
         return self._prompts.tokenize(prompt)
 
-    def condition(self, request: Request, *, guided: bool, guidance: float | None = None) -> Conditioning:
+    def condition(self, request: Request, *, guided: bool, **told: Unpack[Told]) -> Conditioning:
         """What the denoiser is given of a request; encoded prompts that were used last are kept.
 
         Args:
-            request: Its prompts and sizes are used.
+            request: Its prompts, sizes and control images are used.
             guided: Whether some call runs a negative half.
-            guidance: Guidance scale for models that take it as an input; see `Plan`.
+            told: What else the calls are told.
 
         Raises:
             InputError: The request says what the model does not take, or has too few negative prompts.
         """
         manifest, encode = self.bundle.manifest, self._prompts.encode
-        return condition(request, manifest, encode=encode, guided=guided, guidance=guidance)
+        controls = embed_controls(self.components, request)
+        return condition(request, manifest, encode=encode, guided=guided, controls=controls, **told)
 
     def forget_prompts(self) -> None:
         """Empty the cache of encoded prompts."""

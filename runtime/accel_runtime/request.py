@@ -14,6 +14,10 @@ from accel_runtime.manifest import LONGEST_SIDE, State
 MOST_IMAGES: Final = 1000
 # As many as models are trained on.
 MOST_STEPS: Final = 1000
+# Of a mask, as diffusers binarises: one half and more.
+WHITE: Final = 128
+# Scales around 1 make sense.
+MOST_CONTROL: Final = 1000
 # Raters gave 1 to 10.
 _MOST_SCORE: Final = 1000
 
@@ -57,6 +61,32 @@ class Framing:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Control:
+    """A control image for a ControlNet; the numbers are those of diffusers' pipelines.
+
+    Attributes:
+        image: One for all [H, W, 3], or [B, H, W, 3], uint8.
+        scale: How strong it is (`controlnet_conditioning_scale`).
+        start: Share of the calls after which it begins (`control_guidance_start`).
+        end: Share of the calls after which it ends (`control_guidance_end`).
+
+    Raises:
+        InputError: The scale is no number, or start and end are no range within 0 and 1.
+    """
+
+    image: NDArray[np.uint8]
+    scale: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not abs(self.scale) <= MOST_CONTROL:
+            raise InputError(f"control scale: expected -{MOST_CONTROL} to {MOST_CONTROL}, got {self.scale}")
+        if not 0 <= self.start < self.end <= 1:
+            raise InputError(f"control: expected a start before its end, from 0 to 1, got {self.start} and {self.end}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Request:
     """What to draw.
 
@@ -71,6 +101,8 @@ class Request:
         latents: Initial unit-variance noise [B, C, h, w] instead of the seed's.
         image: Where to start instead of from noise alone: one for all [H, W, 3], or [B, H, W, 3], uint8. How much of it
             is kept is the plan's `begin`.
+        mask: Where ``image`` is drawn anew, from `WHITE` on; the rest stays: one for all [H, W], or [B, H, W], uint8.
+        controls: One for each ControlNet of the model, in their order.
         framing: Sizes for models that take them; None says that the picture is whole.
         negative_framing: The same for the negative half of guided calls; None takes diffusers' default, which is
             ``framing``. SDXL's refiner has a crop at 0, 0 and a score of its own there.
@@ -88,6 +120,8 @@ class Request:
     width: int | None = None
     latents: Array | None = None
     image: NDArray[np.uint8] | None = None
+    mask: NDArray[np.uint8] | None = None
+    controls: tuple[Control, ...] = ()
     framing: Framing | None = None
     negative_framing: Framing | None = None
 
@@ -123,7 +157,8 @@ class Request:
         Raises:
             InputError: The model cannot make images of that size.
         """
-        own = state.sample_size if self.image is None else self.image.shape[-3:-1]
+        given = [image for image in (self.image, *(each.image for each in self.controls)) if image is not None]
+        own = given[0].shape[-3:-1] if given else state.sample_size
         height = own[0] if self.height is None else self.height
         width = own[1] if self.width is None else self.width
         for name, size in (("height", height), ("width", width)):

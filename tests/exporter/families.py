@@ -13,6 +13,7 @@ from tests.exporter.pipelines import (
     tiny_scheduler,
     tiny_text_encoder,
     tiny_tokenizer,
+    tiny_unet,
     tiny_vae,
 )
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
@@ -132,11 +133,63 @@ def _lcm() -> Any:
     )
 
 
+def _inpaint() -> Any:
+    return _diffusers.StableDiffusionInpaintPipeline(
+        vae=tiny_vae(),
+        text_encoder=tiny_text_encoder(),
+        tokenizer=tiny_tokenizer(),
+        unet=tiny_unet(in_channels=9),
+        scheduler=tiny_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def _sdxl_inpaint() -> Any:
+    return _diffusers.StableDiffusionXLInpaintPipeline(
+        vae=tiny_vae(),
+        **_two_texts(),
+        unet=_unet(16 + 24, in_channels=9, **_sized(6)),
+        scheduler=_diffusers.EulerDiscreteScheduler(**_BETAS, steps_offset=1),
+        force_zeros_for_empty_prompt=True,
+    )
+
+
+def controlnet(unet: Any, **more: Any) -> Any:
+    """A ControlNet for a UNet, whose outputs are no zeros as in one before its training."""
+    net = _diffusers.ControlNetModel.from_unet(
+        unet, conditioning_channels=3, conditioning_embedding_out_channels=(4, 8), load_weights_from_unet=False, **more
+    )
+    for name, parameter in net.named_parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.3 if name.endswith("weight") else 0.05)
+    return net
+
+
+def _control() -> Any:
+    unet = tiny_unet()
+    return _diffusers.StableDiffusionControlNetPipeline(
+        vae=tiny_vae(),
+        text_encoder=tiny_text_encoder(),
+        tokenizer=tiny_tokenizer(),
+        unet=unet,
+        controlnet=[controlnet(unet), controlnet(unet)],
+        scheduler=tiny_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
 FAMILIES: Final[Mapping[str, Callable[[], Any]]] = {
     "sdxl": _sdxl,
     "refiner": _refiner,
     "sd21": _sd21,
     "lcm": _lcm,
+    "inpaint": _inpaint,
+    "sdxl-inpaint": _sdxl_inpaint,
+    "control": _control,
 }
 
 
@@ -146,6 +199,9 @@ SCHEDULERS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "refiner": ("euler", "ddim", "euler_a"),
     "sd21": ("ddim", "euler", "dpmpp_2m", "pndm"),
     "lcm": ("lcm",),
+    "inpaint": ("ddim", "euler_a", "dpmpp_2m"),
+    "sdxl-inpaint": ("euler", "ddim"),
+    "control": ("ddim", "euler_a", "dpmpp_2m"),
 }
 
 

@@ -21,8 +21,8 @@ VOCAB = 520
 TOKENS = 12
 
 
-def tiny_unet() -> UNet2DConditionModel:
-    """Return a UNet of two levels with random weights."""
+def tiny_unet(**more: Any) -> UNet2DConditionModel:
+    """Return a UNet of two levels with random weights; ``more`` goes into its config."""
     unet: UNet2DConditionModel = _UNET(
         sample_size=8,
         block_out_channels=(16, 32),
@@ -32,6 +32,7 @@ def tiny_unet() -> UNet2DConditionModel:
         cross_attention_dim=16,
         attention_head_dim=2,
         norm_num_groups=8,
+        **more,
     )
     return unet
 

@@ -95,7 +95,7 @@ class _Halved:
         return (lambda *part: found(*part).half().float()) if name.startswith("load_") else found
 
 
-@pytest.mark.parametrize("architecture", ["sd15", "sd21", "sdxl", "sdxl-refiner"])
+@pytest.mark.parametrize("architecture", ["sd15", "sd15-inpaint", "sd21", "sdxl", "sdxl-refiner"])
 def test_the_real_architectures_are_told_by_their_tensors(architecture: str, tmp_path: Path) -> None:
     """Files with all names and shapes of the published models, and holes in place of numbers."""
     file, random = tmp_path / "model.safetensors", open_source(architecture, weights="random")

@@ -16,11 +16,15 @@ class Given:
         text: Encoded prompts. Shape: [B, L, D].
         added: SDXL's pooled text and time ids, by diffusers' names.
         guidance: Embedded guidance; None for UNets that do not take it. Shape: [B, E].
+        beside: Mask and masked image, as further channels of the sample. Shape: [B, C, h, w].
+        control: Of sample and timestep, what ControlNets add to each skip and to the middle.
     """
 
     text: Tensor
     added: Mapping[str, Tensor]
     guidance: Tensor | None = None
+    beside: Tensor | None = None
+    control: Callable[[Tensor, Tensor], tuple[list[Tensor], Tensor]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,13 @@ class HandDrivenUNet:
         unet, time, text = self.unet, self._time(sample, t, given), given.text
         units = list(self._up_units())
         count = len(units) if feature is None else branch + 1
-        skips = self._down(sample, time, text, count=count)
-        x = unet.mid_block(skips[-1], time, encoder_hidden_states=text) if feature is None else feature
+        whole = sample if given.beside is None else torch.cat([sample, given.beside], dim=1)
+        skips = self._down(whole, time, text, count=count)
+        last, middle = skips[-1], torch.zeros(1)
+        if given.control is not None:
+            added, middle = given.control(sample, t)
+            skips = [skip + more for skip, more in zip(skips, added, strict=False)]
+        x = unet.mid_block(last, time, encoder_hidden_states=text) + middle if feature is None else feature
         kept = None
         for skip in reversed(range(count)):
             kept = x if skip == branch else kept
@@ -109,8 +118,12 @@ def denoise_by_hand(
     guidance: float,
     every: int,
     branch: int,
+    after: Callable[[int, Tensor], Tensor] = lambda _call, x: x,
 ) -> Any:
-    """Final latents with a deep call at every ``every``-th one, whose feature the others hold."""
+    """Final latents with a deep call at every ``every``-th one, whose feature the others hold.
+
+    ``after`` changes the latents after each call.
+    """
     scheduler.set_timesteps(steps)
     driven, x, feature = HandDrivenUNet(unet), latents * scheduler.init_noise_sigma, None
     generator = torch.Generator().manual_seed(0)
@@ -124,5 +137,5 @@ def denoise_by_hand(
         if rows == 2:
             without, with_prompt = noise.chunk(2)
             noise = without + guidance * (with_prompt - without)
-        x = scheduler.step(noise, t, x, **options, return_dict=False)[0]
+        x = after(call, scheduler.step(noise, t, x, **options, return_dict=False)[0])
     return x.numpy()

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain, count
 from statistics import median
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
@@ -16,7 +16,7 @@ from accel_runtime.manifest import Part, Role
 
 # The parts of an image's time that are passes of the UNet.
 PASSES: Final[frozenset[Part]] = frozenset({"deep", "shallow"})
-_ORDER: Final[Sequence[Part]] = ("text", "deep", "shallow", "decoder", "encoder")
+_ORDER: Final[Sequence[Part]] = get_args(Part)
 
 
 class GraphSummary(msgspec.Struct, frozen=True):

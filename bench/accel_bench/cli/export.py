@@ -45,6 +45,12 @@ Variant = Annotated[
     str | None, typer.Option(help="Prefer this variant of the weights, such as fp16.", rich_help_panel=SOURCE)
 ]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit on the hub.", rich_help_panel=SOURCE)]
+ControlNets = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--controlnet", help="Folder of a ControlNet that steers the model; repeat for several.", rich_help_panel=SOURCE
+    ),
+]
 CacheDir = Annotated[
     Path | None, typer.Option(help="Folder for downloads.", show_default="the hub's cache", rich_help_panel=SOURCE)
 ]
@@ -55,7 +61,7 @@ def export(
         str,
         typer.Argument(
             help="A diffusers folder, a checkpoint in one file (.safetensors, .ckpt), a hub id, or an alias: tiny (the "
-            "built-in model), sd15, sd21, sdxl, sdxl-refiner, sdxl-turbo, lcm-sd15."
+            "built-in model), sd15, sd15-inpaint, sd15-controlnet, sd21, sdxl, sdxl-refiner, sdxl-turbo, lcm-sd15."
         ),
     ] = "tiny",
     *,
@@ -69,6 +75,7 @@ def export(
     embeddings: Embeddings = None,
     vae: Vae = None,
     clip_skip: ClipSkip = 0,
+    controlnet: ControlNets = None,
     branches: Annotated[
         str,
         typer.Option(help="Cuts of the UNet that get a shallow graph, by commas, or all.", rich_help_panel=GRAPHS),
@@ -210,6 +217,7 @@ def export(
             cache_dir=cache_dir,
             config=config,
             changes=changes,
+            controlnets=controlnet or (),
         )
         for stage in export_bundle(pipeline, target, options=options, force=force):
             progress.update(task, description=stage.name, completed=stage.done, total=stage.total)

@@ -7,11 +7,18 @@ from typing import Annotated
 import msgspec
 import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from accel_bench.base.files import check_outputs
 from accel_bench.base.latents import read_latents
 from accel_bench.cli.console import note, print_json, print_line, progress_bar
+from accel_bench.cli.control import (
+    ControlEnds,
+    ControlFiles,
+    ControlScales,
+    ControlStarts,
+    control_numbers,
+    read_controls,
+)
 from accel_bench.cli.find_schedule import find_schedule
 from accel_bench.cli.framing import (
     AestheticScore,
@@ -44,19 +51,19 @@ from accel_bench.cli.options import (
     choose_backend,
 )
 from accel_bench.cli.plan_options import GuidedCalls, OneBranch, OneForecast, OnePlan, plans_of
-from accel_bench.images import ImageLabel, image_paths, read_image, write_latents, write_png
+from accel_bench.cli.start import ImageFile, MaskFile, StartFiles, Strength
+from accel_bench.images import ImageLabel, image_paths, write_latents, write_png
 from accel_bench.plans.names import plan_name
 from accel_bench.records.environment import peak_rss_bytes, runs
 from accel_bench.records.parts import PlanFacts
 from accel_runtime.backends import BackendDescription
 from accel_runtime.bundle.bundle import Verification
-from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline, open_bundle
 from accel_runtime.plans.compile import compile_plan
 from accel_runtime.plans.doubts import plan_doubts
 from accel_runtime.plans.plan import Plan
 from accel_runtime.plans.spec import PlanSpec
-from accel_runtime.request import Request, Result, check_count, check_side
+from accel_runtime.request import Request, Result, check_count
 
 
 class Generated(msgspec.Struct, frozen=True):
@@ -101,15 +108,13 @@ def generate(
     negative_crop: NegativeCrop = None,
     negative_target_size: NegativeTargetSize = None,
     negative_aesthetic_score: NegativeAestheticScore = None,
-    image: Annotated[
-        Path | None, typer.Option(help="Start from this picture instead of from noise.", rich_help_panel=PICTURES)
-    ] = None,
-    strength: Annotated[
-        float | None,
-        typer.Option(
-            help="With --image: how much of it to change, up to 1.", show_default="0.8", rich_help_panel=PICTURES
-        ),
-    ] = None,
+    image: ImageFile = None,
+    mask: MaskFile = None,
+    strength: Strength = None,
+    control: ControlFiles = None,
+    control_scale: ControlScales = None,
+    control_start: ControlStarts = None,
+    control_end: ControlEnds = None,
     latents_in: Annotated[
         Path | None, typer.Option(help="Initial noise: a .npy file of [B, C, h, w].", rich_help_panel=PICTURES)
     ] = None,
@@ -150,8 +155,8 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Draw images from a bundle."""
-    if strength is not None and image is None:
-        raise InputError("--strength is for --image: add the picture to start from")
+    files, control = StartFiles(image, mask, strength), control or []
+    steered = control_numbers(len(control), scales=control_scale, starts=control_start, ends=control_end)
     asked = plans_of(
         context,
         [plan],
@@ -169,6 +174,9 @@ def generate(
     backend = choose_backend(provider, options=provider_options)
     verification: Verification = "sizes" if trust_files else "hashes"
     pipeline = open_bundle(bundle, backend, verification=verification, digest=digest, low_memory=low_memory, form=form)
+    manifest = pipeline.bundle.manifest
+    picture, drawn = files.read(manifest, height=height, width=width)
+    size = (height, width) if picture is None else picture.shape[:2]
     request = Request(
         prompts=tuple(prompts),
         negatives=(negative,),
@@ -177,7 +185,9 @@ def generate(
         height=height,
         width=width,
         latents=None if latents_in is None else read_latents(latents_in),
-        image=None if image is None else _read_start(image, pipeline, height=height, width=width),
+        image=picture,
+        mask=drawn,
+        controls=read_controls(control, steered, manifest=manifest, size=size),
         framing=framing_of(
             original_size=original_size, crop=crop, target_size=target_size, aesthetic_score=aesthetic_score
         ),
@@ -188,9 +198,8 @@ def generate(
             aesthetic_score=negative_aesthetic_score,
         ),
     )
-    change = 0.8 if image is not None and strength is None else strength  # 0.8 is diffusers' default
-    schedule = find_schedule(pipeline, asked.steps, scheduler=asked.scheduler, strength=change)
-    by = pipeline.bundle.manifest.denoiser.guidance
+    schedule = find_schedule(pipeline, asked.steps, scheduler=asked.scheduler, strength=files.strength)
+    by = manifest.denoiser.guidance
     chosen = compile_plan(spec, schedule, guidance=guidance, guidance_rescale=guidance_rescale, guidance_by=by)
     _note_doubts(pipeline, request, spec, guidance=guidance)
     _note_cut_prompts(pipeline, request)
@@ -202,15 +211,6 @@ def generate(
         write_latents(latents_out, result.latents)
     facts = PlanFacts.of(spec, chosen, name=plan_name(spec))
     _report(pipeline, request, chosen, facts=facts, paths=paths, seconds=seconds, as_json=as_json)
-
-
-def _read_start(path: Path, pipeline: Pipeline, *, height: int | None, width: int | None) -> NDArray[np.uint8]:
-    """The picture to start from, scaled to a size that the model takes: [H, W, 3]."""
-    for name, side in (("height", height), ("width", width)):
-        if side is not None:
-            check_side(name, side)
-    multiple = pipeline.bundle.manifest.state.multiple
-    return read_image(path, multiple=multiple, height=height, width=width)
 
 
 def _note_doubts(pipeline: Pipeline, request: Request, spec: PlanSpec, *, guidance: float) -> None:

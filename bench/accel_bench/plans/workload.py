@@ -1,8 +1,13 @@
 """Between what a command line sets, what a record keeps of it, and what a pipeline is asked to draw."""
 
+from dataclasses import replace
+
+import numpy as np
+
 from accel_bench.plans.prepare import Settings
 from accel_bench.records.parts import Workload
-from accel_runtime.request import Request
+from accel_runtime.manifest import Manifest
+from accel_runtime.request import Control, Request
 from accel_runtime.schedules.schedule import ScheduleTable
 
 
@@ -30,13 +35,21 @@ def settings_of(work: Workload) -> Settings:
     return Settings(work.steps, work.scheduler, guidance=work.guidance, batch=work.batch, seed=work.seed)
 
 
-def request_of(prompt: str, settings: Settings, *, size: tuple[int | None, int | None]) -> Request:
+def request_of(prompt: str, settings: Settings, *, manifest: Manifest, size: tuple[int | None, int | None]) -> Request:
     """A request for one batch of images of one prompt.
+
+    A model that takes more than a prompt gets grey pictures, wholly masked: time does not depend on what they show.
 
     Args:
         prompt: What to draw.
         settings: The batch, and the seed of its first image.
+        manifest: Says what the model takes.
         size: Height and width in pixels; None takes the model's own.
     """
     height, width = size
-    return Request((prompt,), images_per_prompt=settings.batch, seed=settings.seed, height=height, width=width)
+    request = Request((prompt,), images_per_prompt=settings.batch, seed=settings.seed, height=height, width=width)
+    grey = np.full((*request.size(manifest.state), 3), 128, np.uint8)
+    controls = tuple(Control(grey) for _ in manifest.controls)
+    if not manifest.takes_mask:
+        return replace(request, controls=controls)
+    return replace(request, image=grey, mask=np.full(grey.shape[:2], 255, np.uint8), controls=controls)

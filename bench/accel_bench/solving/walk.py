@@ -69,10 +69,17 @@ class Walker:
     def open(cls, pipeline: Pipeline, request: Request, *, plan: Plan, branch: int, tally: Tally) -> Self:
         """Load the graphs, encode the prompts and draw the noise of a request."""
         generators = [TorchGenerator(request.seed + image) for image in range(request.images)]
-        latents = start(pipeline.components, request, schedule=plan.schedule, generators=generators)
+        started = start(pipeline.components, request, schedule=plan.schedule, generators=generators)
+        latents = started.latents
         rows = plan.schedule.rows
         draws = tuple(stacked_normal(generators, latents.shape[1:]) if row.draws else None for row in rows)
-        conditioning = pipeline.condition(request, guided=plan.guided, guidance=plan.guidance_input)
+        conditioning = pipeline.condition(
+            request,
+            guided=plan.guided,
+            guidance=plan.guidance_input,
+            calls=len(plan.calls),
+            inpainting=started.inpainting,
+        )
         unet = pipeline.unet((branch,), latent_shape=latents.shape, conditioning=conditioning)
         passes = Passes(unet, branches=(branch,), history=MAX_HISTORY, weighed=(branch,))
         return cls(plan, branch, tally, passes, latents, draws)
@@ -117,7 +124,8 @@ class Walker:
     def _noise(self, state: State, call: Call) -> Array:
         """Run a call and count it; gives guided noise of its own."""
         row = self.plan.schedule.rows[state.index]
-        noise = self._passes.run(call, state.recurrence.model_input(row), timestep=row.timestep)
+        sample = state.recurrence.model_input(row)
+        noise = self._passes.run(call, sample, timestep=row.timestep, index=state.index)
         if isinstance(call, Deep):
             self.tally.deep += len(state.latents)
         else:

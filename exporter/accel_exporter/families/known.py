@@ -12,10 +12,14 @@ from accel_exporter.sources import Source
 _FAMILIES: Final[Mapping[str, Family]] = {
     "StableDiffusionPipeline": StableDiffusion(),
     "StableDiffusionImg2ImgPipeline": StableDiffusion(),
+    "StableDiffusionInpaintPipeline": StableDiffusion(),
+    "StableDiffusionControlNetPipeline": StableDiffusion(),
     # Its pipeline for pictures spaces timesteps by the strength, which no table holds.
     "LatentConsistencyModelPipeline": StableDiffusion(from_pictures=False),
     "StableDiffusionXLPipeline": StableDiffusionXL(),
     "StableDiffusionXLImg2ImgPipeline": StableDiffusionXL(),
+    "StableDiffusionXLInpaintPipeline": StableDiffusionXL(),
+    "StableDiffusionXLControlNetPipeline": StableDiffusionXL(),
 }
 
 

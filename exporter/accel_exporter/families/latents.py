@@ -1,11 +1,14 @@
 """What families with a UNet over a VAE's latents have in common."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from diffusers import AutoencoderTiny
+from torch import nn
 
 from accel_exporter import graphs, names
 from accel_exporter.families.family import Component, Loaded
+from accel_exporter.graphs import Sizes, Traceable
 from accel_exporter.model_hash import model_hash
 from accel_exporter.options import StaticSize
 from accel_exporter.sizes import ModelSizes
@@ -14,7 +17,23 @@ from accel_exporter.sources.configs import unet_skeleton
 from accel_exporter.sources.fitness import check_fitness, time_ids
 from accel_exporter.sources.model_index import text_encoders, tokenizer_of
 from accel_exporter.unet import branch_count
-from accel_runtime.manifest import Codec, Cut, Denoiser, FromGuidance, Input, State
+from accel_runtime.manifest import (
+    Codec,
+    Cut,
+    Denoiser,
+    FromControl,
+    FromControlScales,
+    FromGuidance,
+    FromMask,
+    FromMaskedImage,
+    Input,
+    State,
+)
+
+_MASKED: Final = (
+    Input(name=names.MASK, source=FromMask()),
+    Input(name=names.MASKED_IMAGE, source=FromMaskedImage()),
+)
 
 
 def vae_components(source: Source) -> tuple[Component, ...]:
@@ -34,6 +53,19 @@ def vae_components(source: Source) -> tuple[Component, ...]:
     )
 
 
+def control_components(source: Source) -> tuple[Component, ...]:
+    """What each ControlNet makes of its image."""
+    return tuple(_control_component(source, number) for number in range(len(source.controlnets)))
+
+
+def _control_component(source: Source, number: int) -> Component:
+    def load() -> Loaded:
+        net = source.controlnets[number].load()
+        return Loaded(net.config, lambda sizes: graphs.control_image(net, sizes, number=number))
+
+    return Component(names.controlnet(number), "control image", load)
+
+
 def prompt_length(source: Source) -> int:
     """The tokens of a prompt, the same for all text encoders."""
     first = text_encoders(source.model_index)[0]
@@ -41,18 +73,27 @@ def prompt_length(source: Source) -> int:
 
 
 def unet_denoiser(source: Source, branches: Sequence[int], inputs: Sequence[Input]) -> Denoiser:
-    """A UNet that takes ``inputs``, and the guidance where its config asks for it."""
+    """A UNet that takes ``inputs``, and the guidance or a masked picture where its config asks for them."""
     is_told = source.unet_config["time_cond_proj_dim"] is not None
+    masked = _MASKED if graphs.takes_mask(source.unet_config) else ()
     guidance = (Input(name=names.GUIDANCE, source=FromGuidance()),) if is_told else ()
     return Denoiser(
         deep=names.UNET_DEEP,
         shallow={k: Cut(graph=names.unet_shallow(k), feature=names.feature(k)) for k in branches},
-        inputs=(*inputs, *guidance),
+        inputs=(*inputs, *guidance, *masked, *_control_inputs(source)),
         guidance="input" if is_told else "halves",
         sample=names.SAMPLE,
         timestep=names.TIMESTEP,
         noise=names.NOISE,
     )
+
+
+def _control_inputs(source: Source) -> tuple[Input, ...]:
+    images = tuple(
+        Input(name=names.control_image(number), source=FromControl(graph=names.controlnet(number)))
+        for number in range(len(source.controlnets))
+    )
+    return (*images, Input(name=names.CONTROL_SCALES, source=FromControlScales())) if images else ()
 
 
 class LatentFamily:
@@ -71,13 +112,15 @@ class LatentFamily:
         return ModelSizes.of(source.unet_config, source.vae_config, static=static)
 
     def load_denoiser(self, source: Source, branches: Sequence[int]) -> Loaded:
-        """The UNet with its features."""
+        """The UNet with its features, and the ControlNets that steer it."""
         unet, length, ids = source.load_unet(), prompt_length(source), time_ids(source.model_index)
-        return Loaded(
-            unet.config,
-            lambda sizes: graphs.unet_deep(unet, branches, sizes=sizes, text_length=length, time_ids=ids),
-            model_hash=model_hash(unet),
-        )
+        nets = [part.load() for part in source.controlnets]
+        hashed = model_hash(nn.ModuleList([unet, *nets]) if nets else unet)
+
+        def build(sizes: Sizes) -> Traceable:
+            return graphs.unet_deep(unet, branches, sizes=sizes, text_length=length, time_ids=ids, controlnets=nets)
+
+        return Loaded(unet.config, build, model_hash=hashed)
 
     def state(self, source: Source, sizes: ModelSizes) -> State:
         """The VAE's latents."""

@@ -21,9 +21,9 @@ class StableDiffusionXL(latents.LatentFamily):
         return {part: tokenizer_of(part) for part in text_encoders(source.model_index)}
 
     def components(self, source: Source) -> tuple[Component, ...]:
-        """The text encoders and the VAE."""
+        """The text encoders, the ControlNets' images and the VAE."""
         encoders = (_text_encoder(source, part) for part in text_encoders(source.model_index))
-        return (*encoders, *latents.vae_components(source))
+        return (*encoders, *latents.control_components(source), *latents.vae_components(source))
 
     def denoiser(self, source: Source, branches: Sequence[int]) -> Denoiser:
         """A UNet that takes what the encoders' last layers are given, joined, pooled text, and sizes."""

@@ -26,7 +26,7 @@ class StableDiffusion(latents.LatentFamily):
         return {names.TEXT_ENCODER: "tokenizer"}
 
     def components(self, source: Source) -> tuple[Component, ...]:
-        """The text encoder and the VAE."""
+        """The text encoder, the ControlNets' images and the VAE."""
 
         def text_encoder() -> Loaded:
             model, length = source.load_text_encoder(), latents.prompt_length(source)
@@ -37,7 +37,8 @@ class StableDiffusion(latents.LatentFamily):
 
         decoder, encoder = latents.vae_components(source)
         text = Component(names.TEXT_ENCODER, "text encoder", text_encoder)
-        return (text, decoder, encoder) if self.from_pictures else (text, decoder)
+        vae = (decoder, encoder) if self.from_pictures else (decoder,)
+        return (text, *latents.control_components(source), *vae)
 
     def denoiser(self, source: Source, branches: Sequence[int]) -> Denoiser:
         """A UNet that takes the text encoder's last hidden state, or of a prompt one without the last layers."""

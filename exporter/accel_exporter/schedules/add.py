@@ -17,7 +17,7 @@ from accel_runtime.bundle.bundle import Bundle
 from accel_runtime.bundle.shelves import SCHEDULES, changing, publish, put, relisted
 from accel_runtime.errors import BundleError
 from accel_runtime.manifest import Manifest
-from accel_runtime.schedules.file import ScheduleFile, encode_schedules, first_call
+from accel_runtime.schedules.file import ScheduleFile, encode_schedules, first_call, noised_as
 from accel_runtime.schedules.schedule import ScheduleTable
 
 
@@ -60,7 +60,11 @@ def compile_for(bundle: Bundle, name: str, *, steps: Iterable[int], strength: fl
     tables = []
     for count in steps:
         begin = 0 if strength is None else first_call(count, strength, order=order_of(scheduler))
-        tables.append(compile_schedule(scheduler, name, spacing=count, begin=begin, step_options=options))
+        table = compile_schedule(scheduler, name, spacing=count, step_options=options)
+        if begin:
+            started = compile_schedule(scheduler, name, spacing=count, begin=begin, step_options=options)
+            table = noised_as(table, started)
+        tables.append(table)
     return Compiled(tuple(tables), scheduler)
 
 

@@ -8,7 +8,7 @@ import diffusers
 from diffusers import SchedulerMixin
 from diffusers.utils import DummyObject
 
-from accel_exporter.base_config import file_config, is_corrected
+from accel_exporter.base_config import corrections, file_config
 from accel_exporter.libraries import one_line, quiet
 from accel_exporter.schedules.config import SCHEDULER_CONFIG, check_scheduler_config
 from accel_runtime.errors import ExportError, SourceError
@@ -48,12 +48,9 @@ def load_own(base_config: Mapping[str, Any]) -> SchedulerMixin:
     # Whatever a constructor makes of a wrong config.
     except Exception as error:
         raise SourceError(f"{SCHEDULER_CONFIG} describes no {scheduler_class.__name__}: {one_line(error)}") from error
-    if not is_corrected(base_config):
-        return cast("SchedulerMixin", scheduler)
-    if getattr(scheduler.config, "steps_offset", 1) != 1:
-        scheduler.register_to_config(steps_offset=1)
-    if getattr(scheduler.config, "clip_sample", False) is True:
-        scheduler.register_to_config(clip_sample=False)
+    for key, right in corrections(base_config).items():
+        if getattr(scheduler.config, key, right) != right:
+            scheduler.register_to_config(**{key: right})
     return cast("SchedulerMixin", scheduler)
 
 

@@ -15,7 +15,7 @@ from accel_exporter.sources.embedding import Embedding, OpenEmbedding, open_embe
 from accel_exporter.sources.lora import Lora, OpenLora, open_lora
 from accel_exporter.sources.model_index import encoder_of, text_encoders, tokenizer_of
 from accel_exporter.sources.original_layout import empty_model
-from accel_exporter.sources.source import TEXT_CLASSES, Autoencoder, Origin, Source, TextEncoder
+from accel_exporter.sources.source import TEXT_CLASSES, Autoencoder, ControlNetPart, Origin, Source, TextEncoder
 from accel_exporter.sources.tensor_file import open_tensors
 from accel_runtime.bundle.bundle import describe_file
 from accel_runtime.errors import InputError
@@ -89,6 +89,11 @@ class AdaptedSource:
     def vae_config(self) -> Mapping[str, Any]:
         """Of the autoencoder that is exported."""
         return self.own.vae_config if self.vae is None else self.vae.config
+
+    @property
+    def controlnets(self) -> tuple[ControlNetPart, ...]:
+        """The pipeline's."""
+        return self.own.controlnets
 
     def text_config(self, part: str = "text_encoder") -> Mapping[str, Any]:
         """The pipeline's, with room for the words that were added."""

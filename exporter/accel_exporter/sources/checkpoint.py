@@ -31,13 +31,19 @@ from accel_exporter.sources.original_layout import (
 )
 from accel_exporter.sources.random_weights import pad_token
 from accel_exporter.sources.shipped import ARCHITECTURES
-from accel_exporter.sources.source import TEXT_CLASSES, Origin, TextEncoder
+from accel_exporter.sources.source import TEXT_CLASSES, ControlNetPart, Origin, TextEncoder
 from accel_exporter.sources.tensor_file import TensorFile, open_tensors
 from accel_runtime.bundle.bundle import describe_file
 from accel_runtime.errors import SourceError
 
 # The shipped configs, by what diffusers calls the kinds of checkpoints.
-_KINDS: Final[Mapping[str, str]] = {"v1": "sd15", "v2": "sd21", "xl_base": "sdxl", "xl_refiner": "sdxl-refiner"}
+_KINDS: Final[Mapping[str, str]] = {
+    "v1": "sd15",
+    "inpainting": "sd15-inpaint",
+    "v2": "sd21",
+    "xl_base": "sdxl",
+    "xl_refiner": "sdxl-refiner",
+}
 _PREDICTS_VELOCITY: Final = "v_pred"
 
 
@@ -52,6 +58,11 @@ class CheckpointSource(DescribedFolder):
         """The hash of the file and of the configs."""
         configs = content_digest(self.folder, filter(is_description, whole_files(self.folder)), seed=None)
         return hashlib.sha256(f"{describe_file(self.file.path).sha256} {configs}".encode()).hexdigest()
+
+    @property
+    def controlnets(self) -> tuple[ControlNetPart, ...]:
+        """None: they have files of their own."""
+        return ()
 
     def load_unet(self) -> UNet2DConditionModel:
         """Read the UNet's tensors, and no others."""

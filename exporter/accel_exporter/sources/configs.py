@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 import torch
-from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, UNet2DConditionModel
 from transformers import CLIPTextConfig
 
 from accel_exporter.libraries import one_line, quiet
@@ -49,6 +49,11 @@ def autoencoder_class(folder: Path, part: str = "vae") -> Any:
     if name not in AUTOENCODERS:
         raise SourceError(f"{part}/config.json: _class_name: expected {' or '.join(AUTOENCODERS)}, got {name!r}")
     return AUTOENCODERS[name]
+
+
+def read_controlnet_config(folder: Path, part: str) -> Mapping[str, Any]:
+    """A ControlNet's config; see `_read_config`."""
+    return _read_config(folder, part, ControlNetModel)
 
 
 def read_text_config(folder: Path, part: str) -> Mapping[str, Any]:

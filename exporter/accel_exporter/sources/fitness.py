@@ -8,7 +8,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from accel_exporter.sources.model_index import text_encoders, tokenizer_of
+from accel_exporter.sources.controlnet_fitness import controlnet_complaints
+from accel_exporter.sources.model_index import MODEL_INDEX, text_encoders, tokenizer_of
 from accel_exporter.sources.source import Source
 from accel_runtime.errors import ExportError
 
@@ -47,8 +48,10 @@ def _complaints(source: Source) -> Iterator[str]:
     yield from _extra_inputs(unet)
     yield from _guidance(unet, index)
     yield from _sizes(unet)
-    yield from _latents(unet, vae)
+    yield from _latents(unet, vae, is_inpainting=str(index["_class_name"]).endswith("InpaintPipeline"))
     yield from _pictures(vae)
+    for net in source.controlnets:
+        yield from controlnet_complaints(net.config, unet, vae, name=net.name)
     yield from _text(unet, texts)
     yield from _added(unet, texts, index)
     if is_xl(index) and (vae.get("latents_mean"), vae.get("latents_std")) != (None, None):
@@ -104,11 +107,16 @@ def _sizes(unet: Config) -> Iterator[str]:
         yield f"unet: sample_size: expected a number of latents, or height and width, got {size!r}"
 
 
-def _latents(unet: Config, vae: Config) -> Iterator[str]:
-    channels = vae["latent_channels"]
-    hint = ": inpainting, depth and upscaling models take a picture beside the latents, which the runtime does not feed"
-    if unet["in_channels"] != channels:
-        yield _unlike("unet: in_channels", channels, unet["in_channels"], whose="the VAE's latent_channels") + hint
+def _latents(unet: Config, vae: Config, *, is_inpainting: bool) -> Iterator[str]:
+    channels, given = vae["latent_channels"], unet["in_channels"]
+    if is_inpainting and given not in (channels, 2 * channels + 1):
+        whose = "latents, with or without a mask and a masked image"
+        yield _unlike("unet: in_channels", f"{channels} or {2 * channels + 1}", given, whose=whose)
+    if not is_inpainting and given != channels:
+        hint = ": depth and upscaling models take a picture beside the latents, which the runtime does not feed"
+        if given == 2 * channels + 1:
+            hint = f": an inpainting model's {MODEL_INDEX} names StableDiffusionInpaintPipeline or the one of SDXL"
+        yield _unlike("unet: in_channels", channels, given, whose="the VAE's latent_channels") + hint
     if unet["out_channels"] != channels:
         yield _unlike("unet: out_channels", channels, unet["out_channels"], whose="the VAE's latent_channels")
 

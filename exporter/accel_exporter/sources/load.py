@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import ControlNetModel, UNet2DConditionModel
 from safetensors import SafetensorError, safe_open
 from transformers import CLIPTokenizer
 
@@ -33,6 +33,12 @@ def load_vae(folder: Path, weights: WeightFiles, *, part: str = "vae") -> Autoen
     """Return the autoencoder of the pipeline in ``folder``; see `load_unet`."""
     vae: Autoencoder = _load_model(autoencoder_class(folder, part), folder, part=part, weights=weights)
     return vae
+
+
+def load_controlnet(folder: Path, weights: WeightFiles, *, part: str) -> ControlNetModel:
+    """Return the ControlNet in ``folder/part``; see `load_unet`."""
+    net: ControlNetModel = _load_model(ControlNetModel, folder, part=part, weights=weights)
+    return net
 
 
 def load_text_encoder(folder: Path, weights: WeightFiles, *, part: str, model: type[TextEncoder]) -> TextEncoder:

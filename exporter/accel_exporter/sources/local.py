@@ -19,6 +19,7 @@ from accel_exporter.sources.common import (
     whole_files,
 )
 from accel_exporter.sources.configs import read_text_config, read_unet_config, read_vae_config
+from accel_exporter.sources.controlnets import ControlNetFolder, open_controlnet, own_controlnets
 from accel_exporter.sources.model_index import MODEL_INDEX, read_model_index
 from accel_exporter.sources.selection import WeightFiles, select_files, select_weights
 from accel_exporter.sources.source import TEXT_CLASSES, Autoencoder, Origin, TextEncoder
@@ -71,11 +72,13 @@ class FolderSource(DescribedFolder):
     """A pipeline folder, checked to be whole; implements `Source`."""
 
     weights: Mapping[str, WeightFiles]
+    controlnets: tuple[ControlNetFolder, ...] = ()
 
     @property
     def digest(self) -> str:
         """The hash of configs, tokenizer and chosen weights; weights of other variants do not count."""
-        weights = {name for part in self.weights.values() for name in part.files}
+        parts = (*self.weights.values(), *(each.weights for each in self.controlnets))
+        weights = {name for part in parts for name in part.files}
         files = {name for name in whole_files(self.folder) if is_description(name)} | weights
         return content_digest(self.folder, files, seed=None)
 
@@ -133,6 +136,7 @@ def folder_source(folder: Path, names: Collection[str], *, variant: str | None, 
         model_index=index,
         scheduler_config=read_scheduler_config(folder, index),
         weights=select_weights(names, index, variant=variant),
+        controlnets=tuple(open_controlnet(each, variant=variant) for each in own_controlnets(folder, index)),
     )
 
 

@@ -18,21 +18,28 @@ _SHARED: Final[Parts] = {
     "vae": ("AutoencoderKL", "AutoencoderTiny"),
     "scheduler": None,
 }
+_CONTROLNETS: Final = ("ControlNetModel", "MultiControlNetModel")
 _FIRST_TEXT: Final[Parts] = {"text_encoder": ("CLIPTextModel",), "tokenizer": _TOKENIZERS}
 _SECOND_TEXT: Final[Parts] = {"text_encoder_2": ("CLIPTextModelWithProjection",), "tokenizer_2": _TOKENIZERS}
 
-# Pipelines that run these very parts. Inpainting is left out: its UNet takes nine channels.
+# Pipelines that run these very parts.
 _PIPELINES: Final[Mapping[str, Parts]] = {
     "StableDiffusionPipeline": {**_SHARED, **_FIRST_TEXT},
     "StableDiffusionImg2ImgPipeline": {**_SHARED, **_FIRST_TEXT},
+    "StableDiffusionInpaintPipeline": {**_SHARED, **_FIRST_TEXT},
+    "StableDiffusionControlNetPipeline": {**_SHARED, **_FIRST_TEXT, "controlnet": _CONTROLNETS},
     "LatentConsistencyModelPipeline": {**_SHARED, **_FIRST_TEXT},
     "StableDiffusionXLPipeline": {**_SHARED, **_SECOND_TEXT},
     "StableDiffusionXLImg2ImgPipeline": {**_SHARED, **_SECOND_TEXT},
+    "StableDiffusionXLInpaintPipeline": {**_SHARED, **_SECOND_TEXT},
+    "StableDiffusionXLControlNetPipeline": {**_SHARED, **_SECOND_TEXT, "controlnet": _CONTROLNETS},
 }
 # Parts that these pipelines can do without. The refiner has no first text encoder.
 _OPTIONAL: Final[Mapping[str, Parts]] = {
     "StableDiffusionXLPipeline": _FIRST_TEXT,
     "StableDiffusionXLImg2ImgPipeline": _FIRST_TEXT,
+    "StableDiffusionXLInpaintPipeline": _FIRST_TEXT,
+    "StableDiffusionXLControlNetPipeline": _FIRST_TEXT,
 }
 # The model that denoises, in pipelines that have another one than a UNet.
 _OTHER_DENOISERS: Final = ("transformer", "prior", "decoder")

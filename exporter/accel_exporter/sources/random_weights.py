@@ -2,19 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPTextConfig, CLIPTokenizer
 
 from accel_exporter.libraries import quiet
 from accel_exporter.sources.common import content_digest, is_description, read_object, whole_files
+from accel_exporter.sources.configs import read_controlnet_config
+from accel_exporter.sources.controlnets import own_controlnets
 from accel_exporter.sources.local import DescribedFolder, read_scheduler_config
 from accel_exporter.sources.model_index import encoder_of, read_model_index
 from accel_exporter.sources.shipped import ARCHITECTURES
-from accel_exporter.sources.source import TEXT_CLASSES, Origin, TextEncoder
+from accel_exporter.sources.source import TEXT_CLASSES, ControlNetPart, Origin, TextEncoder
 from accel_runtime.errors import SourceError
 
 START: Final = "<|startoftext|>"
@@ -32,6 +35,11 @@ class RandomSource(DescribedFolder):
     def digest(self) -> str:
         """The hash of the configs and the seed."""
         return content_digest(self.folder, filter(is_description, whole_files(self.folder)), seed=self.seed)
+
+    @property
+    def controlnets(self) -> tuple[ControlNetPart, ...]:
+        """Those of the architecture; their outputs are zeros until they are trained."""
+        return tuple(RandomControlNet(each, self.seed) for each in own_controlnets(self.folder, self.model_index))
 
     def load_unet(self) -> UNet2DConditionModel:
         """Build the UNet; the same seed gives the same weights, bit for bit."""
@@ -58,6 +66,35 @@ class RandomSource(DescribedFolder):
 
     def _config(self, part: str) -> dict[str, Any]:
         return read_object(self.folder, f"{part}/config.json")
+
+
+@dataclass(frozen=True, slots=True)
+class RandomControlNet:
+    """The config of a ControlNet, to be filled with seeded random weights; implements `ControlNetPart`."""
+
+    folder: Path
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.folder.name
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """Defaults filled in."""
+        return read_controlnet_config(self.folder.parent, self.name)
+
+    @property
+    def digest(self) -> str:
+        """The hash of the config and the seed."""
+        return content_digest(self.folder, ["config.json"], seed=self.seed)
+
+    def load(self) -> ControlNetModel:
+        """Build it; the same seed gives the same weights, bit for bit."""
+        config = read_object(self.folder.parent, f"{self.name}/config.json")
+        net: ControlNetModel = seeded(ControlNetModel.from_config, config, seed=self.seed)
+        return net
 
 
 def architectures() -> tuple[str, ...]:

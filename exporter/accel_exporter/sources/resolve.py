@@ -1,11 +1,12 @@
 """Find the pipeline that a user names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from accel_exporter.sources.adapted import Changes, adapt
 from accel_exporter.sources.checkpoint import open_checkpoint
+from accel_exporter.sources.controlnets import controlled
 from accel_exporter.sources.hub import open_hub
 from accel_exporter.sources.local import open_folder
 from accel_exporter.sources.random_weights import open_random
@@ -27,8 +28,9 @@ def open_source(
     cache_dir: Path | None = None,
     config: Path | None = None,
     changes: Changes = _NO_CHANGES,
+    controlnets: Sequence[Path] = (),
 ) -> Source:
-    """Return the pipeline that ``source`` names, with changes.
+    """Return the pipeline that ``source`` names, with changes and with ControlNets.
 
     An alias is always the alias, whatever folders lie around, so that a command means the same
     everywhere; ``./sd15`` names the folder. Anything else is a folder if there is one of that
@@ -44,6 +46,7 @@ def open_source(
         cache_dir: Where hub downloads are kept.
         config: For a checkpoint, a diffusers folder with its configs.
         changes: What is changed in the pipeline for this export.
+        controlnets: Folders of ControlNets to add, in the order of their control images.
 
     Raises:
         SourceError: The pipeline cannot be found or read.
@@ -56,7 +59,7 @@ def open_source(
     else:
         _refuse({"--config": config}, why="it is for checkpoints in one file")
         own = _open(source, weights=weights, seed=seed, variant=variant, revision=revision, cache_dir=cache_dir)
-    return adapt(own, changes, variant=variant)
+    return controlled(adapt(own, changes, variant=variant), controlnets, variant=variant)
 
 
 def is_checkpoint(source: str) -> bool:
@@ -77,6 +80,8 @@ def _open(
         _refuse({"--variant": variant, "--revision": revision}, why="random weights have none")
         return _open_random(source, seed=seed)
     alias = ALIASES.get(source)
+    if alias is not None and not alias.is_trained:
+        raise SourceError(f"'{source}' is an architecture without weights: add `--weights random`")
     if alias is not None and alias.hub_id is None:
         _refuse({"--variant": variant, "--revision": revision}, why="the built-in model has none")
         return open_builtin(alias.architecture)

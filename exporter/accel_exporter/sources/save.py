@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from safetensors.torch import save_file
 
+from accel_exporter import names
 from accel_exporter.layout import write_model_index, write_older_tokenizer, write_scheduler
 from accel_exporter.libraries import quiet
 from accel_exporter.sources.model_index import text_encoders, tokenizer_of
@@ -33,6 +34,8 @@ def save_pipeline(source: Source, folder: Path) -> None:
         _save(source.load_vae(), folder / "vae")
         for encoder in encoders:
             _save_text_encoder(source.load_text_encoder(encoder), folder / encoder)
+        for number, part in enumerate(source.controlnets):
+            _save(part.load(), folder / names.controlnet(number))
 
 
 def _save(model: Any, folder: Path) -> None:  # diffusers has no types

@@ -78,7 +78,7 @@ def _stems(part: str) -> Mapping[str, str]:
 
 
 def part_weights(names: Collection[str], part: str, *, variant: str | None) -> WeightFiles:
-    """Return the weights chosen for one part; the folder of an autoencoder of its own may have any name.
+    """Return the weights chosen for one part; the folder of a model of its own may have any name.
 
     Raises:
         SourceError: It has no usable weights.

@@ -30,20 +30,25 @@ class Alias:
     Attributes:
         hub_id: Repository with the trained weights; None where the package contains them.
         architecture: The shipped configs that random weights are made for.
+        is_trained: Whether there are weights under this name, and not only an architecture.
     """
 
     hub_id: str | None
     architecture: str
+    is_trained: bool = True
 
 
 ALIASES: Final[Mapping[str, Alias]] = {
     "sd15": Alias("stable-diffusion-v1-5/stable-diffusion-v1-5", architecture="sd15"),
+    "sd15-inpaint": Alias("stable-diffusion-v1-5/stable-diffusion-inpainting", architecture="sd15-inpaint"),
+    "sd15-controlnet": Alias(None, architecture="sd15-controlnet", is_trained=False),
     "sd21": Alias("stabilityai/stable-diffusion-2-1", architecture="sd21"),
     "sdxl": Alias("stabilityai/stable-diffusion-xl-base-1.0", architecture="sdxl"),
     "sdxl-refiner": Alias("stabilityai/stable-diffusion-xl-refiner-1.0", architecture="sdxl-refiner"),
     "sdxl-turbo": Alias("stabilityai/sdxl-turbo", architecture="sdxl-turbo"),
     "lcm-sd15": Alias("SimianLuo/LCM_Dreamshaper_v7", architecture="lcm-sd15"),
     "tiny": Alias(None, architecture="tiny"),
+    "scenes": Alias(None, architecture="scenes"),
 }
 
 

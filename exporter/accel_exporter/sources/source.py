@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
-from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from accel_runtime.manifest import Adaptation
@@ -39,6 +39,25 @@ class Origin:
     seed: int | None
 
 
+class ControlNetPart(Protocol):
+    """A ControlNet that is read when asked for."""
+
+    @property
+    def name(self) -> str:
+        """The name of its folder, for messages."""
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """``config.json``, with the defaults that the file leaves out."""
+
+    @property
+    def digest(self) -> str:
+        """The hash of everything that it reads."""
+
+    def load(self) -> ControlNetModel:
+        """Return it in float32 and evaluation mode."""
+
+
 class Source(Protocol):
     """A pipeline whose parts are read when asked for, one at a time.
 
@@ -69,6 +88,10 @@ class Source(Protocol):
 
     def text_config(self, part: str = "text_encoder") -> Mapping[str, Any]:
         """Return ``config.json`` of a text encoder, with the defaults that the file leaves out."""
+
+    @property
+    def controlnets(self) -> tuple[ControlNetPart, ...]:
+        """The ControlNets that steer the UNet, in the order of their control images."""
 
     @property
     def plans(self) -> Mapping[str, PlanSpec]:

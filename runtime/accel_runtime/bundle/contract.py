@@ -11,8 +11,13 @@ from accel_runtime.errors import BundleError
 from accel_runtime.manifest import (
     Codec,
     DType,
+    FromControl,
+    FromControlScales,
     FromGuidance,
+    FromMask,
+    FromMaskedImage,
     FromSizes,
+    FromText,
     GraphSpec,
     Input,
     Manifest,
@@ -59,6 +64,9 @@ def _check_role(manifest: Manifest, name: str, role: Role) -> None:
     graph, state, pixels = manifest.graphs[name], _state(manifest), _floats(None, COLOURS, None, None)
     if role.part == "text":
         _check_text(manifest, name)
+    elif role.part == "control":
+        _one_input(graph, pixels)
+        _floats(None, None, None, None).check(graph.outputs[0])
     elif role.part == "decoder":
         _one_input(graph, state)
         pixels.check(graph.outputs[0])
@@ -113,15 +121,30 @@ def _check_feature(manifest: Manifest, graph: GraphSpec, feature: str) -> None:
 
 def _conditioned(manifest: Manifest, given: Input) -> "_Wanted":
     """What an input must look like to take what its source gives."""
-    if isinstance(given.source, FromSizes):
-        return _floats(None, TIME_IDS[given.source.ends])
-    if isinstance(given.source, FromGuidance):
-        return _floats(None, None)
-    shapes = _output_shapes(manifest, given.source.outputs)
-    if (negative := given.source.negative_outputs) and _output_shapes(manifest, negative) != shapes:
-        raise ValueError(f"{given.name}: expected outputs of the negative half in the shapes of the other's")
+    source = given.source
+    if isinstance(source, FromText):
+        return _text_wanted(manifest, given.name, source)
+    if isinstance(source, FromControl):
+        channels = manifest.graphs[source.graph].outputs[0].shape[1]
+        return _floats(None, channels if isinstance(channels, int) else None, None, None)
+    if isinstance(source, FromSizes):
+        return _floats(None, TIME_IDS[source.ends])
+    shapes: Mapping[type, tuple[int | None, ...]] = {
+        FromGuidance: (None, None),
+        FromMask: (None, 1, None, None),
+        FromMaskedImage: (None, manifest.state.channels, None, None),
+        FromControlScales: (len(manifest.controls),),
+    }
+    return _floats(*shapes[type(source)])
+
+
+def _text_wanted(manifest: Manifest, name: str, source: FromText) -> "_Wanted":
+    """Encoders' outputs, joined on the last axis."""
+    shapes = _output_shapes(manifest, source.outputs)
+    if source.negative_outputs and _output_shapes(manifest, source.negative_outputs) != shapes:
+        raise ValueError(f"{name}: expected outputs of the negative half in the shapes of the other's")
     if len({shape[1:-1] for shape in shapes}) != 1:
-        raise ValueError(f"{given.name}: expected outputs that differ in the last axis only, got {_listed(shapes)}")
+        raise ValueError(f"{name}: expected outputs that differ in the last axis only, got {_listed(shapes)}")
     widths = [shape[-1] for shape in shapes]
     width = sum(each for each in widths if isinstance(each, int)) if all(isinstance(w, int) for w in widths) else None
     inner = (dim if isinstance(dim, int) else None for dim in shapes[0][1:-1])

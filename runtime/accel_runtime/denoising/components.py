@@ -90,8 +90,18 @@ class Components:
         encoded = self._run_each(encoder, token_ids[np.newaxis], outputs=names)
         return {name: values[0] for name, values in encoded.items()}
 
-    def encode(self, pixels: NDArray[np.uint8]) -> Array:
+    def embed_control(self, graph: str, pixels: NDArray[np.uint8]) -> Array:
+        """What a ControlNet makes of its image before the first call: [H, W, 3] → [C, h, w]."""
+        sample = pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255)
+        first: Array = self._first_output(graph, sample[np.newaxis])[0]
+        return first
+
+    def encode(self, pixels: NDArray[np.uint8], *, hidden: NDArray[np.bool_] | None = None) -> Array:
         """The encoder: pixels [H, W, 3] → what it gives of an unscaled state, [C, h, w] or [2C, h, w].
+
+        Args:
+            pixels: The picture.
+            hidden: Where it is mid grey instead. Shape: [H, W].
 
         Raises:
             BundleError: The bundle has none.
@@ -100,6 +110,8 @@ class Components:
         if codec is None:
             raise BundleError(f"{self.bundle.folder}: no encoder: start from noise")
         sample = pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255) * 2 - 1
+        if hidden is not None:
+            sample[:, hidden] = 0
         first: Array = self._first_output(codec.graph, sample[np.newaxis])[0]
         return first
 

@@ -4,20 +4,33 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Final, TypedDict, Unpack
 
 import numpy as np
 
 from accel_runtime.backends.base import Array
 from accel_runtime.bundle.dims import own_sizes, resolve
+from accel_runtime.denoising.control import control_scales
+from accel_runtime.denoising.inpainting import NO_MASK, Inpainting
 from accel_runtime.errors import InputError
-from accel_runtime.manifest import FromGuidance, FromSizes, Input, Manifest, TextOutput
+from accel_runtime.manifest import (
+    FromControl,
+    FromControlScales,
+    FromMask,
+    FromMaskedImage,
+    FromSizes,
+    FromText,
+    Input,
+    Manifest,
+    TextOutput,
+)
 from accel_runtime.request import Framing, Request
 
 # diffusers' defaults, of a prompt and of a negative prompt.
 _SCORES: Final = (6.0, 2.5)
 _NO_FRAMING: Final = Framing()
+NO_CONTROLS: Final[Mapping[str, Array]] = {}
 
 # Text encoder's graph and prompt → its outputs by name: [L, D], or [D] where pooled.
 Encode = Callable[[str, str], Mapping[str, Array]]
@@ -30,10 +43,13 @@ class Conditioning:
     Attributes:
         prompt: Values of the prompt half.
         negative: Values of the negative half; None where nothing is guided.
+        by_call: Values that are the same for all rows and change from call to call: [calls, …]. Later calls have the
+            last one.
     """
 
     prompt: Mapping[str, Array]
     negative: Mapping[str, Array] | None
+    by_call: Mapping[str, Array] = field(default_factory=dict)
 
     def rows(self, name: str) -> Array:
         """All rows of an input: the negative half first, where there is one."""
@@ -42,8 +58,28 @@ class Conditioning:
         return np.concatenate([self.negative[name], self.prompt[name]])
 
 
+class Told(TypedDict, total=False):
+    """What else calls are told of.
+
+    Attributes:
+        guidance: Guidance scale for models that take it as an input; see `Plan`.
+        calls: How many calls there will be, 1 unless it is said: control images may begin and end in between.
+        inpainting: What `start` made of the request's mask, for models that take it.
+    """
+
+    guidance: float | None
+    calls: int
+    inpainting: Inpainting | None
+
+
 def condition(
-    request: Request, manifest: Manifest, *, encode: Encode, guided: bool, guidance: float | None = None
+    request: Request,
+    manifest: Manifest,
+    *,
+    encode: Encode,
+    guided: bool,
+    controls: Mapping[str, Array] = NO_CONTROLS,
+    **told: Unpack[Told],
 ) -> Conditioning:
     """The values of all inputs for a request.
 
@@ -52,18 +88,22 @@ def condition(
         manifest: Says which inputs there are.
         encode: Runs a text encoder.
         guided: Whether some call runs a negative half.
-        guidance: Guidance scale for models that take it as an input.
+        controls: What `embed_controls` made of the request's control images.
+        told: What else the calls are told.
 
     Raises:
         InputError: The request says what the model does not take, or has too few negative prompts.
     """
     _check(request, manifest, guided=guided)
-    given = _Given(request, manifest, encode, guidance)
-    inputs = manifest.denoiser.inputs
+    given = _Given(request, manifest, encode, controls, told.get("guidance"), told.get("inpainting"))
+    inputs = [each for each in manifest.denoiser.inputs if not isinstance(each.source, FromControlScales)]
+    scales = [each.name for each in manifest.denoiser.inputs if each not in inputs]
+    by_call = dict.fromkeys(scales, control_scales(request.controls, told.get("calls", 1)))
     prompt = {each.name: given.prompt_half(each) for each in inputs}
     if not guided:
-        return Conditioning(prompt, negative=None)
-    return Conditioning(prompt, {each.name: given.negative_half(each, prompt[each.name]) for each in inputs})
+        return Conditioning(prompt, None, by_call)
+    negative = {each.name: given.negative_half(each, prompt[each.name]) for each in inputs}
+    return Conditioning(prompt, negative, by_call)
 
 
 def text(outputs: Sequence[TextOutput], prompts: Sequence[str], *, encode: Encode) -> Array:
@@ -127,19 +167,24 @@ class _Given:
     request: Request
     manifest: Manifest
     encode: Encode
+    controls: Mapping[str, Array]
     guidance: float | None
+    inpainting: Inpainting | None
 
     def prompt_half(self, each: Input) -> Array:
-        if isinstance(each.source, FromSizes):
-            return sizes(each.source, self.request, self.manifest)
-        if isinstance(each.source, FromGuidance):
-            return self._guidance(each)
-        encoded = text(each.source.outputs, self.request.prompts, encode=self.encode)
-        return np.repeat(encoded, self.request.images_per_prompt, axis=0)
+        source = each.source
+        if isinstance(source, FromSizes):
+            return sizes(source, self.request, self.manifest)
+        if isinstance(source, FromText):
+            encoded = text(source.outputs, self.request.prompts, encode=self.encode)
+            return np.repeat(encoded, self.request.images_per_prompt, axis=0)
+        if isinstance(source, FromMask | FromMaskedImage):
+            return self._masked(source)
+        return self._for_all(self.controls[source.graph]) if isinstance(source, FromControl) else self._guidance(each)
 
     def negative_half(self, each: Input, prompt: Array) -> Array:
         """The same rows without the prompt."""
-        if each.negative == "same" or isinstance(each.source, FromGuidance):
+        if each.negative == "same" or not isinstance(each.source, FromText | FromSizes):
             return prompt
         if isinstance(each.source, FromSizes):
             return negative_sizes(each.source, self.request, self.manifest)
@@ -149,6 +194,18 @@ class _Given:
         if each.negative == "zeros":
             encoded[[not negative for negative in spread]] = 0
         return np.repeat(encoded, self.request.images_per_prompt, axis=0)
+
+    def _masked(self, source: FromMask | FromMaskedImage) -> Array:
+        """The mask, or what the encoder made of the masked image, for every image."""
+        values = None
+        if self.inpainting is not None:
+            values = self.inpainting.mask if isinstance(source, FromMask) else self.inpainting.masked_image
+        if values is None:
+            raise InputError(NO_MASK)
+        return self._for_all(values)
+
+    def _for_all(self, values: Array) -> Array:
+        return np.broadcast_to(values, (self.request.images, *values.shape[1:]))
 
     def _guidance(self, each: Input) -> Array:
         if self.guidance is None:

@@ -109,7 +109,7 @@ class DeviceLoop:
         if draws := [stacked_normal(generators, latents.shape[1:]) for row in rows for _ in range(row.draws)]:
             self._tables["draws"].write(np.stack(draws))
         for index, call in enumerate(plan.calls):
-            self._passes.execute(call)
+            self._passes.execute(call, index)
             self._step(index, call).run()
             turn = self._turns[1 - index % 2]
             read: Callable[[], Array] = _Reader(turn.state)

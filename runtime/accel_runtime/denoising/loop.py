@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from accel_runtime.backends.base import Array
+from accel_runtime.denoising.inpainting import Blend
 from accel_runtime.denoising.noise import TorchGenerator, stacked_normal
 from accel_runtime.denoising.passes import Passes
 from accel_runtime.errors import NUMERICS_ADVICE, NumericsError
@@ -41,7 +42,14 @@ class Step:
         return self.read()
 
 
-def denoise(passes: Passes, plan: Plan, *, latents: Array, generators: Sequence[TorchGenerator]) -> Iterator[Step]:
+def denoise(
+    passes: Passes,
+    plan: Plan,
+    *,
+    latents: Array,
+    generators: Sequence[TorchGenerator],
+    blend: Blend | None = None,
+) -> Iterator[Step]:
     """Run the plan; the caller owns progress, timing, preview and stopping.
 
     Args:
@@ -49,6 +57,7 @@ def denoise(passes: Passes, plan: Plan, *, latents: Array, generators: Sequence[
         plan: The pass to run at each call.
         latents: x_0, the scaled noise or the noised image, [B, C, h, w].
         generators: One per image; schedulers that add noise draw from them.
+        blend: Puts back after each call what of a picture is to stay.
 
     Raises:
         NumericsError: The latents became NaN or infinite; says at which call.
@@ -58,11 +67,13 @@ def denoise(passes: Passes, plan: Plan, *, latents: Array, generators: Sequence[
     for index, (row, call) in enumerate(zip(plan.schedule.rows, plan.calls, strict=True)):
         # What overflows is told below, as an error; numpy would warn of it first.
         with np.errstate(over="ignore", invalid="ignore"):
-            noise = passes.run(call, state.model_input(row), timestep=row.timestep)
+            noise = passes.run(call, state.model_input(row), timestep=row.timestep, index=index)
             draw = stacked_normal(generators, latents.shape[1:]) if row.draws else None
             state = state.advance(row, guide(noise, call, rescale=plan.guidance_rescale), draw=draw)
         if not np.isfinite(state.latents).all():
             raise not_finite(plan, index)
+        if blend is not None:
+            state = state.replaced(blend.after(index, state.latents))
         yield Step(index=index, total=total, timestep=row.timestep, call=call, read=partial(_latents, state))
 
 

@@ -54,24 +54,26 @@ class Passes:
         self._deep_calls = 0
         self.unet.condition(conditioning)
 
-    def run(self, call: Call, sample: Array, *, timestep: float) -> Array:
+    def run(self, call: Call, sample: Array, *, timestep: float, index: int) -> Array:
         """One call between arrays of the host.
 
         Args:
             call: The plan's entry.
             sample: The scaled latents, [B, C, h, w].
             timestep: Timestep for the UNet.
+            index: Number of the call.
 
         Returns:
             The noise, [2B, C, h, w] where the call is guided (negative half first) and [B, C, h, w] where it is not;
             memory that the next call overwrites.
         """
         self.unet.prepare(sample, timestep)
-        self.execute(call)
+        self.execute(call, index)
         return self.unet.noise(guided=call.guided).read()
 
-    def execute(self, call: Call) -> None:
-        """Run a pass on what the UNet's `sample` and `timestep` hold."""
+    def execute(self, call: Call, index: int) -> None:
+        """Run a pass, as call number ``index``, on what the UNet's `sample` and `timestep` hold."""
+        self.unet.begin(index)
         if isinstance(call, Deep):
             self._deep_calls += 1
             self.unet.deep(self._past(0), guided=call.guided)

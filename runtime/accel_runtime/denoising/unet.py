@@ -77,13 +77,25 @@ class UNet:
         self._inputs = {
             each.name: backend.allocate(resolve(spec.input(each.name).shape, self._sizes))
             for each in graphs.names.inputs
+            if each.name not in conditioning.by_call
         }
+        self._by_call = {name: backend.allocate(values.shape[1:]) for name, values in conditioning.by_call.items()}
         self.condition(conditioning)
 
     def condition(self, conditioning: Conditioning) -> None:
         """Write the values of another request; a device's memory is written whole."""
         for name, buffer in self._inputs.items():
             buffer.write(conditioning.rows(name))
+        self._values = conditioning.by_call
+        self._told: dict[str, Array] = {}
+
+    def begin(self, call: int) -> None:
+        """Write the values of a call that are not those of the call that ran last."""
+        for name, buffer in self._by_call.items():
+            now = self._values[name][min(call, len(self._values[name]) - 1)]
+            if not np.array_equal(now, self._told.get(name, ())):
+                buffer.write(now)
+                self._told[name] = now
 
     def check_call(self, *, guided: bool) -> None:
         """Whether a call on so many rows can be run.
@@ -156,7 +168,7 @@ class UNet:
         wanted = {tensor.name for tensor in graph.spec.inputs}
         batched = {names.sample: self.sample, **self._inputs, **inputs}
         tied = {name: buffer.rows(part.start, part.stop) for name, buffer in batched.items() if name in wanted}
-        if names.timestep in wanted:
-            tied[names.timestep] = self.timestep
+        shared = {names.timestep: self.timestep, **self._by_call}
+        tied |= {name: buffer for name, buffer in shared.items() if name in wanted}
         made = {names.noise: self._noise, **outputs}
         return graph.session.bind(tied, {name: buffer.rows(part.start, part.stop) for name, buffer in made.items()})

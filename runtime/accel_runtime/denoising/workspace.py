@@ -8,6 +8,7 @@ from accel_runtime.backends.base import Array
 from accel_runtime.denoising.components import Components
 from accel_runtime.denoising.conditioning import Conditioning
 from accel_runtime.denoising.device_loop import DeviceLoop
+from accel_runtime.denoising.inpainting import Blend
 from accel_runtime.denoising.loop import Step, denoise
 from accel_runtime.denoising.noise import TorchGenerator
 from accel_runtime.denoising.passes import Passes
@@ -47,8 +48,10 @@ class Workspace:
         """Begin another request of the same plan and sizes."""
         self.passes.restart(conditioning)
 
-    def denoise(self, latents: Array, generators: Sequence[TorchGenerator]) -> Iterator[Step]:
-        """Run the plan; see `accel_runtime.denoising.loop.denoise`."""
-        if self.loop is not None:
+    def denoise(
+        self, latents: Array, generators: Sequence[TorchGenerator], *, blend: Blend | None = None
+    ) -> Iterator[Step]:
+        """Run the plan; see `accel_runtime.denoising.loop.denoise`. Numpy blends, so then the host's loop runs."""
+        if self.loop is not None and blend is None:
             return self.loop.denoise(latents, generators)
-        return denoise(self.passes, self.plan, latents=latents, generators=generators)
+        return denoise(self.passes, self.plan, latents=latents, generators=generators, blend=blend)

@@ -7,14 +7,29 @@ from typing import TYPE_CHECKING, Final
 
 from accel_runtime.manifest.basics import PLAN_NAME_EXPECTED, GraphSpec, TensorSpec, is_plan_name
 from accel_runtime.manifest.parts import InductorSpec
-from accel_runtime.manifest.roles import FromGuidance, FromSizes, FromText
+from accel_runtime.manifest.roles import (
+    FromControl,
+    FromControlScales,
+    FromGuidance,
+    FromMask,
+    FromMaskedImage,
+    FromSizes,
+    FromText,
+)
 
 if TYPE_CHECKING:
     from accel_runtime.manifest.schema import Manifest
 
 _COLOURS: Final = 3
 # What the negative half may get of inputs that are made of no prompt.
-_NEGATIVES: Final[Mapping[type, tuple[str, ...]]] = {FromSizes: ("same", "negative"), FromGuidance: ("same",)}
+_NEGATIVES: Final[Mapping[type, tuple[str, ...]]] = {
+    FromSizes: ("same", "negative"),
+    FromGuidance: ("same",),
+    FromMask: ("same",),
+    FromMaskedImage: ("same",),
+    FromControl: ("same",),
+    FromControlScales: ("same",),
+}
 # Longest name in a message.
 _SHOWN: Final = 60
 
@@ -79,6 +94,7 @@ def check_files(manifest: "Manifest") -> None:
 def _named_graphs(manifest: "Manifest") -> Iterator[tuple[str, str]]:
     """Every key that gives a graph a role, and the graph."""
     yield from ((f"texts.{name}", name) for name in manifest.texts)
+    yield from ((f"denoiser.inputs: {name}", name) for name in manifest.controls)
     yield "denoiser.deep", manifest.denoiser.deep
     yield from ((f"denoiser.shallow.{k}.graph", cut.graph) for k, cut in manifest.denoiser.shallow.items())
     codecs = (("decoder", manifest.decoder), ("encoder", manifest.encoder))
@@ -97,9 +113,14 @@ def _check_inputs(manifest: "Manifest") -> None:
         elif each.negative not in _NEGATIVES[type(each.source)]:
             expected = " or ".join(map(repr, _NEGATIVES[type(each.source)]))
             raise ValueError(f"{key}.negative: expected {expected}, as it is made of no prompt, got {each.negative!r}")
+        if isinstance(each.source, FromMaskedImage) and manifest.encoder is None:
+            raise ValueError(f"{key}.source: a masked image needs an `encoder`, got none")
     told = [each.name for each in denoiser.inputs if isinstance(each.source, FromGuidance)]
     if (denoiser.guidance == "input") != bool(told):
         raise ValueError(f"denoiser.guidance: got {denoiser.guidance!r}, with {len(told)} inputs made of the guidance")
+    scales = [each.name for each in denoiser.inputs if isinstance(each.source, FromControlScales)]
+    if len(scales) != bool(manifest.controls):
+        raise ValueError(f"denoiser.inputs: got {len(scales)} of control scales for {len(manifest.controls)} controls")
     if unused := sorted(name for name, outputs in manifest.text_outputs.items() if not outputs):
         raise ValueError(f"texts.{unused[0]}: no input of the denoiser takes it")
 

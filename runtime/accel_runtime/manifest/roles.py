@@ -12,7 +12,7 @@ from accel_runtime.manifest.basics import Few, Side, Strict, TokenId
 Branch = Annotated[int, msgspec.Meta(ge=0, le=9999)]
 Factor = Annotated[float, msgspec.Meta(ge=1e-6, le=1e6)]
 Shift = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
-Part = Literal["text", "deep", "shallow", "decoder", "encoder"]
+Part = Literal["text", "control", "deep", "shallow", "decoder", "encoder"]
 GuidanceBy = Literal["halves", "input", "none"]
 Negative = Literal["negative", "same", "zeros"]
 
@@ -85,6 +85,31 @@ class FromGuidance(Strict, frozen=True, tag_field="from", tag="guidance"):
     """The guidance scale less one, embedded as diffusers' pipelines embed it for distilled models, [B, E]."""
 
 
+class FromMask(Strict, frozen=True, tag_field="from", tag="mask"):
+    """The mask of a picture, [B, 1, h, w]: 1 where it is drawn anew, 0 where it stays."""
+
+
+class FromMaskedImage(Strict, frozen=True, tag_field="from", tag="masked_image"):
+    """What the encoder makes of the picture with mid grey for all that is drawn anew, [B, C, h, w]."""
+
+
+class FromControl(Strict, frozen=True, tag_field="from", tag="control"):
+    """What a ControlNet makes of its control image before the first call, [B, C, h, w].
+
+    Attributes:
+        graph: The graph that makes it of pixels in [0, 1]. It has one input; its first output is taken.
+    """
+
+    graph: str
+
+
+class FromControlScales(Strict, frozen=True, tag_field="from", tag="control_scales"):
+    """The scale of each ControlNet at a call, [N], in the order of their images' inputs."""
+
+
+Source = FromText | FromSizes | FromGuidance | FromMask | FromMaskedImage | FromControl | FromControlScales
+
+
 class Input(Strict, frozen=True):
     """An input of the denoiser beside sample, timestep and feature.
 
@@ -96,7 +121,7 @@ class Input(Strict, frozen=True):
     """
 
     name: str
-    source: FromText | FromSizes | FromGuidance
+    source: Source
     negative: Negative = "same"
 
 

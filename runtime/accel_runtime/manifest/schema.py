@@ -14,7 +14,7 @@ import msgspec
 from accel_runtime.manifest.basics import ExtraForm, GraphSpec, Precision, Strict
 from accel_runtime.manifest.check import check_files, check_parts, check_roles
 from accel_runtime.manifest.parts import FileSpec, FormGraph, InductorSpec, LoopSpec, Provenance, SchedulesSpec
-from accel_runtime.manifest.roles import Codec, Denoiser, FromText, Role, State, TextSpec
+from accel_runtime.manifest.roles import Codec, Denoiser, FromControl, FromMask, FromText, Role, State, TextSpec
 
 SCHEMA_VERSION: Final = 2
 
@@ -63,6 +63,7 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
         shallow = sorted(self.denoiser.shallow.items())
         return {
             **dict.fromkeys(self.texts, Role("text")),
+            **dict.fromkeys(self.controls, Role("control")),
             self.denoiser.deep: Role("deep"),
             **{cut.graph: Role("shallow", branch) for branch, cut in shallow},
             **({self.decoder.graph: Role("decoder")} if self.decoder else {}),
@@ -84,6 +85,17 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
     def deep(self) -> GraphSpec:
         """The graph of the deep pass."""
         return self.graphs[self.denoiser.deep]
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """The graphs that take control images, one of each ControlNet, in the order of a request's controls."""
+        sources = (each.source for each in self.denoiser.inputs)
+        return tuple(source.graph for source in sources if isinstance(source, FromControl))
+
+    @property
+    def takes_mask(self) -> bool:
+        """Whether the denoiser was trained to fill in a masked picture, and takes the mask."""
+        return any(isinstance(each.source, FromMask) for each in self.denoiser.inputs)
 
     @property
     def branches(self) -> tuple[int, ...]:

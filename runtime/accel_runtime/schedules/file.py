@@ -127,7 +127,8 @@ class ScheduleFile:
         """
         found = self._find(steps, begin)
         if found is not None:
-            return found
+            whole = self._find(steps, 0) if begin else None
+            return found if whole is None else noised_as(whole, found)
         whole = self._find(steps, 0) if self.memoryless else None
         if whole is None:
             wanted = f"{steps} steps from call {begin} on" if begin else f"{steps} steps"
@@ -183,6 +184,20 @@ def rest_of(whole: ScheduleTable, begin: int) -> ScheduleTable:
     first, *others = whole.rows[begin:]
     rows = (msgspec.structs.replace(first, shallow_ok=False), *others)
     return msgspec.structs.replace(whole, begin=begin, rows=rows)
+
+
+def noised_as(whole: ScheduleTable, started: ScheduleTable) -> ScheduleTable:
+    """A table that starts in the middle, with the whole one's weights of image and noise after its own start.
+
+    A scheduler adds noise by timestep alone, wherever the loop began, so a compiled table has them for its start only.
+    A table whose timesteps are not the rest of the whole one's stays as it is.
+    """
+    rest = whole.rows[started.begin :]
+    if [row.timestep for row in rest] != [row.timestep for row in started.rows]:
+        return started
+    first, *others = zip(started.rows, rest, strict=True)
+    rows = (first[0], *(msgspec.structs.replace(row, add_noise=same.add_noise) for row, same in others))
+    return msgspec.structs.replace(started, rows=rows)
 
 
 def write_schedules(path: Path, tables: Sequence[ScheduleTable], *, metadata: Mapping[str, str]) -> None:

@@ -99,6 +99,10 @@ class Recurrence:
         """What the UNet is given at this call; the latents themselves where nothing is scaled."""
         return self.latents if row.input_scale == 1.0 else self.latents * np.float32(row.input_scale)
 
+    def replaced(self, latents: Latents) -> Self:
+        """The same with other newest latents; what later rows weigh of older ones stays."""
+        return type(self)((latents, *self.x[1:]), self.e)
+
     def advance(self, row: ScheduleRow, noise_pred: Latents, *, draw: Latents | None = None) -> Self:
         """The state after this call.
 

@@ -103,7 +103,7 @@ def test_pictures_of_random_weights_are_not_compared_in_bfloat16(bundle_folder: 
     random = msgspec.structs.replace(manifest.provenance, weights="random")
     bundle = replace(pipeline.bundle, manifest=msgspec.structs.replace(manifest, provenance=random))
 
-    assert in_bfloat16(Pipeline(bundle)) is None
+    assert in_bfloat16(Pipeline(bundle, pipeline.backend)) is None
 
 
 def test_the_front_gets_worse_as_it_gets_faster(searched: tuple[Path, SearchRecord]) -> None:

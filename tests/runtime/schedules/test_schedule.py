@@ -56,6 +56,17 @@ def path(tmp_path: Path) -> Path:
     return target
 
 
+def test_a_table_from_the_middle_adds_noise_at_later_calls_as_the_whole_one_does(tmp_path: Path) -> None:
+    whole = table(7)
+    first, *others = whole.rows[2:]
+    bare = (first, *(msgspec.structs.replace(each, add_noise=None) for each in others))
+    write_schedules(tmp_path / "file", [whole, ScheduleTable("made_up", 7, 2, 14.6, bare)], metadata=HEAD)
+
+    found = ScheduleFile.open(tmp_path / "file").table(7, begin=2)
+
+    assert found.rows == whole.rows[2:]
+
+
 def rewrite(path: Path, key: str, array: npt.NDArray[np.generic] | None, **metadata: str) -> None:
     """Replace one array of the file (or drop it), and metadata."""
     with safe_open(path, framework="np") as file:

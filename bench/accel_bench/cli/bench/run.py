@@ -127,12 +127,13 @@ def run(
         context, plans, bundle=bundle, branches=branches, forecasts=forecasts, steps=steps, scheduler=scheduler
     )
     settings = Settings(chosen.steps, chosen.scheduler, guidance=guidance, batch=batch, seed=seed)
+    ours = read_bundle(bundle)
     contenders = plan_contenders(
-        read_bundle(bundle),
+        ours,
         choose_backend(provider, threads=threads, options=provider_options),
         specs=chosen.specs,
         settings=settings,
-        request=request_of(prompt, settings, size=(height, width)),
+        request=request_of(prompt, settings, manifest=ours.manifest, size=(height, width)),
         low_memory=low_memory,
         form=form,
     )

@@ -17,7 +17,14 @@ STAGES: Final = {
 }
 # Spans that only enclose other spans.
 _ENCLOSING: Final = frozenset({"prepare", "denoise", "decode"})
-_STAGES: Final[Mapping[Part | None, str]] = {"text": "text", "deep": "deep", "shallow": "shallow", "decoder": "vae"}
+_STAGES: Final[Mapping[Part | None, str]] = {
+    "text": "text",
+    "control": "other",
+    "deep": "deep",
+    "shallow": "shallow",
+    "decoder": "vae",
+    "encoder": "vae",
+}
 
 
 def stage_of(span: str, parts: Mapping[str, Part]) -> str | None:

@@ -1,0 +1,132 @@
+// Requests and noise of accel.h.
+#include "abi/handles.hpp"
+
+using accel::core::abi::guarded;
+using accel::core::abi::required;
+using accel::core::abi::required_text;
+
+namespace {
+
+constexpr std::size_t most_images = 1000;
+constexpr std::int32_t longest_side = 1 << 14;
+
+template <typename Change>
+accel_status changed(accel_request *request, accel_error *error, Change change) {
+  return guarded(error, [&] { change(required(request, "request").request); });
+}
+
+}  // namespace
+
+accel_status accel_request_create(accel_request **request, accel_error *error) {
+  return guarded(error, [&] {
+    accel_request *&target = required(request, "request");
+    target = nullptr;
+    target = new accel_request();
+  });
+}
+
+void accel_request_close(accel_request *request) { delete request; }
+
+accel_status accel_request_add_prompt(accel_request *request, const char *prompt, accel_error *error) {
+  return changed(request, error, [&](accel::core::Request &asked) {
+    if (asked.prompts.size() >= most_images)
+      throw accel::core::InputError(accel::core::join("prompts: expected at most ", most_images));
+    asked.prompts.push_back(required_text(prompt, "prompt"));
+  });
+}
+
+accel_status accel_request_add_negative(accel_request *request, const char *prompt, accel_error *error) {
+  return changed(request, error, [&](accel::core::Request &asked) {
+    if (asked.negatives.size() >= most_images)
+      throw accel::core::InputError(accel::core::join("negatives: expected at most ", most_images));
+    asked.negatives.push_back(required_text(prompt, "prompt"));
+  });
+}
+
+accel_status accel_request_set_images_per_prompt(accel_request *request, std::int32_t images, accel_error *error) {
+  return changed(request, error, [&](accel::core::Request &asked) { asked.images_per_prompt = images; });
+}
+
+accel_status accel_request_set_seed(accel_request *request, std::uint64_t seed, accel_error *error) {
+  return changed(request, error, [&](accel::core::Request &asked) {
+    asked.seed = seed;
+    asked.seeds.clear();
+  });
+}
+
+accel_status accel_request_set_seeds(accel_request *request, const std::uint64_t *seeds, std::size_t count,
+                                     accel_error *error) {
+  return changed(request, error, [&](accel::core::Request &asked) {
+    if (count < 1 || count > most_images)
+      throw accel::core::InputError(accel::core::join("seeds: expected 1 to ", most_images));
+    asked.seeds.assign(&required(seeds, "seeds"), seeds + count);
+  });
+}
+
+accel_status accel_request_set_size(accel_request *request, std::int32_t height, std::int32_t width,
+                                    accel_error *error) {
+  return changed(request, error, [&](accel::core::Request &asked) {
+    asked.height = height;
+    asked.width = width;
+  });
+}
+
+accel_status accel_request_set_guidance(accel_request *request, double scale, accel_error *error) {
+  return changed(request, error, [&](accel::core::Request &asked) { asked.guidance = scale; });
+}
+
+accel_status accel_request_set_guidance_rescale(accel_request *request, double rescale, accel_error *error) {
+  return changed(request, error, [&](accel::core::Request &asked) { asked.guidance_rescale = rescale; });
+}
+
+accel_status accel_request_set_latents(accel_request *request, const float *latents, std::size_t count,
+                                       accel_error *error) {
+  return changed(request, error, [&](accel::core::Request &asked) {
+    if (count < 1) throw accel::core::InputError("latents: expected numbers, got none");
+    asked.latents.assign(&required(latents, "latents"), latents + count);
+  });
+}
+
+accel_status accel_request_set_image(accel_request *request, const std::uint8_t *pixels, std::size_t count,
+                                     std::int32_t height, std::int32_t width, double strength, accel_error *error) {
+  return changed(request, error, [&](accel::core::Request &asked) {
+    const bool is_image = count >= 1 && count <= most_images && height >= 1 && height <= longest_side && width >= 1 &&
+                          width <= longest_side;
+    if (!is_image) {
+      throw accel::core::InputError(accel::core::join("image: expected 1 to ", most_images, " of 1 to ", longest_side,
+                                                      " pixels, got ", count, " of ", height, "×", width));
+    }
+    accel::core::StartImages image{{}, static_cast<std::int64_t>(count), height, width, strength};
+    image.pixels.assign(&required(pixels, "pixels"), pixels + accel::core::count_of({image.count, height, width, 3}));
+    asked.image = std::move(image);
+  });
+}
+
+accel_status accel_request_on_progress(accel_request *request, accel_on_progress callback, void *user,
+                                       accel_error *error) {
+  return guarded(error, [&] {
+    required(request, "request").on_progress = callback;
+    request->user = user;
+  });
+}
+
+void accel_request_cancel(accel_request *request) {
+  if (request != nullptr) request->is_cancelled = true;
+}
+
+accel_status accel_noise_create(std::uint64_t seed, accel_noise **noise, accel_error *error) {
+  return guarded(error, [&] {
+    accel_noise *&target = required(noise, "noise");
+    target = nullptr;
+    target = new accel_noise{accel::core::TorchGenerator(seed)};
+  });
+}
+
+void accel_noise_close(accel_noise *noise) { delete noise; }
+
+accel_status accel_noise_draw(accel_noise *noise, float *values, std::size_t count, accel_error *error) {
+  return guarded(error, [&] {
+    accel_noise &source = required(noise, "noise");
+    if (count > 0) source.generator.normal(&required(values, "values"), count);
+  });
+}

@@ -1,0 +1,90 @@
+// Every error that libaccel raises on purpose, as accel_runtime.errors has them. None crosses the C ABI as an
+// exception.
+#pragma once
+
+#include <cstdint>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+namespace accel::core {
+
+// The numbers are those of `accel_status` in accel.h.
+enum class Status : std::int32_t {
+  ok = 0,
+  input = 1,
+  bundle = 2,
+  backend = 3,
+  numerics = 4,
+  cancelled = 5,
+  memory = 6,
+  internal = 7,
+};
+
+// One line: what, expected, got, what to do.
+class Error : public std::runtime_error {
+ public:
+  Error(Status status, const std::string &text) : std::runtime_error(text), status_(status) {}
+
+  Status status() const noexcept { return status_; }
+
+ private:
+  Status status_;
+};
+
+// An argument of the caller's that cannot be used.
+class InputError : public Error {
+ public:
+  explicit InputError(const std::string &text) : Error(Status::input, text) {}
+};
+
+// A bundle on disk is incomplete, changed or malformed.
+class BundleError : public Error {
+ public:
+  explicit BundleError(const std::string &text) : Error(Status::bundle, text) {}
+};
+
+// A graph cannot be executed as asked.
+class BackendError : public Error {
+ public:
+  explicit BackendError(const std::string &text) : Error(Status::backend, text) {}
+};
+
+// Latents or pixels became NaN or infinite, so there is no picture.
+class NumericsError : public Error {
+ public:
+  explicit NumericsError(const std::string &text) : Error(Status::numerics, text) {}
+};
+
+// Somebody asked for the end.
+class Cancelled : public Error {
+ public:
+  explicit Cancelled(const std::string &text) : Error(Status::cancelled, text) {}
+};
+
+// A document that is not what it should be: begins with a key, and is told with its file by whoever read that.
+class Malformed : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+inline constexpr const char *numerics_advice =
+    "half precision overflows in some models: export with --dtype bf16 or fp32; in these, lower the guidance";
+
+// The parts as text, one after the other.
+template <typename... Parts>
+std::string join(const Parts &...parts) {
+  std::ostringstream out;
+  (out << ... << parts);
+  return out.str();
+}
+
+// The texts of a list with commas between them.
+template <typename List>
+std::string listed(const List &texts) {
+  std::string all;
+  for (const auto &text : texts) all += (all.empty() ? "" : ", ") + std::string(text);
+  return all;
+}
+
+}  // namespace accel::core

@@ -1,0 +1,136 @@
+#include "denoising/components.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.hpp"
+#include "denoising/pixels.hpp"
+
+namespace accel::core {
+namespace {
+
+// How many entries of a batch a graph runs at a time: as many as it is fixed to, else one.
+std::int64_t entries_of(const GraphSpec &spec) {
+  const Dimension &first = spec.inputs[0].shape[0];
+  return first.symbol.empty() ? first.number : 1;
+}
+
+Shape batched(std::int64_t entries, const Shape &shape) {
+  Shape whole = {entries};
+  whole.insert(whole.end(), shape.begin(), shape.end());
+  return whole;
+}
+
+// The first entry of an array, without its batch.
+Array first_entry(const Array &array) {
+  Array entry{{array.shape.begin() + 1, array.shape.end()}, {}};
+  entry.values.assign(array.values.begin(), array.values.begin() + static_cast<std::ptrdiff_t>(array.entry()));
+  return entry;
+}
+
+template <typename Id>
+void write_ids(const Buffer &buffer, std::int64_t entries, const std::vector<std::int64_t> &ids) {
+  auto *target = static_cast<Id *>(buffer.data());
+  for (std::int64_t entry = 0; entry < entries; ++entry) {
+    target = std::transform(ids.begin(), ids.end(), target, [](std::int64_t id) { return static_cast<Id>(id); });
+  }
+}
+
+}  // namespace
+
+std::map<std::string, Array> Components::embed(const std::string &encoder, const std::vector<std::int64_t> &ids) {
+  const GraphSpec &spec = bundle_->manifest().graph(encoder);
+  const std::int64_t entries = entries_of(spec);
+  const Buffer given = Buffer::zeros({entries, static_cast<std::int64_t>(ids.size())}, spec.inputs[0].dtype);
+  if (given.dtype() == DType::int32) {
+    write_ids<std::int32_t>(given, entries, ids);
+  } else {
+    write_ids<std::int64_t>(given, entries, ids);
+  }
+  auto outputs = run(encoder, given, bundle_->manifest().text_outputs(encoder));
+  for (auto &[name, values] : outputs) values = first_entry(values);
+  return outputs;
+}
+
+Array Components::encode(const std::uint8_t *pixels, std::int64_t height, std::int64_t width) {
+  const std::string &name = bundle_->manifest().encoder->graph;
+  const GraphSpec &spec = bundle_->manifest().graph(name);
+  Array sample = Array::zeros({entries_of(spec), 3, height, width});
+  for (std::size_t entry = 0; entry < static_cast<std::size_t>(sample.shape[0]); ++entry) {
+    from_pixels(pixels, height, width, sample.entry_at(entry));
+  }
+  const Buffer given = Buffer::zeros(sample.shape);
+  given.write(sample.values.data());
+  const std::string &output = spec.outputs[0].name;
+  Array encoded = first_entry(run(name, given, {output}).at(output));
+  encoded.shape = batched(1, encoded.shape);
+  return encoded;
+}
+
+void Components::decode(const Array &latents, std::uint8_t *pixels) {
+  const auto &codec = bundle_->manifest().decoder;
+  const auto images = static_cast<std::size_t>(latents.shape[0]);
+  if (!codec) {
+    const std::size_t plane = count_of({latents.shape[2], latents.shape[3], 3});
+    for (std::size_t at = 0; at < images; ++at) {
+      to_pixels(latents.entry_at(at), latents.shape[2], latents.shape[3], pixels + at * plane);
+    }
+    return;
+  }
+  const GraphSpec &spec = bundle_->manifest().graph(codec->graph);
+  const auto entries = static_cast<std::size_t>(entries_of(spec));
+  const Buffer given = Buffer::zeros(batched(entries_of(spec), {latents.shape.begin() + 1, latents.shape.end()}));
+  const std::string &output = spec.outputs[0].name;
+  for (std::size_t at = 0; at < images; at += entries) {
+    for (std::size_t entry = 0; entry < entries; ++entry) {
+      // The last one fills up what is missing.
+      const float *source = latents.entry_at(std::min(at + entry, images - 1));
+      float *target = given.floats() + entry * latents.entry();
+      for (std::size_t each = 0; each < latents.entry(); ++each) {
+        target[each] = source[each] / static_cast<float>(codec->scale);
+        if (codec->shift != 0) target[each] += static_cast<float>(codec->shift);
+      }
+    }
+    const Array decoded = run(codec->graph, given, {output}).at(output);
+    const std::size_t plane = count_of({decoded.shape[2], decoded.shape[3], 3});
+    for (std::size_t entry = 0; entry < std::min(entries, images - at); ++entry) {
+      to_pixels(decoded.entry_at(entry), decoded.shape[2], decoded.shape[3], pixels + (at + entry) * plane);
+    }
+  }
+}
+
+Graph Components::use(const std::string &name, const Sizes &sizes) {
+  const GraphSpec &spec = bundle_->manifest().graph(name);
+  const std::pair key(name, backend_->on_host() ? Sizes{} : sizes);
+  // One thread at a time, so that what two of them need is loaded once.
+  const std::lock_guard lock(loading_);
+  auto &session = loaded_[key];
+  if (session == nullptr) {
+    bundle_->check_graph(spec.file);
+    session = backend_->load(bundle_->path(spec.file), key.second);
+    bundle_->check_graph(spec.file);
+  }
+  return {session, &spec};
+}
+
+std::map<std::string, Array> Components::run(const std::string &name, const Buffer &given,
+                                             const std::vector<std::string> &outputs) {
+  const GraphSpec &spec = bundle_->manifest().graph(name);
+  const Sizes sizes = check_input(spec, spec.inputs[0].name, given.shape());
+  const Graph graph = use(name, sizes);
+  Bound made;
+  for (const std::string &output : outputs) {
+    const TensorSpec &tensor = spec.output(output);
+    made.emplace(output, Buffer::zeros(resolve(tensor.shape, sizes), tensor.dtype));
+  }
+  graph.session->bind({{spec.inputs[0].name, given}}, made).run();
+  std::map<std::string, Array> arrays;
+  for (const auto &[output, buffer] : made) {
+    Array array = Array::zeros(buffer.shape());
+    buffer.read(array.values.data());
+    arrays.emplace(output, std::move(array));
+  }
+  return arrays;
+}
+
+}  // namespace accel::core

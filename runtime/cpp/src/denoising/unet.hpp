@@ -1,0 +1,57 @@
+// The denoiser's graphs over fixed buffers. Guided calls run on 2B rows, the negative half first; unguided calls run on
+// the last B rows of the same buffers.
+#pragma once
+
+#include <map>
+#include <tuple>
+#include <vector>
+
+#include "denoising/components.hpp"
+#include "denoising/conditioning.hpp"
+
+namespace accel::core {
+
+class UNet {
+ public:
+  // The UNet for a batch of latents [B, C, h, w]. Raises an `InputError` where the bundle lacks a branch, or its graphs
+  // are fixed to other sizes.
+  UNet(Components &components, const Shape &latents, const std::vector<std::int64_t> &branches,
+       const Conditioning &conditioning, bool has_negative);
+
+  // A buffer for the feature of a branch, with all rows.
+  Buffer new_feature(std::int64_t branch) const;
+
+  // Writes the inputs of the next call: [B, C, h, w] for both halves, and the timestep.
+  void prepare(const Array &sample, double timestep) const;
+
+  // Runs the deep pass; its features go to these buffers, by branch.
+  void deep(const std::map<std::int64_t, Buffer> &features, bool guided);
+  // Runs the shallow pass of a branch on a feature.
+  void shallow(std::int64_t branch, const Buffer &feature, bool guided);
+
+  // The noise of a call: [2B, C, h, w], negative half first, where it is guided; else [B, C, h, w].
+  Array noise(bool guided) const;
+
+  // The rows of a buffer that a call uses.
+  Buffer rows(const Buffer &buffer, bool guided) const;
+
+ private:
+  // Branch or -1, whether guided, and the addresses of the features.
+  using Key = std::tuple<std::int64_t, bool, std::vector<const void *>>;
+
+  BoundCall bind(const Graph &graph, const Bound &features_in, const Bound &features_out, bool guided) const;
+
+  const Denoiser *names_;
+  Graph deep_;
+  std::map<std::int64_t, Graph> shallow_;
+  std::int64_t images_;
+  std::int64_t rows_;
+  Sizes sizes_;
+  Buffer sample_;
+  Buffer timestep_;
+  Buffer noise_;
+  Bound inputs_;
+  std::map<Key, BoundCall> bound_;
+};
+
+}  // namespace accel::core

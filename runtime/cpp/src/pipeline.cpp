@@ -1,0 +1,77 @@
+#include "pipeline.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "denoising/conditioning.hpp"
+#include "denoising/start.hpp"
+
+namespace accel::core {
+namespace {
+
+// Each 0.2 MB in SD1.5: enough for any batch, and a service never grows by more.
+constexpr std::size_t prompts_kept = 256;
+
+}  // namespace
+
+std::optional<EncodedPrompts::Outputs> EncodedPrompts::find(const std::string &encoder, const std::string &prompt) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry &entry) {
+    return entry.encoder == encoder && entry.prompt == prompt;
+  });
+  if (found == entries_.end()) return std::nullopt;
+  entries_.splice(entries_.begin(), entries_, found);
+  return entries_.front().outputs;
+}
+
+void EncodedPrompts::keep(const std::string &encoder, const std::string &prompt, const Outputs &outputs) {
+  const std::lock_guard lock(mutex_);
+  entries_.push_front({encoder, prompt, outputs});
+  if (entries_.size() > prompts_kept) entries_.pop_back();
+}
+
+Pipeline::Pipeline(std::shared_ptr<const Contents> contents, std::shared_ptr<const Backend> backend)
+    : contents_(std::move(contents)), components_(contents_->shared_bundle(), std::move(backend)) {}
+
+Array Pipeline::denoise(const Request &request, const PlanSpec &spec, const OnStep &on_step) {
+  const Manifest &manifest = contents_->bundle().manifest();
+  const OutputShape shape = output_shape(request, manifest.state);
+  const Plan plan = compile(request, spec);
+  check_request(request, manifest, plan.guided());
+  std::vector<TorchGenerator> generators;
+  for (const std::uint64_t seed : image_seeds(request, shape.images)) generators.emplace_back(seed);
+  Array latents = start(components_, request, shape, plan.schedule, generators);
+  const Encode encode_prompt = [this](const std::string &encoder, const std::string &prompt) {
+    return encode(encoder, prompt);
+  };
+  const Conditioning conditioning =
+      condition(request, manifest, shape, encode_prompt, {plan.guided(), plan.guidance_input});
+  UNet unet(components_, latents.shape, plan.branches(), conditioning, plan.guided());
+  Passes passes(unet, plan);
+  latents = accel::core::denoise(passes, plan, std::move(latents), generators, on_step);
+  // Libraries map weights into memory: what overwrites the file while an image is drawn changes the image.
+  contents_->bundle().check_graphs();
+  return latents;
+}
+
+void Pipeline::decode(const Array &latents, std::uint8_t *pixels) {
+  components_.decode(latents, pixels);
+  contents_->bundle().check_graphs();
+}
+
+Plan Pipeline::compile(const Request &request, const PlanSpec &spec) const {
+  if (!spec.steps) throw InputError("plan: expected a number of steps, got none: set one");
+  const auto strength = request.image ? std::optional(request.image->strength) : std::nullopt;
+  const ScheduleTable schedule = contents_->schedule(*spec.steps, spec.scheduler, strength);
+  const GuidanceBy by = contents_->bundle().manifest().denoiser.guidance;
+  return compile_plan(spec, schedule, {request.guidance, request.guidance_rescale, by});
+}
+
+std::map<std::string, Array> Pipeline::encode(const std::string &encoder, const std::string &prompt) {
+  if (auto found = prompts_.find(encoder, prompt)) return *found;
+  auto outputs = components_.embed(encoder, contents_->tokenizer(encoder).encode(prompt).ids);
+  prompts_.keep(encoder, prompt, outputs);
+  return outputs;
+}
+
+}  // namespace accel::core

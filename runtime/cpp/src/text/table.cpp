@@ -1,0 +1,153 @@
+#include "text/table.hpp"
+
+#include <algorithm>
+
+#include "base/digits.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+
+namespace accel::core {
+namespace {
+
+constexpr std::int64_t last_code = 0x10FFFF;
+constexpr std::size_t longest_id = 9;
+
+std::uint64_t pair_key(std::uint64_t first, std::uint64_t second) { return first << 32 | second; }
+
+// Rows of a two-dimensional array of so many columns.
+std::vector<std::vector<std::int64_t>> rows_of(const Safetensors &file, const std::string &name,
+                                               const std::string &dtype, std::int64_t width) {
+  const std::vector<std::int64_t> values = file.small_integers(name, dtype, 2);
+  if (file.at(name).shape[1] != width) throw Malformed(join(name, ": expected ", width, " columns"));
+  std::vector<std::vector<std::int64_t>> rows;
+  for (auto first = values.begin(); first != values.end(); first += width) rows.emplace_back(first, first + width);
+  return rows;
+}
+
+CodePoint code_of(std::int64_t number, const std::string &name) {
+  if (number < 0 || number > last_code) throw Malformed(name + ": holds a number that is no code point");
+  return static_cast<CodePoint>(number);
+}
+
+}  // namespace
+
+TokenizerTable TokenizerTable::decode(const std::string &raw, const std::string &path) {
+  try {
+    TokenizerTable table;
+    table.read(raw);
+    return table;
+  } catch (const Malformed &error) {
+    throw BundleError(join(path, ": ", error.what()));
+  }
+}
+
+void TokenizerTable::read(const std::string &raw) {
+  const Safetensors file = parse_safetensors(raw);
+  read_metadata(file.metadata);
+  for (const auto &row : rows_of(file, "classes", "U32", 3)) {
+    if (row[2] > 3) throw Malformed("classes: expected 0 to 3");
+    kinds_.push_back({code_of(row[0], "classes"), code_of(row[1], "classes"), static_cast<Kind>(row[2])});
+  }
+  read_strings(file, "decompose", decompositions_);
+  read_strings(file, "lower", lowers_);
+  read_marks(file);
+  read_merges(file);
+  const auto bytes = rows_of(file, "bytes", "I32", 2);
+  if (bytes.size() != bytes_.size()) throw Malformed("bytes: expected 256 rows");
+  for (std::size_t byte = 0; byte < bytes.size(); ++byte) bytes_[byte] = {bytes[byte][0], bytes[byte][1]};
+}
+
+void TokenizerTable::read_strings(const Safetensors &file, const std::string &name, Strings &strings) const {
+  const auto from = file.small_integers(name + "_from", "U32", 1);
+  const auto at = file.small_integers(name + "_at", "U32", 1);
+  const auto to = file.small_integers(name + "_to", "U32", 1);
+  const bool is_sound = at.size() == from.size() + 1 && std::is_sorted(at.begin(), at.end()) &&
+                        at.back() <= static_cast<std::int64_t>(to.size());
+  if (!is_sound) throw Malformed(name + "_at: does not fit the other arrays");
+  for (std::size_t each = 0; each < from.size(); ++each) {
+    CodePoints &codes = strings[code_of(from[each], name)];
+    for (auto part = at[each]; part < at[each + 1]; ++part)
+      codes.push_back(code_of(to[static_cast<std::size_t>(part)], name));
+  }
+}
+
+void TokenizerTable::read_marks(const Safetensors &file) {
+  for (const auto &row : rows_of(file, "combining", "U32", 2)) {
+    combining_[code_of(row[0], "combining")] = static_cast<std::uint32_t>(row[1]);
+  }
+  for (const auto &row : rows_of(file, "compose", "U32", 3)) {
+    const CodePoint first = code_of(row[0], "compose");
+    compositions_[pair_key(first, code_of(row[1], "compose"))] = code_of(row[2], "compose");
+  }
+}
+
+void TokenizerTable::read_merges(const Safetensors &file) {
+  std::size_t rank = 0;
+  for (const auto &row : rows_of(file, "merges", "I32", 3)) {
+    if (row[0] < 0 || row[1] < 0 || row[2] < 0) throw Malformed("merges: holds a number that is no id");
+    merges_[pair_key(static_cast<std::uint64_t>(row[0]), static_cast<std::uint64_t>(row[1]))] = {rank++, row[2]};
+  }
+}
+
+void TokenizerTable::read_metadata(const std::map<std::string, std::string> &metadata) {
+  const auto said = [&metadata](const char *key) {
+    const auto found = metadata.find(key);
+    if (found == metadata.end()) throw Malformed(std::string(key) + ": missing in the metadata");
+    return found->second;
+  };
+  const auto id_of = [&said](const char *key) {
+    const auto id = parse_digits(said(key), longest_id);
+    if (!id) throw Malformed(std::string(key) + ": expected an id in the metadata");
+    return static_cast<TokenId>(*id);
+  };
+  if (said("format") != "accel-tokenizer" || said("version") != "1") {
+    throw Malformed("format: expected accel-tokenizer of version 1");
+  }
+  begin_ = id_of("begin");
+  end_ = id_of("end");
+  unknown_ = id_of("unknown");
+  const JsonDocument specials(said("specials"));
+  specials.root().each_member(1 << 14, [this](const std::string &text, const Json &id) {
+    if (text.empty()) id.refuse("expected a text that is not empty");
+    specials_.emplace_back(decode_utf8(text), id.integer(0, INT32_MAX));
+  });
+}
+
+Kind TokenizerTable::kind(CodePoint code) const {
+  const auto after = std::upper_bound(kinds_.begin(), kinds_.end(), code,
+                                      [](CodePoint value, const Range &range) { return value < range.first; });
+  if (after == kinds_.begin() || code > std::prev(after)->last) return Kind::other;
+  return std::prev(after)->kind;
+}
+
+std::uint32_t TokenizerTable::combining_class(CodePoint code) const {
+  const auto found = combining_.find(code);
+  return found == combining_.end() ? 0 : found->second;
+}
+
+const CodePoints *TokenizerTable::decomposition(CodePoint code) const {
+  const auto found = decompositions_.find(code);
+  return found == decompositions_.end() ? nullptr : &found->second;
+}
+
+const CodePoints *TokenizerTable::lower(CodePoint code) const {
+  const auto found = lowers_.find(code);
+  return found == lowers_.end() ? nullptr : &found->second;
+}
+
+CodePoint TokenizerTable::composition(CodePoint first, CodePoint second) const {
+  const auto found = compositions_.find(pair_key(first, second));
+  return found == compositions_.end() ? 0 : found->second;
+}
+
+const Merge *TokenizerTable::merge(TokenId left, TokenId right) const {
+  const auto found = merges_.find(pair_key(static_cast<std::uint64_t>(left), static_cast<std::uint64_t>(right)));
+  return found == merges_.end() ? nullptr : &found->second;
+}
+
+TokenId TokenizerTable::byte(unsigned char byte, bool is_last) const {
+  const TokenId id = bytes_[byte][is_last ? 1 : 0];
+  return id < 0 ? unknown_ : id;
+}
+
+}  // namespace accel::core

@@ -1,0 +1,99 @@
+#include "text/tokenizer.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "text/merging.hpp"
+#include "text/normalise.hpp"
+
+namespace accel::core {
+namespace {
+
+// What does not fit a text encoder is cut off, but is tokenised first.
+constexpr std::size_t longest_prompt = 1 << 16;
+constexpr std::u32string_view endings[] = {U"'s", U"'t", U"'re", U"'ve", U"'m", U"'ll", U"'d"};
+// Lower-cased from other spellings; in their own spelling they are special tokens and never get here.
+constexpr std::u32string_view marks[] = {U"<|startoftext|>", U"<|endoftext|>"};
+constexpr std::size_t bracket = 2;
+
+template <typename Text>
+bool stands_at(const CodePoints &text, std::size_t at, const Text &part) {
+  return part.size() <= text.size() - at &&
+         std::equal(part.begin(), part.end(), text.begin() + static_cast<std::ptrdiff_t>(at));
+}
+
+}  // namespace
+
+Tokens Tokenizer::encode(const std::string &prompt) const {
+  const CodePoints text = decode_utf8(prompt);
+  if (text.size() > longest_prompt) {
+    throw InputError(join("prompt: expected at most ", longest_prompt, " characters, got ", text.size()));
+  }
+  Tokens tokens{{table_.begin()}, 0};
+  CodePoints rest;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto special = std::find_if(table_.specials().begin(), table_.specials().end(),
+                                      [&](const auto &each) { return stands_at(text, at, each.first); });
+    if (special == table_.specials().end()) {
+      rest.push_back(text[at++]);
+      continue;
+    }
+    add_text(rest, tokens.ids);
+    rest.clear();
+    tokens.ids.push_back(special->second);
+    at += special->first.size();
+  }
+  add_text(rest, tokens.ids);
+  tokens.count = tokens.ids.size() + 1;
+  tokens.ids.resize(std::min(tokens.ids.size(), length_ - 1));
+  tokens.ids.push_back(table_.end());
+  tokens.ids.resize(length_, pad_id_);
+  return tokens;
+}
+
+void Tokenizer::add_text(const CodePoints &raw, std::vector<TokenId> &ids) const {
+  const CodePoints text = normalise(table_, raw);
+  for (std::size_t at = 0; at < text.size();) {
+    const CodePoint *here = text.data() + at;
+    const auto *mark =
+        std::find_if(std::begin(marks), std::end(marks), [&](auto each) { return stands_at(text, at, each); });
+    if (mark != std::end(marks)) {
+      const std::size_t inner = mark->size() - bracket;
+      add_word(here, here + bracket, ids);
+      add_word(here + bracket, here + inner, ids);
+      add_word(here + inner, here + mark->size(), ids);
+      at += mark->size();
+      continue;
+    }
+    const std::size_t length = word_length(text, at);
+    add_word(here, here + length, ids);
+    at += std::max(length, std::size_t{1});
+  }
+}
+
+// How many code points the word has that begins there; 0 for space.
+std::size_t Tokenizer::word_length(const CodePoints &text, std::size_t at) const {
+  for (const std::u32string_view ending : endings) {
+    if (stands_at(text, at, ending)) return ending.size();
+  }
+  const Kind kind = table_.kind(text[at]);
+  if (kind == Kind::space) return 0;
+  if (kind == Kind::number) return 1;
+  std::size_t end = at;
+  while (end < text.size() && table_.kind(text[end]) == kind) ++end;
+  return end - at;
+}
+
+void Tokenizer::add_word(const CodePoint *first, const CodePoint *last, std::vector<TokenId> &ids) const {
+  std::string bytes;
+  std::for_each(first, last, [&bytes](CodePoint code) { append_utf8(code, bytes); });
+  std::vector<TokenId> word;
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    word.push_back(table_.byte(static_cast<unsigned char>(bytes[at]), at + 1 == bytes.size()));
+  }
+  word = merge_word(table_, word);
+  ids.insert(ids.end(), word.begin(), word.end());
+}
+
+}  // namespace accel::core

@@ -1,0 +1,121 @@
+#include "arguments.hpp"
+
+#include <charconv>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <stdexcept>
+#include <string_view>
+
+namespace tool {
+
+const char *const help =
+    "usage: accel-run BUNDLE PROMPT [options]\n"
+    "\n"
+    "Draws a picture from a bundle of accel, without Python.\n"
+    "\n"
+    "  -o, --output FILE      PNG to write (image.png)\n"
+    "  --negative TEXT        negative prompt\n"
+    "  --plan PLAN            full, every:N, calls:0,3,7, a plan of the bundle, or a plan.json (full)\n"
+    "  --scheduler NAME       scheduler of the bundle (the bundle's default)\n"
+    "  --steps N              denoising steps (20, or the plan's)\n"
+    "  --branch K             where shallow calls cut the UNet (0)\n"
+    "  --forecast NAME        hold, linear or quadratic (hold)\n"
+    "  --guidance SCALE       classifier-free guidance (7.5)\n"
+    "  --seed N               seed of the noise (0)\n"
+    "  --height N, --width N  pixels (the bundle's own size)\n"
+    "  --image FILE           PNG to start from, of the picture's size\n"
+    "  --strength SHARE       share of the schedule that is run from an image (0.8)\n"
+    "  --ort FILE             ONNX Runtime's library (what the linker finds; or $ACCEL_ORT_LIBRARY)\n"
+    "  --provider NAME        cpu, cuda, rocm, migraphx, tensorrt, ort-openvino, webgpu (cpu)\n"
+    "  --provider-option K=V  option of the provider; may be repeated\n"
+    "  --threads N            threads inside an operator\n"
+    "  --trust-weights        look at the sizes of weights, not at their hashes\n"
+    "  -q, --quiet            print nothing\n"
+    "  --version              versions of the library and its interface\n";
+
+namespace {
+
+template <typename Number>
+Number number_of(const std::string &name, const std::string &text) {
+  Number number = {};
+  const char *end = text.data() + text.size();
+  const auto [stop, failure] = std::from_chars(text.data(), end, number);
+  if (failure != std::errc() || stop != end)
+    throw std::invalid_argument(name + ": expected a number, got '" + text + "'");
+  return number;
+}
+
+using Setter = std::function<void(Arguments &, const std::string &)>;
+
+template <typename Field>
+Setter text(Field field) {
+  return [field](Arguments &arguments, const std::string &value) { arguments.*field = value; };
+}
+
+template <typename Number, typename Field>
+Setter number(const char *name, Field field) {
+  return [name, field](Arguments &arguments, const std::string &value) {
+    arguments.*field = number_of<Number>(name, value);
+  };
+}
+
+void add_option(Arguments &arguments, const std::string &value) {
+  const std::size_t sign = value.find('=');
+  if (sign == std::string::npos)
+    throw std::invalid_argument("--provider-option: expected NAME=VALUE, got '" + value + "'");
+  arguments.options.emplace_back(value.substr(0, sign), value.substr(sign + 1));
+}
+
+std::map<std::string, Setter> setters() {
+  return {{"--output", text(&Arguments::output)},
+          {"-o", text(&Arguments::output)},
+          {"--negative", text(&Arguments::negative)},
+          {"--plan", text(&Arguments::plan)},
+          {"--scheduler", text(&Arguments::scheduler)},
+          {"--forecast", text(&Arguments::forecast)},
+          {"--image", text(&Arguments::image)},
+          {"--ort", text(&Arguments::library)},
+          {"--provider", text(&Arguments::provider)},
+          {"--provider-option", add_option},
+          {"--steps", number<std::int32_t>("--steps", &Arguments::steps)},
+          {"--branch", number<std::int32_t>("--branch", &Arguments::branch)},
+          {"--height", number<std::int32_t>("--height", &Arguments::height)},
+          {"--width", number<std::int32_t>("--width", &Arguments::width)},
+          {"--threads", number<std::int32_t>("--threads", &Arguments::threads)},
+          {"--seed", number<std::uint64_t>("--seed", &Arguments::seed)},
+          {"--guidance", number<double>("--guidance", &Arguments::guidance)},
+          {"--strength", number<double>("--strength", &Arguments::strength)}};
+}
+
+}  // namespace
+
+std::optional<Arguments> parse_arguments(int count, char **texts) {
+  Arguments arguments;
+  if (const char *library = std::getenv("ACCEL_ORT_LIBRARY")) arguments.library = library;
+  const auto known = setters();
+  std::vector<std::string> places;
+  for (int at = 1; at < count; ++at) {
+    const std::string argument = texts[at];
+    const auto setter = known.find(argument);
+    if (argument == "--help" || argument == "-h") return std::nullopt;
+    if (setter != known.end()) {
+      if (++at == count) throw std::invalid_argument(argument + ": expected a value behind it");
+      setter->second(arguments, texts[at]);
+    } else if (argument == "--trust-weights") {
+      arguments.trusts_weights = true;
+    } else if (argument == "-q" || argument == "--quiet") {
+      arguments.is_quiet = true;
+    } else if (argument.size() > 1 && argument[0] == '-') {
+      throw std::invalid_argument("unknown option " + argument + ": accel-run --help lists them");
+    } else {
+      places.push_back(argument);
+    }
+  }
+  if (places.size() != 2) throw std::invalid_argument("expected a bundle and a prompt: accel-run --help shows how");
+  arguments.bundle = places[0];
+  arguments.prompt = places[1];
+  return arguments;
+}
+
+}  // namespace tool

@@ -1,0 +1,42 @@
+// The command line of accel-run.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace tool {
+
+struct Arguments {
+  std::string bundle;
+  std::string prompt;
+  std::string negative;
+  std::string output = "image.png";
+  std::string plan = "full";
+  std::optional<std::string> scheduler;
+  std::optional<std::int32_t> steps;
+  std::optional<std::int32_t> branch;
+  std::optional<std::string> forecast;
+  double guidance = 7.5;
+  std::uint64_t seed = 0;
+  std::optional<std::int32_t> height;
+  std::optional<std::int32_t> width;
+  std::string image;
+  double strength = 0.8;
+  std::string library;
+  std::string provider = "cpu";
+  std::vector<std::pair<std::string, std::string>> options;
+  std::int32_t threads = 0;
+  bool trusts_weights = false;
+  bool is_quiet = false;
+};
+
+// What to print for --help.
+extern const char *const help;
+
+// Nothing where help was asked for. Raises a `std::invalid_argument` with one line.
+std::optional<Arguments> parse_arguments(int count, char **texts);
+
+}  // namespace tool

@@ -1,0 +1,228 @@
+"""ControlNets steer as in diffusers' pipelines, and with feature reuse as by hand on diffusers' modules."""
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tests.exporter.families import SCHEDULERS_OF
+from tests.integration.both import both, drawn, expected, seeds
+from tests.integration.by_hand import Given, denoise_by_hand
+from tests.own_memory import OwnMemory
+from torch import Tensor
+
+from accel_exporter.check import relative_error
+from accel_exporter.unet import inference
+from accel_runtime import Pipeline, Request, open_bundle
+from accel_runtime.denoising.conditioning import Conditioning
+from accel_runtime.request import Control
+
+CLOSE = 1e-5
+HEIGHT, WIDTH = 16, 24
+PICTURES = np.random.default_rng(4).integers(0, 256, (4, HEIGHT, WIDTH, 3), dtype=np.uint8)
+CONTROLS = (Control(PICTURES[0], scale=0.8), Control(PICTURES[1], scale=0.5))
+CAT = Request(("a cat",), seed=3, controls=CONTROLS)
+TWO = replace(CAT, prompts=("a cat", "a dog"), negatives=("a bird", "fog"))
+
+
+def options(request: Request) -> dict[str, Any]:
+    """A request's controls, in diffusers' words."""
+    return {
+        "prompt": list(request.prompts),
+        "negative_prompt": list(request.negatives) if any(request.negatives) else None,
+        "controlnet_conditioning_scale": [each.scale for each in request.controls],
+        "control_guidance_start": [each.start for each in request.controls],
+        "control_guidance_end": [each.end for each in request.controls],
+        "height": HEIGHT,
+        "width": WIDTH,
+        "generator": seeds(request.images),
+    }
+
+
+def images(request: Request) -> list[Image.Image]:
+    return [Image.fromarray(each.image) for each in request.controls]
+
+
+def difference(scheduler: str, request: Request, *, guidance: float) -> float:
+    """How far our latents are from diffusers'."""
+    pair = both("control")
+    theirs = options(request) | {"image": images(request), "guidance_scale": guidance}
+
+    wanted = expected(pair.theirs, scheduler, **theirs)
+
+    return relative_error(drawn(pair.ours, scheduler, request, guidance=guidance), wanted)
+
+
+@pytest.mark.parametrize("guidance", [1.0, 5.0])
+@pytest.mark.parametrize("scheduler", SCHEDULERS_OF["control"])
+def test_a_batch_with_negative_prompts_ends_at_diffusers_latents(scheduler: str, guidance: float) -> None:
+    assert difference(scheduler, TWO, guidance=guidance) <= CLOSE
+
+
+WINDOWS = {
+    "begins late": (Control(PICTURES[0], 0.8, 0.5), CONTROLS[1]),
+    "ends early": (CONTROLS[0], Control(PICTURES[1], 0.5, 0.0, 0.5)),
+    "one after the other": (Control(PICTURES[0], 1.0, 0.0, 0.5), Control(PICTURES[1], 1.0, 0.5, 1.0)),
+    "off and negative": (Control(PICTURES[0], 0.0), Control(PICTURES[1], -0.5)),
+}
+
+
+@pytest.mark.parametrize("case", WINDOWS)
+def test_scales_begin_and_end_as_in_diffusers(case: str) -> None:
+    found = difference("ddim", replace(CAT, controls=WINDOWS[case]), guidance=5.0)
+
+    assert found <= CLOSE < relative_error(*map(latents_of, (CAT, replace(CAT, controls=WINDOWS[case]))))
+
+
+@cache
+def plain() -> Pipeline:
+    return both("control").ours
+
+
+def latents_of(request: Request) -> Any:
+    return drawn(plain(), "ddim", request, guidance=5.0)
+
+
+def test_each_picture_of_a_batch_may_have_a_control_image_of_its_own() -> None:
+    many = tuple(Control(PICTURES[at : at + 2], each.scale) for at, each in zip((0, 2), CONTROLS, strict=True))
+
+    together = latents_of(replace(TWO, controls=many))
+
+    for at in range(2):
+        own = tuple(Control(each.image[at], each.scale) for each in many)
+        alone = replace(TWO, prompts=(TWO.prompts[at],), negatives=(TWO.negatives[at],), seed=3 + at, controls=own)
+        assert relative_error(together[at : at + 1], latents_of(alone)) <= CLOSE
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.6])
+def test_a_picture_to_start_from_is_steered_too(strength: float) -> None:
+    kinds: Any = diffusers
+    pipe = kinds.StableDiffusionControlNetImg2ImgPipeline(
+        **both("control").theirs.components, requires_safety_checker=False
+    )
+    pipe.set_progress_bar_config(disable=True)
+    start = Image.fromarray(PICTURES[3])
+    theirs = {"image": start, "control_image": images(CAT), "strength": strength, "guidance_scale": 5.0}
+    wanted = expected(pipe, "ddim", **options(CAT) | theirs)
+
+    found = drawn(plain(), "ddim", replace(CAT, image=PICTURES[3]), guidance=5.0, strength=strength)
+
+    assert relative_error(found, wanted) <= CLOSE
+
+
+def test_a_masked_picture_is_steered_too() -> None:
+    kinds: Any = diffusers
+    pipe = kinds.StableDiffusionControlNetInpaintPipeline(
+        **both("control").theirs.components, requires_safety_checker=False
+    )
+    pipe.set_progress_bar_config(disable=True)
+    mask = PICTURES[2, :, :, 0]
+    theirs = {"image": Image.fromarray(PICTURES[3]), "mask_image": Image.fromarray(mask), "control_image": images(CAT)}
+    wanted = expected(pipe, "ddim", **options(CAT) | theirs | {"strength": 1.0, "guidance_scale": 5.0})
+
+    found = latents_of(replace(CAT, image=PICTURES[3], mask=mask))
+
+    assert relative_error(found, wanted) <= CLOSE
+
+
+def test_the_loop_on_the_device_changes_scales_between_calls() -> None:
+    request = replace(CAT, controls=WINDOWS["one after the other"])
+    on_device = open_bundle(plain().bundle.folder, OwnMemory())
+
+    assert relative_error(drawn(on_device, "ddim", request, guidance=5.0), latents_of(request)) <= CLOSE
+
+
+STEPS, EVERY = 6, 3
+LATENTS = np.random.default_rng(5).standard_normal((1, 4, HEIGHT // 2, WIDTH // 2)).astype(np.float32)
+
+
+@pytest.mark.parametrize("branch", [0, 1, 2])
+def test_every_3_equals_diffusers_modules_driven_by_hand(branch: int) -> None:
+    """With a control that ends within a stretch of shallow calls: the held feature has it, the fresh skips have not."""
+    pipe, request = both("control").theirs, replace(CAT, latents=LATENTS, controls=WINDOWS["ends early"])
+    scheduler: Any = diffusers.DDIMScheduler
+    scheduler = scheduler.from_config(pipe.scheduler.config, clip_sample=False)
+    with inference(pipe.unet), inference(pipe.controlnet):
+        prompt, negative = pipe.encode_prompt("a cat", "cpu", 1, do_classifier_free_guidance=True)
+        text = torch.cat([negative, prompt])
+        wanted = denoise_by_hand(
+            pipe.unet,
+            scheduler,
+            Given(text, {}, control=steering(pipe, scheduler, text)),
+            latents=torch.from_numpy(LATENTS),
+            steps=STEPS,
+            guidance=5.0,
+            every=EVERY,
+            branch=branch,
+        )
+    plan: dict[str, Any] = {"steps": STEPS, "deep": f"every:{EVERY}", "branch": branch}
+
+    assert relative_error(drawn(plain(), "ddim", request, guidance=5.0, **plan), wanted) <= CLOSE
+
+
+def steering(pipe: Any, scheduler: Any, text: Tensor) -> Any:
+    """What the pipeline's ControlNets add at a call; the second one ends after half of the calls."""
+    pixels = [torch.from_numpy(PICTURES[at]).permute(2, 0, 1)[None].float().repeat(2, 1, 1, 1) / 255 for at in (0, 1)]
+
+    def control(sample: Tensor, t: Tensor) -> Any:
+        call = int((scheduler.timesteps == t).nonzero())
+        scales = [0.8, 0.5 if (call + 1) / STEPS <= 0.5 else 0.0]
+        return pipe.controlnet(sample, t, text, pixels, scales, return_dict=False)
+
+    return control
+
+
+@pytest.mark.parametrize("name", ["controlnet_cond_0", "controlnet_cond_1"])
+@pytest.mark.parametrize("half", ["prompt", "negative"])
+@pytest.mark.parametrize("branch", [None, 0])
+def test_a_change_of_a_control_image_changes_the_noise_of_that_half_alone(
+    name: str, half: str, branch: int | None
+) -> None:
+    fine = plain().condition(CAT, guided=True)
+    assert fine.negative is not None
+    halves = {"prompt": dict(fine.prompt), "negative": dict(fine.negative)}
+    halves[half][name] = halves[half][name] * np.float32(1.1) + np.float32(0.1)
+
+    noise, other = (noise_of(each, branch) for each in (fine, Conditioning(**halves, by_call=fine.by_call)))
+
+    row = {"negative": 0, "prompt": 1}[half]
+    assert relative_error(other[row], noise[row]) > 1e-4
+    assert relative_error(other[1 - row], noise[1 - row]) <= 1e-6
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("branch", [None, 0])
+def test_a_change_of_a_scale_changes_the_noise(number: int, branch: int | None) -> None:
+    fine = plain().condition(CAT, guided=True)
+    scales = fine.by_call["conditioning_scale"].copy()
+    scales[:, number] += 0.2
+    other = Conditioning(fine.prompt, fine.negative, {"conditioning_scale": scales})
+
+    assert relative_error(*(noise_of(each, branch) for each in (fine, other))) > 1e-4
+
+
+def noise_of(conditioning: Conditioning, branch: int | None) -> Any:
+    """The noise of a deep call, or of a shallow one on a feature of ones."""
+    unet = plain().unet(() if branch is None else (branch,), latent_shape=LATENTS.shape, conditioning=conditioning)
+    unet.prepare(LATENTS, 500.0)
+    unet.begin(0)
+    if branch is None:
+        unet.deep({}, guided=True)
+    else:
+        feature = unet.new_feature(branch)
+        feature.write(np.ones(feature.shape, np.float32))
+        unet.shallow(branch, feature, guided=True)
+    return unet.noise(guided=True).read().copy()
+
+
+def test_a_shallow_pass_has_only_what_feeds_its_skips_of_a_controlnet() -> None:
+    manifest = plain().bundle.manifest
+    parameters = {k: manifest.graphs[cut.graph].parameters for k, cut in manifest.denoiser.shallow.items()}
+    nets = sum(each.numel() for each in both("control").theirs.controlnet.parameters())
+
+    assert parameters[0] < manifest.deep.parameters - nets / 2
+    assert parameters[0] < parameters[1] < parameters[2] < manifest.deep.parameters
