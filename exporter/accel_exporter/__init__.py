@@ -9,10 +9,13 @@ from accel_exporter.options import (
     parse_dtype,
     parse_forms,
 )
-from accel_exporter.sources import Source, open_source
+from accel_exporter.sources import Changes, Embedding, Lora, Source, open_source
 
 __all__ = [
+    "Changes",
+    "Embedding",
     "ExportOptions",
+    "Lora",
     "Source",
     "Stage",
     "StaticSize",

@@ -1,20 +1,18 @@
 """The modules to trace: each component of the pipeline with named inputs and outputs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+from diffusers import AutoencoderTiny, ControlNetModel, UNet2DConditionModel
 from torch import Tensor, nn
-from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from accel_exporter import names
 from accel_exporter.control import Controls, ImageEmbedding
+from accel_exporter.sources.source import Autoencoder
 from accel_exporter.unet import DeepPass
 from accel_runtime.manifest import Part
-
-TextModel = CLIPTextModel | CLIPTextModelWithProjection
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,40 +76,8 @@ class Traceable:
         return tuple(self.outputs[1:]) if self.part == "deep" else ()
 
 
-class _TextEncoder(nn.Module):
-    """Takes its causal mask from a constant: computed from the ids, it would be a dozen nodes of 64-bit arithmetic.
-
-    As a sum it needs no guard against rows that are hidden whole, for which GPU providers lack an operator.
-    """
-
-    mask: Tensor  # [1, 1, L, L]
-
-    def __init__(self, model: TextModel, length: int) -> None:
-        super().__init__()
-        self.model = model
-        hidden = torch.full((1, 1, length, length), float("-inf"), dtype=model.dtype).triu(1)
-        self.register_buffer("mask", hidden, persistent=False)
-
-    def forward(self, input_ids: Tensor) -> tuple[Tensor, Tensor]:
-        output = self.model(input_ids=input_ids, attention_mask=self.mask)
-        return output.last_hidden_state, output.pooler_output
-
-
-class _LayeredTextEncoder(_TextEncoder):
-    """Also returns what each layer is given: SDXL takes what the last one is. The pooled output goes first.
-
-    For a model with a projection that is the projected one.
-    """
-
-    def forward(self, input_ids: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
-        output = self.model(input_ids=input_ids, attention_mask=self.mask, output_hidden_states=True)
-        pooled = getattr(output, "text_embeds", None)
-        given = output.hidden_states[: self.model.config.num_hidden_layers]
-        return (output.pooler_output if pooled is None else pooled, output.last_hidden_state, *given)
-
-
 class _VaeDecoder(nn.Module):
-    def __init__(self, vae: AutoencoderKL) -> None:
+    def __init__(self, vae: Autoencoder) -> None:
         super().__init__()
         self.vae = vae
 
@@ -120,44 +86,28 @@ class _VaeDecoder(nn.Module):
         return image
 
 
+class _TinyEncoder(nn.Module):
+    """Returns latents: a tiny autoencoder has no distribution of them to draw from."""
+
+    def __init__(self, vae: Autoencoder) -> None:
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, sample: Tensor) -> Tensor:
+        latents: Tensor = self.vae.encode(sample, return_dict=False)[0]
+        return latents
+
+
 class _VaeEncoder(nn.Module):
     """Returns the moments, with mean and log-variance on the channels; the runtime samples."""
 
-    def __init__(self, vae: AutoencoderKL) -> None:
+    def __init__(self, vae: Autoencoder) -> None:
         super().__init__()
         self.vae = vae
 
     def forward(self, sample: Tensor) -> Tensor:
         moments: Tensor = self.vae.encode(sample, return_dict=False)[0].parameters
         return moments
-
-
-def text_encoder(model: TextModel, sizes: Sizes, *, length: int) -> Traceable:
-    """CLIP's text model: input_ids [B, L] → last_hidden_state [B, L, D], pooler_output [B, D].
-
-    L is ``length``, the tokenizer's: it may be less than the model has positions for.
-    """
-    ids = torch.randint(0, model.config.vocab_size, (sizes.batch, length), generator=_seeded())
-    return Traceable(
-        name=names.TEXT_ENCODER,
-        part="text",
-        module=_TextEncoder(model, length),
-        inputs={names.IDS: ids},
-        outputs=(names.HIDDEN, names.POOLED),
-        axes={names.IDS: {0: Axis("batch")}},
-    )
-
-
-def layered_text_encoder(model: TextModel, sizes: Sizes, *, name: str, length: int) -> Traceable:
-    """A text encoder with the states between its layers, as SDXL's are read; ``name`` is the graph's.
-
-    input_ids [B, L] → the pooled output [B, P], last_hidden_state [B, L, D], hidden_states.0 to .N-1 [B, L, D].
-    """
-    plain = text_encoder(model, sizes, length=length)
-    pooled = names.PROJECTED if isinstance(model, CLIPTextModelWithProjection) else names.POOLED
-    layers = map(names.hidden, range(model.config.num_hidden_layers))
-    outputs = (pooled, names.HIDDEN, *layers)
-    return replace(plain, name=name, module=_LayeredTextEncoder(model, length), outputs=outputs)
 
 
 def unet_deep(
@@ -251,7 +201,7 @@ def control_image(net: ControlNetModel, sizes: Sizes, *, number: int) -> Traceab
     )
 
 
-def vae_decoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:
+def vae_decoder(vae: Autoencoder, sizes: Sizes) -> Traceable:
     """latent_sample [B, C, h, w], already divided by the scaling factor → sample [B, 3, H, W] in [-1, 1]."""
     latents = _normal(sizes.batch, vae.config["latent_channels"], sizes.latent_height, sizes.latent_width)
     return Traceable(
@@ -264,27 +214,31 @@ def vae_decoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:
     )
 
 
-def vae_encoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:
-    """Encode sample [B, 3, H, W] in [-1, 1] to latent_parameters [B, 2C, h, w]: mean, then log-variance."""
+def vae_encoder(vae: Autoencoder, sizes: Sizes) -> Traceable:
+    """Encode sample [B, 3, H, W] in [-1, 1] to latent_parameters [B, 2C, h, w]: mean, then log-variance.
+
+    A tiny autoencoder's output is latent_sample [B, C, h, w].
+    """
+    is_tiny = isinstance(vae, AutoencoderTiny)
     scale = 2 ** (len(vae.config["block_out_channels"]) - 1)
     pixels = _normal(sizes.batch, 3, sizes.latent_height * scale, sizes.latent_width * scale).clamp(-1, 1)
     return Traceable(
         name=names.VAE_ENCODER,
         part="encoder",
-        module=_VaeEncoder(vae),
+        module=(_TinyEncoder if is_tiny else _VaeEncoder)(vae),
         inputs={"sample": pixels},
-        outputs=("latent_parameters",),
+        outputs=("latent_sample" if is_tiny else "latent_parameters",),
         axes={"sample": {0: Axis("batch"), 2: Axis("height", scale), 3: Axis("width", scale)}},
     )
 
 
-def _seeded() -> torch.Generator:
+def seeded() -> torch.Generator:
     """Make the same inputs each time, so that equal exports are equal bundles."""
     return torch.Generator().manual_seed(0)
 
 
 def _normal(*shape: int) -> Tensor:
-    return torch.randn(shape, generator=_seeded())
+    return torch.randn(shape, generator=seeded())
 
 
 def _text_width(unet: UNet2DConditionModel) -> int:

@@ -31,6 +31,7 @@ IDS: Final = "input_ids"
 HIDDEN: Final = "last_hidden_state"
 POOLED: Final = "pooler_output"
 PROJECTED: Final = "text_embeds"
+SKIPPED: Final = "skipped_hidden_state"
 
 
 def hidden(layer: int) -> str:

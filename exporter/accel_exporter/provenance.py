@@ -40,7 +40,9 @@ def describe_provenance(source: Source, options: ExportOptions, *, model: str | 
             "opset": options.operator_set,
             "static": options.static is not None,
             "max_steps": options.max_steps,
+            **({"clip_skip": source.clip_skip} if source.clip_skip else {}),
         },
+        adaptations=source.adaptations,
     )
 
 

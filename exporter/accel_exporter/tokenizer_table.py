@@ -9,7 +9,7 @@ import json
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from itertools import pairwise
+from itertools import count, pairwise, takewhile
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +20,8 @@ from accel_runtime.errors import ExportError
 
 FORMAT: Final = "accel-tokenizer"
 VERSION: Final = "1"
+# With words that were added to the vocabulary, which a reader of version 1 would spell.
+_VERSION_WITH_WORDS: Final = "2"
 SPACE, LETTER, NUMBER = 1, 2, 3
 
 # What the table can express: CLIP's, as transformers 4 and 5 write it.
@@ -47,17 +49,40 @@ def tokenizer_table(tokenizer: Tokenizer) -> tuple[Arrays, dict[str, str]]:
     _check(document)
     model = document["model"]
     arrays = {**_unicode(), **_merges(model)}
-    specials = {token["content"]: token["id"] for token in document["added_tokens"]}
+    words = [token for token in document["added_tokens"] if token["normalized"] and not token["special"]]
+    specials = {token["content"]: token["id"] for token in document["added_tokens"] if token not in words}
     ids = tokenizer.encode("").ids
     metadata = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": _VERSION_WITH_WORDS if words else VERSION,
         "specials": json.dumps(specials, sort_keys=True),
         "begin": str(ids[0]),
         "end": str(ids[-1]),
         "unknown": str(model["vocab"].get(model["unk_token"], specials.get(model["unk_token"], -1))),
     }
+    if words:
+        metadata |= {
+            "words": json.dumps(_as_compared(tokenizer, words)),
+            "spread": json.dumps(_spread(tokenizer, words)),
+        }
     return arrays, metadata
+
+
+def _as_compared(tokenizer: Tokenizer, words: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Ids by word, which is compared with text that went through all that is done to prompts."""
+    return {tokenizer.normalizer.normalize_str(word["content"]): word["id"] for word in words}
+
+
+def _spread(tokenizer: Tokenizer, words: Sequence[Mapping[str, Any]]) -> list[tuple[int, str, str]]:
+    """Id, word, and all words that it is written out as, for words of several vectors, as diffusers does it."""
+    contents, spread = {word["content"] for word in words}, []
+    for word in words:
+        content = word["content"]
+        more = [*takewhile(contents.__contains__, (f"{content}_{i}" for i in count(1)))]
+        # The library may know it in another spelling, which diffusers does not look for.
+        if more and content in tokenizer.encode(content, add_special_tokens=False).tokens:
+            spread.append((word["id"], content, " ".join((content, *more))))
+    return spread
 
 
 def _check(document: Mapping[str, Any]) -> None:

@@ -33,29 +33,43 @@ class TableTokenizer:
         self.combining = dict(table["combining"])
         self.ranks = {(a, b): (rank, c) for rank, (a, b, c) in enumerate(table["merges"])}
         self.bytes = table["bytes"]
-        self.specials = {tuple(map(ord, text)): id_ for text, id_ in json.loads(metadata["specials"]).items()}
+        self.specials = _marks(metadata["specials"])
+        self.added = _marks(metadata.get("words", "{}"))
+        self.spread = json.loads(metadata.get("spread", "[]"))
         self.begin, self.end, self.unknown = (int(metadata[key]) for key in ("begin", "end", "unknown"))
 
     def encode(self, prompt: str) -> list[int]:
-        ids = [self.begin]
-        for part in self.split_specials([ord(c) for c in prompt]):
-            if isinstance(part, int):
-                ids.append(part)
-            else:
-                for word in self.words(self.normalise(part)):
-                    ids += self.merge(word)
-        return [*ids, self.end]
+        if self.spread:
+            found = self.ids(prompt)
+            for id_, word, words in self.spread:
+                if id_ in found:
+                    prompt = prompt.replace(word, words)
+        return [self.begin, *self.ids(prompt), self.end]
 
-    def split_specials(self, text: list[int]) -> list[list[int] | int]:
+    def ids(self, prompt: str) -> list[int]:
+        ids = []
+        for special in self.split([ord(c) for c in prompt], self.specials):
+            normalised = special if isinstance(special, int) else self.normalise(special)
+            for part in [normalised] if isinstance(normalised, int) else self.split(normalised, self.added):
+                if isinstance(part, int):
+                    ids.append(part)
+                else:
+                    for word in self.words(part):
+                        ids += self.merge(word)
+        return ids
+
+    def split(self, text: list[int], marks: dict[tuple[int, ...], int]) -> list[list[int] | int]:
+        """Cut at every mark, the longest of those that begin at one place."""
         parts: list[list[int] | int] = []
         rest, at = [], 0
+        longest_first = sorted(marks, key=len, reverse=True)
         while at < len(text):
-            found = next((s for s in self.specials if tuple(text[at : at + len(s)]) == s), None)
+            found = next((mark for mark in longest_first if tuple(text[at : at + len(mark)]) == mark), None)
             if found is None:
                 rest.append(text[at])
                 at += 1
                 continue
-            parts += [rest, self.specials[found]]
+            parts += [rest, marks[found]]
             rest, at = [], at + len(found)
         return [*parts, rest]
 
@@ -152,6 +166,10 @@ class TableTokenizer:
                 break
             ids[at : at + 2] = [merged]
         return ids
+
+
+def _marks(text: str) -> dict[tuple[int, ...], int]:
+    return {tuple(map(ord, mark)): id_ for mark, id_ in json.loads(text).items()}
 
 
 def _strings(table: dict[str, list[int]], name: str) -> dict[int, list[int]]:

@@ -16,8 +16,9 @@ from tests.exporter.pipelines import TOKENS, tiny_text_encoder
 from accel_bench.peers.models import _stored
 from accel_exporter import ExportOptions, parse_forms
 from accel_exporter.check import relative_error
-from accel_exporter.graphs import Sizes, text_encoder
+from accel_exporter.graphs import Sizes
 from accel_exporter.passes import KeepFloat32, in_float32
+from accel_exporter.text_graphs import text_encoder
 from accel_exporter.write import Settings, Written, check_written, trace_component, write_graph
 from accel_runtime import ExportError, InputError, Manifest, Pipeline, Request, open_bundle
 from accel_runtime.bundle.forms import providers_in

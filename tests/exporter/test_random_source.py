@@ -99,6 +99,7 @@ OWN_SCHEDULERS = {
     "sd15-controlnet": "PNDMScheduler",
     "sd21": "DDIMScheduler",
     "sdxl": "EulerDiscreteScheduler",
+    "sdxl-refiner": "EulerDiscreteScheduler",
     "sdxl-turbo": "EulerAncestralDiscreteScheduler",
     "tiny": "PNDMScheduler",
 }
@@ -125,6 +126,8 @@ def test_the_families_have_the_real_sizes() -> None:
     assert parameters_on_no_device(open_source("lcm-sd15", weights="random")) == [859.6, 83.65, 123.06]
     with torch.device("meta"):
         second = open_source("sdxl", weights="random").load_text_encoder("text_encoder_2")
+        refiner = open_source("sdxl-refiner", weights="random").load_unet()
+    assert round(sum(p.numel() for p in refiner.parameters()) / 1e6, 2) == 2259.53
     assert round(sum(p.numel() for p in second.parameters()) / 1e6, 2) == 694.66
 
 

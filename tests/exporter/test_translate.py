@@ -9,7 +9,7 @@ from onnxscript.optimizer import optimize as optimize_by_onnxscript
 from tests.exporter.pipelines import TOKENS, tiny_text_encoder, tiny_unet, tiny_vae
 from torch import Tensor, nn
 
-from accel_exporter import graphs, translate
+from accel_exporter import graphs, text_graphs, translate
 from accel_exporter.check import relative_error
 from accel_exporter.graphs import Sizes, Traceable
 from accel_exporter.passes import clean
@@ -21,7 +21,7 @@ PARTS: dict[str, Callable[[], Traceable]] = {
     "unet": lambda: graphs.unet_deep(tiny_unet(), (0, 1), sizes=SIZES, text_length=TOKENS),
     "vae_decoder": lambda: graphs.vae_decoder(tiny_vae(), SIZES),
     "vae_encoder": lambda: graphs.vae_encoder(tiny_vae(), SIZES),
-    "text_encoder": lambda: graphs.text_encoder(tiny_text_encoder(), SIZES, length=TOKENS),
+    "text_encoder": lambda: text_graphs.text_encoder(tiny_text_encoder(), SIZES, length=TOKENS),
 }
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from accel_bench.base.extras import extra
+from accel_bench.cli.changes import ClipSkip, Config, Embeddings, Loras, Vae
 from accel_bench.cli.console import note, print_json, print_line, progress_bar
 from accel_bench.cli.options import RESULTS, AsJson, Force
 from accel_bench.records.environment import available_cores, peak_rss_bytes
@@ -59,8 +60,8 @@ def export(
     source: Annotated[
         str,
         typer.Argument(
-            help="A diffusers folder, a hub id, or an alias: tiny (the built-in model), sd15, sd15-inpaint, "
-            "sd15-controlnet, sd21, sdxl, sdxl-turbo, lcm-sd15."
+            help="A diffusers folder, a checkpoint in one file (.safetensors, .ckpt), a hub id, or an alias: tiny (the "
+            "built-in model), sd15, sd15-inpaint, sd15-controlnet, sd21, sdxl, sdxl-refiner, sdxl-turbo, lcm-sd15."
         ),
     ] = "tiny",
     *,
@@ -69,6 +70,11 @@ def export(
     variant: Variant = None,
     revision: Revision = None,
     cache_dir: CacheDir = None,
+    config: Config = None,
+    loras: Loras = None,
+    embeddings: Embeddings = None,
+    vae: Vae = None,
+    clip_skip: ClipSkip = 0,
     controlnet: ControlNets = None,
     branches: Annotated[
         str,
@@ -160,7 +166,10 @@ def export(
     with extra("export"):
         # The exporter brings torch, so it is imported only where it is used.
         from accel_exporter import (  # noqa: PLC0415
+            Changes,
+            Embedding,
             ExportOptions,
+            Lora,
             StaticSize,
             export_bundle,
             open_source,
@@ -170,6 +179,7 @@ def export(
             parse_forms,
         )
         from accel_exporter.schedules import own_name  # noqa: PLC0415
+        from accel_exporter.sources import is_checkpoint  # noqa: PLC0415
         from accel_exporter.staging import check_target  # noqa: PLC0415
     fixed = {"--batch": batch, "--height": height, "--width": width}
     _refuse_without_static(fixed, is_static=static)
@@ -186,7 +196,14 @@ def export(
         jobs=jobs or _usual_jobs(source, weights),
         **({} if schedulers is None else {"schedulers": tuple(schedulers.split(","))}),
     )
-    target = output or Path(f"{Path(source).name}-bundle")
+    changes = Changes(
+        loras=tuple(map(Lora.parse, loras or ())),
+        embeddings=tuple(map(Embedding.parse, embeddings or ())),
+        vae=vae,
+        clip_skip=clip_skip,
+    )
+    name = Path(source).stem if is_checkpoint(source) else Path(source).name
+    target = output or Path(f"{name}-bundle")
     check_target(target, force=force)
     started = perf_counter()
     with progress_bar() as progress:
@@ -198,6 +215,8 @@ def export(
             variant=variant,
             revision=revision,
             cache_dir=cache_dir,
+            config=config,
+            changes=changes,
             controlnets=controlnet or (),
         )
         for stage in export_bundle(pipeline, target, options=options, force=force):

@@ -9,7 +9,7 @@ from accel_bench.cli.options import AsJson, BundleFolder
 from accel_bench.plans.named import named_plans, plan_table
 from accel_runtime.bundle.bundle import Bundle, read_bundle
 from accel_runtime.bundle.forms import providers_in, providers_of
-from accel_runtime.manifest import GraphSpec, InductorSpec, Manifest
+from accel_runtime.manifest import Adaptation, GraphSpec, InductorSpec, Manifest
 
 
 def inspect(
@@ -40,10 +40,17 @@ def _heading(opened: Bundle) -> Iterator[str]:
     weights = "random weights, images mean nothing" if made.weights == "random" else "trained weights"
     height, width = state.sample_size
     yield f"{opened.folder}: {made.pipeline_class} from {made.source}{revision}, {weights}"
+    if made.adaptations:
+        yield f"changed by {', '.join(map(_adaptation, made.adaptations))}"
     yield (
         f"made for {width}×{height} pixels, sizes in multiples of {state.multiple}, "
         f"{state.channels} latent channels, {state.scale} pixels per latent"
     )
+
+
+def _adaptation(made: Adaptation) -> str:
+    scale = "" if made.scale is None else f" × {made.scale:g}"
+    return f"{made.kind} {made.name}{scale}{''.join(f' {word}' for word in made.words)}"
 
 
 def _graph_table(manifest: Manifest) -> Table:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from diffusers import AutoencoderTiny
 from torch import nn
 
 from accel_exporter import graphs, names
@@ -131,8 +132,10 @@ class LatentFamily:
         )
 
     def encoder(self, source: Source) -> Codec | None:
-        """The VAE's encoder, which gives the moments of latents."""
-        return Codec(graph=names.VAE_ENCODER, scale=source.vae_config["scaling_factor"], gives="moments")
+        """The VAE's encoder, which gives the moments of latents, or latents where the VAE is a tiny one."""
+        vae = source.vae_config
+        is_tiny = vae["_class_name"] == AutoencoderTiny.__name__
+        return Codec(graph=names.VAE_ENCODER, scale=vae["scaling_factor"], gives="sample" if is_tiny else "moments")
 
     def decoder(self, source: Source) -> Codec:
         """The VAE's decoder."""

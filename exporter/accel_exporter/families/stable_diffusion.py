@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from accel_exporter import graphs, names
+from accel_exporter import names, text_graphs
 from accel_exporter.families import latents
 from accel_exporter.families.family import Component, Loaded
 from accel_exporter.sources import Source
@@ -30,7 +30,10 @@ class StableDiffusion(latents.LatentFamily):
 
         def text_encoder() -> Loaded:
             model, length = source.load_text_encoder(), latents.prompt_length(source)
-            return Loaded(model.config.to_dict(), lambda sizes: graphs.text_encoder(model, sizes, length=length))
+            skip = source.clip_skip
+            return Loaded(
+                model.config.to_dict(), lambda sizes: text_graphs.text_encoder(model, sizes, length=length, skip=skip)
+            )
 
         decoder, encoder = latents.vae_components(source)
         text = Component(names.TEXT_ENCODER, "text encoder", text_encoder)
@@ -38,8 +41,10 @@ class StableDiffusion(latents.LatentFamily):
         return (text, *latents.control_components(source), *vae)
 
     def denoiser(self, source: Source, branches: Sequence[int]) -> Denoiser:
-        """A UNet that takes the text encoder's last hidden state."""
-        text = FromText(outputs=(TextOutput(encoder=names.TEXT_ENCODER, tensor=names.HIDDEN),))
+        """A UNet that takes the text encoder's last hidden state, or of a prompt one without the last layers."""
+        last = (TextOutput(encoder=names.TEXT_ENCODER, tensor=names.HIDDEN),)
+        skipped = (TextOutput(encoder=names.TEXT_ENCODER, tensor=names.SKIPPED),)
+        text = FromText(outputs=skipped, negative_outputs=last) if source.clip_skip else FromText(outputs=last)
         return latents.unet_denoiser(source, branches, [Input(name=names.TEXT, source=text, negative="negative")])
 
     def encoder(self, source: Source) -> Codec | None:

@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 import torch
-from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, UNet2DConditionModel
 from transformers import CLIPTextConfig
 
 from accel_exporter.libraries import one_line, quiet
 from accel_exporter.sources.common import read_object
 from accel_runtime.errors import SourceError, first_line
+
+# By the class that `config.json` names.
+AUTOENCODERS: Final[Mapping[str, Any]] = {"AutoencoderKL": AutoencoderKL, "AutoencoderTiny": AutoencoderTiny}
 
 Depth = Annotated[int, msgspec.Meta(ge=0, le=256)]
 
@@ -30,9 +33,22 @@ def read_unet_config(folder: Path) -> Mapping[str, Any]:
     return _read_config(folder, "unet", UNet2DConditionModel)
 
 
-def read_vae_config(folder: Path) -> Mapping[str, Any]:
-    """The autoencoder's config; see `_read_config`."""
-    return _read_config(folder, "vae", AutoencoderKL)
+def read_vae_config(folder: Path, part: str = "vae") -> Mapping[str, Any]:
+    """The autoencoder's config, with its class under ``_class_name``; see `_read_config`."""
+    model = autoencoder_class(folder, part)
+    return {**_read_config(folder, part, model), "_class_name": model.__name__}
+
+
+def autoencoder_class(folder: Path, part: str = "vae") -> Any:
+    """The class of an autoencoder; old configs do not say it.
+
+    Raises:
+        SourceError: It is none that can be exported, or the config cannot be read.
+    """
+    name = read_object(folder, f"{part}/config.json").get("_class_name", "AutoencoderKL")
+    if name not in AUTOENCODERS:
+        raise SourceError(f"{part}/config.json: _class_name: expected {' or '.join(AUTOENCODERS)}, got {name!r}")
+    return AUTOENCODERS[name]
 
 
 def read_controlnet_config(folder: Path, part: str) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+from diffusers import ControlNetModel, UNet2DConditionModel
 from transformers import CLIPTokenizer
 
 from accel_exporter.base_config import base_config, file_config
@@ -14,8 +14,9 @@ from accel_exporter.sources import load
 from accel_exporter.sources.common import check_files, content_digest, folder_listing, read_object
 from accel_exporter.sources.configs import read_controlnet_config
 from accel_exporter.sources.selection import WeightFiles, part_weights
-from accel_exporter.sources.source import ControlNetPart, Origin, Source, TextEncoder
+from accel_exporter.sources.source import Autoencoder, ControlNetPart, Origin, Source, TextEncoder
 from accel_runtime.errors import SourceError
+from accel_runtime.manifest import Adaptation
 from accel_runtime.plans.spec import PlanSpec
 
 CONTROLNET: Final = "controlnet"
@@ -97,6 +98,16 @@ class ControlledSource:
         return self.own.text_config(part)
 
     @property
+    def adaptations(self) -> tuple[Adaptation, ...]:
+        """The pipeline's."""
+        return self.own.adaptations
+
+    @property
+    def clip_skip(self) -> int:
+        """The pipeline's."""
+        return self.own.clip_skip
+
+    @property
     def plans(self) -> Mapping[str, PlanSpec]:
         """Plans that were solved without ControlNets are none for this model."""
         return {}
@@ -110,7 +121,7 @@ class ControlledSource:
         """The pipeline's."""
         return self.own.load_unet()
 
-    def load_vae(self) -> AutoencoderKL:
+    def load_vae(self) -> Autoencoder:
         """The pipeline's."""
         return self.own.load_vae()
 

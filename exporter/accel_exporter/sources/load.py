@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+from diffusers import ControlNetModel, UNet2DConditionModel
 from safetensors import SafetensorError, safe_open
 from transformers import CLIPTokenizer
 
 from accel_exporter.libraries import one_line, quiet
 from accel_exporter.sources.common import read_object
+from accel_exporter.sources.configs import autoencoder_class
 from accel_exporter.sources.selection import WeightFiles
-from accel_exporter.sources.source import TextEncoder
+from accel_exporter.sources.source import Autoencoder, TextEncoder
 from accel_runtime.errors import SourceError
 
 
@@ -28,9 +29,9 @@ def load_unet(folder: Path, weights: WeightFiles) -> UNet2DConditionModel:
     return unet
 
 
-def load_vae(folder: Path, weights: WeightFiles) -> AutoencoderKL:
+def load_vae(folder: Path, weights: WeightFiles, *, part: str = "vae") -> Autoencoder:
     """Return the autoencoder of the pipeline in ``folder``; see `load_unet`."""
-    vae: AutoencoderKL = _load_model(AutoencoderKL, folder, part="vae", weights=weights)
+    vae: Autoencoder = _load_model(autoencoder_class(folder, part), folder, part=part, weights=weights)
     return vae
 
 
@@ -54,7 +55,7 @@ def load_tokenizer(folder: Path, part: str) -> CLIPTokenizer:
     """
     for name in sorted(path.name for path in (folder / part).glob("*.json")):
         read_object(folder, f"{part}/{name}")
-    with _reading(part):
+    with reading(part):
         tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder / part, local_files_only=True)
     return tokenizer
 
@@ -63,7 +64,7 @@ def load_tokenizer(folder: Path, part: str) -> CLIPTokenizer:
 def _load_model(model_class: Any, folder: Path, *, part: str, weights: WeightFiles) -> Any:
     read_object(folder, f"{part}/config.json")
     _check_weights(folder, weights)
-    with _reading(weights.files[0]):
+    with reading(weights.files[0]):
         model, report = model_class.from_pretrained(
             folder / part,
             variant=weights.variant,
@@ -86,11 +87,17 @@ def _check_complete(missing: Collection[str], *, file: str) -> None:
 
 
 @contextmanager
-def _reading(what: str) -> Iterator[None]:
-    """Turn whatever a library raises over a broken folder into one line about ``what``."""
+def reading(what: str) -> Iterator[None]:
+    """Turn whatever a library raises over a broken file or folder into one line about ``what``.
+
+    Raises:
+        SourceError: In place of what was raised.
+    """
     try:
         with quiet():
             yield
+    except SourceError:
+        raise
     except Exception as error:
         raise SourceError(f"{what} cannot be loaded: {_reason(error)}") from error
 
@@ -112,10 +119,11 @@ def _check_weights(folder: Path, weights: WeightFiles) -> None:
     if weights.safetensors:
         for name in weights.files:
             if name.endswith(".safetensors"):
-                _check_safetensors(folder / name, name=name)
+                check_safetensors(folder / name, name=name)
 
 
-def _check_safetensors(path: Path, *, name: str) -> None:
+def check_safetensors(path: Path, *, name: str) -> None:
+    """Raise `SourceError` unless the file, called ``name`` in the message, is as long as its header says."""
     # Opening reads the header alone, and compares it with the length of the file.
     try:
         with safe_open(path, framework="pt"):

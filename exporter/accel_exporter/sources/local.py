@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import UNet2DConditionModel
 from transformers import CLIPTokenizer
 
 from accel_exporter.base_config import base_config
@@ -22,8 +22,9 @@ from accel_exporter.sources.configs import read_text_config, read_unet_config, r
 from accel_exporter.sources.controlnets import ControlNetFolder, open_controlnet, own_controlnets
 from accel_exporter.sources.model_index import MODEL_INDEX, read_model_index
 from accel_exporter.sources.selection import WeightFiles, select_files, select_weights
-from accel_exporter.sources.source import TEXT_CLASSES, Origin, TextEncoder
+from accel_exporter.sources.source import TEXT_CLASSES, Autoencoder, Origin, TextEncoder
 from accel_runtime.errors import SourceError
+from accel_runtime.manifest import Adaptation
 from accel_runtime.plans.spec import PlanSpec
 
 
@@ -51,6 +52,16 @@ class DescribedFolder:
         """None: nobody solved any for this model."""
         return {}
 
+    @property
+    def adaptations(self) -> tuple[Adaptation, ...]:
+        """None: it is as its author made it."""
+        return ()
+
+    @property
+    def clip_skip(self) -> int:
+        """None: prompts pass all layers."""
+        return 0
+
     def text_config(self, part: str = "text_encoder") -> Mapping[str, Any]:
         """A text encoder's config, defaults filled in."""
         return read_text_config(self.folder, part)
@@ -75,7 +86,7 @@ class FolderSource(DescribedFolder):
         """Read the UNet from its weights files."""
         return load.load_unet(self.folder, self.weights["unet"])
 
-    def load_vae(self) -> AutoencoderKL:
+    def load_vae(self) -> Autoencoder:
         """Read the autoencoder from its weights files."""
         return load.load_vae(self.folder, self.weights["vae"])
 

@@ -13,7 +13,11 @@ MODEL_INDEX: Final = "model_index.json"
 Parts = Mapping[str, tuple[str, ...] | None]
 
 _TOKENIZERS: Final = ("CLIPTokenizer", "CLIPTokenizerFast")
-_SHARED: Final[Parts] = {"unet": ("UNet2DConditionModel",), "vae": ("AutoencoderKL",), "scheduler": None}
+_SHARED: Final[Parts] = {
+    "unet": ("UNet2DConditionModel",),
+    "vae": ("AutoencoderKL", "AutoencoderTiny"),
+    "scheduler": None,
+}
 _CONTROLNETS: Final = ("ControlNetModel", "MultiControlNetModel")
 _FIRST_TEXT: Final[Parts] = {"text_encoder": ("CLIPTextModel",), "tokenizer": _TOKENIZERS}
 _SECOND_TEXT: Final[Parts] = {"text_encoder_2": ("CLIPTextModelWithProjection",), "tokenizer_2": _TOKENIZERS}

@@ -20,8 +20,8 @@ from accel_exporter.sources.shipped import ARCHITECTURES
 from accel_exporter.sources.source import TEXT_CLASSES, ControlNetPart, Origin, TextEncoder
 from accel_runtime.errors import SourceError
 
-_START: Final = "<|startoftext|>"
-_END: Final = "<|endoftext|>"
+START: Final = "<|startoftext|>"
+END: Final = "<|endoftext|>"
 _OPEN_CLIP_PAD: Final = "!"
 
 
@@ -62,9 +62,7 @@ class RandomSource(DescribedFolder):
     def load_tokenizer(self, part: str = "tokenizer") -> CLIPTokenizer:
         """Build the byte tokenizer that fits the text encoder of the same number."""
         config = self._config(encoder_of(part))
-        # Its models were trained with this padding; their configs' numbers of special tokens are no ids of CLIP's.
-        padding = {"pad_token": _OPEN_CLIP_PAD} if config["hidden_act"] == "gelu" else {}
-        return byte_tokenizer(config["vocab_size"], config["max_position_embeddings"], **padding)
+        return byte_tokenizer(config["vocab_size"], config["max_position_embeddings"], pad_token=pad_token(config))
 
     def _config(self, part: str) -> dict[str, Any]:
         return read_object(self.folder, f"{part}/config.json")
@@ -134,7 +132,21 @@ def seeded(build: Callable[[Any], Any], config: object, *, seed: int) -> Any:
         return build(config).eval()
 
 
-def byte_tokenizer(vocab_size: int, max_length: int, *, pad_token: str = _END) -> CLIPTokenizer:
+def pad_token(text_config: Mapping[str, Any]) -> str:
+    """The token that fills up short prompts of a text encoder: OpenCLIP's models were trained with another than CLIP's.
+
+    Their configs' numbers of special tokens are no ids of CLIP's.
+    """
+    return _OPEN_CLIP_PAD if text_config["hidden_act"] == "gelu" else END
+
+
+def byte_symbols() -> tuple[str, ...]:
+    """The first tokens of CLIP's vocabulary: every byte, and every byte at the end of a word."""
+    symbols = sorted(ByteLevel.alphabet())
+    return (*symbols, *(f"{symbol}</w>" for symbol in symbols))
+
+
+def byte_tokenizer(vocab_size: int, max_length: int, *, pad_token: str = END) -> CLIPTokenizer:
     """Return a `CLIPTokenizer` without merges whose ids all lie below ``vocab_size``.
 
     The layout is CLIP's own: 256 bytes, the same 256 at the end of a word, and the start and
@@ -149,11 +161,10 @@ def byte_tokenizer(vocab_size: int, max_length: int, *, pad_token: str = _END) -
     Raises:
         SourceError: ``vocab_size`` has no room for the bytes.
     """
-    symbols = sorted(ByteLevel.alphabet())
-    tokens = [*symbols, *(f"{symbol}</w>" for symbol in symbols)]
+    tokens = list(byte_symbols())
     unused = vocab_size - len(tokens) - 2
     if unused < 0:
         raise SourceError(f"text_encoder: vocab_size must be at least {len(tokens) + 2}, got {vocab_size}")
     tokens += [f"<|unused{i}|>" for i in range(unused)]
-    vocab = {token: i for i, token in enumerate([*tokens, _START, _END])}
+    vocab = {token: i for i, token in enumerate([*tokens, START, END])}
     return CLIPTokenizer(vocab=vocab, merges=[], model_max_length=max_length, pad_token=pad_token)

@@ -1,15 +1,21 @@
 """Find the pipeline that a user names."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
+from accel_exporter.sources.adapted import Changes, adapt
+from accel_exporter.sources.checkpoint import open_checkpoint
 from accel_exporter.sources.controlnets import controlled
 from accel_exporter.sources.hub import open_hub
 from accel_exporter.sources.local import open_folder
 from accel_exporter.sources.random_weights import open_random
 from accel_exporter.sources.shipped import ALIASES, open_builtin
 from accel_exporter.sources.source import Source, WeightsKind
+from accel_exporter.sources.tensor_file import ENDINGS
 from accel_runtime.errors import InputError, SourceError
+
+_NO_CHANGES: Final = Changes()
 
 
 def open_source(
@@ -20,29 +26,45 @@ def open_source(
     variant: str | None = None,
     revision: str | None = None,
     cache_dir: Path | None = None,
+    config: Path | None = None,
+    changes: Changes = _NO_CHANGES,
     controlnets: Sequence[Path] = (),
 ) -> Source:
-    """Return the pipeline that ``source`` names, with ControlNets.
+    """Return the pipeline that ``source`` names, with changes and with ControlNets.
 
     An alias is always the alias, whatever folders lie around, so that a command means the same
     everywhere; ``./sd15`` names the folder. Anything else is a folder if there is one of that
     name, and otherwise a hub id if it looks like ``organisation/name``.
 
     Args:
-        source: An alias (``tiny`` is the model that the package brings), a local diffusers folder, or a hub id.
+        source: An alias (``tiny`` is the model that the package brings), a local diffusers folder, a checkpoint in one
+            file, or a hub id.
         weights: ``random`` makes seeded weights for an alias, without any download.
         seed: The seed of random weights.
         variant: The weights variant to prefer, such as ``fp16``.
         revision: The hub's branch, tag or commit.
         cache_dir: Where hub downloads are kept.
+        config: For a checkpoint, a diffusers folder with its configs.
+        changes: What is changed in the pipeline for this export.
         controlnets: Folders of ControlNets to add, in the order of their control images.
 
     Raises:
         SourceError: The pipeline cannot be found or read.
         InputError: An option that does not go with such a source.
     """
-    own = _open(source, weights=weights, seed=seed, variant=variant, revision=revision, cache_dir=cache_dir)
-    return controlled(own, controlnets, variant=variant)
+    changes.check_files()
+    if is_checkpoint(source) and weights == "trained":
+        _refuse({"--variant": variant, "--revision": revision}, why="a single file has none")
+        own: Source = open_checkpoint(Path(source), config=config, has_own_vae=changes.vae is None)
+    else:
+        _refuse({"--config": config}, why="it is for checkpoints in one file")
+        own = _open(source, weights=weights, seed=seed, variant=variant, revision=revision, cache_dir=cache_dir)
+    return controlled(adapt(own, changes, variant=variant), controlnets, variant=variant)
+
+
+def is_checkpoint(source: str) -> bool:
+    """Whether ``source`` names one file with a whole pipeline."""
+    return Path(source).suffix in ENDINGS and source not in ALIASES and not Path(source).is_dir()
 
 
 def _open(
@@ -86,7 +108,7 @@ def _hub_id(source: str) -> str | None:
     return source if is_hub_id and not Path(source).exists() else None
 
 
-def _refuse(options: dict[str, str | None], *, why: str) -> None:
+def _refuse(options: Mapping[str, object], *, why: str) -> None:
     for name, value in options.items():
         if value is not None:
             raise InputError(f"{name} {value} cannot be used here: {why}, leave it out")

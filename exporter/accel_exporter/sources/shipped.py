@@ -44,6 +44,7 @@ ALIASES: Final[Mapping[str, Alias]] = {
     "sd15-controlnet": Alias(None, architecture="sd15-controlnet", is_trained=False),
     "sd21": Alias("stabilityai/stable-diffusion-2-1", architecture="sd21"),
     "sdxl": Alias("stabilityai/stable-diffusion-xl-base-1.0", architecture="sdxl"),
+    "sdxl-refiner": Alias("stabilityai/stable-diffusion-xl-refiner-1.0", architecture="sdxl-refiner"),
     "sdxl-turbo": Alias("stabilityai/sdxl-turbo", architecture="sdxl-turbo"),
     "lcm-sd15": Alias("SimianLuo/LCM_Dreamshaper_v7", architecture="lcm-sd15"),
     "tiny": Alias(None, architecture="tiny"),

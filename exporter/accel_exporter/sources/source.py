@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
-from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
+from accel_runtime.manifest import Adaptation
 from accel_runtime.plans.spec import PlanSpec
 
 WeightsKind = Literal["trained", "random"]
+# diffusers has no types, so that this must say that it is one.
+Autoencoder: TypeAlias = AutoencoderKL | AutoencoderTiny
 TextEncoder = CLIPTextModel | CLIPTextModelWithProjection
 
 # By the name that `model_index.json` gives a text encoder's class.
@@ -95,13 +98,21 @@ class Source(Protocol):
         """Plans that were solved for this model, by the names that a bundle gives them."""
 
     @property
+    def adaptations(self) -> tuple[Adaptation, ...]:
+        """What was changed in it for this export, in order."""
+
+    @property
+    def clip_skip(self) -> int:
+        """How many of the text encoders' last layers prompts do without, as in diffusers."""
+
+    @property
     def digest(self) -> str:
         """The hash of everything that it reads. The same content has the same hash in any place."""
 
     def load_unet(self) -> UNet2DConditionModel:
         """Return the UNet."""
 
-    def load_vae(self) -> AutoencoderKL:
+    def load_vae(self) -> Autoencoder:
         """Return the autoencoder."""
 
     def load_text_encoder(self, part: str = "text_encoder") -> TextEncoder:

@@ -23,6 +23,7 @@ from accel_runtime.manifest import (
     Manifest,
     Role,
     TensorSpec,
+    TextOutput,
 )
 
 COLOURS: Final = 3
@@ -139,13 +140,19 @@ def _conditioned(manifest: Manifest, given: Input) -> "_Wanted":
 
 def _text_wanted(manifest: Manifest, name: str, source: FromText) -> "_Wanted":
     """Encoders' outputs, joined on the last axis."""
-    shapes = [manifest.graphs[each.encoder].output(each.tensor).shape for each in source.outputs]
+    shapes = _output_shapes(manifest, source.outputs)
+    if source.negative_outputs and _output_shapes(manifest, source.negative_outputs) != shapes:
+        raise ValueError(f"{name}: expected outputs of the negative half in the shapes of the other's")
     if len({shape[1:-1] for shape in shapes}) != 1:
         raise ValueError(f"{name}: expected outputs that differ in the last axis only, got {_listed(shapes)}")
     widths = [shape[-1] for shape in shapes]
     width = sum(each for each in widths if isinstance(each, int)) if all(isinstance(w, int) for w in widths) else None
     inner = (dim if isinstance(dim, int) else None for dim in shapes[0][1:-1])
     return _floats(None, *inner, width)
+
+
+def _output_shapes(manifest: Manifest, outputs: Sequence[TextOutput]) -> list[tuple[int | str, ...]]:
+    return [manifest.graphs[each.encoder].output(each.tensor).shape for each in outputs]
 
 
 def _state(manifest: Manifest) -> "_Wanted":

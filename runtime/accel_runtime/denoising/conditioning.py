@@ -23,6 +23,7 @@ from accel_runtime.manifest import (
     FromText,
     Input,
     Manifest,
+    TextOutput,
 )
 from accel_runtime.request import Framing, Request
 
@@ -105,11 +106,9 @@ def condition(
     return Conditioning(prompt, negative, by_call)
 
 
-def text(source: FromText, prompts: Sequence[str], *, encode: Encode) -> Array:
+def text(outputs: Sequence[TextOutput], prompts: Sequence[str], *, encode: Encode) -> Array:
     """Encoded prompts, [B, L, D], or [B, D] where they are pooled; outputs of several encoders are joined."""
-    return np.stack(
-        [_joined([encode(out.encoder, prompt)[out.tensor] for out in source.outputs]) for prompt in prompts]
-    )
+    return np.stack([_joined([encode(out.encoder, prompt)[out.tensor] for out in outputs]) for prompt in prompts])
 
 
 def sizes(source: FromSizes, request: Request, manifest: Manifest) -> Array:
@@ -177,7 +176,7 @@ class _Given:
         if isinstance(source, FromSizes):
             return sizes(source, self.request, self.manifest)
         if isinstance(source, FromText):
-            encoded = text(source, self.request.prompts, encode=self.encode)
+            encoded = text(source.outputs, self.request.prompts, encode=self.encode)
             return np.repeat(encoded, self.request.images_per_prompt, axis=0)
         if isinstance(source, FromMask | FromMaskedImage):
             return self._masked(source)
@@ -191,7 +190,7 @@ class _Given:
             return negative_sizes(each.source, self.request, self.manifest)
         count, negatives = len(self.request.prompts), self.request.negatives
         spread = negatives if len(negatives) == count else negatives * count
-        encoded = text(each.source, spread, encode=self.encode)
+        encoded = text(each.source.negative_outputs or each.source.outputs, spread, encode=self.encode)
         if each.negative == "zeros":
             encoded[[not negative for negative in spread]] = 0
         return np.repeat(encoded, self.request.images_per_prompt, axis=0)

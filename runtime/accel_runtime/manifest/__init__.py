@@ -19,6 +19,7 @@ from accel_runtime.manifest.basics import (
     is_plan_name,
 )
 from accel_runtime.manifest.parts import (
+    Adaptation,
     FileSpec,
     FormGraph,
     InductorGraph,
@@ -65,6 +66,7 @@ __all__ = [
     "PLAN_NAME_EXPECTED",
     "PLAN_RULES",
     "SCHEMA_VERSION",
+    "Adaptation",
     "Codec",
     "Cut",
     "DType",

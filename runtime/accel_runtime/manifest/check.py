@@ -126,11 +126,12 @@ def _check_inputs(manifest: "Manifest") -> None:
 
 
 def _check_text(key: str, source: FromText, manifest: "Manifest") -> None:
-    for at, output in enumerate(source.outputs):
+    named = (("outputs", source.outputs), ("negative_outputs", source.negative_outputs))
+    for at, output in ((f"{key}.{name}[{i}]", each) for name, outputs in named for i, each in enumerate(outputs)):
         if output.encoder not in manifest.texts:
-            raise ValueError(f"{key}.outputs[{at}].encoder: no text encoder {output.encoder!r} under `texts`")
-        outputs = manifest.graphs[output.encoder].outputs
-        _check_tensor(outputs, output.tensor, whose=f"{key}.outputs[{at}].tensor: {output.encoder} has no output")
+            raise ValueError(f"{at}.encoder: no text encoder {output.encoder!r} under `texts`")
+        tensors = manifest.graphs[output.encoder].outputs
+        _check_tensor(tensors, output.tensor, whose=f"{at}.tensor: {output.encoder} has no output")
 
 
 def _check_tensor(tensors: Iterable[TensorSpec], name: str, *, whose: str) -> None:

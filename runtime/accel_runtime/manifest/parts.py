@@ -83,7 +83,25 @@ class FileSpec(Strict, frozen=True):
     sha256: Sha256
 
 
-class Provenance(Strict, frozen=True):
+class Adaptation(Strict, frozen=True, omit_defaults=True):
+    """A file that changed the model for this export.
+
+    Attributes:
+        kind: A LoRA was added to weights, words to the vocabulary, or another autoencoder took the place of the own.
+        name: Name of the file or folder.
+        sha256: Hash of the file; of a folder, of all that was read in it.
+        scale: What a LoRA was multiplied by; None for all else.
+        words: The words that were added.
+    """
+
+    kind: Literal["lora", "embedding", "vae"]
+    name: str
+    sha256: Sha256
+    scale: float | None = None
+    words: tuple[str, ...] = ()
+
+
+class Provenance(Strict, frozen=True, omit_defaults=True):
     """Where the bundle comes from. Images of `random` weights mean nothing; only their timing does.
 
     Attributes:
@@ -96,6 +114,7 @@ class Provenance(Strict, frozen=True):
             it. docs/design/0021-named-plans.md says what is hashed.
         packages: Versions of the libraries that took part.
         options: Options of the export.
+        adaptations: What changed the model, in order.
     """
 
     source: str
@@ -106,3 +125,4 @@ class Provenance(Strict, frozen=True):
     packages: dict[str, str]
     options: dict[str, str | int | bool | None]
     model: Sha256 | None = None
+    adaptations: tuple[Adaptation, ...] = ()

@@ -59,10 +59,16 @@ class TextOutput(Strict, frozen=True):
     tensor: str
 
 
-class FromText(Strict, frozen=True, tag_field="from", tag="text"):
-    """Encoded prompts: outputs of one or several encoders, joined on the last axis. An output of rank 2 is pooled."""
+class FromText(Strict, frozen=True, tag_field="from", tag="text", omit_defaults=True):
+    """Encoded prompts: outputs of one or several encoders, joined on the last axis. An output of rank 2 is pooled.
+
+    Attributes:
+        outputs: Where they come from.
+        negative_outputs: Where those of the negative half come from; empty where from the same outputs.
+    """
 
     outputs: Annotated[tuple[TextOutput, ...], msgspec.Meta(min_length=1, max_length=8)]
+    negative_outputs: Annotated[tuple[TextOutput, ...], msgspec.Meta(max_length=8)] = ()
 
 
 class FromSizes(Strict, frozen=True, tag_field="from", tag="sizes"):

@@ -74,7 +74,8 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
     def text_outputs(self) -> Mapping[str, tuple[str, ...]]:
         """By text encoder, the outputs that some input of the denoiser is made of."""
         sources = [each.source for each in self.denoiser.inputs]
-        used = [output for source in sources if isinstance(source, FromText) for output in source.outputs]
+        texts = [source for source in sources if isinstance(source, FromText)]
+        used = [output for text in texts for output in (*text.outputs, *text.negative_outputs)]
         return {
             name: tuple(dict.fromkeys(output.tensor for output in used if output.encoder == name))
             for name in self.texts
