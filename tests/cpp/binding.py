@@ -2,7 +2,20 @@
 
 import ctypes
 from collections.abc import Callable, Sequence
-from ctypes import POINTER, byref, c_char, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint8, c_uint64, c_void_p
+from ctypes import (
+    POINTER,
+    byref,
+    c_char,
+    c_char_p,
+    c_double,
+    c_float,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint8,
+    c_uint64,
+    c_void_p,
+)
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,19 +29,19 @@ OK, INPUT, BUNDLE, BACKEND, NUMERICS, CANCELLED, MEMORY, INTERNAL = range(8)
 class Error(ctypes.Structure):
     """`accel_error`."""
 
-    _fields_ = [("text", c_char * 1024)]  # noqa: RUF012
+    _fields_ = [("text", c_char * 1024)]
 
 
 class BundleOptions(ctypes.Structure):
     """`accel_bundle_options`."""
 
-    _fields_ = [("size", c_size_t), ("verification", c_int32), ("digest", c_char_p)]  # noqa: RUF012
+    _fields_ = [("size", c_size_t), ("verification", c_int32), ("digest", c_char_p)]
 
 
 class BackendOptions(ctypes.Structure):
     """`accel_backend_options`."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("size", c_size_t),
         ("library", c_char_p),
         ("provider", c_char_p),
@@ -42,7 +55,7 @@ class BackendOptions(ctypes.Structure):
 class Progress(ctypes.Structure):
     """`accel_progress`."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("size", c_size_t),
         ("index", c_size_t),
         ("total", c_size_t),
@@ -56,16 +69,15 @@ class Progress(ctypes.Structure):
 class Shape(ctypes.Structure):
     """`accel_shape`."""
 
-    _fields_ = [  # noqa: RUF012
-        (name, c_size_t)
-        for name in ("size", "images", "height", "width", "channels", "latent_height", "latent_width")
+    _fields_ = [
+        (name, c_size_t) for name in ("size", "images", "height", "width", "channels", "latent_height", "latent_width")
     ]
 
 
 OnProgress = ctypes.CFUNCTYPE(c_int32, c_void_p, POINTER(Progress))
 
 
-class Failed(Exception):
+class LibraryError(Exception):
     """A status that is not `OK`, with its text."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -93,14 +105,21 @@ class Asked:
 
 
 class Library:
-    """The library at a path; every failure is a `Failed`.
+    """The library at a path; every failure is a `LibraryError`.
 
     Handles are plain numbers. `close` closes them at the end of a test; a failed call leaves none behind.
     """
 
     def __init__(self, path: Path) -> None:
         self._library = ctypes.CDLL(str(path))
-        for name in ("version", "bundle_digest", "bundle_manifest", "bundle_scheduler", "bundle_plan", "backend_description"):
+        for name in (
+            "version",
+            "bundle_digest",
+            "bundle_manifest",
+            "bundle_scheduler",
+            "bundle_plan",
+            "backend_description",
+        ):
             getattr(self._library, f"accel_{name}").restype = c_char_p
 
     def call(self, name: str, *arguments: Any) -> None:
@@ -108,7 +127,7 @@ class Library:
         error = Error()
         status = getattr(self._library, f"accel_{name}")(*arguments, byref(error))
         if status != OK:
-            raise Failed(status, error.text.decode())
+            raise LibraryError(status, error.text.decode())
 
     def text(self, name: str, *arguments: Any) -> str | None:
         """Call a function that gives a text."""
@@ -131,7 +150,10 @@ class Library:
 
     def open_backend(self, library: Path, *, provider: str = "cpu", threads: int = 0) -> c_void_p:
         options = BackendOptions(
-            size=ctypes.sizeof(BackendOptions), library=str(library).encode(), provider=provider.encode(), threads=threads
+            size=ctypes.sizeof(BackendOptions),
+            library=str(library).encode(),
+            provider=provider.encode(),
+            threads=threads,
         )
         return self.made("backend_open", byref(options))
 
@@ -185,7 +207,7 @@ class OpenRequest:
         try:
             for name, arguments in self._settings():
                 self.library.call(f"request_{name}", self.handle, *arguments)
-        except Failed:
+        except LibraryError:
             self.library.close("request", self.handle)
             raise
         return self

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tests.bundles import family_bundle
 from tests.cpp.binding import Asked, Library
+from tests.cpp.both import Both
 from tests.cpp.build import Built
-from tests.cpp.conftest import Both
 
 from accel_runtime.plans.forecast import Forecast
 from accel_runtime.plans.spec import PlanSpec

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.cpp.binding import Asked
+from tests.cpp.both import Both
 from tests.cpp.bundles import FROM_IMAGES, SCHEDULERS, STEPS, STRENGTH
-from tests.cpp.conftest import Both
 from tests.solved import solved_plan
 
 from accel_runtime.plans.forecast import Forecast

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.cpp.binding import Asked
+from tests.cpp.both import Both
 from tests.cpp.build import SOURCE, Built
 from tests.cpp.bundles import STEPS, many_schedulers
-from tests.cpp.conftest import Both
 
 from accel_runtime.plans.spec import PlanSpec
 
@@ -52,7 +52,20 @@ def test_the_examples_draw_a_picture(cpp: Built, tmp_path: Path) -> None:
 
 
 def test_the_command_draws_the_picture_of_the_library(cpp: Built, both: Both, tmp_path: Path) -> None:
-    options = ("--plan", "every:2", "--scheduler", "ddim", "--steps", STEPS, "--guidance", 4, "--seed", 3, "--threads", 1)
+    options = (
+        "--plan",
+        "every:2",
+        "--scheduler",
+        "ddim",
+        "--steps",
+        STEPS,
+        "--guidance",
+        4,
+        "--seed",
+        3,
+        "--threads",
+        1,
+    )
     command = (cpp.folder / "accel-run", many_schedulers(), "owl", "--ort", cpp.onnxruntime, *options)
     if not Path(command[0]).exists():
         pytest.skip("no libpng-dev to build accel-run with")
@@ -85,7 +98,11 @@ def test_the_command_refuses_in_one_line(cpp: Built, tmp_path: Path) -> None:
         ((bundle, "a", "--image", "none.png"), 1, "none.png: cannot be read"),
         ((bundle, "a", "--ort", "none.so"), 1, "cannot load ONNX Runtime"),
         (("nowhere", "a"), 1, "not a bundle"),
-        ((bundle, "a", "--ort", cpp.onnxruntime, "--scheduler", "ddim", "--steps", 5, "-q", "-o", "no/x.png"), 1, "x.png"),
+        (
+            (bundle, "a", "--ort", cpp.onnxruntime, "--scheduler", "ddim", "--steps", 5, "-q", "-o", "no/x.png"),
+            1,
+            "x.png",
+        ),
     ):
         done = run(command, *arguments, folder=tmp_path)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (code, "", 1), done.stderr

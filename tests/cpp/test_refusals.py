@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.cpp.binding import BACKEND, BUNDLE, CANCELLED, INPUT, Asked, BundleOptions, Failed, Library
+from tests.cpp.binding import BACKEND, BUNDLE, CANCELLED, INPUT, Asked, BundleOptions, Library, LibraryError
+from tests.cpp.both import Both
 from tests.cpp.build import Built
 from tests.cpp.bundles import STEPS, many_schedulers
-from tests.cpp.conftest import Both
 
 from accel_runtime.plans.spec import PlanSpec
 
@@ -35,12 +35,16 @@ def test_what_no_picture_can_be_made_of_is_refused(both: Both) -> None:
         (Asked(("a",)), PlanSpec(deep="full", scheduler="none", steps=STEPS), "scheduler 'none' is not in the bundle"),
         (Asked(("a",)), PlanSpec(deep="full", scheduler="kdpm2", steps=7), "no table for 7 steps"),
         (Asked(("a",)), PlanSpec(deep="full"), "expected a number of steps"),
-        (Asked(("a",)), PlanSpec(deep="every:2", branch=7, scheduler="ddim", steps=STEPS), "the bundle has no branch 7"),
+        (
+            Asked(("a",)),
+            PlanSpec(deep="every:2", branch=7, scheduler="ddim", steps=STEPS),
+            "the bundle has no branch 7",
+        ),
         (Asked(("a",)), PlanSpec(deep=(0, 9), scheduler="ddim", steps=STEPS), "call 9 is outside 0…4"),
         (Asked(("a",)), PlanSpec(deep="every:2", guided_calls=(1, 2), scheduler="ddim", steps=STEPS), "was not"),
     ]
     for asked, spec, text in cases:
-        with pytest.raises(Failed, match=text) as failed:
+        with pytest.raises(LibraryError, match=text) as failed:
             both.drawn_by_cpp(spec, asked)
         assert failed.value.status == INPUT, text
         assert "\n" not in str(failed.value)
@@ -72,7 +76,7 @@ def test_what_no_picture_can_be_made_of_is_refused(both: Both) -> None:
     ],
 )
 def test_a_plan_that_is_none_is_refused(library: Library, content: bytes, text: str) -> None:
-    with pytest.raises(Failed, match=text) as failed:
+    with pytest.raises(LibraryError, match=text) as failed:
         library.made("plan_parse", content, len(content))
     assert failed.value.status == INPUT
 
@@ -82,7 +86,7 @@ def test_a_solved_plan_keeps_its_scheduler_and_steps(both: Both) -> None:
     plan = library.made("plan_open", both.bundle, b"fast")
     try:
         for setter, value in (("scheduler", b"euler"), ("steps", 4)):
-            with pytest.raises(Failed, match=f"it was solved for its own {setter}"):
+            with pytest.raises(LibraryError, match=f"it was solved for its own {setter}"):
                 library.call(f"plan_set_{setter}", plan, value)
         library.call("plan_set_scheduler", plan, b"ddim")
     finally:
@@ -91,12 +95,12 @@ def test_a_solved_plan_keeps_its_scheduler_and_steps(both: Both) -> None:
 
 def test_a_plan_of_no_name_is_refused_with_the_names_that_there_are(both: Both) -> None:
     for text in ("slow", "every:0", "calls:", "calls:1,2", "calls:0,x", "/no/such/plan.json"):
-        with pytest.raises(Failed, match="plan"):
+        with pytest.raises(LibraryError, match="plan"):
             both.library.made("plan_open", both.bundle, text.encode())
 
 
 def test_a_cancelled_request_draws_nothing(both: Both) -> None:
-    with pytest.raises(Failed, match="before the first call") as failed:
+    with pytest.raises(LibraryError, match="before the first call") as failed:
         both.drawn_by_cpp(SPEC, Asked(("a",), cancelled=True))
     assert failed.value.status == CANCELLED
 
@@ -116,13 +120,18 @@ def changed(tmp_path: Path, change: Callable[[Path], object]) -> Path:
         (lambda folder: (folder / "unet/weights.data").write_bytes(b"short"), "expected .* bytes, got 5"),
         (lambda folder: (folder / "accel.json").write_text("{}"), "not what accel.json.sha256 says"),
         (lambda folder: (folder / "accel.json.sha256").write_text("what"), "expected one line"),
-        (lambda folder: (folder / "model_index.json").rename(folder / "x") and (folder / "model_index.json").symlink_to("x"), "a link"),
+        (
+            lambda folder: (
+                (folder / "model_index.json").rename(folder / "x") and (folder / "model_index.json").symlink_to("x")
+            ),
+            "a link",
+        ),
     ],
 )
 def test_a_bundle_that_was_changed_is_refused(library: Library, tmp_path: Path, change: Any, text: str) -> None:
     folder = changed(tmp_path, change)
 
-    with pytest.raises(Failed, match=text) as failed:
+    with pytest.raises(LibraryError, match=text) as failed:
         library.open_bundle(folder)
     assert failed.value.status == BUNDLE
 
@@ -137,7 +146,7 @@ def test_one_byte_of_the_weights_is_found_by_hashes_and_not_by_sizes(library: Li
 
     folder = changed(tmp_path, flip)
 
-    with pytest.raises(Failed, match="content changed"):
+    with pytest.raises(LibraryError, match="content changed"):
         library.open_bundle(folder)
     library.close("bundle", library.open_bundle(folder, verification=1))
 
@@ -147,7 +156,7 @@ def test_a_bundle_that_changes_while_it_is_open_is_refused(library: Library, cpp
     both = Both.open(library, folder, onnxruntime=cpp.onnxruntime)
     (folder / "unet/weights.data").touch()
 
-    with pytest.raises(Failed, match="changed since the bundle was opened"):
+    with pytest.raises(LibraryError, match="changed since the bundle was opened"):
         both.drawn_by_cpp(SPEC, Asked(("a",)))
     both.close()
 
@@ -160,9 +169,9 @@ def test_another_digest_is_another_bundle(library: Library) -> None:
     assert digest is not None
 
     library.close("bundle", library.open_bundle(folder, verification=1, digest=digest))
-    with pytest.raises(Failed, match="another bundle"):
+    with pytest.raises(LibraryError, match="another bundle"):
         library.open_bundle(folder, verification=1, digest="0" * 64)
-    with pytest.raises(Failed, match="64 hexadecimal digits") as failed:
+    with pytest.raises(LibraryError, match="64 hexadecimal digits") as failed:
         library.open_bundle(folder, verification=1, digest="what")
     assert failed.value.status == INPUT
 
@@ -178,9 +187,9 @@ def test_another_digest_is_another_bundle(library: Library) -> None:
     ],
 )
 def test_a_backend_that_cannot_be_had_is_refused(
-    library: Library, cpp: Built, path: str | None, provider: str, status: int, text: str
+    library: Library, cpp: Built, *, path: str | None, provider: str, status: int, text: str
 ) -> None:
-    with pytest.raises(Failed, match=text) as failed:
+    with pytest.raises(LibraryError, match=text) as failed:
         library.open_backend(Path(path) if path else cpp.onnxruntime, provider=provider)
     assert failed.value.status == status
 
@@ -198,11 +207,11 @@ def test_null_is_refused_and_never_followed(library: Library) -> None:
         "noise_draw": (nothing, None, 1),
         "bundle_tokenize": (nothing, None, None, None, 0, None, None),
     }.items():
-        with pytest.raises(Failed, match="got NULL") as failed:
+        with pytest.raises(LibraryError, match="got NULL") as failed:
             library.call(name, *arguments)
         assert failed.value.status == INPUT
     for kind in ("bundle", "backend", "pipeline", "plan", "request", "noise"):
         library.close(kind, nothing)
     unsized = BundleOptions(0, 0, None)
-    with pytest.raises(Failed, match="expected their size"):
+    with pytest.raises(LibraryError, match="expected their size"):
         library.made("bundle_open", b"x", byref(unsized))

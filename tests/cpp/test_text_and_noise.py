@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cpp.binding import INPUT, Failed, Library
+from tests.cpp.binding import INPUT, Library, LibraryError
 from tests.cpp.bundles import many_schedulers
 from tests.exporter.prompts import BY_HAND, random_prompts
 
@@ -49,13 +49,13 @@ def test_one_word_of_the_longest_prompt_is_tokenised_at_once(
     prompt = "abcdefgh" * 2**13
 
     assert library.tokenize(bundle, prompt) == python.tokenize(prompt)[0].ids.tolist()
-    with pytest.raises(Failed, match="65536 characters"):
+    with pytest.raises(LibraryError, match="65536 characters"):
         library.tokenize(bundle, prompt + "a")
 
 
 def test_text_that_is_no_utf8_is_refused(library: Library, bundle: c_void_p) -> None:
     for raw in (b"\xff", b"\xc0\x80", b"a\xe2\x82", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"):
-        with pytest.raises(Failed, match="no UTF-8") as failed:
+        with pytest.raises(LibraryError, match="no UTF-8") as failed:
             library.call("bundle_tokenize", bundle, None, raw, None, 0, None, None)
         assert failed.value.status == INPUT
 

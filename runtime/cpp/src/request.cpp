@@ -9,7 +9,6 @@ namespace accel::core {
 namespace {
 
 constexpr std::int64_t most_images = 1000;
-constexpr std::int64_t longest_side = 1 << 14;
 
 void check_side(const char *name, std::int64_t size, std::int64_t multiple) {
   if (size < 1 || size > longest_side) {

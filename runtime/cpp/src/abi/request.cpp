@@ -8,7 +8,6 @@ using accel::core::abi::required_text;
 namespace {
 
 constexpr std::size_t most_images = 1000;
-constexpr std::int32_t longest_side = 1 << 14;
 
 template <typename Change>
 accel_status changed(accel_request *request, accel_error *error, Change change) {
@@ -90,11 +89,12 @@ accel_status accel_request_set_latents(accel_request *request, const float *late
 accel_status accel_request_set_image(accel_request *request, const std::uint8_t *pixels, std::size_t count,
                                      std::int32_t height, std::int32_t width, double strength, accel_error *error) {
   return changed(request, error, [&](accel::core::Request &asked) {
-    const bool is_image = count >= 1 && count <= most_images && height >= 1 && height <= longest_side && width >= 1 &&
-                          width <= longest_side;
+    const bool is_image = count >= 1 && count <= most_images && height >= 1 && height <= accel::core::longest_side &&
+                          width >= 1 && width <= accel::core::longest_side;
     if (!is_image) {
-      throw accel::core::InputError(accel::core::join("image: expected 1 to ", most_images, " of 1 to ", longest_side,
-                                                      " pixels, got ", count, " of ", height, "×", width));
+      throw accel::core::InputError(accel::core::join("image: expected 1 to ", most_images, " of 1 to ",
+                                                      accel::core::longest_side, " pixels, got ", count, " of ", height,
+                                                      "×", width));
     }
     accel::core::StartImages image{{}, static_cast<std::int64_t>(count), height, width, strength};
     image.pixels.assign(&required(pixels, "pixels"), pixels + accel::core::count_of({image.count, height, width, 3}));

@@ -23,8 +23,6 @@ bool Json::is_null() const { return value_->kind == JsonValue::Kind::null; }
 
 bool Json::is_text() const { return value_->kind == JsonValue::Kind::text; }
 
-bool Json::is_object() const { return value_->kind == JsonValue::Kind::object; }
-
 bool Json::is_integer() const { return value_->kind == JsonValue::Kind::integer; }
 
 const JsonValue &Json::expect(JsonValue::Kind kind) const {
@@ -86,8 +84,6 @@ double Json::number(double least, double most) const {
   }
   return value_->number;
 }
-
-bool Json::boolean() const { return expect(JsonValue::Kind::boolean).boolean; }
 
 void Json::each_member(std::size_t most, const std::function<void(const std::string &, const Json &)> &take) const {
   const auto &members = expect(JsonValue::Kind::object).members;

@@ -24,7 +24,6 @@ class Json {
 
   bool is_null() const;
   bool is_text() const;
-  bool is_object() const;
   bool is_integer() const;
 
   // The member of an object. Raises `Malformed` where there is none.
@@ -41,7 +40,6 @@ class Json {
   std::string sha256() const;
   std::int64_t integer(std::int64_t least, std::int64_t most) const;
   double number(double least, double most) const;
-  bool boolean() const;
 
   // Every member of an object of at most so many.
   void each_member(std::size_t most, const std::function<void(const std::string &, const Json &)> &take) const;

@@ -13,7 +13,7 @@
 namespace accel::core {
 namespace {
 
-constexpr std::size_t chunk_bytes = std::size_t{1} << 20;
+constexpr std::size_t hashed_at_once = std::size_t{1} << 20;
 
 class Hash {
  public:
@@ -47,7 +47,7 @@ std::string sha256_of(const std::string &bytes) {
 std::string sha256_of_file(const std::string &path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw BundleError(path + ": cannot be read");
-  std::vector<char> chunk(chunk_bytes);
+  std::vector<char> chunk(hashed_at_once);
   Hash hash;
   while (file) {
     file.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));

@@ -5,7 +5,7 @@
 namespace accel::core {
 namespace {
 
-constexpr std::size_t longest_shown = 60;
+constexpr std::size_t longest_name_shown = 60;
 // Stands for the pipeline's own scheduler, which may be of the same class as another one with other values.
 constexpr const char *own_scheduler = "pipeline";
 
@@ -44,8 +44,8 @@ const ScheduleFile &Contents::schedule_file(const std::string &name) const {
     own = &file;
   }
   if (own != nullptr) return *own;
-  throw InputError(
-      join("scheduler '", name.substr(0, longest_shown), "' is not in the bundle: there is ", listed(schedulers_)));
+  throw InputError(join("scheduler '", name.substr(0, longest_name_shown), "' is not in the bundle: there is ",
+                        listed(schedulers_)));
 }
 
 PlanSpec Contents::plan(const std::string &text) const {
@@ -62,7 +62,7 @@ PlanSpec Contents::plan(const std::string &text) const {
     return spec;
   }
   if (exists(text)) return read_plan(text);
-  throw InputError(join("plan '", text.substr(0, longest_shown),
+  throw InputError(join("plan '", text.substr(0, longest_name_shown),
                         "': expected full, every:N with N ≥ 1, calls:0,3,7, a file",
                         plan_names_.empty() ? "" : ", or a plan of the bundle: ", listed(plan_names_)));
 }

@@ -10,8 +10,6 @@
 namespace accel::core {
 namespace {
 
-constexpr std::int64_t colours = 3;
-
 // A size that is wanted; none where the model is free to choose.
 using Wanted = std::vector<std::optional<std::int64_t>>;
 

@@ -21,7 +21,7 @@ struct PartOf {
 };
 
 // All that may hold a tensor, and so a reference to a file.
-constexpr PartOf parts[] = {
+constexpr PartOf known_parts[] = {
     {Message::model, 7, Message::graph, true},          {Message::model, 20, Message::training, false},
     {Message::model, 25, Message::function, false},     {Message::training, 1, Message::graph, true},
     {Message::training, 2, Message::graph, true},       {Message::function, 7, Message::node, false},
@@ -37,7 +37,7 @@ constexpr std::uint64_t graph_field = 7;
 constexpr std::uint64_t input_field = 11;
 constexpr std::uint64_t output_field = 12;
 constexpr std::uint64_t external_field = 13;
-constexpr int deepest = 100;  // protobuf's own limit
+constexpr int deepest_message = 100;  // protobuf's own limit
 constexpr std::size_t longest_number = 19;
 
 std::string text_of(const Field &field) {
@@ -81,10 +81,10 @@ struct Waiting {
 void wait_for_parts(const Waiting &whole, std::vector<Waiting> &waiting) {
   std::set<std::uint64_t> seen;
   for (const Field &field : read_fields(whole.bytes)) {
-    const auto *part = std::find_if(std::begin(parts), std::end(parts), [&](const PartOf &each) {
+    const auto *part = std::find_if(std::begin(known_parts), std::end(known_parts), [&](const PartOf &each) {
       return each.within == whole.message && each.number == field.number;
     });
-    if (part == std::end(parts) || field.wire != Wire::bytes) continue;
+    if (part == std::end(known_parts) || field.wire != Wire::bytes) continue;
     if (!seen.insert(field.number).second && part->only_once) throw Malformed(join("field ", field.number, " twice"));
     // What does not hold the key holds no reference, however it is nested.
     if (field.bytes.find("location") != std::string_view::npos) {
@@ -99,7 +99,7 @@ std::vector<ExternalData> external_of(std::string_view data) {
   while (!waiting.empty()) {
     const Waiting next = waiting.back();
     waiting.pop_back();
-    if (next.depth > deepest) throw Malformed("nested too deeply");
+    if (next.depth > deepest_message) throw Malformed("nested too deeply");
     if (next.message == Message::tensor) {
       read_external(next.bytes, found);
     } else {

@@ -6,11 +6,11 @@ namespace accel::core {
 namespace {
 
 constexpr std::size_t lanes = 8;
-constexpr std::size_t block = 128;
+constexpr std::size_t summed_in_order = 128;
 
 // The sum as numpy makes it, by pairs, so that its roundings are numpy's.
 float pairwise_sum(const float *values, std::size_t count) {
-  if (count > block) {
+  if (count > summed_in_order) {
     std::size_t half = count / 2;
     half -= half % lanes;
     return pairwise_sum(values, half) + pairwise_sum(values + half, count - half);

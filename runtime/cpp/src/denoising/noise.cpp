@@ -9,17 +9,17 @@ namespace accel::core {
 namespace {
 
 constexpr std::size_t block = 16;
-constexpr std::size_t half = block / 2;
+constexpr std::size_t half_block = block / 2;
 constexpr float two_pi = 6.283185307179586476925286766559F;
 constexpr double pi = 3.14159265358979323846;
 
 // Single-precision Box-Muller in place: the first 8 uniforms give radii, the last 8 angles.
 void box_muller(float *values) {
-  for (std::size_t at = 0; at < half; ++at) {
+  for (std::size_t at = 0; at < half_block; ++at) {
     const float radius = std::sqrt(-2.0F * float_math::log(1.0F - values[at]));
-    const float angle = two_pi * values[at + half];
+    const float angle = two_pi * values[at + half_block];
     values[at] = radius * float_math::cos(angle);
-    values[at + half] = radius * float_math::sin(angle);
+    values[at + half_block] = radius * float_math::sin(angle);
   }
 }
 

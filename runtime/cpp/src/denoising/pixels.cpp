@@ -8,20 +8,20 @@
 namespace accel::core {
 namespace {
 
-constexpr std::size_t colours = 3;
+constexpr std::size_t channels = 3;
 
 }  // namespace
 
 void to_pixels(const float *sample, std::int64_t height, std::int64_t width, std::uint8_t *pixels) {
   const std::size_t plane = count_of({height, width});
   for (std::size_t at = 0; at < plane; ++at) {
-    for (std::size_t colour = 0; colour < colours; ++colour) {
+    for (std::size_t colour = 0; colour < channels; ++colour) {
       const float value = sample[colour * plane + at];
       if (!std::isfinite(value)) {
         throw NumericsError(join("the VAE decoder made NaN or infinite pixels: ", numerics_advice));
       }
       const float unit = std::clamp(value / 2 + 0.5F, 0.0F, 1.0F);
-      pixels[at * colours + colour] = static_cast<std::uint8_t>(std::nearbyint(unit * 255));
+      pixels[at * channels + colour] = static_cast<std::uint8_t>(std::nearbyint(unit * 255));
     }
   }
 }
@@ -29,8 +29,8 @@ void to_pixels(const float *sample, std::int64_t height, std::int64_t width, std
 void from_pixels(const std::uint8_t *pixels, std::int64_t height, std::int64_t width, float *sample) {
   const std::size_t plane = count_of({height, width});
   for (std::size_t at = 0; at < plane; ++at) {
-    for (std::size_t colour = 0; colour < colours; ++colour) {
-      sample[colour * plane + at] = static_cast<float>(pixels[at * colours + colour]) / 255.0F * 2 - 1;
+    for (std::size_t colour = 0; colour < channels; ++colour) {
+      sample[colour * plane + at] = static_cast<float>(pixels[at * channels + colour]) / 255.0F * 2 - 1;
     }
   }
 }

@@ -8,7 +8,6 @@
 namespace accel::core {
 namespace {
 
-constexpr std::int64_t colours = 3;
 constexpr std::size_t longest_path = 1000;
 
 bool has(const std::vector<TensorSpec> &tensors, const std::string &name) {

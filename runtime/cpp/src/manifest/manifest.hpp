@@ -11,6 +11,11 @@
 
 namespace accel::core {
 
+// Of a picture.
+inline constexpr std::int64_t colours = 3;
+// Pixels. No picture format that people use has longer sides, and no arithmetic with them overflows.
+inline constexpr std::int64_t longest_side = 1 << 14;
+
 // A dimension: a number, or a symbol with a factor and a divisor, as in `4*latent_height` and `latent_height/2`.
 struct Dimension {
   std::int64_t number = 0;  // 0 where there is a symbol

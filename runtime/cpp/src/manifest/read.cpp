@@ -12,7 +12,6 @@ constexpr std::int64_t schema_version = 2;
 constexpr std::int64_t most_count = INT64_MAX;
 constexpr std::int64_t most_extent = INT32_MAX;
 constexpr std::int64_t most_few = 1 << 16;
-constexpr std::int64_t longest_side = 1 << 14;
 constexpr double most_number = 1e300;
 
 Dimension read_dimension(const Json &json) {

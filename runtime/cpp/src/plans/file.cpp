@@ -1,6 +1,7 @@
 // `plan.json`: a plan as a file.
 #include "base/digits.hpp"
 #include "base/json.hpp"
+#include "manifest/manifest.hpp"
 #include "plans/spec.hpp"
 
 namespace accel::core {
@@ -8,7 +9,6 @@ namespace {
 
 constexpr std::int64_t plan_version = 2;
 constexpr double most_weight = 1e6;
-constexpr std::int64_t longest_side = 1 << 14;
 constexpr const char *new_keys[] = {"skip", "rows", "solved_for"};
 
 CallNumber call_of(const std::string &name, const Json &json) {

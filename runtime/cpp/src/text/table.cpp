@@ -9,7 +9,6 @@
 namespace accel::core {
 namespace {
 
-constexpr std::int64_t last_code = 0x10FFFF;
 constexpr std::size_t longest_id = 9;
 
 std::uint64_t pair_key(std::uint64_t first, std::uint64_t second) { return first << 32 | second; }
@@ -25,7 +24,8 @@ std::vector<std::vector<std::int64_t>> rows_of(const Safetensors &file, const st
 }
 
 CodePoint code_of(std::int64_t number, const std::string &name) {
-  if (number < 0 || number > last_code) throw Malformed(name + ": holds a number that is no code point");
+  if (number < 0 || number > std::int64_t{last_code_point})
+    throw Malformed(name + ": holds a number that is no code point");
   return static_cast<CodePoint>(number);
 }
 

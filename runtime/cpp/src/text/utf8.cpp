@@ -5,8 +5,6 @@
 namespace accel::core {
 namespace {
 
-constexpr CodePoint last_code = 0x10FFFF;
-
 // How many bytes a character has, by its first one; 0 where none begins so.
 std::size_t length_of(unsigned char first) {
   if (first < 0x80) return 1;
@@ -18,7 +16,7 @@ std::size_t length_of(unsigned char first) {
 bool is_sound(CodePoint code, std::size_t length) {
   constexpr CodePoint least[] = {0, 0, 0x80, 0x800, 0x10000};
   const bool is_surrogate = code >= 0xD800 && code < 0xE000;
-  return code >= least[length] && code <= last_code && !is_surrogate;
+  return code >= least[length] && code <= last_code_point && !is_surrogate;
 }
 
 }  // namespace

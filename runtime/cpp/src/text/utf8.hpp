@@ -8,6 +8,7 @@
 namespace accel::core {
 
 using CodePoint = char32_t;
+inline constexpr CodePoint last_code_point = 0x10FFFF;
 using CodePoints = std::vector<CodePoint>;
 
 // Raises an `InputError` where the text is no UTF-8.

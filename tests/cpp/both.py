@@ -1,0 +1,80 @@
+"""Both runtimes on one bundle: the library, and the Python runtime that it is compared with."""
+
+from ctypes import c_void_p
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tests.cpp.binding import Asked, Library
+
+from accel_runtime import Pipeline, Request, Result, open_bundle
+from accel_runtime.backends.onnxruntime import OnnxRuntimeBackend
+from accel_runtime.plans.file import encode_plan
+from accel_runtime.plans.spec import PlanSpec
+
+
+@dataclass(frozen=True)
+class Both:
+    """A bundle opened by both runtimes, each with one thread.
+
+    Attributes:
+        library: libaccel.
+        bundle: Its bundle.
+        pipeline: Its pipeline.
+        python: The Python runtime's pipeline.
+    """
+
+    library: Library
+    bundle: c_void_p
+    pipeline: c_void_p
+    python: Pipeline
+
+    @classmethod
+    def open(cls, library: Library, folder: Path, *, onnxruntime: Path) -> "Both":
+        bundle = library.open_bundle(folder, verification=1)
+        backend = library.open_backend(onnxruntime, threads=1)
+        pipeline = library.made("pipeline_create", bundle, backend)
+        library.close("backend", backend)
+        python = open_bundle(folder, OnnxRuntimeBackend("cpu", threads=1), verification="sizes")
+        return cls(library, bundle, pipeline, python)
+
+    def drawn_by_python(self, spec: PlanSpec, asked: Asked) -> Result:
+        rescale = asked.guidance_rescale or 0.0
+        guidance = 7.5 if asked.guidance is None else asked.guidance
+        strength = None if asked.image is None else asked.strength
+        plan = self.python.compile(spec, strength=strength, guidance=guidance, guidance_rescale=rescale)
+        return self.python.generate(_request(asked), plan)
+
+    def drawn_by_cpp(self, spec: PlanSpec, asked: Asked) -> tuple[Any, Any]:
+        content = encode_plan(spec)
+        plan = self.library.made("plan_parse", content, len(content))
+        try:
+            return self.library.generate(self.pipeline, plan, asked)
+        finally:
+            self.library.close("plan", plan)
+
+    def check_equal(self, spec: PlanSpec, asked: Asked) -> None:
+        """Latents and pixels are the same, to the bit."""
+        expected = self.drawn_by_python(spec, asked)
+        pixels, latents = self.drawn_by_cpp(spec, asked)
+        assert np.array_equal(latents, expected.latents), np.abs(latents - expected.latents).max()
+        assert np.array_equal(pixels, expected.images)
+
+    def close(self) -> None:
+        self.library.close("pipeline", self.pipeline)
+        self.library.close("bundle", self.bundle)
+
+
+def _request(asked: Asked) -> Request:
+    height, width = asked.size or (None, None)
+    request = Request(
+        prompts=tuple(asked.prompts),
+        negatives=tuple(asked.negatives) or ("",),
+        images_per_prompt=asked.images_per_prompt,
+        seed=asked.seed,
+        seeds=None if asked.seeds is None else tuple(asked.seeds),
+        latents=asked.latents,
+        image=asked.image,
+    )
+    return replace(request, height=height, width=width)
