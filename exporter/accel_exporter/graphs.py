@@ -39,11 +39,13 @@ class Sizes:
         batch: Images at a time.
         latent_height: Height in pixels / latent scale.
         latent_width: Width in pixels / latent scale.
+        multiple: Of open sizes, what latent height and width divide by.
     """
 
     batch: int
     latent_height: int
     latent_width: int
+    multiple: int = 1
 
     @property
     def unet_batch(self) -> int:
@@ -171,7 +173,6 @@ def unet_deep(
         text_length: Tokens of a prompt.
         time_ids: How many numbers SDXL's time ids are; not used for others.
     """
-    multiple = 2**unet.num_upsamplers
     channels = int(unet.config["in_channels"])
     more = _more_inputs(unet, sizes.unet_batch, time_ids)
     inputs = {
@@ -189,8 +190,8 @@ def unet_deep(
         axes={
             names.SAMPLE: {
                 0: Axis("batch"),
-                2: Axis("latent_height", multiple),
-                3: Axis("latent_width", multiple),
+                2: Axis("latent_height", sizes.multiple),
+                3: Axis("latent_width", sizes.multiple),
             },
             **{name: {0: Axis("batch")} for name in (names.TEXT, *more)},
         },

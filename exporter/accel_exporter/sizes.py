@@ -33,23 +33,24 @@ class ModelSizes:
     to_check: Sizes
 
     @classmethod
-    def of(cls, unet: Mapping[str, Any], vae: Mapping[str, Any], *, static: StaticSize | None) -> Self:
-        """The sizes of a pipeline with these configs.
+    def of(cls, unet: Mapping[str, Any], vae: Mapping[str, Any], *, multiple: int, static: StaticSize | None) -> Self:
+        """The sizes of a pipeline with these configs, whose latents divide by ``multiple`` where sizes are open.
 
         Raises:
             InputError: A fixed size does not fit the model.
         """
         scale = 2 ** (len(vae["block_out_channels"]) - 1)
-        # Latent sizes must divide by this for each upsampling to meet its skip exactly.
         steps = 2 ** (len(unet["block_out_channels"]) - 1)
+        # Sizes that do not divide are checked where they are allowed.
+        less = 1 if multiple == 1 else 0
         height, width = _own_size(unet)
         if static is None:
             return cls(
                 latent_scale=scale,
                 sample_size=(height * scale, width * scale),
-                size_multiple=steps * scale,
-                to_trace=Sizes(batch=2, latent_height=2 * steps, latent_width=3 * steps),
-                to_check=Sizes(batch=1, latent_height=5 * steps, latent_width=4 * steps),
+                size_multiple=multiple * scale,
+                to_trace=Sizes(batch=2, latent_height=2 * steps, latent_width=3 * steps, multiple=multiple),
+                to_check=Sizes(batch=1, latent_height=5 * steps - less, latent_width=4 * steps - less),
             )
         pixels = (static.height or height * scale, static.width or width * scale)
         _check_pixels(pixels, scale)

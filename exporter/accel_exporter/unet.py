@@ -15,6 +15,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
+from accel_exporter.upsampling import cropped
 from accel_runtime.errors import ExportError
 
 
@@ -101,7 +102,7 @@ class GuidedSizedPass(DeepPass):
 class _Recording:
     """Forward hooks that note every skip and, for each branch, what it is joined to.
 
-    Hooks are the module's public observers: nothing is patched, and they are gone afterwards.
+    Hooks are the module's public observers: no method is patched, and they are gone afterwards.
     """
 
     def __init__(self, unet: UNet2DConditionModel, branches: Sequence[int]) -> None:
@@ -118,6 +119,7 @@ class _Recording:
             self._watch(block.register_forward_hook(lambda _m, _i, out: self._skips.extend(out[1])))
         for k in self._branches:
             self._watch(units[len(units) - 1 - k].register_forward_pre_hook(self._note_join(k)))
+        self._hooks.enter_context(cropped(self._unet, self._skips))
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -1,6 +1,7 @@
 """Small random pipelines of the families beside Stable Diffusion 1, made by diffusers' own classes."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -80,9 +81,9 @@ def _two_texts() -> dict[str, Any]:
     }
 
 
-def _sdxl() -> Any:
+def _sdxl(levels: int = 2) -> Any:
     return _diffusers.StableDiffusionXLPipeline(
-        vae=tiny_vae(),
+        vae=tiny_vae(levels),
         **_two_texts(),
         unet=_unet(16 + 24, **_sized(6)),
         scheduler=_diffusers.EulerDiscreteScheduler(**_BETAS, steps_offset=1),
@@ -134,6 +135,8 @@ def _lcm() -> Any:
 
 FAMILIES: Final[Mapping[str, Callable[[], Any]]] = {
     "sdxl": _sdxl,
+    # With 8 pixels per latent, so that diffusers, which wants multiples of 8, lets latents be odd.
+    "eighths": partial(_sdxl, levels=4),
     "refiner": _refiner,
     "sd21": _sd21,
     "lcm": _lcm,
@@ -143,6 +146,7 @@ FAMILIES: Final[Mapping[str, Callable[[], Any]]] = {
 # What each one's bundle has tables of.
 SCHEDULERS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "sdxl": ("euler", "ddim", "dpmpp_2m", "euler_a"),
+    "eighths": ("euler", "ddim", "dpmpp_2m"),
     "refiner": ("euler", "ddim", "euler_a"),
     "sd21": ("ddim", "euler", "dpmpp_2m", "pndm"),
     "lcm": ("lcm",),

@@ -93,6 +93,17 @@ def test_dimensions_get_the_manifest_s_names() -> None:
     assert shape(model.graph.outputs[1]) == ["batch", 2, "latent_height/2", "latent_width/8"]
 
 
+def test_dimensions_that_were_halved_and_rounded_up_get_the_manifest_s_names() -> None:
+    model = deep_model()
+    halved, quartered = "((s2 - 1)//2) + 1", "((s3 - 1)//4) + 1"
+    model.graph.inputs[0].shape = ir.Shape(["s1", 4, "s2", "s3"])
+    model.graph.outputs[0].shape = ir.Shape(["s1", 4, "s2", "s3"])
+    model.graph.outputs[1].shape = ir.Shape(["s1", 2, halved, quartered])
+    NameDimensions({"sample": {0: Axis("batch"), 2: Axis("latent_height"), 3: Axis("latent_width")}})(model)
+
+    assert model.graph.outputs[1].shape == ["batch", 2, "latent_height/2", "latent_width/4"]
+
+
 def test_cleaning_removes_notes_doubles_and_dead_nodes() -> None:
     model = deep_model()
     model.graph.metadata_props["note"] = "to developers"

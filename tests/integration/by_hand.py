@@ -43,7 +43,8 @@ class HandDrivenUNet:
         kept = None
         for skip in reversed(range(count)):
             kept = x if skip == branch else kept
-            x = units[len(units) - 1 - skip](torch.cat([x, skips[skip]], dim=1), time, text)
+            size = skips[max(skip - 1, 0)].shape[2:]
+            x = units[len(units) - 1 - skip](torch.cat([x, skips[skip]], dim=1), time, text, size)
         return unet.conv_out(unet.conv_act(unet.conv_norm_out(x))), kept
 
     def _time(self, sample: Tensor, t: Tensor, given: Given) -> Tensor:
@@ -68,10 +69,11 @@ class HandDrivenUNet:
             yield from _units(block)
             yield from (_sampler(each) for each in block.downsamplers or ())
 
-    def _up_units(self) -> Iterator[Callable[[Tensor, Tensor, Tensor], Tensor]]:
+    def _up_units(self) -> Iterator[Callable[[Tensor, Tensor, Tensor, torch.Size], Tensor]]:
+        """Each also takes the size of the next skip, to which an upsampler goes."""
         for block in self.unet.up_blocks:
             *first, last = _units(block)
-            yield from first
+            yield from (_then(each, ()) for each in first)
             yield _then(last, block.upsamplers or ())
 
 
@@ -89,11 +91,11 @@ def _sampler(module: Any) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
 
 def _then(
     unit: Callable[[Tensor, Tensor, Tensor], Tensor], samplers: Any
-) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    def run(x: Tensor, time: Tensor, text: Tensor) -> Tensor:
+) -> Callable[[Tensor, Tensor, Tensor, torch.Size], Tensor]:
+    def run(x: Tensor, time: Tensor, text: Tensor, size: torch.Size) -> Tensor:
         x = unit(x, time, text)
         for sampler in samplers:
-            x = sampler(x)
+            x = sampler(x, size)
         return x
 
     return run
