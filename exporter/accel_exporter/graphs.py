@@ -138,7 +138,7 @@ def text_encoder(model: TextModel, sizes: Sizes, *, length: int) -> Traceable:
 
     L is ``length``, the tokenizer's: it may be less than the model has positions for.
     """
-    ids = torch.randint(0, model.config.vocab_size, (sizes.batch, length), generator=_seeded())
+    ids = torch.randint(0, model.config.vocab_size, (sizes.batch, length), generator=seeded())
     return Traceable(
         name=names.TEXT_ENCODER,
         part="text",
@@ -176,9 +176,9 @@ def unet_deep(
     channels = int(unet.config["in_channels"])
     more = _more_inputs(unet, sizes.unet_batch, time_ids)
     inputs = {
-        names.SAMPLE: _normal(sizes.unet_batch, channels, sizes.latent_height, sizes.latent_width),
+        names.SAMPLE: normal(sizes.unet_batch, channels, sizes.latent_height, sizes.latent_width),
         names.TIMESTEP: torch.tensor([500.0]),
-        names.TEXT: _normal(sizes.unet_batch, text_length, _text_width(unet)),
+        names.TEXT: normal(sizes.unet_batch, text_length, _text_width(unet)),
         **more,
     }
     return Traceable(
@@ -211,16 +211,16 @@ def _more_inputs(unet: UNet2DConditionModel, rows: int, time_ids: int) -> dict[s
     config, inputs = unet.config, {}
     if config["addition_embed_type"] == "text_time":
         pooled = config["projection_class_embeddings_input_dim"] - time_ids * config["addition_time_embed_dim"]
-        inputs[names.POOLED_TEXT] = _normal(rows, pooled)
-        inputs[names.TIME_IDS] = 512 + 128 * _normal(rows, time_ids)
+        inputs[names.POOLED_TEXT] = normal(rows, pooled)
+        inputs[names.TIME_IDS] = 512 + 128 * normal(rows, time_ids)
     if config["time_cond_proj_dim"] is not None:
-        inputs[names.GUIDANCE] = _normal(rows, config["time_cond_proj_dim"])
+        inputs[names.GUIDANCE] = normal(rows, config["time_cond_proj_dim"])
     return inputs
 
 
 def vae_decoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:
     """latent_sample [B, C, h, w], already divided by the scaling factor → sample [B, 3, H, W] in [-1, 1]."""
-    latents = _normal(sizes.batch, vae.config["latent_channels"], sizes.latent_height, sizes.latent_width)
+    latents = normal(sizes.batch, vae.config["latent_channels"], sizes.latent_height, sizes.latent_width)
     return Traceable(
         name=names.VAE_DECODER,
         part="decoder",
@@ -234,7 +234,7 @@ def vae_decoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:
 def vae_encoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:
     """Encode sample [B, 3, H, W] in [-1, 1] to latent_parameters [B, 2C, h, w]: mean, then log-variance."""
     scale = 2 ** (len(vae.config["block_out_channels"]) - 1)
-    pixels = _normal(sizes.batch, 3, sizes.latent_height * scale, sizes.latent_width * scale).clamp(-1, 1)
+    pixels = normal(sizes.batch, 3, sizes.latent_height * scale, sizes.latent_width * scale).clamp(-1, 1)
     return Traceable(
         name=names.VAE_ENCODER,
         part="encoder",
@@ -245,13 +245,13 @@ def vae_encoder(vae: AutoencoderKL, sizes: Sizes) -> Traceable:
     )
 
 
-def _seeded() -> torch.Generator:
+def seeded() -> torch.Generator:
     """Make the same inputs each time, so that equal exports are equal bundles."""
     return torch.Generator().manual_seed(0)
 
 
-def _normal(*shape: int) -> Tensor:
-    return torch.randn(shape, generator=_seeded())
+def normal(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=seeded())
 
 
 def _text_width(unet: UNet2DConditionModel) -> int:

@@ -11,6 +11,7 @@ TEXT_ENCODER_2: Final = "text_encoder_2"
 UNET_DEEP: Final = "unet_deep"
 VAE_DECODER: Final = "vae_decoder"
 VAE_ENCODER: Final = "vae_encoder"
+VQVAE_DECODER: Final = "vqvae_decoder"
 
 # Tensors of the UNet.
 SAMPLE: Final = "sample"
@@ -19,6 +20,7 @@ TEXT: Final = "encoder_hidden_states"
 POOLED_TEXT: Final = "text_embeds"
 TIME_IDS: Final = "time_ids"
 GUIDANCE: Final = "timestep_cond"
+CLASS_LABELS: Final = "class_labels"
 NOISE: Final = "out_sample"
 
 # Tensors of the text encoders.

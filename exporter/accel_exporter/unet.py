@@ -1,6 +1,6 @@
 """The deep pass: a UNet that also hands out the features a shallow pass can start from.
 
-The cut is read off the module's structure. A `UNet2DConditionModel` keeps a stack of skips: the
+The cut is read off the module's structure. A UNet of diffusers keeps a stack of skips: the
 output of `conv_in`, then one per resnet and downsampler of the down path. Each resnet of the up
 path takes one skip off the stack and joins it (concatenation on the channels) to what comes from
 below. With S skips, up unit S-1-k eats skip k, and *what comes from below* there is the feature
@@ -12,14 +12,16 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import UNet2DConditionModel, UNet2DModel
 from torch import Tensor, nn
 
 from accel_exporter.upsampling import cropped
 from accel_runtime.errors import ExportError
 
+UNet = UNet2DConditionModel | UNet2DModel
 
-def up_units(unet: UNet2DConditionModel) -> list[nn.Module]:
+
+def up_units(unet: UNet) -> list[nn.Module]:
     """The resnets of the up path, in the order in which they run; each eats one skip."""
     blocks: Any = unet.up_blocks
     if not all(hasattr(block, "resnets") for block in blocks):
@@ -27,7 +29,7 @@ def up_units(unet: UNet2DConditionModel) -> list[nn.Module]:
     return [resnet for block in blocks for resnet in block.resnets]
 
 
-def branch_count(unet: UNet2DConditionModel) -> int:
+def branch_count(unet: UNet) -> int:
     """How many branches the UNet has: its skips, S."""
     return len(up_units(unet))
 
@@ -44,7 +46,7 @@ class DeepPass(nn.Module):
     to ``(noise, feature_k, …)``, the noise [B, C, H, W] and each feature [B, C_k, H_k, W_k].
     """
 
-    def __init__(self, unet: UNet2DConditionModel, branches: Sequence[int]) -> None:
+    def __init__(self, unet: UNet, branches: Sequence[int]) -> None:
         super().__init__()
         self.unet = unet
         self.branches = tuple(branches)
@@ -105,7 +107,7 @@ class _Recording:
     Hooks are the module's public observers: no method is patched, and they are gone afterwards.
     """
 
-    def __init__(self, unet: UNet2DConditionModel, branches: Sequence[int]) -> None:
+    def __init__(self, unet: UNet, branches: Sequence[int]) -> None:
         self._unet = unet
         self._branches = branches
         self._skips: list[Tensor] = []

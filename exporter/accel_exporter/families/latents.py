@@ -67,7 +67,8 @@ class LatentFamily:
 
     def sizes(self, source: Source, options: ExportOptions) -> ModelSizes:
         """From the configs of UNet and VAE."""
-        multiple = latent_multiple(unet_skeleton(source.unet_config), is_packaged=options.with_inductor)
+        is_packaged = options.with_inductor and options.static is None
+        multiple = latent_multiple(unet_skeleton(source.unet_config), is_packaged=is_packaged)
         return ModelSizes.of(source.unet_config, source.vae_config, multiple=multiple, static=options.static)
 
     def load_denoiser(self, source: Source, branches: Sequence[int]) -> Loaded:

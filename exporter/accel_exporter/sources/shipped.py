@@ -42,6 +42,7 @@ ALIASES: Final[Mapping[str, Alias]] = {
     "sdxl": Alias("stabilityai/stable-diffusion-xl-base-1.0", architecture="sdxl"),
     "sdxl-turbo": Alias("stabilityai/sdxl-turbo", architecture="sdxl-turbo"),
     "lcm-sd15": Alias("SimianLuo/LCM_Dreamshaper_v7", architecture="lcm-sd15"),
+    "ddpm-cat": Alias("google/ddpm-cat-256", architecture="ddpm-cat"),
     "tiny": Alias(None, architecture="tiny"),
 }
 

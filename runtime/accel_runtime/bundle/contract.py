@@ -12,6 +12,7 @@ from accel_runtime.manifest import (
     Codec,
     DType,
     FromGuidance,
+    FromLabels,
     FromSizes,
     GraphSpec,
     Input,
@@ -116,6 +117,8 @@ def _conditioned(manifest: Manifest, given: Input) -> "_Wanted":
         return _floats(None, TIME_IDS[given.source.ends])
     if isinstance(given.source, FromGuidance):
         return _floats(None, None)
+    if isinstance(given.source, FromLabels):
+        return _floats(None)
     shapes = [manifest.graphs[each.encoder].output(each.tensor).shape for each in given.source.outputs]
     if len({shape[1:-1] for shape in shapes}) != 1:
         raise ValueError(f"{given.name}: expected outputs that differ in the last axis only, got {_listed(shapes)}")

@@ -12,7 +12,7 @@ import numpy as np
 from accel_runtime.backends.base import Array
 from accel_runtime.bundle.dims import own_sizes, resolve
 from accel_runtime.errors import InputError
-from accel_runtime.manifest import FromGuidance, FromSizes, FromText, Input, Manifest
+from accel_runtime.manifest import FromGuidance, FromLabels, FromSizes, FromText, Input, Manifest
 from accel_runtime.request import Framing, Request
 
 # diffusers' defaults, of a prompt and of a negative prompt.
@@ -113,6 +113,21 @@ def guidance_embedding(scale: float, width: int) -> Array:
     return np.pad(waves, (0, width - 2 * half)).astype(np.float32)
 
 
+def labels(source: FromLabels, request: Request) -> Array:
+    """The class of each image, [B].
+
+    Raises:
+        InputError: There is none for each prompt, or no such class.
+    """
+    given, count = request.class_labels, len(request.prompts)
+    if len(given) not in (1, count):
+        raise InputError(f"class labels: expected 1 or {count}, one for each prompt, got {len(given)}")
+    if wrong := [label for label in given if not 0 <= label < source.classes]:
+        raise InputError(f"class label: expected 0 to {source.classes - 1}, got {wrong[0]}")
+    spread = given if len(given) == count else given * count
+    return np.repeat(np.array(spread, np.float32), request.images_per_prompt)
+
+
 def _time_ids(source: FromSizes, told: Framing, request: Request, *, like: Framing) -> Array:
     """What is told, and ``like`` for the rest."""
     original, target = told.original_size or like.original_size, told.target_size or like.target_size
@@ -136,12 +151,14 @@ class _Given:
             return sizes(each.source, self.request, self.manifest)
         if isinstance(each.source, FromGuidance):
             return self._guidance(each)
+        if isinstance(each.source, FromLabels):
+            return labels(each.source, self.request)
         encoded = text(each.source, self.request.prompts, encode=self.encode)
         return np.repeat(encoded, self.request.images_per_prompt, axis=0)
 
     def negative_half(self, each: Input, prompt: Array) -> Array:
         """The same rows without the prompt."""
-        if each.negative == "same" or isinstance(each.source, FromGuidance):
+        if each.negative == "same" or isinstance(each.source, (FromGuidance, FromLabels)):
             return prompt
         if isinstance(each.source, FromSizes):
             return negative_sizes(each.source, self.request, self.manifest)
@@ -167,6 +184,8 @@ def _check(request: Request, manifest: Manifest, *, guided: bool) -> None:
         raise InputError("prompt: the model takes none: leave prompts empty")
     if guided and manifest.denoiser.guidance == "none":
         raise InputError("guidance: the model cannot be guided: set it to 1")
+    if request.class_labels and not any(isinstance(each.source, FromLabels) for each in manifest.denoiser.inputs):
+        raise InputError("class labels: the model takes none: leave them out")
     _check_framing(request, manifest)
 
 

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Final
 
 from accel_runtime.manifest.basics import PLAN_NAME_EXPECTED, GraphSpec, TensorSpec, is_plan_name
 from accel_runtime.manifest.parts import InductorSpec
-from accel_runtime.manifest.roles import FromGuidance, FromSizes, FromText
+from accel_runtime.manifest.roles import FromGuidance, FromLabels, FromSizes, FromText
 
 if TYPE_CHECKING:
     from accel_runtime.manifest.schema import Manifest
 
 _COLOURS: Final = 3
 # What the negative half may get of inputs that are made of no prompt.
-_NEGATIVES: Final[Mapping[type, tuple[str, ...]]] = {FromSizes: ("same", "negative"), FromGuidance: ("same",)}
+_NEGATIVES: Final[Mapping[type, tuple[str, ...]]] = {
+    FromSizes: ("same", "negative"),
+    FromGuidance: ("same",),
+    FromLabels: ("same",),
+}
 # Longest name in a message.
 _SHOWN: Final = 60
 

@@ -79,6 +79,16 @@ class FromGuidance(Strict, frozen=True, tag_field="from", tag="guidance"):
     """The guidance scale less one, embedded as diffusers' pipelines embed it for distilled models, [B, E]."""
 
 
+class FromLabels(Strict, frozen=True, tag_field="from", tag="labels"):
+    """The number of each image's class, [B] float32, in which whole numbers up to 2^24 are exact.
+
+    Attributes:
+        classes: Numbers are less than this.
+    """
+
+    classes: Annotated[int, msgspec.Meta(ge=1, le=2**24)]
+
+
 class Input(Strict, frozen=True):
     """An input of the denoiser beside sample, timestep and feature.
 
@@ -90,7 +100,7 @@ class Input(Strict, frozen=True):
     """
 
     name: str
-    source: FromText | FromSizes | FromGuidance
+    source: FromText | FromSizes | FromGuidance | FromLabels
     negative: Negative = "same"
 
 
