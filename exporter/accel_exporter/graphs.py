@@ -251,6 +251,7 @@ def seeded() -> torch.Generator:
 
 
 def normal(*shape: int) -> Tensor:
+    """Numbers to trace and check with, the same each time."""
     return torch.randn(shape, generator=seeded())
 
 

@@ -43,9 +43,7 @@ class ModelSizes:
         return cls.over(_mended_size(unet), scale, levels=_levels(unet), multiple=multiple, static=static)
 
     @classmethod
-    def over(
-        cls, own: tuple[int, int], scale: int, *, levels: int, multiple: int, static: StaticSize | None
-    ) -> Self:
+    def over(cls, own: tuple[int, int], scale: int, *, levels: int, multiple: int, static: StaticSize | None) -> Self:
         """The sizes of a pipeline whose UNet has so many levels.
 
         Args:

@@ -96,7 +96,9 @@ def vqvae_decoder(vqvae: VQModel, sizes: Sizes) -> Traceable:
     entries = vqvae.quantize.embedding.weight.detach()
     shape = (sizes.batch, sizes.latent_height, sizes.latent_width)
     chosen = entries[torch.randint(0, len(entries), shape, generator=seeded())]
-    latents = chosen.permute(0, 3, 1, 2) + _OFF_ENTRY * entries.std() * normal(sizes.batch, entries.shape[1], *shape[1:])
+    latents = chosen.permute(0, 3, 1, 2) + _OFF_ENTRY * entries.std() * normal(
+        sizes.batch, entries.shape[1], *shape[1:]
+    )
     return Traceable(
         name=names.VQVAE_DECODER,
         part="decoder",

@@ -9,7 +9,7 @@ of branch k. All that is deeper lies behind that one tensor (DeepCache, arXiv:23
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from diffusers import UNet2DConditionModel, UNet2DModel
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from accel_exporter.upsampling import cropped
 from accel_runtime.errors import ExportError
 
-UNet = UNet2DConditionModel | UNet2DModel
+UNet: TypeAlias = UNet2DConditionModel | UNet2DModel
 
 
 def up_units(unet: UNet) -> list[nn.Module]:

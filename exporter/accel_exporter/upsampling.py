@@ -24,8 +24,8 @@ def latent_multiple(unet: nn.Module, *, is_packaged: bool = False) -> int:
 
     Args:
         unet: The UNet.
-        is_packaged: Whether it becomes AOTInductor packages of open sizes: torch knows no input that is half of another,
-            rounded up.
+        is_packaged: Whether it becomes AOTInductor packages of open sizes: torch knows no input that is half of
+            another, rounded up.
     """
     blocks: Any = unet.up_blocks
     if _is_fitted(unet) and not is_packaged:

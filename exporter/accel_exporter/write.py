@@ -36,8 +36,8 @@ Build = Callable[[Sizes], Traceable]
 # away, the text encoder 1e-4, since a constant of its code, QuickGelu's 1.702, is rounded too.
 _SAME_WEIGHTS = 5e-3
 
-# From so many parameters on, a second copy of the weights costs more than the seconds that it saves a check: SDXL's UNet
-# has 10 GB of them.
+# From so many parameters on, a second copy of the weights costs more than the seconds that it saves a check. SDXL's
+# UNet has 10 GB of them.
 _LARGE = 250_000_000
 
 _DTYPES: Mapping[ir.DataType, DType] = {

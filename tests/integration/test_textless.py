@@ -1,22 +1,30 @@
 """Pipelines without text, of pixels and of a codebook's latents: our pictures are those of diffusers' pipelines."""
 
+import json
+import os
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import diffusers
 import numpy as np
 import pytest
 import torch
-from tests.bundles import family_bundle
+from PIL import Image
+from tests.bundles import family_bundle, family_source
+from tests.command import accel, assert_refused
 from tests.integration.both import STEPS, both, drawn, seeds
 from tests.integration.by_hand import Given, denoise_by_hand
 from tests.own_memory import OwnMemory
 
 from accel_exporter.check import relative_error
 from accel_exporter.schedules import SCHEDULERS
+from accel_exporter.sources.fitness import check_fitness
+from accel_exporter.sources.local import open_folder
 from accel_exporter.unet import inference
 from accel_runtime import Pipeline, Request, open_bundle
-from accel_runtime.errors import InputError
+from accel_runtime.errors import AccelError, InputError
 
 CLOSE = 1e-5
 TWO = Request(("",), images_per_prompt=2, seed=3)
@@ -182,3 +190,84 @@ def test_what_such_a_model_does_not_take_is_refused_in_one_line(family: str, req
 
     with pytest.raises(InputError, match=message):
         ours.generate(request_, ours.plan(STEPS, scheduler="ddim"))
+
+
+def test_accel_draws_a_picture_of_each_class_and_no_prompt(tmp_path: Path) -> None:
+    bundle = str(family_bundle("classes"))
+    drawn_ = accel(
+        "generate", bundle, "--class-label", "4", "--class-label", "0", "--steps", "2", "-o", "c.png", cwd=tmp_path
+    )
+
+    assert drawn_.returncode == 0, drawn_.stderr
+    assert sorted(os.listdir(tmp_path)) == ["c-0.png", "c-1.png"]
+
+
+TOLD: dict[str, tuple[str, tuple[str, ...], str]] = {
+    "a prompt": ("ddpm", ("a cat",), "prompt: the model takes none, got 'a cat': leave it out"),
+    "a class": ("ddpm", ("--class-label", "1"), "--class-label: the model draws no classes: leave it out"),
+    "guidance": ("ddpm", ("--guidance", "5"), "--guidance: the model cannot be guided, got 5: leave it out"),
+    "a negative prompt": ("ldm", ("--negative", "fog"), "prompt: the model takes none"),
+    "a picture": ("ldm", ("--image", "in.png"), "image: the bundle has no encoder: start from noise"),
+    "sizes of SDXL": ("ddpm", ("--crop", "1", "1"), "framing: the model takes no sizes: leave it out"),
+    "no class": ("classes", (), "--class-label: expected the class to draw, 0 to 4"),
+    "a class that is not there": ("classes", ("--class-label", "5"), "class label: expected 0 to 4, got 5"),
+    "no prompt, where it takes one": ("eighths", (), "prompt: expected what to draw: accel generate"),
+}
+
+
+@pytest.mark.parametrize("case", TOLD)
+def test_accel_refuses_in_one_line_what_the_model_does_not_take(case: str, tmp_path: Path) -> None:
+    family, options, message = TOLD[case]
+    Image.new("RGB", (32, 32)).save(tmp_path / "in.png")
+
+    refused = accel(
+        "generate", str(family_bundle(family)), *options, "--steps", "2", "--scheduler", "ddim", cwd=tmp_path
+    )
+
+    assert_refused(refused, message)
+
+
+CONFIGS: dict[str, tuple[str, str, dict[str, Any], str]] = {
+    "grey": ("ddpm", "unet", {"in_channels": 1}, "unet: in_channels: expected 3, red, green and blue"),
+    "variance": ("ddpm", "unet", {"out_channels": 6}, "unet: out_channels: expected 3, red, green and blue"),
+    "no size": ("ddpm", "unet", {"sample_size": None}, "unet: sample_size: expected a positive number"),
+    "classes as vectors": ("ddpm", "unet", {"class_embed_type": "identity"}, "unet: class_embed_type: expected none"),
+    "learned times": ("ddpm", "unet", {"time_embedding_type": "learned", "num_train_timesteps": 9}, "'learned' takes"),
+    "two streams": (
+        "ddpm",
+        "unet",
+        {"up_block_types": ["UpBlock2D", "AttnUpBlock2D", "SkipUpBlock2D"]},
+        "SkipUpBlock2D hands on a second tensor",
+    ),
+    "no classes": ("classes", "unet", {"num_class_embeds": 0}, "unet: num_class_embeds: expected 1 to"),
+    "a wider codebook": (
+        "ldm",
+        "vqvae",
+        {"vq_embed_dim": 4},
+        "unet: in_channels: expected 4, the width of the vqvae's",
+    ),
+    "no factor": ("ldm", "vqvae", {"scaling_factor": 0}, "vqvae: scaling_factor: expected a positive number, got 0"),
+    "a decoder of masks": ("ldm", "vqvae", {"out_channels": 1}, "vqvae: out_channels: expected 3"),
+}
+
+
+@pytest.mark.parametrize("case", CONFIGS)
+def test_parts_that_do_not_fit_are_told_before_weights_are_read(case: str, tmp_path: Path) -> None:
+    family, part, change, message = CONFIGS[case]
+    folder = shutil.copytree(family_source(family), tmp_path / "source")
+    path = folder / part / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+
+    with pytest.raises(AccelError, match=message) as told:
+        check_fitness(open_folder(folder, variant=None))
+
+    assert "\n" not in str(told.value)
+
+
+def test_a_ddim_pipeline_with_another_scheduler_is_refused(tmp_path: Path) -> None:
+    folder = shutil.copytree(family_source("ddim"), tmp_path / "source")
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps(index | {"scheduler": ["diffusers", "DDPMScheduler"]}))
+
+    with pytest.raises(AccelError, match="'scheduler' is a DDPMScheduler, not supported yet, expected DDIMScheduler"):
+        open_folder(folder, variant=None)

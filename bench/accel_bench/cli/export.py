@@ -54,7 +54,7 @@ def export(
         str,
         typer.Argument(
             help="A diffusers folder, a hub id, or an alias: tiny (the built-in model), sd15, sd21, sdxl, sdxl-turbo, "
-            "lcm-sd15."
+            "lcm-sd15, ddpm-cat."
         ),
     ] = "tiny",
     *,

@@ -2,6 +2,7 @@
 
 from accel_bench.plans.prepare import Settings
 from accel_bench.records.parts import Workload
+from accel_runtime.manifest import Manifest
 from accel_runtime.request import Request
 from accel_runtime.schedules.schedule import ScheduleTable
 
@@ -30,13 +31,21 @@ def settings_of(work: Workload) -> Settings:
     return Settings(work.steps, work.scheduler, guidance=work.guidance, batch=work.batch, seed=work.seed)
 
 
-def request_of(prompt: str, settings: Settings, *, size: tuple[int | None, int | None]) -> Request:
+def request_of(prompt: str, settings: Settings, *, size: tuple[int | None, int | None], manifest: Manifest) -> Request:
     """A request for one batch of images of one prompt.
 
     Args:
         prompt: What to draw.
         settings: The batch, and the seed of its first image.
         size: Height and width in pixels; None takes the model's own.
+        manifest: Of a model of classes, the first is drawn.
     """
     height, width = size
-    return Request((prompt,), images_per_prompt=settings.batch, seed=settings.seed, height=height, width=width)
+    return Request(
+        (prompt,),
+        images_per_prompt=settings.batch,
+        seed=settings.seed,
+        height=height,
+        width=width,
+        class_labels=(0,) if manifest.draws_classes else (),
+    )

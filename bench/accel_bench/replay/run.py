@@ -93,7 +93,7 @@ class Replay:
         )
         timed = TimedPipeline.open(bundle, self.backend)
         trials = prepare(timed.pipeline, tuple(chosen.plans.values()), settings=settings)
-        request = request_of(self.prompt, settings, size=(work.height, work.width))
+        request = request_of(self.prompt, settings, size=(work.height, work.width), manifest=bundle.manifest)
         contenders = [timed.contender(each, request=request) for each in trials]
         environment, measurement = read_environment(), Measurement()
         for name in measure(contenders, self.stop, into=measurement):

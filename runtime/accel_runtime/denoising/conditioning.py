@@ -121,7 +121,8 @@ def labels(source: FromLabels, request: Request) -> Array:
     """
     given, count = request.class_labels, len(request.prompts)
     if len(given) not in (1, count):
-        raise InputError(f"class labels: expected 1 or {count}, one for each prompt, got {len(given)}")
+        expected = f"1 or {count}" if count > 1 else "1"
+        raise InputError(f"class labels: expected {expected}, one for each prompt, got {len(given)}")
     if wrong := [label for label in given if not 0 <= label < source.classes]:
         raise InputError(f"class label: expected 0 to {source.classes - 1}, got {wrong[0]}")
     spread = given if len(given) == count else given * count
@@ -184,7 +185,7 @@ def _check(request: Request, manifest: Manifest, *, guided: bool) -> None:
         raise InputError("prompt: the model takes none: leave prompts empty")
     if guided and manifest.denoiser.guidance == "none":
         raise InputError("guidance: the model cannot be guided: set it to 1")
-    if request.class_labels and not any(isinstance(each.source, FromLabels) for each in manifest.denoiser.inputs):
+    if request.class_labels and not manifest.draws_classes:
         raise InputError("class labels: the model takes none: leave them out")
     _check_framing(request, manifest)
 

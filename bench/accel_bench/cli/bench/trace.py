@@ -78,7 +78,7 @@ def _profile(
 ) -> Iterator[ProfiledImage]:
     work = record.workload
     settings = settings_of(work)
-    request = request_of(record.prompt, settings, size=(work.height, work.width))
+    request = request_of(record.prompt, settings, size=(work.height, work.width), manifest=bundle.manifest)
     specs = [each.facts.plan for each in record.plans]
     # Plans are compiled from the bundle's schedules; nothing is loaded for that.
     planner = Pipeline(bundle, OnnxRuntimeBackend(provider, options=options))

@@ -36,8 +36,8 @@ class OnnxRuntimeBackend:
         threads: Threads inside an operator; None leaves the choice to ONNX Runtime.
         options: Options of the provider, which replace those of `PROVIDERS`.
         profile_folder: Where every session notes the time of each operator, which slows it; None notes nothing.
-        maps_weights: On the processor, leave weights in their file: they are neither folded nor packed, so that they take
-            no memory but what the system can have back at any time. Calls are slower, and graphs run as they are.
+        maps_weights: On the processor, leave weights in their file, neither folded nor packed, so that they take no
+            memory but what the system can have back at any time. Calls are slower, and graphs run as they are.
 
     Raises:
         InputError: The provider or an option is unknown.
