@@ -1,5 +1,6 @@
 """`accel export`: a pipeline in, a bundle out."""
 
+import gc
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from accel_exporter.families.known import family_of
 from accel_exporter.helper import Task, helper_process
 from accel_exporter.inductor import PackageWriter
 from accel_exporter.loop_graphs import write_loop_graphs
-from accel_exporter.memory import release_memory
 from accel_exporter.named_plans import write_plans
 from accel_exporter.options import ExportOptions, choose_branches
 from accel_exporter.precision import feature_dtype
@@ -190,8 +190,8 @@ class _Export:
             self._packages.add_unet(traced, shallow, tolerance=self._options.allowed_error(settings.dtype))
 
     def _check_written(self) -> None:
-        # torch's weights must go before the session's come.
-        release_memory()
+        # Exported programs hold reference cycles; torch's weights must go before the session's come.
+        gc.collect()
         for written in self._unchecked:
             self._check(written, dtype=self._options.dtype)
 

@@ -1,12 +1,15 @@
 """Edits of ONNX graphs, on graphs small enough to read."""
 
+import gc
+import weakref
+
 import numpy as np
 import onnx_ir as ir
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from accel_exporter.graphs import Axis
-from accel_exporter.passes import ExposeFeatures, NameDimensions, clean, cut_shallow
+from accel_exporter.passes import ExposeFeatures, NameDimensions, clean, cut_shallow, optimize
 from accel_runtime.errors import ExportError
 
 
@@ -78,6 +81,16 @@ def test_the_shallow_pass_has_only_what_the_noise_needs_beside_the_feature() -> 
 def test_a_feature_that_does_not_exist_cannot_be_cut() -> None:
     with pytest.raises(ExportError, match="no output feature_7"):
         cut_shallow(deep_model(), "feature_7")
+
+
+def test_an_optimised_graph_is_let_go_with_its_weights() -> None:
+    model = deep_model()
+    weights = weakref.ref(model.graph.initializers["w_in"].const_value)
+    optimize(model)
+    del model
+    gc.collect()
+
+    assert weights() is None
 
 
 def test_dimensions_get_the_manifest_s_names() -> None:
