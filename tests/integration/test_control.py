@@ -141,9 +141,12 @@ LATENTS = np.random.default_rng(5).standard_normal((1, 4, HEIGHT // 2, WIDTH // 
 
 
 @pytest.mark.parametrize("branch", [0, 1, 2])
-def test_every_3_equals_diffusers_modules_driven_by_hand(branch: int) -> None:
+@pytest.mark.parametrize("latents", [LATENTS, LATENTS[..., 1:, 1:]], ids=["even latents", "odd latents"])
+def test_every_3_equals_diffusers_modules_driven_by_hand(latents: Any, branch: int) -> None:
     """With a control that ends within a stretch of shallow calls: the held feature has it, the fresh skips have not."""
-    pipe, request = both("control").theirs, replace(CAT, latents=LATENTS, controls=WINDOWS["ends early"])
+    height, width = (2 * side for side in latents.shape[2:])
+    controls = tuple(replace(each, image=each.image[:height, :width]) for each in WINDOWS["ends early"])
+    pipe, request = both("control").theirs, replace(CAT, latents=latents, controls=controls, height=height, width=width)
     scheduler: Any = diffusers.DDIMScheduler
     scheduler = scheduler.from_config(pipe.scheduler.config, clip_sample=False)
     with inference(pipe.unet), inference(pipe.controlnet):
@@ -152,8 +155,8 @@ def test_every_3_equals_diffusers_modules_driven_by_hand(branch: int) -> None:
         wanted = denoise_by_hand(
             pipe.unet,
             scheduler,
-            Given(text, {}, control=steering(pipe, scheduler, text)),
-            latents=torch.from_numpy(LATENTS),
+            Given(text, {}, control=steering(pipe, scheduler, text, controls)),
+            latents=torch.from_numpy(latents),
             steps=STEPS,
             guidance=5.0,
             every=EVERY,
@@ -164,9 +167,9 @@ def test_every_3_equals_diffusers_modules_driven_by_hand(branch: int) -> None:
     assert relative_error(drawn(plain(), "ddim", request, guidance=5.0, **plan), wanted) <= CLOSE
 
 
-def steering(pipe: Any, scheduler: Any, text: Tensor) -> Any:
+def steering(pipe: Any, scheduler: Any, text: Tensor, controls: tuple[Control, ...]) -> Any:
     """What the pipeline's ControlNets add at a call; the second one ends after half of the calls."""
-    pixels = [torch.from_numpy(PICTURES[at]).permute(2, 0, 1)[None].float().repeat(2, 1, 1, 1) / 255 for at in (0, 1)]
+    pixels = [torch.from_numpy(each.image).permute(2, 0, 1)[None].float().repeat(2, 1, 1, 1) / 255 for each in controls]
 
     def control(sample: Tensor, t: Tensor) -> Any:
         call = int((scheduler.timesteps == t).nonzero())

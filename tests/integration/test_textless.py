@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from tests.bundles import family_bundle, family_source
 from tests.command import accel, assert_refused
 from tests.integration.both import STEPS, both, drawn, seeds
@@ -20,8 +21,11 @@ from tests.own_memory import OwnMemory
 
 from accel_exporter.check import relative_error
 from accel_exporter.schedules import SCHEDULERS
+from accel_exporter.sources.adapted import Changes, adapt
+from accel_exporter.sources.checkpoint import open_checkpoint
 from accel_exporter.sources.fitness import check_fitness
 from accel_exporter.sources.local import open_folder
+from accel_exporter.sources.original_layout import UNET_INPUT
 from accel_exporter.unet import inference
 from accel_runtime import Pipeline, Request, open_bundle
 from accel_runtime.errors import AccelError, InputError
@@ -271,3 +275,16 @@ def test_a_ddim_pipeline_with_another_scheduler_is_refused(tmp_path: Path) -> No
 
     with pytest.raises(AccelError, match="'scheduler' is a DDPMScheduler, not supported yet, expected DDIMScheduler"):
         open_folder(folder, variant=None)
+
+
+def test_what_is_added_to_a_pipeline_with_text_is_refused_for_one_without() -> None:
+    with pytest.raises(InputError, match="are for pipelines that take text, got DDPMPipeline: leave them out"):
+        adapt(open_folder(family_source("ddpm"), variant=None), Changes(clip_skip=1))
+
+
+def test_configs_without_text_are_none_for_a_checkpoint_in_one_file(tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    save_file({UNET_INPUT: torch.zeros(4, 4, 3, 3)}, file)
+
+    with pytest.raises(AccelError, match="expected --config of such a one, got LDMPipeline"):
+        open_checkpoint(file, config=family_source("ldm"))

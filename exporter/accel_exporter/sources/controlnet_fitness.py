@@ -14,6 +14,7 @@ _SHARED: Final = (
     "addition_embed_type",
     "addition_time_embed_dim",
     "projection_class_embeddings_input_dim",
+    "downsample_padding",
 )
 # What it may not have, and why.
 _UNFED: Final[Mapping[str, tuple[object, str]]] = {
