@@ -152,7 +152,7 @@ class _Export:
 
     @cached_property
     def _sizes(self) -> ModelSizes:
-        return self._family.sizes(self._source, self._options.static)
+        return self._family.sizes(self._source, self._options)
 
     def _read_configs(self) -> None:
         self._family.check(self._source)

@@ -38,11 +38,13 @@ class Sizes:
         batch: Images at a time.
         latent_height: Height in pixels / latent scale.
         latent_width: Width in pixels / latent scale.
+        multiple: Of open sizes, what latent height and width divide by.
     """
 
     batch: int
     latent_height: int
     latent_width: int
+    multiple: int = 1
 
     @property
     def unet_batch(self) -> int:
@@ -132,9 +134,9 @@ def unet_deep(
     channels, rows = int(unet.config["out_channels"]), sizes.unet_batch
     latents = (sizes.latent_height, sizes.latent_width)
     inputs = {
-        names.SAMPLE: _normal(rows, channels, *latents),
+        names.SAMPLE: normal(rows, channels, *latents),
         names.TIMESTEP: torch.tensor([500.0]),
-        names.TEXT: _normal(rows, text_length, _text_width(unet)),
+        names.TEXT: normal(rows, text_length, _text_width(unet)),
         **_more_inputs(unet, rows, time_ids),
         **(_masked_inputs(rows, channels, latents) if takes_mask(unet.config) else {}),
         **_control_inputs(controlnets, rows, latents),
@@ -146,7 +148,7 @@ def unet_deep(
         module=DeepPass(unet, branches, inputs=tuple(inputs), controls=Controls(controlnets) if controlnets else None),
         inputs=inputs,
         outputs=(names.NOISE, *map(names.feature, branches)),
-        axes={name: _axes(tensor, 2**unet.num_upsamplers) for name, tensor in inputs.items() if name not in alone},
+        axes={name: _axes(tensor, sizes.multiple) for name, tensor in inputs.items() if name not in alone},
     )
 
 
@@ -165,23 +167,23 @@ def _more_inputs(unet: UNet2DConditionModel, rows: int, time_ids: int) -> dict[s
     config, inputs = unet.config, {}
     if config["addition_embed_type"] == "text_time":
         pooled = config["projection_class_embeddings_input_dim"] - time_ids * config["addition_time_embed_dim"]
-        inputs[names.POOLED_TEXT] = _normal(rows, pooled)
-        inputs[names.TIME_IDS] = 512 + 128 * _normal(rows, time_ids)
+        inputs[names.POOLED_TEXT] = normal(rows, pooled)
+        inputs[names.TIME_IDS] = 512 + 128 * normal(rows, time_ids)
     if config["time_cond_proj_dim"] is not None:
-        inputs[names.GUIDANCE] = _normal(rows, config["time_cond_proj_dim"])
+        inputs[names.GUIDANCE] = normal(rows, config["time_cond_proj_dim"])
     return inputs
 
 
 def _masked_inputs(rows: int, channels: int, latents: tuple[int, int]) -> dict[str, Tensor]:
-    mask = (_normal(rows, 1, *latents) > 0).float()
-    return {names.MASK: mask, names.MASKED_IMAGE: _normal(rows, channels, *latents)}
+    mask = (normal(rows, 1, *latents) > 0).float()
+    return {names.MASK: mask, names.MASKED_IMAGE: normal(rows, channels, *latents)}
 
 
 def _control_inputs(controlnets: Sequence[ControlNetModel], rows: int, latents: tuple[int, int]) -> dict[str, Tensor]:
     if not controlnets:
         return {}
     images = {
-        names.control_image(at): _normal(rows, net.config["block_out_channels"][0], *latents)
+        names.control_image(at): normal(rows, net.config["block_out_channels"][0], *latents)
         for at, net in enumerate(controlnets)
     }
     return {**images, names.CONTROL_SCALES: torch.linspace(0.7, 0.9, len(controlnets))}
@@ -190,7 +192,7 @@ def _control_inputs(controlnets: Sequence[ControlNetModel], rows: int, latents: 
 def control_image(net: ControlNetModel, sizes: Sizes, *, number: int) -> Traceable:
     """What a ControlNet makes of its image: image [B, 3, H, W] in [0, 1] → embedded [B, C, h, w]."""
     scale = 2 ** (len(net.config["conditioning_embedding_out_channels"]) - 1)
-    pixels = _normal(sizes.batch, 3, sizes.latent_height * scale, sizes.latent_width * scale).clamp(0, 1)
+    pixels = normal(sizes.batch, 3, sizes.latent_height * scale, sizes.latent_width * scale).clamp(0, 1)
     return Traceable(
         name=names.controlnet(number),
         part="control",
@@ -203,7 +205,7 @@ def control_image(net: ControlNetModel, sizes: Sizes, *, number: int) -> Traceab
 
 def vae_decoder(vae: Autoencoder, sizes: Sizes) -> Traceable:
     """latent_sample [B, C, h, w], already divided by the scaling factor → sample [B, 3, H, W] in [-1, 1]."""
-    latents = _normal(sizes.batch, vae.config["latent_channels"], sizes.latent_height, sizes.latent_width)
+    latents = normal(sizes.batch, vae.config["latent_channels"], sizes.latent_height, sizes.latent_width)
     return Traceable(
         name=names.VAE_DECODER,
         part="decoder",
@@ -221,7 +223,7 @@ def vae_encoder(vae: Autoencoder, sizes: Sizes) -> Traceable:
     """
     is_tiny = isinstance(vae, AutoencoderTiny)
     scale = 2 ** (len(vae.config["block_out_channels"]) - 1)
-    pixels = _normal(sizes.batch, 3, sizes.latent_height * scale, sizes.latent_width * scale).clamp(-1, 1)
+    pixels = normal(sizes.batch, 3, sizes.latent_height * scale, sizes.latent_width * scale).clamp(-1, 1)
     return Traceable(
         name=names.VAE_ENCODER,
         part="encoder",
@@ -237,7 +239,8 @@ def seeded() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-def _normal(*shape: int) -> Tensor:
+def normal(*shape: int) -> Tensor:
+    """Numbers to trace and check with, the same each time."""
     return torch.randn(shape, generator=seeded())
 
 

@@ -19,6 +19,7 @@ _KEPT: Final = (
     "unet",
     "controlnet",
     "vae",
+    "vqvae",
     "text_encoder",
     "text_encoder_2",
     "tokenizer",
@@ -27,14 +28,15 @@ _KEPT: Final = (
     "force_zeros_for_empty_prompt",
     "requires_aesthetics_score",
 )
+_TEXTS: Final = frozenset({"text_encoder", "text_encoder_2"})
 
 
 def write_model_index(folder: Path, model_index: Mapping[str, Any]) -> None:
     """`model_index.json`: the source's, less the optional parts that a bundle does not hold."""
     index = {key: value for key, value in model_index.items() if key.startswith("_") or key in _KEPT}
-    left_out = ("feature_extractor", "image_encoder")
-    # SDXL's pipelines have no safety checker, and diffusers warns of a part that it does not know.
-    checker = () if "text_encoder_2" in model_index else ("safety_checker",)
+    # diffusers warns of a part that a pipeline does not know: SDXL's have no safety checker, those without text none.
+    left_out = ("feature_extractor", "image_encoder") if _TEXTS & model_index.keys() else ()
+    checker = ("safety_checker",) if left_out and "text_encoder_2" not in model_index else ()
     index |= {part: [None, None] for part in (*left_out, *checker)}
     _write_json(folder / "model_index.json", index)
 

@@ -10,8 +10,9 @@ from accel_exporter import names
 from accel_exporter.graphs import Traceable
 from accel_runtime.manifest import Precision
 
-# Half precision cannot hold a timestep of 958.04 or a side of 2049 pixels, and UNets embed them in float32.
-_FLOAT32: Final = (names.TIMESTEP, names.TIME_IDS)
+# Half precision cannot hold a timestep of 958.04, a side of 2049 pixels or class 999, and UNets embed the first two in
+# float32.
+_FLOAT32: Final = (names.TIMESTEP, names.TIME_IDS, names.CLASS_LABELS)
 
 
 def in_precision(traceable: Traceable, dtype: Precision) -> Traceable:

@@ -33,26 +33,43 @@ class ModelSizes:
     to_check: Sizes
 
     @classmethod
-    def of(cls, unet: Mapping[str, Any], vae: Mapping[str, Any], *, static: StaticSize | None) -> Self:
-        """The sizes of a pipeline with these configs.
+    def of(cls, unet: Mapping[str, Any], vae: Mapping[str, Any], *, multiple: int, static: StaticSize | None) -> Self:
+        """The sizes of a pipeline over latents, which divide by ``multiple`` where sizes are open.
 
         Raises:
             InputError: A fixed size does not fit the model.
         """
-        scale = 2 ** (len(vae["block_out_channels"]) - 1)
-        # Latent sizes must divide by this for each upsampling to meet its skip exactly.
-        steps = 2 ** (len(unet["block_out_channels"]) - 1)
-        height, width = _own_size(unet)
+        scale = codec_scale(vae)
+        return cls.over(_mended_size(unet), scale, levels=_levels(unet), multiple=multiple, static=static)
+
+    @classmethod
+    def over(cls, own: tuple[int, int], scale: int, *, levels: int, multiple: int, static: StaticSize | None) -> Self:
+        """The sizes of a pipeline whose UNet has so many levels.
+
+        Args:
+            own: Height and width that the UNet was made for, in its own cells.
+            scale: Pixels of each cell.
+            levels: How often the UNet halves its sample, and one more.
+            multiple: What height and width in cells divide by where they are open.
+            static: The size of graphs that are fixed to one.
+
+        Raises:
+            InputError: A fixed size does not fit the model.
+        """
+        steps = 2 ** (levels - 1)
+        # Sizes that do not divide are checked where they are allowed.
+        less = 1 if multiple == 1 else 0
+        height, width = own
         if static is None:
             return cls(
                 latent_scale=scale,
                 sample_size=(height * scale, width * scale),
-                size_multiple=steps * scale,
-                to_trace=Sizes(batch=2, latent_height=2 * steps, latent_width=3 * steps),
-                to_check=Sizes(batch=1, latent_height=5 * steps, latent_width=4 * steps),
+                size_multiple=multiple * scale,
+                to_trace=Sizes(batch=2, latent_height=2 * steps, latent_width=3 * steps, multiple=multiple),
+                to_check=Sizes(batch=1, latent_height=5 * steps - less, latent_width=4 * steps - less),
             )
         pixels = (static.height or height * scale, static.width or width * scale)
-        _check_pixels(pixels, scale)
+        _check_pixels(pixels, multiple * scale)
         fixed = Sizes(batch=static.batch, latent_height=pixels[0] // scale, latent_width=pixels[1] // scale)
         return cls(latent_scale=scale, sample_size=pixels, size_multiple=scale, to_trace=fixed, to_check=fixed)
 
@@ -64,12 +81,27 @@ class ModelSizes:
         return {"batch": 1, "height": height, "width": width} | latents
 
 
-def _own_size(unet: Mapping[str, Any]) -> tuple[int, int]:
-    """Height and width in latents, as diffusers' pipeline draws by default: it mends what old files had wrong."""
+def codec_scale(codec: Mapping[str, Any]) -> int:
+    """Pixels of each latent, by the config of a VAE or its like: it halves the picture between its levels."""
+    return int(2 ** (_levels(codec) - 1))
+
+
+def own_size(unet: Mapping[str, Any]) -> tuple[int, int]:
+    """Height and width of a UNet's sample, as its config says them."""
+    own = unet["sample_size"]
+    height, width = (own, own) if isinstance(own, int) else own
+    return height, width
+
+
+def _levels(config: Mapping[str, Any]) -> int:
+    return len(config["block_out_channels"])
+
+
+def _mended_size(unet: Mapping[str, Any]) -> tuple[int, int]:
+    """Height and width in latents, as Stable Diffusion's pipelines draw by default: they mend what old files said."""
     own = unet["sample_size"]
     if not isinstance(own, int):
-        height, width = own
-        return height, width
+        return own_size(unet)
     version = re.match(r"(\d+)\.(\d+)", str(unet.get("_diffusers_version")))
     is_old = version is not None and (int(version[1]), int(version[2])) < _SIZES_ARE_RIGHT_SINCE
     return (max(own, _STABLE_DIFFUSION),) * 2 if is_old else (own, own)

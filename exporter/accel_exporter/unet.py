@@ -1,6 +1,6 @@
 """The deep pass: a UNet that also hands out the features a shallow pass can start from.
 
-The cut is read off the module's structure. A `UNet2DConditionModel` keeps a stack of skips: the
+The cut is read off the module's structure. A UNet of diffusers keeps a stack of skips: the
 output of `conv_in`, then one per resnet and downsampler of the down path. Each resnet of the up
 path takes one skip off the stack and joins it (concatenation on the channels) to what comes from
 below. With S skips, up unit S-1-k eats skip k, and *what comes from below* there is the feature
@@ -10,18 +10,21 @@ of branch k. All that is deeper lies behind that one tensor (DeepCache, arXiv:23
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import UNet2DConditionModel, UNet2DModel
 from torch import Tensor, nn
 
 from accel_exporter import names
 from accel_exporter.control import Controls
+from accel_exporter.upsampling import cropped
 from accel_runtime.errors import ExportError
 
+UNet: TypeAlias = UNet2DConditionModel | UNet2DModel
 
-def up_units(unet: UNet2DConditionModel) -> list[nn.Module]:
+
+def up_units(unet: UNet) -> list[nn.Module]:
     """The resnets of the up path, in the order in which they run; each eats one skip."""
     blocks: Any = unet.up_blocks
     if not all(hasattr(block, "resnets") for block in blocks):
@@ -29,7 +32,7 @@ def up_units(unet: UNet2DConditionModel) -> list[nn.Module]:
     return [resnet for block in blocks for resnet in block.resnets]
 
 
-def branch_count(unet: UNet2DConditionModel) -> int:
+def branch_count(unet: UNet) -> int:
     """How many branches the UNet has: its skips, S."""
     return len(up_units(unet))
 
@@ -55,7 +58,7 @@ class DeepPass(nn.Module):
 
     def __init__(
         self,
-        unet: UNet2DConditionModel,
+        unet: UNet,
         branches: Sequence[int],
         *,
         inputs: Sequence[str] = names.UNET_INPUTS,
@@ -105,10 +108,10 @@ def named_arguments(function: Callable[..., Any], argument_names: Sequence[str])
 class _Recording:
     """Forward hooks that note every skip and, for each branch, what it is joined to.
 
-    Hooks are the module's public observers: nothing is patched, and they are gone afterwards.
+    Hooks are the module's public observers: no method is patched, and they are gone afterwards.
     """
 
-    def __init__(self, unet: UNet2DConditionModel, branches: Sequence[int]) -> None:
+    def __init__(self, unet: UNet, branches: Sequence[int]) -> None:
         self._unet = unet
         self._branches = branches
         self._skips: list[Tensor] = []
@@ -122,6 +125,7 @@ class _Recording:
             self._watch(block.register_forward_hook(lambda _m, _i, out: self._skips.extend(out[1])))
         for k in self._branches:
             self._watch(units[len(units) - 1 - k].register_forward_pre_hook(self._note_join(k)))
+        self._hooks.enter_context(cropped(self._unet, self._skips))
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -30,7 +30,7 @@ from accel_runtime.denoising.unet import UNet
 from accel_runtime.denoising.workspace import Workspace
 from accel_runtime.errors import InputError
 from accel_runtime.manifest import Form
-from accel_runtime.plans.compile import compile_plan
+from accel_runtime.plans.compile import compile_plan, default_guidance
 from accel_runtime.plans.deep_calls import parse_deep_calls
 from accel_runtime.plans.forecast import Forecast, parse_forecast
 from accel_runtime.plans.plan import Plan
@@ -149,9 +149,9 @@ class Pipeline:
         branch: int = 0,
         forecast: Forecast | str = Forecast.HOLD,
         guided_calls: tuple[int, int] | None = None,
-        guidance: float = 7.5,
+        guidance: float | None = None,
     ) -> Plan:
-        """A plan by short names; ``deep`` is ``full``, ``every:3`` or ``calls:0,3,7``.
+        """A plan by short names; ``deep`` is ``full``, ``every:3`` or ``calls:0,3,7``. ``guidance`` is as in `compile`.
 
         Raises:
             InputError: There is no such plan or forecast, or the plan cannot be run.
@@ -168,9 +168,20 @@ class Pipeline:
         return self.compile(spec, strength=strength, guidance=guidance)
 
     def compile(
-        self, spec: PlanSpec, *, strength: float | None = None, guidance: float = 7.5, guidance_rescale: float = 0.0
+        self,
+        spec: PlanSpec,
+        *,
+        strength: float | None = None,
+        guidance: float | None = None,
+        guidance_rescale: float = 0.0,
     ) -> Plan:
         """Compile a plan on the bundle's schedule of its scheduler and steps.
+
+        Args:
+            spec: The plan.
+            strength: See `schedule`.
+            guidance: Scale of classifier-free guidance; None takes 7.5, or 1 of a model that is never guided.
+            guidance_rescale: See `accel_runtime.plans.plan.Plan`.
 
         Raises:
             InputError: The plan names no steps, does not fit the schedule, or cannot be run.
@@ -180,7 +191,8 @@ class Pipeline:
             raise InputError("plan: expected a number of steps, got none: give one, as `spec.with_defaults` does")
         schedule = self.schedule(spec.steps, spec.scheduler, strength=strength)
         by = self.bundle.manifest.denoiser.guidance
-        return compile_plan(spec, schedule, guidance=guidance, guidance_rescale=guidance_rescale, guidance_by=by)
+        scale = default_guidance(by) if guidance is None else guidance
+        return compile_plan(spec, schedule, guidance=scale, guidance_rescale=guidance_rescale, guidance_by=by)
 
     def generate(self, request: Request, plan: Plan) -> Result:
         """Draw the images of a request."""

@@ -91,7 +91,7 @@ class Request:
     """What to draw.
 
     Attributes:
-        prompts: One per image, or fewer with `images_per_prompt`.
+        prompts: One per image, or fewer with `images_per_prompt`; empty texts for models that take no prompt.
         negatives: Negative prompts: one for all, or one per prompt.
         images_per_prompt: Images for each prompt; they lie next to each other in the batch.
         seed: Image i draws its noise from `torch.Generator().manual_seed(seed + i)`.
@@ -106,6 +106,7 @@ class Request:
         framing: Sizes for models that take them; None says that the picture is whole.
         negative_framing: The same for the negative half of guided calls; None takes diffusers' default, which is
             ``framing``. SDXL's refiner has a crop at 0, 0 and a score of its own there.
+        class_labels: For models that draw classes: one for all, or one per prompt.
 
     Raises:
         InputError: No images are asked for, or more than `MOST_IMAGES`; or a prompt is no Unicode text.
@@ -124,6 +125,7 @@ class Request:
     controls: tuple[Control, ...] = ()
     framing: Framing | None = None
     negative_framing: Framing | None = None
+    class_labels: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         check_count(self.images)

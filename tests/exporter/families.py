@@ -1,6 +1,7 @@
 """Small random pipelines of the families beside Stable Diffusion 1, made by diffusers' own classes."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,9 +82,9 @@ def _two_texts() -> dict[str, Any]:
     }
 
 
-def _sdxl() -> Any:
+def _sdxl(levels: int = 2) -> Any:
     return _diffusers.StableDiffusionXLPipeline(
-        vae=tiny_vae(),
+        vae=tiny_vae(levels),
         **_two_texts(),
         unet=_unet(16 + 24, **_sized(6)),
         scheduler=_diffusers.EulerDiscreteScheduler(**_BETAS, steps_offset=1),
@@ -182,26 +183,78 @@ def _control() -> Any:
     )
 
 
+def _unet_2d(**more: Any) -> Any:
+    """Three levels as of DDPM's models: attention without text on one of them, and downsamplers that pad one side."""
+    return _diffusers.UNet2DModel(
+        sample_size=16,
+        block_out_channels=(8, 16, 16),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "AttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=4,
+        downsample_padding=0,
+        flip_sin_to_cos=False,
+        freq_shift=1,
+        norm_num_groups=4,
+        **more,
+    )
+
+
+def _ddpm(**more: Any) -> Any:
+    return _diffusers.DDPMPipeline(unet=_unet_2d(**more), scheduler=_diffusers.DDPMScheduler(clip_sample=False))
+
+
+def _ddim() -> Any:
+    return _diffusers.DDIMPipeline(unet=_unet_2d(), scheduler=_diffusers.DDIMScheduler(clip_sample=False))
+
+
+def _ldm() -> Any:
+    vqvae = _diffusers.VQModel(
+        block_out_channels=(8, 16),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        num_vq_embeddings=40,
+        norm_num_groups=4,
+        scaling_factor=0.5,
+    )
+    # Entries as far from each other as latents are, so that which one is nearest is no matter of rounding.
+    torch.nn.init.normal_(vqvae.quantize.embedding.weight)
+    return _diffusers.LDMPipeline(
+        vqvae=vqvae, unet=_unet_2d(), scheduler=_diffusers.DDIMScheduler(**_BETAS, clip_sample=False)
+    )
+
+
 FAMILIES: Final[Mapping[str, Callable[[], Any]]] = {
     "sdxl": _sdxl,
+    # With 8 pixels per latent, so that diffusers, which wants multiples of 8, lets latents be odd.
+    "eighths": partial(_sdxl, levels=4),
     "refiner": _refiner,
     "sd21": _sd21,
     "lcm": _lcm,
     "inpaint": _inpaint,
     "sdxl-inpaint": _sdxl_inpaint,
     "control": _control,
+    "ddpm": _ddpm,
+    "ddim": _ddim,
+    "classes": partial(_ddpm, num_class_embeds=5),
+    "ldm": _ldm,
 }
 
 
 # What each one's bundle has tables of.
 SCHEDULERS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "sdxl": ("euler", "ddim", "dpmpp_2m", "euler_a"),
+    "eighths": ("euler", "ddim", "dpmpp_2m"),
     "refiner": ("euler", "ddim", "euler_a"),
     "sd21": ("ddim", "euler", "dpmpp_2m", "pndm"),
     "lcm": ("lcm",),
     "inpaint": ("ddim", "euler_a", "dpmpp_2m"),
     "sdxl-inpaint": ("euler", "ddim"),
     "control": ("ddim", "euler_a", "dpmpp_2m"),
+    "ddpm": ("ddpm", "ddim", "dpmpp_2m", "dpmpp_2m_sde"),
+    "ddim": ("ddim",),
+    "classes": ("ddpm", "ddim", "euler"),
+    "ldm": ("ddim", "dpmpp_2m", "pndm"),
 }
 
 

@@ -37,12 +37,12 @@ def tiny_unet(**more: Any) -> UNet2DConditionModel:
     return unet
 
 
-def tiny_vae() -> AutoencoderKL:
-    """Return an autoencoder of two levels with random weights."""
+def tiny_vae(levels: int = 2) -> AutoencoderKL:
+    """Return an autoencoder with random weights: 2 pixels per latent with two levels, 8 with four."""
     vae: AutoencoderKL = _VAE(
-        block_out_channels=(8, 16),
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
+        block_out_channels=(8,) * (levels - 1) + (16,),
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
         latent_channels=4,
         norm_num_groups=4,
         sample_size=16,

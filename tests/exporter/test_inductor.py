@@ -29,7 +29,7 @@ from accel_runtime.errors import ExportError, InputError
 from accel_runtime.manifest import GraphSpec, Manifest, Precision, TensorSpec
 
 BRANCHES = (0, 1, 2, 3)
-SIZES = Sizes(batch=1, latent_height=4, latent_width=6)
+SIZES = Sizes(batch=1, latent_height=4, latent_width=6, multiple=2)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,10 @@ def deep() -> Program:
 @pytest.fixture(scope="module")
 def manifest(inductor_bundle: Path) -> Manifest:
     return read_bundle(inductor_bundle).manifest
+
+
+def test_a_bundle_with_packages_takes_the_multiples_that_torch_can_say(manifest: Manifest) -> None:
+    assert manifest.state.multiple == 4
 
 
 def linear_program() -> Program:

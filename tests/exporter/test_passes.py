@@ -1,12 +1,15 @@
 """Edits of ONNX graphs, on graphs small enough to read."""
 
+import gc
+import weakref
+
 import numpy as np
 import onnx_ir as ir
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from accel_exporter.graphs import Axis
-from accel_exporter.passes import ExposeFeatures, NameDimensions, clean, cut_shallow
+from accel_exporter.passes import ExposeFeatures, NameDimensions, clean, cut_shallow, optimize
 from accel_runtime.errors import ExportError
 
 
@@ -80,6 +83,16 @@ def test_a_feature_that_does_not_exist_cannot_be_cut() -> None:
         cut_shallow(deep_model(), "feature_7")
 
 
+def test_an_optimised_graph_is_let_go_with_its_weights() -> None:
+    model = deep_model()
+    weights = weakref.ref(model.graph.initializers["w_in"].const_value)
+    optimize(model)
+    del model
+    gc.collect()
+
+    assert weights() is None
+
+
 def test_dimensions_get_the_manifest_s_names() -> None:
     model = deep_model()
     axes = {"sample": {0: Axis("batch"), 2: Axis("latent_height", 8), 3: Axis("latent_width", 8)}}
@@ -91,6 +104,17 @@ def test_dimensions_get_the_manifest_s_names() -> None:
 
     assert shape(model.graph.inputs[0]) == ["batch", 4, "latent_height", "latent_width"]
     assert shape(model.graph.outputs[1]) == ["batch", 2, "latent_height/2", "latent_width/8"]
+
+
+def test_dimensions_that_were_halved_and_rounded_up_get_the_manifest_s_names() -> None:
+    model = deep_model()
+    halved, quartered = "((s2 - 1)//2) + 1", "((s3 - 1)//4) + 1"
+    model.graph.inputs[0].shape = ir.Shape(["s1", 4, "s2", "s3"])
+    model.graph.outputs[0].shape = ir.Shape(["s1", 4, "s2", "s3"])
+    model.graph.outputs[1].shape = ir.Shape(["s1", 2, halved, quartered])
+    NameDimensions({"sample": {0: Axis("batch"), 2: Axis("latent_height"), 3: Axis("latent_width")}})(model)
+
+    assert model.graph.outputs[1].shape == ["batch", 2, "latent_height/2", "latent_width/4"]
 
 
 def test_cleaning_removes_notes_doubles_and_dead_nodes() -> None:

@@ -105,7 +105,7 @@ OWN_SCHEDULERS = {
 }
 
 
-@pytest.mark.parametrize("name", architectures())
+@pytest.mark.parametrize("name", OWN_SCHEDULERS)
 def test_shipped_schedulers_are_those_of_the_family(name: str) -> None:
     config = open_source(name, weights="random").scheduler_config
     assert config["_class_name"] == OWN_SCHEDULERS[name]
@@ -118,6 +118,20 @@ def test_shipped_schedulers_are_those_of_the_family(name: str) -> None:
     assert config.get("set_alpha_to_one", False) == (name == "lcm-sd15")
     if config["_class_name"] == "PNDMScheduler":
         assert config["skip_prk_steps"]
+
+
+def test_every_family_with_text_has_one_of_them() -> None:
+    assert {*OWN_SCHEDULERS, "ddpm-cat"} == {*architectures()}
+
+
+def test_the_model_of_cats_is_that_of_its_name() -> None:
+    source = open_source("ddpm-cat", weights="random")
+    with torch.device("meta"):
+        unet = source.load_unet_2d()
+    config = source.scheduler_config
+
+    assert round(sum(p.numel() for p in unet.parameters()) / 1e6, 2) == 113.67
+    assert (config["beta_start"], config["beta_end"], config["beta_schedule"]) == (0.0001, 0.02, "linear")
 
 
 def test_the_families_have_the_real_sizes() -> None:

@@ -8,6 +8,7 @@ from diffusers import UNet2DConditionModel
 
 from accel_exporter.graphs import Sizes, unet_deep
 from accel_exporter.unet import DeepPass, branch_count, inference
+from accel_exporter.upsampling import latent_multiple
 from accel_runtime.errors import ExportError
 
 SD15_LIKE = {
@@ -53,20 +54,22 @@ STRUCTURES: dict[str, dict[str, Any]] = {
 }
 
 
-def make_unet(structure: str, *, guided: bool = False) -> UNet2DConditionModel:
+def make_unet(structure: str, *, guided: bool = False, **more: Any) -> UNet2DConditionModel:
     torch.manual_seed(0)
     defaults = {"sample_size": 16, "cross_attention_dim": 16, "attention_head_dim": 4, "norm_num_groups": 8}
     told = {"time_cond_proj_dim": 8} if guided else {}
-    unet: UNet2DConditionModel = UNet2DConditionModel(**(defaults | STRUCTURES[structure] | told))
+    unet: UNet2DConditionModel = UNet2DConditionModel(**(defaults | STRUCTURES[structure] | told | more))
     return unet.eval()
 
 
-def make_inputs(unet: UNet2DConditionModel) -> tuple[tuple[torch.Tensor, ...], dict[str, Any]]:
+def make_inputs(
+    unet: UNet2DConditionModel, height: int = 16, width: int = 24
+) -> tuple[tuple[torch.Tensor, ...], dict[str, Any]]:
     torch.manual_seed(1)
     more = {}
     if unet.config["addition_embed_type"] == "text_time":
         more = {"added_cond_kwargs": {"text_embeds": torch.randn(2, 16), "time_ids": torch.rand(2, 6)}}
-    return (torch.randn(2, 4, 16, 24), torch.tensor([7.0]), torch.randn(2, 5, 16)), more
+    return (torch.randn(2, 4, height, width), torch.tensor([7.0]), torch.randn(2, 5, 16)), more
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
@@ -128,3 +131,25 @@ def test_the_deep_pass_takes_what_the_config_asks_for_by_diffusers_names(*, size
 
     assert set(given.inputs) == {"sample", "timestep", "encoder_hidden_states", *added, *keywords}
     assert torch.equal(noise, expected)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_latents_that_halve_to_odd_sizes_are_fitted_as_in_diffusers_or_not_allowed(structure: str) -> None:
+    unet = make_unet(structure)
+    if structure == "resnets that sample":
+        assert latent_multiple(unet) == 2
+        return
+    inputs, more = make_inputs(unet, height=9, width=13)
+    with inference(unet):
+        (expected,) = unet(*inputs, **more, return_dict=False)
+        found, *_ = DeepPass(unet, ()).record(*inputs, **more)
+
+    assert latent_multiple(unet) == 1
+    assert torch.equal(found, expected)
+
+
+def test_a_downsampler_that_rounds_down_is_not_fitted() -> None:
+    """Twice its size is less than the skip's, so nothing can be cropped."""
+    unet = make_unet("sd15", downsample_padding=0)
+
+    assert latent_multiple(unet) == 2**unet.num_upsamplers

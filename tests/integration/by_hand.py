@@ -1,7 +1,7 @@
 """Feature reuse as a plain loop over diffusers' own modules and scheduler, for UNets of any family."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,16 +13,18 @@ class Given:
     """What a UNet is given beside sample and timestep, for all rows of a call.
 
     Attributes:
-        text: Encoded prompts. Shape: [B, L, D].
+        text: Encoded prompts; None for UNets that take none. Shape: [B, L, D].
         added: SDXL's pooled text and time ids, by diffusers' names.
         guidance: Embedded guidance; None for UNets that do not take it. Shape: [B, E].
+        labels: Class of each image; None for UNets that take none. Shape: [B].
         beside: Mask and masked image, as further channels of the sample. Shape: [B, C, h, w].
         control: Of sample and timestep, what ControlNets add to each skip and to the middle.
     """
 
-    text: Tensor
-    added: Mapping[str, Tensor]
+    text: Tensor | None
+    added: Mapping[str, Tensor] = field(default_factory=dict)
     guidance: Tensor | None = None
+    labels: Tensor | None = None
     beside: Tensor | None = None
     control: Callable[[Tensor, Tensor], tuple[list[Tensor], Tensor]] | None = None
 
@@ -48,23 +50,27 @@ class HandDrivenUNet:
         if given.control is not None:
             added, middle = given.control(sample, t)
             skips = [skip + more for skip, more in zip(skips, added, strict=False)]
-        x = unet.mid_block(last, time, encoder_hidden_states=text) + middle if feature is None else feature
+        told = {} if text is None else {"encoder_hidden_states": text}
+        x = unet.mid_block(last, time, **told) + middle if feature is None else feature
         kept = None
         for skip in reversed(range(count)):
             kept = x if skip == branch else kept
-            x = units[len(units) - 1 - skip](torch.cat([x, skips[skip]], dim=1), time, text)
+            size = skips[max(skip - 1, 0)].shape[2:]
+            x = units[len(units) - 1 - skip](torch.cat([x, skips[skip]], dim=1), time, text, size)
         return unet.conv_out(unet.conv_act(unet.conv_norm_out(x))), kept
 
     def _time(self, sample: Tensor, t: Tensor, given: Given) -> Tensor:
         unet = self.unet
         time: Tensor = unet.time_embedding(unet.time_proj(t.expand(len(sample)).float()), given.guidance)
+        if given.labels is not None:
+            time = time + unet.class_embedding(given.labels)
         if not given.added:
             return time
         ids = unet.add_time_proj(given.added["time_ids"].flatten()).reshape(len(sample), -1)
         added: Tensor = unet.add_embedding(torch.cat([given.added["text_embeds"], ids], dim=-1))
         return time + added
 
-    def _down(self, sample: Tensor, time: Tensor, text: Tensor, *, count: int) -> list[Tensor]:
+    def _down(self, sample: Tensor, time: Tensor, text: Tensor | None, *, count: int) -> list[Tensor]:
         skips = [self.unet.conv_in(sample)]
         for step in self._down_steps():
             if len(skips) == count:
@@ -72,37 +78,44 @@ class HandDrivenUNet:
             skips.append(step(skips[-1], time, text))
         return skips
 
-    def _down_steps(self) -> Iterator[Callable[[Tensor, Tensor, Tensor], Tensor]]:
+    def _down_steps(self) -> Iterator[Callable[[Tensor, Tensor, Tensor | None], Tensor]]:
         for block in self.unet.down_blocks:
             yield from _units(block)
             yield from (_sampler(each) for each in block.downsamplers or ())
 
-    def _up_units(self) -> Iterator[Callable[[Tensor, Tensor, Tensor], Tensor]]:
+    def _up_units(self) -> Iterator[Callable[[Tensor, Tensor, Tensor | None, torch.Size], Tensor]]:
+        """Each also takes the size of the next skip, to which an upsampler goes."""
         for block in self.unet.up_blocks:
             *first, last = _units(block)
-            yield from first
+            yield from (_then(each, ()) for each in first)
             yield _then(last, block.upsamplers or ())
 
 
-def _units(block: Any) -> Iterator[Callable[[Tensor, Tensor, Tensor], Tensor]]:
+def _units(block: Any) -> Iterator[Callable[[Tensor, Tensor, Tensor | None], Tensor]]:
     attentions = getattr(block, "attentions", [None] * len(block.resnets))
     for resnet, attention in zip(block.resnets, attentions, strict=True):
         yield lambda x, time, text, resnet=resnet, attention=attention: (  # type: ignore[misc]
-            resnet(x, time) if attention is None else attention(resnet(x, time), encoder_hidden_states=text).sample
+            _attended(attention, resnet(x, time), text)
         )
 
 
-def _sampler(module: Any) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+def _attended(attention: Any, x: Tensor, text: Tensor | None) -> Any:
+    if attention is None:
+        return x
+    return attention(x) if text is None else attention(x, encoder_hidden_states=text).sample
+
+
+def _sampler(module: Any) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
     return lambda x, _time, _text: module(x)
 
 
 def _then(
-    unit: Callable[[Tensor, Tensor, Tensor], Tensor], samplers: Any
-) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    def run(x: Tensor, time: Tensor, text: Tensor) -> Tensor:
+    unit: Callable[[Tensor, Tensor, Tensor | None], Tensor], samplers: Any
+) -> Callable[[Tensor, Tensor, Tensor | None, torch.Size], Tensor]:
+    def run(x: Tensor, time: Tensor, text: Tensor | None, size: torch.Size) -> Tensor:
         x = unit(x, time, text)
         for sampler in samplers:
-            x = sampler(x)
+            x = sampler(x, size)
         return x
 
     return run
@@ -128,7 +141,7 @@ def denoise_by_hand(
     driven, x, feature = HandDrivenUNet(unet), latents * scheduler.init_noise_sigma, None
     generator = torch.Generator().manual_seed(0)
     options = {"generator": generator} if "generator" in scheduler.step.__code__.co_varnames else {}
-    rows = len(given.text) // len(latents)
+    rows = 1 if given.text is None else len(given.text) // len(latents)
     for call, t in enumerate(scheduler.timesteps):
         sample = scheduler.scale_model_input(torch.cat([x] * rows), t)
         is_deep = call % every == 0

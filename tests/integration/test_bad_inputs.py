@@ -168,8 +168,8 @@ def test_a_broken_bundle_is_refused(bundle: Path, tmp_path: Path, name: str) -> 
 
 GENERATIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "height that does not divide": (
-        ("--height", "18"),
-        "height: expected a positive multiple of 4 pixels, got 18",
+        ("--height", "17"),
+        "height: expected a positive multiple of 2 pixels, got 17",
     ),
     "negative width": (("--width", "-16"), "width: expected"),
     "no steps": (("--steps", "0"), "steps: expected 1 to 1000, got 0"),

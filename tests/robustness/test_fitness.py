@@ -176,7 +176,7 @@ def test_the_size_of_its_own_is_the_one_that_diffusers_draws(folder: Path, versi
         pipe = maker(**dict.fromkeys(parts), unet=unet, requires_safety_checker=False)
 
     source = open_folder(folder, variant=None)
-    ours = ModelSizes.of(source.unet_config, source.vae_config, static=None)
+    ours = ModelSizes.of(source.unet_config, source.vae_config, multiple=1, static=None)
 
     assert ours.sample_size == (pipe.unet.config.sample_size * 2,) * 2
 

@@ -61,7 +61,8 @@ def export(
         str,
         typer.Argument(
             help="A diffusers folder, a checkpoint in one file (.safetensors, .ckpt), a hub id, or an alias: tiny (the "
-            "built-in model), sd15, sd15-inpaint, sd15-controlnet, sd21, sdxl, sdxl-refiner, sdxl-turbo, lcm-sd15."
+            "built-in model), sd15, sd15-inpaint, sd15-controlnet, sd21, sdxl, sdxl-refiner, sdxl-turbo, lcm-sd15, "
+            "ddpm-cat."
         ),
     ] = "tiny",
     *,

@@ -52,6 +52,7 @@ from accel_bench.cli.options import (
 )
 from accel_bench.cli.plan_options import GuidedCalls, OneBranch, OneForecast, OnePlan, plans_of
 from accel_bench.cli.start import ImageFile, MaskFile, StartFiles, Strength
+from accel_bench.cli.subjects import ClassLabels, Prompts, guidance_of, prompts_of, subjects
 from accel_bench.images import ImageLabel, image_paths, write_latents, write_png
 from accel_bench.plans.names import plan_name
 from accel_bench.records.environment import peak_rss_bytes, runs
@@ -86,8 +87,9 @@ class Generated(msgspec.Struct, frozen=True):
 def generate(
     context: typer.Context,
     bundle: BundleFolder,
-    prompts: Annotated[list[str], typer.Argument(metavar="PROMPT", help="What to draw; several make a batch.")],
+    prompts: Prompts = None,
     *,
+    class_labels: ClassLabels = None,
     negative: Annotated[str, typer.Option(help="What not to draw.", rich_help_panel=PICTURES)] = "",
     steps: Steps = 20,
     scheduler: Scheduler = None,
@@ -168,8 +170,9 @@ def generate(
         scheduler=scheduler,
     )
     spec = asked.only
-    check_count(len(prompts) * images_per_prompt)
-    paths = image_paths(output, count=len(prompts) * images_per_prompt)
+    count = subjects(prompts, class_labels) * images_per_prompt
+    check_count(count)
+    paths = image_paths(output, count=count)
     check_outputs([*paths, *([latents_out] if latents_out else [])], force=force)
     backend = choose_backend(provider, options=provider_options)
     verification: Verification = "sizes" if trust_files else "hashes"
@@ -178,7 +181,8 @@ def generate(
     picture, drawn = files.read(manifest, height=height, width=width)
     size = (height, width) if picture is None else picture.shape[:2]
     request = Request(
-        prompts=tuple(prompts),
+        prompts=prompts_of(manifest, prompts, class_labels, bundle=bundle),
+        class_labels=tuple(class_labels or ()),
         negatives=(negative,),
         images_per_prompt=images_per_prompt,
         seed=seed,
@@ -199,7 +203,7 @@ def generate(
         ),
     )
     schedule = find_schedule(pipeline, asked.steps, scheduler=asked.scheduler, strength=files.strength)
-    by = manifest.denoiser.guidance
+    guidance, by = guidance_of(context, guidance, manifest), manifest.denoiser.guidance
     chosen = compile_plan(spec, schedule, guidance=guidance, guidance_rescale=guidance_rescale, guidance_by=by)
     _note_doubts(pipeline, request, spec, guidance=guidance)
     _note_cut_prompts(pipeline, request)

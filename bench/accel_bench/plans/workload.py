@@ -43,11 +43,18 @@ def request_of(prompt: str, settings: Settings, *, manifest: Manifest, size: tup
     Args:
         prompt: What to draw.
         settings: The batch, and the seed of its first image.
-        manifest: Says what the model takes.
+        manifest: Says what the model takes; of classes, the first is drawn.
         size: Height and width in pixels; None takes the model's own.
     """
     height, width = size
-    request = Request((prompt,), images_per_prompt=settings.batch, seed=settings.seed, height=height, width=width)
+    request = Request(
+        (prompt,),
+        images_per_prompt=settings.batch,
+        seed=settings.seed,
+        height=height,
+        width=width,
+        class_labels=(0,) if manifest.draws_classes else (),
+    )
     grey = np.full((*request.size(manifest.state), 3), 128, np.uint8)
     controls = tuple(Control(grey) for _ in manifest.controls)
     if not manifest.takes_mask:

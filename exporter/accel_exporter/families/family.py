@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from accel_exporter.graphs import Sizes, Traceable
-from accel_exporter.options import StaticSize
+from accel_exporter.options import ExportOptions
 from accel_exporter.sizes import ModelSizes
 from accel_exporter.sources import Source
 from accel_runtime.manifest import Codec, Denoiser, State
@@ -59,7 +59,7 @@ class Family(Protocol):
     def branches(self, source: Source) -> int:
         """How many branches the denoiser has."""
 
-    def sizes(self, source: Source, static: StaticSize | None) -> ModelSizes:
+    def sizes(self, source: Source, options: ExportOptions) -> ModelSizes:
         """The sizes to trace, check and describe graphs with."""
 
     def components(self, source: Source) -> tuple[Component, ...]:

@@ -6,6 +6,7 @@ from typing import Final
 from accel_exporter.families.family import Family
 from accel_exporter.families.sdxl import StableDiffusionXL
 from accel_exporter.families.stable_diffusion import StableDiffusion
+from accel_exporter.families.textless import LatentsWithoutText, PixelsWithoutText
 from accel_exporter.sources import Source
 
 # By pipeline class of diffusers; `sources.model_index` says which of them can be read.
@@ -20,6 +21,9 @@ _FAMILIES: Final[Mapping[str, Family]] = {
     "StableDiffusionXLImg2ImgPipeline": StableDiffusionXL(),
     "StableDiffusionXLInpaintPipeline": StableDiffusionXL(),
     "StableDiffusionXLControlNetPipeline": StableDiffusionXL(),
+    "DDPMPipeline": PixelsWithoutText(),
+    "DDIMPipeline": PixelsWithoutText(),
+    "LDMPipeline": LatentsWithoutText(),
 }
 
 

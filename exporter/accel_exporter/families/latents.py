@@ -10,13 +10,14 @@ from accel_exporter import graphs, names
 from accel_exporter.families.family import Component, Loaded
 from accel_exporter.graphs import Sizes, Traceable
 from accel_exporter.model_hash import model_hash
-from accel_exporter.options import StaticSize
+from accel_exporter.options import ExportOptions
 from accel_exporter.sizes import ModelSizes
 from accel_exporter.sources import Source
 from accel_exporter.sources.configs import unet_skeleton
 from accel_exporter.sources.fitness import check_fitness, time_ids
 from accel_exporter.sources.model_index import text_encoders, tokenizer_of
 from accel_exporter.unet import branch_count
+from accel_exporter.upsampling import latent_multiple
 from accel_runtime.manifest import (
     Codec,
     Cut,
@@ -107,9 +108,11 @@ class LatentFamily:
         """One for each skip of the UNet."""
         return branch_count(unet_skeleton(source.unet_config))
 
-    def sizes(self, source: Source, static: StaticSize | None) -> ModelSizes:
+    def sizes(self, source: Source, options: ExportOptions) -> ModelSizes:
         """From the configs of UNet and VAE."""
-        return ModelSizes.of(source.unet_config, source.vae_config, static=static)
+        is_packaged = options.with_inductor and options.static is None
+        multiple = latent_multiple(unet_skeleton(source.unet_config), is_packaged=is_packaged)
+        return ModelSizes.of(source.unet_config, source.vae_config, multiple=multiple, static=options.static)
 
     def load_denoiser(self, source: Source, branches: Sequence[int]) -> Loaded:
         """The UNet with its features, and the ControlNets that steer it."""

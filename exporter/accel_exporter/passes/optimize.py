@@ -33,3 +33,12 @@ def optimize(model: ir.Model) -> None:
         common.OutputFixPass(),
         common.NameFixPass(),
     )(model)
+    _forget_graphs()
+
+
+def _forget_graphs() -> None:
+    """Let go of what the rules, which live as long as the process, matched last: one node holds a graph's weights."""
+    for rule in _RULES:
+        for name in ("_graph", "_current_node", "_match"):
+            if hasattr(rule._matcher, name):  # noqa: SLF001 - set anew for each match
+                setattr(rule._matcher, name, None)  # noqa: SLF001

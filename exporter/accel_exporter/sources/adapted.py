@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffusers import UNet2DConditionModel
+from diffusers import UNet2DConditionModel, UNet2DModel, VQModel
 from transformers import CLIPTextConfig, CLIPTokenizer
 
 from accel_exporter.sources.autoencoder import OtherVae, open_vae
 from accel_exporter.sources.configs import unet_skeleton
 from accel_exporter.sources.embedding import Embedding, OpenEmbedding, open_embedding
 from accel_exporter.sources.lora import Lora, OpenLora, open_lora
-from accel_exporter.sources.model_index import encoder_of, text_encoders, tokenizer_of
+from accel_exporter.sources.model_index import encoder_of, takes_text, text_encoders, tokenizer_of
 from accel_exporter.sources.original_layout import empty_model
 from accel_exporter.sources.source import TEXT_CLASSES, Autoencoder, ControlNetPart, Origin, Source, TextEncoder
 from accel_exporter.sources.tensor_file import open_tensors
@@ -91,6 +91,11 @@ class AdaptedSource:
         return self.own.vae_config if self.vae is None else self.vae.config
 
     @property
+    def vqvae_config(self) -> Mapping[str, Any]:
+        """The pipeline's."""
+        return self.own.vqvae_config
+
+    @property
     def controlnets(self) -> tuple[ControlNetPart, ...]:
         """The pipeline's."""
         return self.own.controlnets
@@ -123,6 +128,14 @@ class AdaptedSource:
         for lora in self.loras:
             lora.fuse("unet", unet)
         return unet
+
+    def load_unet_2d(self) -> UNet2DModel:
+        """The pipeline's: `adapt` changes none that takes no text."""
+        return self.own.load_unet_2d()
+
+    def load_vqvae(self) -> VQModel:
+        """The pipeline's."""
+        return self.own.load_vqvae()
 
     def load_vae(self) -> Autoencoder:
         """The autoencoder that is exported."""
@@ -168,10 +181,15 @@ def adapt(own: Source, changes: Changes, *, variant: str | None = None) -> Sourc
 
     Raises:
         SourceError: A file cannot be read, or is for another model.
-        InputError: More text layers are skipped than there are.
+        InputError: The pipeline takes no text, or more text layers are skipped than there are.
     """
     if changes == Changes():
         return own
+    if not takes_text(own.model_index):
+        raise InputError(
+            "--lora, --embedding, --vae and --clip-skip are for pipelines that take text, "
+            f"got {own.model_index['_class_name']}: leave them out"
+        )
     parts = text_encoders(own.model_index)
     _check_skip(changes.clip_skip, [own.text_config(part)["num_hidden_layers"] for part in parts])
     models = _skeletons(own, parts) if changes.loras else {}

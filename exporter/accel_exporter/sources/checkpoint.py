@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.loaders.single_file_utils import infer_diffusers_model_type
@@ -20,7 +20,7 @@ from accel_exporter.sources import load
 from accel_exporter.sources.clip_vocabulary import CLIP_TOKENS, clip_tokenizer
 from accel_exporter.sources.common import content_digest, is_description, whole_files
 from accel_exporter.sources.local import DescribedFolder, read_scheduler_config
-from accel_exporter.sources.model_index import encoder_of, read_model_index, text_encoders
+from accel_exporter.sources.model_index import encoder_of, read_model_index, takes_text, text_encoders
 from accel_exporter.sources.original_layout import (
     UNET_INPUT,
     converted,
@@ -45,6 +45,7 @@ _KINDS: Final[Mapping[str, str]] = {
     "xl_refiner": "sdxl-refiner",
 }
 _PREDICTS_VELOCITY: Final = "v_pred"
+_WITHOUT_TEXT: Final = "a checkpoint in one file holds a pipeline that takes text: expected --config of such a one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,14 @@ class CheckpointSource(DescribedFolder):
         """Read the UNet's tensors, and no others."""
         unet: UNet2DConditionModel = self._load("unet")
         return unet
+
+    def load_unet_2d(self) -> NoReturn:
+        """Refuse: there is no layout of one file for pipelines without text."""
+        raise SourceError(_WITHOUT_TEXT)
+
+    def load_vqvae(self) -> NoReturn:
+        """Refuse, as above."""
+        raise SourceError(_WITHOUT_TEXT)
 
     def load_vae(self) -> AutoencoderKL:
         """Read the autoencoder's tensors, and no others."""
@@ -140,6 +149,8 @@ def open_checkpoint(path: Path, *, config: Path | None, has_own_vae: bool = True
     if not folder.is_dir():
         raise SourceError(f"--config '{folder}' is not a folder: expected a diffusers folder")
     index = read_model_index(folder)
+    if not takes_text(index):
+        raise SourceError(f"{_WITHOUT_TEXT}, got {index['_class_name']}")
     source = CheckpointSource(
         folder=folder,
         origin=Origin(path.name, revision=None, weights="trained", seed=None),

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 import torch
-from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, UNet2DConditionModel, UNet2DModel, VQModel
 from transformers import CLIPTextConfig
 
 from accel_exporter.libraries import one_line, quiet
@@ -28,9 +28,11 @@ class _Depths(msgspec.Struct, frozen=True):
     transformer_layers_per_block: Depth | list[Depth | list[Depth]] = 0
 
 
-def read_unet_config(folder: Path) -> Mapping[str, Any]:
-    """The UNet's config; see `_read_config`."""
-    return _read_config(folder, "unet", UNet2DConditionModel)
+def read_unet_config(
+    folder: Path, model: type[UNet2DConditionModel | UNet2DModel] = UNet2DConditionModel
+) -> Mapping[str, Any]:
+    """The config of a UNet of the class ``model``; see `_read_config`."""
+    return _read_config(folder, "unet", model)
 
 
 def read_vae_config(folder: Path, part: str = "vae") -> Mapping[str, Any]:
@@ -56,6 +58,11 @@ def read_controlnet_config(folder: Path, part: str) -> Mapping[str, Any]:
     return _read_config(folder, part, ControlNetModel)
 
 
+def read_vqvae_config(folder: Path) -> Mapping[str, Any]:
+    """The config of the autoencoder with a codebook; see `_read_config`."""
+    return _read_config(folder, "vqvae", VQModel)
+
+
 def read_text_config(folder: Path, part: str) -> Mapping[str, Any]:
     """A text encoder's config.
 
@@ -79,6 +86,12 @@ def unet_skeleton(config: Mapping[str, Any]) -> UNet2DConditionModel:
         SourceError: There is none.
     """
     unet: UNet2DConditionModel = _skeleton("unet", UNet2DConditionModel, config)
+    return unet
+
+
+def unet_2d_skeleton(config: Mapping[str, Any]) -> UNet2DModel:
+    """The same of a UNet that takes no text."""
+    unet: UNet2DModel = _skeleton("unet", UNet2DModel, config)
     return unet
 
 

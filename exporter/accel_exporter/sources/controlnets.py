@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from diffusers import ControlNetModel, UNet2DConditionModel
+from diffusers import ControlNetModel, UNet2DConditionModel, UNet2DModel, VQModel
 from transformers import CLIPTokenizer
 
 from accel_exporter.base_config import base_config, file_config
@@ -93,6 +93,11 @@ class ControlledSource:
         """The pipeline's."""
         return self.own.vae_config
 
+    @property
+    def vqvae_config(self) -> Mapping[str, Any]:
+        """The pipeline's."""
+        return self.own.vqvae_config
+
     def text_config(self, part: str = "text_encoder") -> Mapping[str, Any]:
         """The pipeline's."""
         return self.own.text_config(part)
@@ -120,6 +125,14 @@ class ControlledSource:
     def load_unet(self) -> UNet2DConditionModel:
         """The pipeline's."""
         return self.own.load_unet()
+
+    def load_unet_2d(self) -> UNet2DModel:
+        """The pipeline's: ControlNets steer none that takes no text."""
+        return self.own.load_unet_2d()
+
+    def load_vqvae(self) -> VQModel:
+        """The pipeline's."""
+        return self.own.load_vqvae()
 
     def load_vae(self) -> Autoencoder:
         """The pipeline's."""

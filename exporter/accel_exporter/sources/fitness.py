@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from accel_exporter.sources.controlnet_fitness import controlnet_complaints
-from accel_exporter.sources.model_index import MODEL_INDEX, text_encoders, tokenizer_of
+from accel_exporter.sources.model_index import MODEL_INDEX, takes_text, text_encoders, tokenizer_of
 from accel_exporter.sources.source import Source
+from accel_exporter.sources.textless import textless_complaints
 from accel_runtime.errors import ExportError
 
 # Inputs of a UNet that no family feeds, by the key that asks for them.
@@ -28,7 +29,8 @@ def check_fitness(source: Source) -> None:
         ExportError: The first thing that does not fit: key, what was expected, what it is, and why.
         SourceError: A config cannot be read.
     """
-    for complaint in _complaints(source):
+    complaints = _complaints if takes_text(source.model_index) else textless_complaints
+    for complaint in complaints(source):
         raise ExportError(complaint)
 
 

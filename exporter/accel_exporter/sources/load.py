@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import ControlNetModel, UNet2DConditionModel
+from diffusers import ControlNetModel, UNet2DConditionModel, UNet2DModel, VQModel
 from safetensors import SafetensorError, safe_open
 from transformers import CLIPTokenizer
 
@@ -39,6 +39,18 @@ def load_controlnet(folder: Path, weights: WeightFiles, *, part: str) -> Control
     """Return the ControlNet in ``folder/part``; see `load_unet`."""
     net: ControlNetModel = _load_model(ControlNetModel, folder, part=part, weights=weights)
     return net
+
+
+def load_unet_2d(folder: Path, weights: WeightFiles) -> UNet2DModel:
+    """Return the UNet of the pipeline in ``folder``, which takes no text; see `load_unet`."""
+    unet: UNet2DModel = _load_model(UNet2DModel, folder, part="unet", weights=weights)
+    return unet
+
+
+def load_vqvae(folder: Path, weights: WeightFiles) -> VQModel:
+    """Return the autoencoder with a codebook of the pipeline in ``folder``; see `load_unet`."""
+    vqvae: VQModel = _load_model(VQModel, folder, part="vqvae", weights=weights)
+    return vqvae
 
 
 def load_text_encoder(folder: Path, weights: WeightFiles, *, part: str, model: type[TextEncoder]) -> TextEncoder:

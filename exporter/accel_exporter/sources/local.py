@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffusers import UNet2DConditionModel
+from diffusers import UNet2DConditionModel, UNet2DModel, VQModel
 from transformers import CLIPTokenizer
 
 from accel_exporter.base_config import base_config
@@ -18,11 +18,11 @@ from accel_exporter.sources.common import (
     read_object,
     whole_files,
 )
-from accel_exporter.sources.configs import read_text_config, read_unet_config, read_vae_config
+from accel_exporter.sources.configs import read_text_config, read_unet_config, read_vae_config, read_vqvae_config
 from accel_exporter.sources.controlnets import ControlNetFolder, open_controlnet, own_controlnets
 from accel_exporter.sources.model_index import MODEL_INDEX, read_model_index
 from accel_exporter.sources.selection import WeightFiles, select_files, select_weights
-from accel_exporter.sources.source import TEXT_CLASSES, Autoencoder, Origin, TextEncoder
+from accel_exporter.sources.source import TEXT_CLASSES, UNET_CLASSES, Autoencoder, Origin, TextEncoder
 from accel_runtime.errors import SourceError
 from accel_runtime.manifest import Adaptation
 from accel_runtime.plans.spec import PlanSpec
@@ -40,12 +40,17 @@ class DescribedFolder:
     @property
     def unet_config(self) -> Mapping[str, Any]:
         """The UNet's config, defaults filled in."""
-        return read_unet_config(self.folder)
+        return read_unet_config(self.folder, UNET_CLASSES[self.model_index["unet"][1]])
 
     @property
     def vae_config(self) -> Mapping[str, Any]:
         """The autoencoder's config, defaults filled in."""
         return read_vae_config(self.folder)
+
+    @property
+    def vqvae_config(self) -> Mapping[str, Any]:
+        """The config of the autoencoder with a codebook, defaults filled in."""
+        return read_vqvae_config(self.folder)
 
     @property
     def plans(self) -> Mapping[str, PlanSpec]:
@@ -85,6 +90,14 @@ class FolderSource(DescribedFolder):
     def load_unet(self) -> UNet2DConditionModel:
         """Read the UNet from its weights files."""
         return load.load_unet(self.folder, self.weights["unet"])
+
+    def load_unet_2d(self) -> UNet2DModel:
+        """Read the UNet that takes no text from its weights files."""
+        return load.load_unet_2d(self.folder, self.weights["unet"])
+
+    def load_vqvae(self) -> VQModel:
+        """Read the autoencoder with a codebook from its weights files."""
+        return load.load_vqvae(self.folder, self.weights["vqvae"])
 
     def load_vae(self) -> Autoencoder:
         """Read the autoencoder from its weights files."""

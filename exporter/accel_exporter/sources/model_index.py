@@ -18,6 +18,7 @@ _SHARED: Final[Parts] = {
     "vae": ("AutoencoderKL", "AutoencoderTiny"),
     "scheduler": None,
 }
+_WITHOUT_TEXT: Final[Parts] = {"unet": ("UNet2DModel",), "scheduler": None}
 _CONTROLNETS: Final = ("ControlNetModel", "MultiControlNetModel")
 _FIRST_TEXT: Final[Parts] = {"text_encoder": ("CLIPTextModel",), "tokenizer": _TOKENIZERS}
 _SECOND_TEXT: Final[Parts] = {"text_encoder_2": ("CLIPTextModelWithProjection",), "tokenizer_2": _TOKENIZERS}
@@ -33,6 +34,10 @@ _PIPELINES: Final[Mapping[str, Parts]] = {
     "StableDiffusionXLImg2ImgPipeline": {**_SHARED, **_SECOND_TEXT},
     "StableDiffusionXLInpaintPipeline": {**_SHARED, **_SECOND_TEXT},
     "StableDiffusionXLControlNetPipeline": {**_SHARED, **_SECOND_TEXT, "controlnet": _CONTROLNETS},
+    "DDPMPipeline": _WITHOUT_TEXT,
+    # It makes a DDIM of whatever scheduler it is given, and saves that.
+    "DDIMPipeline": {**_WITHOUT_TEXT, "scheduler": ("DDIMScheduler",)},
+    "LDMPipeline": {**_WITHOUT_TEXT, "vqvae": ("VQModel",)},
 }
 # Parts that these pipelines can do without. The refiner has no first text encoder.
 _OPTIONAL: Final[Mapping[str, Parts]] = {
@@ -77,6 +82,20 @@ def text_encoders(index: Mapping[str, Any]) -> tuple[str, ...]:
         index: The pipeline's ``model_index.json``, checked.
     """
     return tuple(part for part in ("text_encoder", "text_encoder_2") if _is_there(index.get(part)))
+
+
+def models_of_diffusers(index: Mapping[str, Any]) -> tuple[str, ...]:
+    """The parts that are models of diffusers: the UNet, and the autoencoder where there is one.
+
+    Args:
+        index: As above.
+    """
+    return tuple(part for part in ("unet", "vae", "vqvae") if part in _PIPELINES[index["_class_name"]])
+
+
+def takes_text(index: Mapping[str, Any]) -> bool:
+    """Whether the UNet of a pipeline is given text."""
+    return bool(index["unet"][1] == "UNet2DConditionModel")
 
 
 def tokenizer_of(encoder: str) -> str:

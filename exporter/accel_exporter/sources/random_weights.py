@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel, UNet2DModel, VQModel
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPTextConfig, CLIPTokenizer
 
@@ -46,6 +46,16 @@ class RandomSource(DescribedFolder):
         config = self._config("unet")
         unet: UNet2DConditionModel = seeded(UNet2DConditionModel.from_config, config, seed=self.seed)
         return unet
+
+    def load_unet_2d(self) -> UNet2DModel:
+        """Build the UNet that takes no text; the same seed gives the same weights, bit for bit."""
+        unet: UNet2DModel = seeded(UNet2DModel.from_config, self._config("unet"), seed=self.seed)
+        return unet
+
+    def load_vqvae(self) -> VQModel:
+        """Build the autoencoder with a codebook; the same seed gives the same weights, bit for bit."""
+        vqvae: VQModel = seeded(VQModel.from_config, self._config("vqvae"), seed=self.seed)
+        return vqvae
 
     def load_vae(self) -> AutoencoderKL:
         """Build the autoencoder; the same seed gives the same weights, bit for bit."""

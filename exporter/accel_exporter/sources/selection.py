@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from accel_exporter.sources.model_index import MODEL_INDEX, text_encoders, tokenizer_of
+from accel_exporter.sources.model_index import MODEL_INDEX, models_of_diffusers, text_encoders, tokenizer_of
 from accel_runtime.errors import SourceError
 
 # Weights files are <part>/<stem>[.<variant>].<ending>; the stem depends on the library and the ending.
 _DIFFUSERS: Final = {"safetensors": "diffusion_pytorch_model", "bin": "diffusion_pytorch_model"}
 _TRANSFORMERS: Final = {"safetensors": "model", "bin": "pytorch_model"}
-_MODELS: Final = ("unet", "vae")
 _ENDINGS: Final = ("safetensors", "bin")  # the order is the preference
 _SCHEDULER: Final = "scheduler/scheduler_config.json"
 _TOKENIZER_FAST: Final = "tokenizer.json"
@@ -65,7 +64,7 @@ def select_weights(names: Collection[str], index: Mapping[str, Any], *, variant:
     Raises:
         SourceError: A part has no usable weights, or no part has the asked variant.
     """
-    parts = (*_MODELS, *text_encoders(index))
+    parts = (*models_of_diffusers(index), *text_encoders(index))
     existing = sorted({found for part in parts for found in _variants(names, part)})
     if variant is not None and variant not in existing:
         have = ", ".join(existing) if existing else "none, drop `--variant`"

@@ -47,6 +47,7 @@ ALIASES: Final[Mapping[str, Alias]] = {
     "sdxl-refiner": Alias("stabilityai/stable-diffusion-xl-refiner-1.0", architecture="sdxl-refiner"),
     "sdxl-turbo": Alias("stabilityai/sdxl-turbo", architecture="sdxl-turbo"),
     "lcm-sd15": Alias("SimianLuo/LCM_Dreamshaper_v7", architecture="lcm-sd15"),
+    "ddpm-cat": Alias("google/ddpm-cat-256", architecture="ddpm-cat"),
     "tiny": Alias(None, architecture="tiny"),
     "scenes": Alias(None, architecture="scenes"),
 }

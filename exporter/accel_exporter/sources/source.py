@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
-from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, UNet2DConditionModel, UNet2DModel, VQModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from accel_runtime.manifest import Adaptation
@@ -19,6 +19,11 @@ TextEncoder = CLIPTextModel | CLIPTextModelWithProjection
 TEXT_CLASSES: Final[Mapping[str, type[TextEncoder]]] = {
     "CLIPTextModel": CLIPTextModel,
     "CLIPTextModelWithProjection": CLIPTextModelWithProjection,
+}
+# By the name that it gives the UNet's class.
+UNET_CLASSES: Final[Mapping[str, type[UNet2DConditionModel | UNet2DModel]]] = {
+    "UNet2DConditionModel": UNet2DConditionModel,
+    "UNet2DModel": UNet2DModel,
 }
 
 
@@ -86,6 +91,10 @@ class Source(Protocol):
     def vae_config(self) -> Mapping[str, Any]:
         """``vae/config.json``, with the defaults that the file leaves out."""
 
+    @property
+    def vqvae_config(self) -> Mapping[str, Any]:
+        """``vqvae/config.json``, the autoencoder of latent diffusion without text; as above."""
+
     def text_config(self, part: str = "text_encoder") -> Mapping[str, Any]:
         """Return ``config.json`` of a text encoder, with the defaults that the file leaves out."""
 
@@ -110,10 +119,16 @@ class Source(Protocol):
         """The hash of everything that it reads. The same content has the same hash in any place."""
 
     def load_unet(self) -> UNet2DConditionModel:
-        """Return the UNet."""
+        """Return the UNet of a pipeline that takes text."""
+
+    def load_unet_2d(self) -> UNet2DModel:
+        """Return the UNet of a pipeline that takes none."""
 
     def load_vae(self) -> Autoencoder:
         """Return the autoencoder."""
+
+    def load_vqvae(self) -> VQModel:
+        """Return the autoencoder of latent diffusion without text, which has a codebook."""
 
     def load_text_encoder(self, part: str = "text_encoder") -> TextEncoder:
         """Return a text encoder by its part of the pipeline."""

@@ -14,6 +14,7 @@ from accel_runtime.manifest import (
     FromControl,
     FromControlScales,
     FromGuidance,
+    FromLabels,
     FromMask,
     FromMaskedImage,
     FromSizes,
@@ -131,6 +132,7 @@ def _conditioned(manifest: Manifest, given: Input) -> "_Wanted":
         return _floats(None, TIME_IDS[source.ends])
     shapes: Mapping[type, tuple[int | None, ...]] = {
         FromGuidance: (None, None),
+        FromLabels: (None,),
         FromMask: (None, 1, None, None),
         FromMaskedImage: (None, manifest.state.channels, None, None),
         FromControlScales: (len(manifest.controls),),

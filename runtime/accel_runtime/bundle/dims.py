@@ -1,7 +1,7 @@
 """The open dimensions of a graph: from symbols such as ``latent_height/2`` to numbers.
 
 The grammar is small on purpose, so that C++ can read it too: a number, a symbol, ``4*symbol``
-or ``symbol/2``.
+or ``symbol/2``, which is rounded up, as a UNet's downsamplers round.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,8 @@ def resolve(shape: Sequence[int | str], sizes: Mapping[str, int]) -> tuple[int, 
 
     >>> resolve(("batch", 320, "latent_height/2"), {"batch": 2, "latent_height": 64})
     (2, 320, 32)
+    >>> resolve(("latent_height/4",), {"latent_height": 9})
+    (3,)
     """
     return tuple(dim if isinstance(dim, int) else _evaluate(dim, sizes) for dim in shape)
 
@@ -78,4 +80,4 @@ def _evaluate(dimension: str, sizes: Mapping[str, int]) -> int:
     match = DIMENSION.fullmatch(dimension)
     if match is None or match["symbol"] not in sizes:
         raise BundleError(f"dimension {dimension!r} cannot be resolved from {', '.join(sorted(sizes))}")
-    return int(match["times"] or 1) * sizes[match["symbol"]] // int(match["over"] or 1)
+    return -(-int(match["times"] or 1) * sizes[match["symbol"]] // int(match["over"] or 1))

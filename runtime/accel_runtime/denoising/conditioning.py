@@ -17,6 +17,7 @@ from accel_runtime.errors import InputError
 from accel_runtime.manifest import (
     FromControl,
     FromControlScales,
+    FromLabels,
     FromMask,
     FromMaskedImage,
     FromSizes,
@@ -151,6 +152,22 @@ def guidance_embedding(scale: float, width: int) -> Array:
     return np.pad(waves, (0, width - 2 * half)).astype(np.float32)
 
 
+def labels(source: FromLabels, request: Request) -> Array:
+    """The class of each image, [B].
+
+    Raises:
+        InputError: There is none for each prompt, or no such class.
+    """
+    given, count = request.class_labels, len(request.prompts)
+    if len(given) not in (1, count):
+        expected = f"1 or {count}" if count > 1 else "1"
+        raise InputError(f"class labels: expected {expected}, one for each prompt, got {len(given)}")
+    if wrong := [label for label in given if not 0 <= label < source.classes]:
+        raise InputError(f"class label: expected 0 to {source.classes - 1}, got {wrong[0]}")
+    spread = given if len(given) == count else given * count
+    return np.repeat(np.array(spread, np.float32), request.images_per_prompt)
+
+
 def _time_ids(source: FromSizes, told: Framing, request: Request, *, like: Framing) -> Array:
     """What is told, and ``like`` for the rest."""
     original, target = told.original_size or like.original_size, told.target_size or like.target_size
@@ -178,6 +195,8 @@ class _Given:
         if isinstance(source, FromText):
             encoded = text(source.outputs, self.request.prompts, encode=self.encode)
             return np.repeat(encoded, self.request.images_per_prompt, axis=0)
+        if isinstance(source, FromLabels):
+            return labels(source, self.request)
         if isinstance(source, FromMask | FromMaskedImage):
             return self._masked(source)
         return self._for_all(self.controls[source.graph]) if isinstance(source, FromControl) else self._guidance(each)
@@ -222,6 +241,8 @@ def _check(request: Request, manifest: Manifest, *, guided: bool) -> None:
         raise InputError("prompt: the model takes none: leave prompts empty")
     if guided and manifest.denoiser.guidance == "none":
         raise InputError("guidance: the model cannot be guided: set it to 1")
+    if request.class_labels and not manifest.draws_classes:
+        raise InputError("class labels: the model takes none: leave them out")
     _check_framing(request, manifest)
 
 

@@ -11,6 +11,7 @@ from accel_runtime.manifest.roles import (
     FromControl,
     FromControlScales,
     FromGuidance,
+    FromLabels,
     FromMask,
     FromMaskedImage,
     FromSizes,
@@ -25,6 +26,7 @@ _COLOURS: Final = 3
 _NEGATIVES: Final[Mapping[type, tuple[str, ...]]] = {
     FromSizes: ("same", "negative"),
     FromGuidance: ("same",),
+    FromLabels: ("same",),
     FromMask: ("same",),
     FromMaskedImage: ("same",),
     FromControl: ("same",),

@@ -85,6 +85,16 @@ class FromGuidance(Strict, frozen=True, tag_field="from", tag="guidance"):
     """The guidance scale less one, embedded as diffusers' pipelines embed it for distilled models, [B, E]."""
 
 
+class FromLabels(Strict, frozen=True, tag_field="from", tag="labels"):
+    """The number of each image's class, [B] float32, in which whole numbers up to 2^24 are exact.
+
+    Attributes:
+        classes: Numbers are less than this.
+    """
+
+    classes: Annotated[int, msgspec.Meta(ge=1, le=2**24)]
+
+
 class FromMask(Strict, frozen=True, tag_field="from", tag="mask"):
     """The mask of a picture, [B, 1, h, w]: 1 where it is drawn anew, 0 where it stays."""
 
@@ -107,7 +117,7 @@ class FromControlScales(Strict, frozen=True, tag_field="from", tag="control_scal
     """The scale of each ControlNet at a call, [N], in the order of their images' inputs."""
 
 
-Source = FromText | FromSizes | FromGuidance | FromMask | FromMaskedImage | FromControl | FromControlScales
+Source = FromText | FromSizes | FromGuidance | FromLabels | FromMask | FromMaskedImage | FromControl | FromControlScales
 
 
 class Input(Strict, frozen=True):

@@ -14,7 +14,17 @@ import msgspec
 from accel_runtime.manifest.basics import ExtraForm, GraphSpec, Precision, Strict
 from accel_runtime.manifest.check import check_files, check_parts, check_roles
 from accel_runtime.manifest.parts import FileSpec, FormGraph, InductorSpec, LoopSpec, Provenance, SchedulesSpec
-from accel_runtime.manifest.roles import Codec, Denoiser, FromControl, FromMask, FromText, Role, State, TextSpec
+from accel_runtime.manifest.roles import (
+    Codec,
+    Denoiser,
+    FromControl,
+    FromLabels,
+    FromMask,
+    FromText,
+    Role,
+    State,
+    TextSpec,
+)
 
 SCHEMA_VERSION: Final = 2
 
@@ -80,6 +90,11 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
             name: tuple(dict.fromkeys(output.tensor for output in used if output.encoder == name))
             for name in self.texts
         }
+
+    @property
+    def draws_classes(self) -> bool:
+        """Whether the denoiser is told which class to draw."""
+        return any(isinstance(each.source, FromLabels) for each in self.denoiser.inputs)
 
     @property
     def deep(self) -> GraphSpec:

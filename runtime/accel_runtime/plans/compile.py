@@ -13,6 +13,11 @@ from accel_runtime.plans.spec import PlanSpec, check_calls, check_rows
 from accel_runtime.schedules.schedule import ScheduleTable
 
 
+def default_guidance(by: GuidanceBy) -> float:
+    """The scale where none is asked for: diffusers' of Stable Diffusion, or 1 of a model that is never guided."""
+    return 1.0 if by == "none" else 7.5
+
+
 def compile_plan(
     spec: PlanSpec,
     schedule: ScheduleTable,

@@ -21,6 +21,15 @@ def test_multiples_and_fractions_of_a_symbol_resolve(size: int, factor: int) -> 
     assert resolve(shape, {"h": size * factor}) == (3, size * factor, size * factor * factor, size)
 
 
+@given(st.integers(1, 400), st.integers(1, 5))
+def test_a_fraction_is_rounded_up_as_downsamplers_do(size: int, halvings: int) -> None:
+    halved = size
+    for _ in range(halvings):
+        halved = (halved - 1) // 2 + 1
+
+    assert resolve((f"h/{2**halvings}",), {"h": size}) == (halved,)
+
+
 @pytest.mark.parametrize("dimension", ["width", "h+1", "h**2", "__import__('os')", "h/", ""])
 def test_anything_else_is_a_broken_bundle(dimension: str) -> None:
     with pytest.raises(BundleError, match="cannot be resolved"):

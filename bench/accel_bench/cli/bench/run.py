@@ -43,6 +43,7 @@ from accel_bench.cli.options import (
     stop_rule,
 )
 from accel_bench.cli.plan_options import BRANCH_0, HOLD, Branches, Forecasts, Plans, plans_of
+from accel_bench.cli.subjects import guidance_of, prompt_of
 from accel_bench.doubts import bench_doubts
 from accel_bench.peers import PeerContender, open_peers, peer_work
 from accel_bench.plans.prepare import Settings
@@ -126,14 +127,17 @@ def run(
     chosen = plans_of(
         context, plans, bundle=bundle, branches=branches, forecasts=forecasts, steps=steps, scheduler=scheduler
     )
+    found = read_bundle(bundle)
+    manifest = found.manifest
+    guidance = guidance_of(context, guidance, manifest)
     settings = Settings(chosen.steps, chosen.scheduler, guidance=guidance, batch=batch, seed=seed)
-    ours = read_bundle(bundle)
+    told = prompt_of(context, prompt, manifest)
     contenders = plan_contenders(
-        ours,
+        found,
         choose_backend(provider, threads=threads, options=provider_options),
         specs=chosen.specs,
         settings=settings,
-        request=request_of(prompt, settings, manifest=ours.manifest, size=(height, width)),
+        request=request_of(told, settings, manifest=manifest, size=(height, width)),
         low_memory=low_memory,
         form=form,
     )

@@ -36,6 +36,8 @@ class OnnxRuntimeBackend:
         threads: Threads inside an operator; None leaves the choice to ONNX Runtime.
         options: Options of the provider, which replace those of `PROVIDERS`.
         profile_folder: Where every session notes the time of each operator, which slows it; None notes nothing.
+        maps_weights: On the processor, leave weights in their file, neither folded nor packed, so that they take no
+            memory but what the system can have back at any time. Calls are slower, and graphs run as they are.
 
     Raises:
         InputError: The provider or an option is unknown.
@@ -50,6 +52,7 @@ class OnnxRuntimeBackend:
         threads: int | None = None,
         options: Mapping[str, str] | None = None,
         profile_folder: Path | None = None,
+        maps_weights: bool = False,
     ) -> None:
         if provider not in (*PROVIDERS, SOFTWARE_GPU):
             raise InputError(f"unknown provider {provider!r}: expected one of {', '.join((*PROVIDERS, SOFTWARE_GPU))}")
@@ -58,6 +61,7 @@ class OnnxRuntimeBackend:
         self._provider_options = check_options(self._provider, options or {})
         self._threads = threads
         self._profile_folder = profile_folder
+        self._maps_weights = maps_weights
         self._ort = import_onnxruntime(self._provider.extra)
         # Before any session: it loads the vendor's libraries from wheels, where the linker does not look.
         self._lacks = missing(self._ort, self._provider)
@@ -114,6 +118,8 @@ class OnnxRuntimeBackend:
             options["intra_op_num_threads"] = self._threads
         if self._profile_folder is not None:
             options["enable_profiling"] = True
+        if self._maps_weights:
+            options["maps_weights"] = True
         if self._devices:
             options["plugin"] = str(self._provider.plugin)
         if self._adapter is not None:
@@ -257,6 +263,9 @@ class OnnxRuntimeBackend:
             options.add_session_config_entry("session.use_env_allocators", "1")
             # Weights are allocated once and never freed: in an arena they would only fragment it.
             options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
+        if self._maps_weights:
+            options.graph_optimization_level = self._ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+            options.add_session_config_entry("session.disable_prepacking", "1")
         return options
 
 

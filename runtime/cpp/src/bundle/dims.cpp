@@ -9,7 +9,8 @@ std::int64_t evaluate(const Dimension &dimension, const Sizes &sizes) {
   if (dimension.symbol.empty()) return dimension.number;
   const auto found = sizes.find(dimension.symbol);
   if (found == sizes.end()) throw BundleError(join("dimension '", shown(dimension), "' cannot be resolved"));
-  return dimension.times * found->second / dimension.over;
+  // Rounded up, as a UNet's downsamplers round.
+  return (dimension.times * found->second + dimension.over - 1) / dimension.over;
 }
 
 }  // namespace
