@@ -1,5 +1,6 @@
 """What cannot be done is one line, with the status that says whose fault it is."""
 
+import json
 import shutil
 from collections.abc import Callable
 from ctypes import byref, c_void_p
@@ -133,6 +134,28 @@ def test_a_bundle_that_was_changed_is_refused(library: Library, tmp_path: Path, 
 
     with pytest.raises(LibraryError, match=text) as failed:
         library.open_bundle(folder)
+    assert failed.value.status == BUNDLE
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("source", {"from": "mask"}, r"inputs\[0\].source.from: 'mask' can only be drawn from Python"),
+        ("source", {"from": "colour"}, r"inputs\[0\].source.from: expected one of text, sizes"),
+        ("colour", 1, r"inputs\[0\]: unknown key `colour`"),
+    ],
+)
+def test_what_only_python_draws_is_refused_with_its_key(
+    library: Library, tmp_path: Path, key: str, value: object, text: str
+) -> None:
+    def change(folder: Path) -> None:
+        manifest = json.loads((folder / "accel.json").read_text())
+        manifest["denoiser"]["inputs"][0][key] = value
+        (folder / "accel.json").write_text(json.dumps(manifest))
+        (folder / "accel.json.sha256").unlink()
+
+    with pytest.raises(LibraryError, match=text) as failed:
+        library.open_bundle(changed(tmp_path, change))
     assert failed.value.status == BUNDLE
 
 

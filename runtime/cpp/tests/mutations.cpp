@@ -13,6 +13,9 @@ namespace {
 
 using Random = std::mt19937_64;
 
+// What parsers stumble over.
+constexpr char stumbled_over[] = "\0\xff\x7f\x80{}[]\",:0-9e";
+
 std::size_t below(Random &random, std::size_t limit) { return static_cast<std::size_t>(random() % limit); }
 
 // Every file of a bundle, by its path in the folder.
@@ -34,7 +37,7 @@ std::string overwritten(std::string bytes, Random &random) {
     const std::size_t kind = below(random, 4);
     if (kind == 0) bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(random, 8)));
     if (kind == 1) bytes[at] = static_cast<char>(random());
-    if (kind == 2) bytes[at] = "\0\xff\x7f\x80{}[]\",:0-9e"[below(random, 18)];
+    if (kind == 2) bytes[at] = stumbled_over[below(random, sizeof stumbled_over - 1)];
     if (kind == 3) {
       const std::size_t length = std::min(1 + below(random, 16), bytes.size() - at);
       bytes.replace(at, length, bytes.substr(below(random, bytes.size() - length + 1), length));

@@ -2,6 +2,7 @@
 // JSON.
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 
 #include "accel/accel.hpp"
 #include "expect.hpp"
@@ -29,6 +30,7 @@ int main(int count, char **texts) {
   const auto draw = [&] { pipeline.generate(plan, std::move(accel::Request("a red apple").guidance(4))); };
   draw();
   const double first = milliseconds_since(start);
+  const std::clock_t computed = std::clock();
   std::vector<double> times;
   for (int round = 0; round < rounds; ++round) {
     const auto began = Clock::now();
@@ -36,7 +38,8 @@ int main(int count, char **texts) {
     times.push_back(milliseconds_since(began));
   }
   std::sort(times.begin(), times.end());
-  std::printf("{\"open_ms\": %.2f, \"first_image_ms\": %.2f, \"image_ms\": %.3f, \"least_image_ms\": %.3f}\n", opened,
-              first, times[rounds / 2], times[0]);
+  const double processor = 1000.0 * static_cast<double>(std::clock() - computed) / CLOCKS_PER_SEC / rounds;
+  std::printf("{\"open_ms\": %.2f, \"first_image_ms\": %.2f, \"image_ms\": %.3f, \"processor_ms\": %.3f}\n", opened,
+              first, times[rounds / 2], processor);
   return 0;
 }

@@ -13,6 +13,7 @@ constexpr std::int64_t most_count = INT64_MAX;
 constexpr std::int64_t most_extent = INT32_MAX;
 constexpr std::int64_t most_few = 1 << 16;
 constexpr double most_number = 1e300;
+constexpr const char *only_from_python = "can only be drawn from Python by this version";
 
 Dimension read_dimension(const Json &json) {
   if (!json.is_text()) return {json.integer(1, most_extent), "", 1, 1};
@@ -50,7 +51,9 @@ State read_state(const Json &json) {
 }
 
 FromText read_text_source(const Json &json) {
-  json.only({"from", "outputs"});
+  json.only({"from", "outputs", "negative_outputs"});
+  const auto negative = json.find("negative_outputs");
+  if (negative && !negative->elements(0, 8).empty()) negative->refuse(only_from_python);
   FromText source;
   for (const Json &each : json.at("outputs").elements(1, 8)) {
     each.only({"encoder", "tensor"});
@@ -64,16 +67,19 @@ Input read_input(const Json &json) {
   Input input;
   input.name = json.at("name").text();
   const Json source = json.at("source");
-  const std::string from = source.at("from").word({"text", "sizes", "guidance"});
+  const std::string from =
+      source.at("from").word({"text", "sizes", "guidance", "mask", "masked_image", "control", "control_scales"});
   if (from == "text") {
     input.source = read_text_source(source);
   } else if (from == "sizes") {
     source.only({"from", "ends"});
     const auto ends = source.find("ends");
     input.source = FromSizes{ends && ends->word({"target_size", "aesthetic_score"}) == "aesthetic_score"};
-  } else {
+  } else if (from == "guidance") {
     source.only({"from"});
     input.source = FromGuidance{};
+  } else {
+    source.at("from").refuse("'" + from + "' " + only_from_python);
   }
   if (const auto negative = json.find("negative")) {
     const std::string word = negative->word({"negative", "same", "zeros"});
@@ -137,14 +143,26 @@ std::map<std::string, std::string> read_texts_by_name(const Json &json, std::siz
   return all;
 }
 
+// What changed the model: its graphs hold that already, but for words of several vectors, which prompts must spell out.
+void read_adaptations(const Json &json) {
+  for (const Json &each : json.elements(0, 1000)) {
+    each.only({"kind", "name", "sha256", "scale", "words"});
+    const Json kind = each.at("kind");
+    if (kind.word({"lora", "embedding", "vae"}) == "embedding") kind.refuse(join("'embedding' ", only_from_python));
+    each.at("name").text();
+    each.at("sha256").sha256();
+  }
+}
+
 void read_provenance(const Json &json, Manifest &manifest) {
-  json.only({"source", "pipeline_class", "revision", "weights", "seed", "packages", "options", "model"});
+  json.only({"source", "pipeline_class", "revision", "weights", "seed", "packages", "options", "model", "adaptations"});
   json.at("source").text();
   manifest.pipeline_class = json.at("pipeline_class").text();
   json.at("weights").word({"trained", "random"});
   for (const char *key : {"revision", "seed"}) json.at(key);
   read_texts_by_name(json.at("packages"), 10000);
   json.at("options").each_member(10000, [](const std::string &, const Json &) {});
+  if (const auto adaptations = json.find("adaptations")) read_adaptations(*adaptations);
   const auto model = json.find("model");
   if (model && !model->is_null()) manifest.model = model->sha256();
 }
