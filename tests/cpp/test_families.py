@@ -35,3 +35,11 @@ def test_the_refiner_starts_from_the_same_image(library: Library, cpp: Built) ->
 
     opened.check_equal(PlanSpec(deep="full", steps=STEPS), Asked(("a fox",), guidance=5.0, image=image, strength=0.75))
     opened.close()
+
+
+def test_latents_that_halve_to_odd_sizes_are_drawn_too(library: Library, cpp: Built) -> None:
+    opened = Both.open(library, family_bundle("eighths"), onnxruntime=cpp.onnxruntime)
+    spec = PlanSpec(deep="every:2", branch=2, steps=STEPS)
+
+    opened.check_equal(spec, Asked(("a fox",), guidance=5.0, size=(72, 88)))
+    opened.close()
