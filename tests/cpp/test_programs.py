@@ -15,7 +15,7 @@ from tests.cpp.bundles import STEPS, many_schedulers
 
 from accel_runtime.plans.spec import PlanSpec
 
-MUTATIONS = 200
+MUTATIONS = 100
 
 
 def run(*command: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
