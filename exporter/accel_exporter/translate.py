@@ -58,7 +58,8 @@ def simplified(exported: ExportedProgram) -> ExportedProgram:
     """A copy over the same weights, without what a decomposition would remove.
 
     1. Dropout, `contiguous` and casts to the same type go; a cast to another is written as decompositions write it.
-    2. `reshape` is `view`, for which ONNX has the same operator; `chunk` counts its axis from the front.
+    2. `reshape` is `view`, for which ONNX has the same operator; `chunk` counts its axis from the front; a `narrow`
+       from the first place on is a `slice`.
     3. Assertions go.
     """
     graph_module = GraphModule(exported.graph_module, copy.deepcopy(exported.graph))
@@ -69,6 +70,8 @@ def simplified(exported: ExportedProgram) -> ExportedProgram:
             node.target = _ATEN.view.default
         elif node.target is _ATEN.chunk.default:
             node.args = _counted_from_front(node)
+        elif node.target is _ATEN.narrow.default:
+            node.target, node.args = _ATEN.slice.Tensor, _ends_of(node)
     simple = copy.copy(exported)
     simple._graph_module = _fx_passes.remove_assertion_nodes(graph_module)  # noqa: SLF001 - as torch's exporter does
     return simple
@@ -91,6 +94,12 @@ def _counted_from_front(chunk: Node) -> tuple[Any, ...]:
     given, count, *axis = chunk.args
     assert isinstance(given, Node)  # noqa: S101 - as above
     return given, count, (axis[0] if axis else 0) % given.meta["val"].ndim
+
+
+def _ends_of(narrow: Node) -> tuple[Any, ...]:
+    given, axis, start, length = narrow.args
+    assert start == 0  # noqa: S101 - the only one that a UNet has, in `upsampling.cropped`
+    return given, axis, start, length
 
 
 def _is_output(node: Node) -> bool:

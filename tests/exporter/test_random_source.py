@@ -94,6 +94,7 @@ def test_shipped_configs_make_a_pipeline_that_the_tokenizer_fits(name: str) -> N
 
 OWN_SCHEDULERS = {
     "lcm-sd15": "LCMScheduler",
+    "scenes": "PNDMScheduler",
     "sd15": "PNDMScheduler",
     "sd15-inpaint": "PNDMScheduler",
     "sd15-controlnet": "PNDMScheduler",

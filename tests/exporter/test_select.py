@@ -3,7 +3,7 @@ import pytest
 from accel_exporter.sources import select_files
 from accel_runtime.errors import SourceError
 
-INDEX = {"text_encoder": ["transformers", "CLIPTextModel"]}
+INDEX = {"_class_name": "StableDiffusionPipeline", "text_encoder": ["transformers", "CLIPTextModel"]}
 PARTS = ("unet", "vae", "text_encoder")
 COMMON = frozenset(
     {

@@ -150,6 +150,9 @@ def test_a_panic_of_the_library_is_a_line() -> None:
         """What Rust's panics are in Python: no `Exception`."""
 
     class Panicking:
+        def get_added_tokens_decoder(self) -> dict[int, Any]:
+            return {}
+
         def encode(self, _: str) -> None:
             raise Panic("index out of bounds\nat line 7")
 

@@ -55,16 +55,16 @@ class Prompts:
 
 
 def choose_prompts(
-    path: Path | None, *, of: Yardstick, samples: int, calibration: int, settings: Settings
+    path: Path | None, *, samples: int, calibration: int, settings: Settings, of: Yardstick = Yardstick.EMOJI
 ) -> tuple[Prompts, tuple[str, ...]]:
     """The first ones are judged, the last ones calibrate, so that more may be judged later.
 
     Args:
         path: A file that `read_prompts` reads; None takes the held-out captions of the yardstick.
-        of: The yardstick of the model.
         samples: Number of prompts to judge.
         calibration: Number of prompts to calibrate with; 0 for strategies that solve nothing.
         settings: The batch, and the seed of the first judged picture.
+        of: The yardstick of the model.
 
     Returns:
         The prompts, and all that they are taken from.
