@@ -26,7 +26,7 @@ _BATCH: Final = 8
 _COLUMNS, _SAMPLES, _COMPARED = 8, 48, 10  # pictures in a row, in the grid, and beside their nearest
 _SIDE: Final = 128  # pixels of a picture in a grid, twice the model's own
 _LINE: Final = 12  # pixels of a line of text
-_LETTERS, _LINES = 25, 4  # of a caption
+_LETTERS, _LINES = 25, 5  # of a caption
 
 
 @dataclass(frozen=True, slots=True, eq=False)
