@@ -38,8 +38,8 @@ from accel_bench.quality.captions import evaluation_captions, yardstick_of
 from accel_bench.records.captions import Caption
 from accel_bench.records.environment import machine
 from accel_bench.records.evaluation import EvaluationRecord
-from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.errors import InputError
+from accel_runtime.manifest import read_manifest
 from accel_runtime.pipeline import Pipeline, open_bundle
 from accel_runtime.request import Request
 
@@ -102,7 +102,7 @@ def evaluate(
         context, plans, bundle=bundle, branches=branches, forecasts=forecasts, steps=steps, scheduler=scheduler
     )
     settings = Settings(chosen.steps, chosen.scheduler, guidance=guidance, batch=batch, seed=seed)
-    yardstick = yardstick_of(read_bundle(bundle).manifest.provenance.source)
+    yardstick = yardstick_of(read_manifest(bundle).provenance.source)
     captions = evaluation_captions(num_prompts, seed, of=yardstick, folder=data)
     batches = split([caption.caption for caption in captions], settings)
     grids = [] if grid is None else grid_paths(grid, len(batches), force=force)

@@ -46,6 +46,7 @@ from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.backends.choose import INDUCTOR_DEVICES
 from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.errors import InputError
+from accel_runtime.manifest import read_manifest
 
 Result = TypeVar("Result")
 _SCORES: Final = {Yardstick.EMOJI: Score.EMOJI_CLIP, Yardstick.SCENES: Score.FACTS}
@@ -236,7 +237,7 @@ def _keep(path: Path, found: Found, opening: Opening, *, model: str, provider: s
 
 
 def _yardstick(bundle: Path | None, model: str | None) -> Yardstick:
-    return yardstick_of(str(model) if bundle is None else read_bundle(bundle).manifest.provenance.source)
+    return yardstick_of(str(model) if bundle is None else read_manifest(bundle).provenance.source)
 
 
 def _check_pairs(score: Score | None, clip_model: Path | None, *, bundle: Path | None, model: str | None) -> None:

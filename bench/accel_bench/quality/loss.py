@@ -10,7 +10,7 @@ from accel_bench.base.stats import standard_error
 from accel_bench.quality.psnr import psnr
 from accel_bench.records.bounds import LEAST_SCORE
 from accel_bench.records.evaluation import Scores
-from accel_bench.records.search import Score
+from accel_bench.records.search import Score, scores_by_caption
 from accel_runtime.errors import InputError
 
 _WHITE = 255.0
@@ -101,15 +101,5 @@ def _lost(scores: Scores, baseline: Scores, score: Score) -> tuple[Sequence[floa
         return scores.feature_distance, 1.0
     if score is Score.PSNR:
         return [sqrt(value) / _WHITE for value in scores.squared_error], 1.0
-    ours, theirs = (_by_caption(each, score) for each in (scores, baseline))
+    ours, theirs = (scores_by_caption(each)[score] for each in (scores, baseline))
     return [before - after for before, after in zip(theirs, ours, strict=False)], mean(theirs[: len(ours)])
-
-
-def _by_caption(scores: Scores, score: Score) -> Sequence[float]:
-    match score:
-        case Score.CLIP:
-            return scores.clip
-        case Score.FACTS:
-            return scores.facts
-        case _:
-            return scores.emoji_clip

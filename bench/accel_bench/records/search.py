@@ -4,9 +4,10 @@
 
 Format history:
     1  first version
-    2  plans as in plan files; `accel_bench.records.older` reads format 1
+    2  plans as in plan files; `accel_bench.records.older` reads format 1; later `bfloat16`, which older records lack
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from math import inf
 from typing import Annotated, Literal
@@ -30,6 +31,11 @@ class Score(StrEnum):
     PSNR = "psnr"
     SSIM = "ssim"
     FEATURE = "feature"
+
+
+def scores_by_caption(scores: Scores) -> Mapping[Score, tuple[float, ...]]:
+    """Those that judge a picture by its prompt; empty where they were not computed."""
+    return {Score.EMOJI_CLIP: scores.emoji_clip, Score.CLIP: scores.clip, Score.FACTS: scores.facts}
 
 
 class Goal(msgspec.Struct, frozen=True):
@@ -185,5 +191,5 @@ class SearchRecord(RecordHead, frozen=True, kw_only=True):
             scores = each.scores
             check(len(each.image_s) in (0, len(baseline.image_s)), "as many seconds of each finalist")
             check(len(scores.squared_error) <= pictures, f"scores of at most {pictures} prompts")
-            by_caption = {Score.EMOJI_CLIP: scores.emoji_clip, Score.CLIP: scores.clip, Score.FACTS: scores.facts}
-            check(by_caption.get(self.goal.score, True), f"scores of {self.goal.score}, which the goal is of")
+            by_caption = scores_by_caption(scores).get(self.goal.score, True)
+            check(by_caption, f"scores of {self.goal.score}, which the goal is of")

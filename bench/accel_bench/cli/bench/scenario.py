@@ -45,8 +45,8 @@ from accel_bench.scenarios.process import Finished, Job, log_folder, run_job
 from accel_bench.scenarios.record import make_scenario_record
 from accel_bench.scenarios.summary import essentials, summarise_scenarios
 from accel_bench.scenarios.table import scenario_table
-from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.errors import InputError
+from accel_runtime.manifest import read_manifest
 from accel_runtime.pipeline import open_bundle
 
 _CAPTIONS = 64
@@ -166,7 +166,7 @@ def scenario(
 
 
 def _captions(bundle: Path, seed: int) -> tuple[str, ...]:
-    yardstick = yardstick_of(read_bundle(bundle).manifest.provenance.source)
+    yardstick = yardstick_of(read_manifest(bundle).provenance.source)
     return tuple(caption.caption for caption in evaluation_captions(_CAPTIONS, seed, of=yardstick))
 
 
