@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffusers import UNet2DConditionModel, UNet2DModel, VQModel
+from diffusers import UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTokenizer
 
 from accel_exporter.sources.autoencoder import OtherVae, open_vae
@@ -15,8 +15,9 @@ from accel_exporter.sources.embedding import Embedding, OpenEmbedding, open_embe
 from accel_exporter.sources.lora import Lora, OpenLora, open_lora
 from accel_exporter.sources.model_index import encoder_of, takes_text, text_encoders, tokenizer_of
 from accel_exporter.sources.original_layout import empty_model
-from accel_exporter.sources.source import TEXT_CLASSES, Autoencoder, ControlNetPart, Origin, Source, TextEncoder
+from accel_exporter.sources.source import TEXT_CLASSES, Autoencoder, ControlNetPart, Source, TextEncoder
 from accel_exporter.sources.tensor_file import open_tensors
+from accel_exporter.sources.wrapped import WrappedSource
 from accel_runtime.bundle.bundle import describe_file
 from accel_runtime.errors import InputError
 from accel_runtime.manifest import Adaptation
@@ -54,19 +55,13 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class AdaptedSource:
+class AdaptedSource(WrappedSource):
     """A pipeline with changes; implements `Source`. Whatever is not said here is the pipeline's own."""
 
-    own: Source
     loras: tuple[OpenLora, ...]
     embeddings: tuple[OpenEmbedding, ...]
     vae: OtherVae | None
     clip_skip: int
-
-    @property
-    def origin(self) -> Origin:
-        """The pipeline's."""
-        return self.own.origin
 
     @property
     def model_index(self) -> Mapping[str, Any]:
@@ -76,24 +71,9 @@ class AdaptedSource:
         return {**self.own.model_index, "vae": ["diffusers", self.vae.config["_class_name"]]}
 
     @property
-    def scheduler_config(self) -> Mapping[str, Any]:
-        """The pipeline's."""
-        return self.own.scheduler_config
-
-    @property
-    def unet_config(self) -> Mapping[str, Any]:
-        """The pipeline's."""
-        return self.own.unet_config
-
-    @property
     def vae_config(self) -> Mapping[str, Any]:
         """Of the autoencoder that is exported."""
         return self.own.vae_config if self.vae is None else self.vae.config
-
-    @property
-    def vqvae_config(self) -> Mapping[str, Any]:
-        """The pipeline's."""
-        return self.own.vqvae_config
 
     @property
     def controlnets(self) -> tuple[ControlNetPart, ...]:
@@ -128,14 +108,6 @@ class AdaptedSource:
         for lora in self.loras:
             lora.fuse("unet", unet)
         return unet
-
-    def load_unet_2d(self) -> UNet2DModel:
-        """The pipeline's: `adapt` changes none that takes no text."""
-        return self.own.load_unet_2d()
-
-    def load_vqvae(self) -> VQModel:
-        """The pipeline's."""
-        return self.own.load_vqvae()
 
     def load_vae(self) -> Autoencoder:
         """The autoencoder that is exported."""

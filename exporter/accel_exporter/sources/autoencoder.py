@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, TypeAlias
 
 from diffusers import AutoencoderKL
 
@@ -12,7 +12,7 @@ from accel_exporter.sources.common import check_files, content_digest
 from accel_exporter.sources.configs import read_vae_config
 from accel_exporter.sources.original_layout import converted, empty_model, fill, names_of
 from accel_exporter.sources.selection import WeightFiles, part_weights
-from accel_exporter.sources.source import Autoencoder
+from accel_exporter.sources.source import Autoencoder, ModelPart
 from accel_exporter.sources.tensor_file import TensorFile, open_tensors
 from accel_runtime.bundle.bundle import describe_file
 from accel_runtime.errors import SourceError
@@ -20,23 +20,8 @@ from accel_runtime.errors import SourceError
 _CONFIG: Final = "config.json"
 
 
-class OtherVae(Protocol):
-    """An autoencoder beside a pipeline."""
-
-    @property
-    def name(self) -> str:
-        """Name of the file or folder."""
-
-    @property
-    def config(self) -> Mapping[str, Any]:
-        """Its config, with the class under ``_class_name``."""
-
-    @property
-    def digest(self) -> str:
-        """The hash of all that is read."""
-
-    def load(self) -> Autoencoder:
-        """Read it, in float32 and evaluation mode."""
+# An autoencoder beside a pipeline; its config has the class under `_class_name`.
+OtherVae: TypeAlias = ModelPart[Autoencoder]
 
 
 @dataclass(frozen=True, slots=True)

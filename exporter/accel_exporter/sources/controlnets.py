@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from diffusers import ControlNetModel, UNet2DConditionModel, UNet2DModel, VQModel
-from transformers import CLIPTokenizer
+from diffusers import ControlNetModel
 
 from accel_exporter.base_config import base_config, file_config
 from accel_exporter.sources import load
 from accel_exporter.sources.common import check_files, content_digest, folder_listing, read_object
 from accel_exporter.sources.configs import read_controlnet_config
 from accel_exporter.sources.selection import WeightFiles, part_weights
-from accel_exporter.sources.source import Autoencoder, ControlNetPart, Origin, Source, TextEncoder
+from accel_exporter.sources.source import ControlNetPart, Source
+from accel_exporter.sources.wrapped import WrappedSource
 from accel_runtime.errors import SourceError
 from accel_runtime.manifest import Adaptation
 from accel_runtime.plans.spec import PlanSpec
@@ -61,16 +61,10 @@ class ControlNetFolder:
 
 
 @dataclass(frozen=True, slots=True)
-class ControlledSource:
+class ControlledSource(WrappedSource):
     """A pipeline with ControlNets of other folders; implements `Source`. The rest is the pipeline's own."""
 
-    own: Source
     controlnets: tuple[ControlNetPart, ...]
-
-    @property
-    def origin(self) -> Origin:
-        """The pipeline's."""
-        return self.own.origin
 
     @property
     def model_index(self) -> Mapping[str, Any]:
@@ -82,25 +76,6 @@ class ControlledSource:
     def scheduler_config(self) -> Mapping[str, Any]:
         """The pipeline's, with what that class does to it: nothing."""
         return base_config(file_config(self.own.scheduler_config), self.model_index["_class_name"])
-
-    @property
-    def unet_config(self) -> Mapping[str, Any]:
-        """The pipeline's."""
-        return self.own.unet_config
-
-    @property
-    def vae_config(self) -> Mapping[str, Any]:
-        """The pipeline's."""
-        return self.own.vae_config
-
-    @property
-    def vqvae_config(self) -> Mapping[str, Any]:
-        """The pipeline's."""
-        return self.own.vqvae_config
-
-    def text_config(self, part: str = "text_encoder") -> Mapping[str, Any]:
-        """The pipeline's."""
-        return self.own.text_config(part)
 
     @property
     def adaptations(self) -> tuple[Adaptation, ...]:
@@ -121,30 +96,6 @@ class ControlledSource:
     def digest(self) -> str:
         """The hash of the pipeline's and of theirs."""
         return hashlib.sha256(repr([self.own.digest, *(each.digest for each in self.controlnets)]).encode()).hexdigest()
-
-    def load_unet(self) -> UNet2DConditionModel:
-        """The pipeline's."""
-        return self.own.load_unet()
-
-    def load_unet_2d(self) -> UNet2DModel:
-        """The pipeline's: ControlNets steer none that takes no text."""
-        return self.own.load_unet_2d()
-
-    def load_vqvae(self) -> VQModel:
-        """The pipeline's."""
-        return self.own.load_vqvae()
-
-    def load_vae(self) -> Autoencoder:
-        """The pipeline's."""
-        return self.own.load_vae()
-
-    def load_text_encoder(self, part: str = "text_encoder") -> TextEncoder:
-        """The pipeline's."""
-        return self.own.load_text_encoder(part)
-
-    def load_tokenizer(self, part: str = "tokenizer") -> CLIPTokenizer:
-        """The pipeline's."""
-        return self.own.load_tokenizer(part)
 
 
 def controlled(own: Source, folders: Sequence[Path], *, variant: str | None = None) -> Source:

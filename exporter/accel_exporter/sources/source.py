@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, UNet2DConditionModel, UNet2DModel, VQModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
@@ -14,6 +14,7 @@ WeightsKind = Literal["trained", "random"]
 # diffusers has no types, so that this must say that it is one.
 Autoencoder: TypeAlias = AutoencoderKL | AutoencoderTiny
 TextEncoder = CLIPTextModel | CLIPTextModelWithProjection
+Model_co = TypeVar("Model_co", covariant=True)
 
 # By the name that `model_index.json` gives a text encoder's class.
 TEXT_CLASSES: Final[Mapping[str, type[TextEncoder]]] = {
@@ -44,23 +45,26 @@ class Origin:
     seed: int | None
 
 
-class ControlNetPart(Protocol):
-    """A ControlNet that is read when asked for."""
+class ModelPart(Protocol[Model_co]):
+    """One model of a pipeline, in a file or folder of its own, that is read when asked for."""
 
     @property
     def name(self) -> str:
-        """The name of its folder, for messages."""
+        """The name of its file or folder, for messages."""
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """``config.json``, with the defaults that the file leaves out."""
+        """Its config, with the defaults that the file leaves out."""
 
     @property
     def digest(self) -> str:
         """The hash of everything that it reads."""
 
-    def load(self) -> ControlNetModel:
+    def load(self) -> Model_co:
         """Return it in float32 and evaluation mode."""
+
+
+ControlNetPart: TypeAlias = ModelPart[ControlNetModel]
 
 
 class Source(Protocol):
