@@ -91,6 +91,11 @@ class Engine:
             handle.cancel()
 
     @property
+    def is_closing(self) -> bool:
+        """Whether it takes no more orders."""
+        return self._closing
+
+    @property
     def waiting(self) -> int:
         """Images that are not begun."""
         return self._waiting.images

@@ -1,8 +1,7 @@
 """How requests share calls: chosen by measuring what a call of many rows costs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from statistics import median
 from time import perf_counter
 from typing import Final, Literal, get_args
 
@@ -26,6 +25,18 @@ _ALMOST: Final = 0.95
 _ROUNDS: Final = 3
 # Of the plan whose first call is measured; every scheduler of every bundle has so many.
 _STEPS: Final = 4
+
+
+def parse_mode(text: str) -> Mode | None:
+    """A mode by its name; None for `auto`.
+
+    Raises:
+        InputError: There is no such mode.
+    """
+    found: Mapping[str, Mode | None] = {"auto": None, **{mode: mode for mode in MODES}}
+    if text not in found:
+        raise InputError(f"mode: expected {', '.join(found)}, got {text!r}")
+    return found[text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +91,7 @@ def forced_mode(pipeline: Pipeline, mode: Mode, *, most_images: int) -> Choice:
 
 
 def measured(pipeline: Pipeline, *, most_images: int) -> Iterator[tuple[int, float]]:
-    """Numbers of images and the seconds of a deep call of so many; the median of a few, after one that warms up."""
+    """Numbers of images and the seconds of a deep call of so many: the least of a few, after one that warms up."""
     row = _row(pipeline)
     shape = row.latents.shape[1:]
     unet = RowUNet(pipeline, shape, most_rows=row.unet_rows * most_images)
@@ -92,7 +103,7 @@ def measured(pipeline: Pipeline, *, most_images: int) -> Iterator[tuple[int, flo
             started = perf_counter()
             unet.run([row] * images)
             seconds.append(perf_counter() - started)
-        yield images, median(seconds)
+        yield images, min(seconds)
         images *= 2
 
 
