@@ -71,10 +71,10 @@ class Drawing:
         raise CancelledError("the client went away")
 
     def _submit(self) -> Handle:
-        loop, wants_all = asyncio.get_running_loop(), bool(self.fields.stream)
+        loop, tells_progress = asyncio.get_running_loop(), bool(self.fields.stream and self.fields.progress)
 
         def tell(event: Event) -> None:
-            if wants_all or not isinstance(event, Progress | Preview):
+            if tells_progress or not isinstance(event, Progress):
                 # A loop that is closed has no clients.
                 with suppress(RuntimeError):
                     loop.call_soon_threadsafe(self._events.put_nowait, event)
@@ -106,7 +106,7 @@ class Drawing:
         return JSONResponse({"data": data, **self._facts(drawn[0].pixels), "seconds": seconds}, headers=self._headers)
 
     async def _stream(self, handle: Handle) -> AsyncIterator[bytes]:
-        """Server-sent events as OpenAI names them, and `progress` after each call."""
+        """Server-sent events as OpenAI names them, and `progress` after each call where that is asked for."""
         try:
             while True:
                 try:

@@ -24,6 +24,7 @@ class Generation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         output_compression: Quality of WebP and JPEG, 0 to 100; WebP of 100 loses nothing.
         stream: Answer with server-sent events.
         partial_images: With `stream`: pictures of each unfinished image, 0 to 3.
+        progress: With `stream`: an event after each call too, which OpenAI's own clients do not know.
         user: Whose request it is; without API keys, users of one address take turns.
         quality: Of OpenAI; has no effect.
         style: As `quality`.
@@ -49,6 +50,7 @@ class Generation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     output_compression: int | None = None
     stream: bool | None = None
     partial_images: int | None = None
+    progress: bool | None = None
     user: str | None = None
     quality: str | None = None
     style: str | None = None
