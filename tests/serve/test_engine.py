@@ -199,7 +199,7 @@ def test_clients_take_turns_and_priority_goes_first(pipeline: Pipeline) -> None:
 def test_the_mode_is_measured(pipeline: Pipeline) -> None:
     choice = choose_mode(pipeline, most_images=2)
 
-    assert takes_rows(pipeline.bundle.manifest)
+    assert takes_rows(pipeline)
     assert (choice.mode == "steps") == (choice.images == 2)
     assert "times as many a second" in choice.reason
 

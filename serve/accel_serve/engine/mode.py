@@ -74,7 +74,7 @@ def choose_mode(pipeline: Pipeline, *, most_images: int) -> Choice:
         largest = max(rates)
         said = f"a deep call of {largest} images draws {rates[largest] / rates[1]:.2f} times as many a second as one"
         return Choice("singles", 1, f"{said}, less than {_PAYS}" if largest > 1 else "the batch is 1")
-    if not takes_rows(pipeline.bundle.manifest):
+    if not takes_rows(pipeline):
         return Choice("batches", images, f"{said}, but all rows of the graph share a timestep: export the bundle again")
     return Choice("steps", images, said)
 
@@ -85,7 +85,7 @@ def forced_mode(pipeline: Pipeline, mode: Mode, *, most_images: int) -> Choice:
     Raises:
         InputError: The bundle cannot run it.
     """
-    if mode == "steps" and not takes_rows(pipeline.bundle.manifest):
+    if mode == "steps" and not takes_rows(pipeline):
         raise InputError("mode steps: all rows of the bundle's graphs share a timestep: export the bundle again")
     return Choice(mode, 1 if mode == "singles" else most_images, "asked for")
 

@@ -7,7 +7,6 @@ import numpy as np
 
 from accel_runtime.backends.base import Array, BoundCall, Buffer, as_dtype
 from accel_runtime.bundle.dims import TIMESTEPS, check_input, resolve
-from accel_runtime.manifest import Manifest
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.plans.plan import Shallow
 from accel_serve.engine.row import Row
@@ -16,9 +15,13 @@ from accel_serve.engine.row import Row
 _OPEN: Final = "cpu"
 
 
-def takes_rows(manifest: Manifest) -> bool:
-    """Whether the denoiser takes a timestep for each row; bundles of before do not, nor do those of a fixed size."""
-    return manifest.deep.input(manifest.denoiser.timestep).shape == (TIMESTEPS,)
+def takes_rows(pipeline: Pipeline) -> bool:
+    """Whether the denoiser takes a timestep for each row.
+
+    Bundles of before do not, nor do those of a fixed size, nor AOTInductor's packages.
+    """
+    manifest = pipeline.bundle.manifest
+    return pipeline.backend.artifact == "onnx" and manifest.deep.input(manifest.denoiser.timestep).shape == (TIMESTEPS,)
 
 
 class RowUNet:
@@ -48,7 +51,7 @@ class RowUNet:
             for each in self._names.inputs
         }
         self._sample, self._noise = backend.allocate(shape), backend.allocate(shape)
-        self._timestep = backend.allocate((self.most_rows if takes_rows(manifest) else 1,))
+        self._timestep = backend.allocate((self.most_rows if takes_rows(pipeline) else 1,))
         self._features: dict[int, Buffer] = {}
         self._bound: dict[tuple[object, ...], BoundCall] = {}
 
@@ -66,7 +69,8 @@ class RowUNet:
         self._bind(branch, wanted, count=self._padded(count)).run()
         noise = self._noise.rows(0, count).read()
         made = {} if branch is not None else {b: self._feature(b).rows(0, count).read() for b in wanted}
-        parts, at = [], 0
+        parts: list[tuple[Row, Array, Mapping[int, Array]]] = []
+        at = 0
         for row in rows:
             part = slice(at, at := at + row.unet_rows)
             own = {b: made[b][part].copy() for b in row.image.plan.branches if b in made}

@@ -15,18 +15,31 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        told = {"registry": self.registry}
-        self.waiting = Gauge("accel_waiting_images", "Images in the queue.", ["model"], **told)
-        self.running = Gauge("accel_running_images", "Images of the running batch.", ["model"], **told)
+        self.waiting = Gauge("accel_waiting_images", "Images in the queue.", ["model"], registry=self.registry)
+        self.running = Gauge("accel_running_images", "Images of the running batch.", ["model"], registry=self.registry)
         self.stages = Histogram(
-            "accel_stage_seconds", "Seconds of a stage.", ["model", "stage"], buckets=_SECONDS, **told
+            "accel_stage_seconds",
+            "Seconds of a stage.",
+            ["model", "stage"],
+            buckets=_SECONDS,
+            registry=self.registry,
         )
-        self.batch = Histogram("accel_call_images", "Images of a call.", ["model", "stage"], buckets=_IMAGES, **told)
-        self.ended = Counter("accel_requests", "Requests that ended, by how.", ["model", "outcome"], **told)
-        self.refused = Counter("accel_refusals", "Requests that were not taken, by why.", ["model", "reason"], **told)
-        self.lowered = Counter("accel_lowered_requests", "Requests that got a cheaper plan.", ["model"], **told)
-        self.answers = Counter("accel_http_responses", "Answers by status.", ["status"], **told)
-        self.mode = Gauge("accel_mode", "1 for how requests share calls.", ["model", "mode", "images"], **told)
+        self.batch = Histogram(
+            "accel_call_images", "Images of a call.", ["model", "stage"], buckets=_IMAGES, registry=self.registry
+        )
+        self.ended = Counter(
+            "accel_requests", "Requests that ended, by how.", ["model", "outcome"], registry=self.registry
+        )
+        self.refused = Counter(
+            "accel_refusals", "Requests that were not taken, by why.", ["model", "reason"], registry=self.registry
+        )
+        self.lowered = Counter(
+            "accel_lowered_requests", "Requests that got a cheaper plan.", ["model"], registry=self.registry
+        )
+        self.answers = Counter("accel_http_responses", "Answers by status.", ["status"], registry=self.registry)
+        self.mode = Gauge(
+            "accel_mode", "1 for how requests share calls.", ["model", "mode", "images"], registry=self.registry
+        )
 
     def of(self, model: str) -> "ModelMetrics":
         """The numbers of one bundle."""
