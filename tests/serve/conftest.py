@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,15 +26,16 @@ KEY = "a-key-of-the-tests"
 class Server:
     """`accel serve` in a process of its own."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     address: str
+    log: Path
 
     def stop(self) -> tuple[int, str]:
         """End it as a service manager does; its exit code and the rest of its log."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        _, log = self.process.communicate(timeout=START_S)
-        return self.process.returncode, log
+        code = self.process.wait(timeout=START_S)
+        return code, self.log.read_text()
 
 
 @pytest.fixture(scope="session")
@@ -48,14 +50,15 @@ def served_folder(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory)
 def start_server(folder: Path, *options: str) -> Server:
     """A server that is ready."""
     command = [sys.executable, "-m", "accel_bench", "serve", str(folder), "--port", "0", "--trust-files", *options]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    assert process.stderr is not None
-    line = process.stderr.readline()
-    found = re.search(r"http://\S+", line)
-    if found is None:
-        raise AssertionError(line + process.communicate()[1])
-    server = Server(process, found[0])
-    ends = time.monotonic() + START_S
+    # A file, for a pipe that nobody reads is full after some hundred lines.
+    with tempfile.NamedTemporaryFile(suffix=".log", delete=False) as log:
+        process = subprocess.Popen(command, stderr=log, stdout=subprocess.DEVNULL)
+    path, ends = Path(log.name), time.monotonic() + START_S
+    while (found := re.search(r"listening on (http://\S+)", path.read_text())) is None:
+        assert process.poll() is None, path.read_text()
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    server = Server(process, found[1], path)
     while httpx.get(f"{server.address}/health/ready").status_code != 200:
         assert time.monotonic() < ends
         time.sleep(0.05)

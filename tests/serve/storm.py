@@ -136,6 +136,7 @@ def main() -> None:
     sys.stdout.writelines(f"{line}\n" for line in told_at_last.splitlines() if line.startswith("accel_requests_total"))
     sys.stdout.write(f"exit {code}, {log.count('Traceback')} tracebacks, {len(seen.wrong)} wrong answers\n")
     sys.stdout.writelines(f"{each}\n" for each in seen.wrong[:5])
+    sys.stdout.write(log[log.find("Traceback") :][:3000] if "Traceback" in log else "")
 
 
 if __name__ == "__main__":

@@ -119,6 +119,21 @@ def test_an_image_joins_a_batch_that_is_underway(pipeline: Pipeline, engine: Eng
     assert deep.count(2) == 3
 
 
+def test_every_size_has_its_turn(pipeline: Pipeline, engine: Engine) -> None:
+    events: SimpleQueue[tuple[str, Event]] = SimpleQueue()
+    for name, steps, side in (("many", 20, 16), ("many", 20, 16), ("one", 3, 24)):
+        request = Request(("a",), height=side, width=side)
+        engine.submit(Order(request, pipeline.plan(steps)), lambda event, name=name: events.put((name, event)))
+    ended: list[str] = []
+    while len(ended) < 3:
+        name, event = events.get()
+        assert not isinstance(event, Failed)
+        if isinstance(event, Finished):
+            ended.append(name)
+
+    assert ended == ["one", "many", "many"]
+
+
 def test_a_cancelled_order_frees_its_place_before_the_next_call(pipeline: Pipeline, engine: Engine, seen: Seen) -> None:
     events: SimpleQueue[Event] = SimpleQueue()
     handle = engine.submit(Order(Request(("a",)), pipeline.plan(20)), events.put)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Final
 
 from accel_runtime.pipeline import Pipeline
@@ -38,15 +37,18 @@ def next_group(batch: Sequence[Running], mode: Mode) -> list[Running]:
     2. Where rows share a timestep, so do they.
     3. Shallow calls go before deep ones. So images meet at the next deep call, which costs most, and one that is begun
        meanwhile joins them there. A plan has few shallow calls in a row, so nobody waits long.
-    4. Then the largest group goes first.
+    4. Then the group goes first whose first image is first in the batch: the engine puts those that ran at its end, so
+       every size has its turn.
     """
 
     def kind(each: Running) -> tuple[object, ...]:
         timestep = 0.0 if mode == "steps" else each.row.step.timestep
-        return each.branch is None, each.branch or 0, each.row.latents.shape, timestep
+        return each.branch, each.row.latents.shape, timestep
 
-    groups = [[*group] for _, group in groupby(sorted(batch, key=kind), kind)]
-    return min(groups, key=lambda group: (group[0].branch is None, -len(group)))
+    groups: dict[tuple[object, ...], list[Running]] = {}
+    for each in batch:
+        groups.setdefault(kind(each), []).append(each)
+    return min(groups.values(), key=lambda group: group[0].branch is None)
 
 
 class RowUNets:

@@ -189,8 +189,9 @@ class Engine:
             self._running.append(Running(ticket, number, row))
 
     def _run_group(self) -> None:
-        """Run the next call of one group of images."""
+        """Run the next call of one group of images, which then stand behind the others."""
         group = next_group(self._running, self.choice.mode)
+        self._running = [*(each for each in self._running if each not in group), *group]
         made = []
         stage: Stage = "shallow" if group[0].branch is not None else "deep"
         with self._failing((each.ticket for each in group), "the call failed"), self._timed(stage, images=len(group)):

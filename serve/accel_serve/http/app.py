@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from accel_runtime.errors import AccelError
 from accel_serve.engine.order import Order
 from accel_serve.http.drawing import Drawing, Kind
-from accel_serve.http.errors import RefusedError, answer_accel_error, answer_bug, answer_http_error
+from accel_serve.http.errors import RefusedError, answer_accel_error, answer_bug, answer_gone, answer_http_error
 from accel_serve.http.fields import Edit, Generation, parse_form, parse_json
 from accel_serve.http.front import front_of
 from accel_serve.http.guard import Guard
@@ -74,7 +74,12 @@ class Service:
             Route("/docs", _docs),
             Route("/", _page),
         ]
-        handlers = {AccelError: answer_accel_error, HTTPException: answer_http_error, Exception: answer_bug}
+        handlers = {
+            AccelError: answer_accel_error,
+            HTTPException: answer_http_error,
+            ClientDisconnect: answer_gone,
+            Exception: answer_bug,
+        }
         app = Starlette(routes=routes, exception_handlers=handlers)
         return Guard(app, self.keys, self.limits, self.metrics, is_loopback, self.open_requests)
 

@@ -127,13 +127,16 @@ class Drawing:
             return _sent("error", body_of(event.error))
         if isinstance(event, Progress):
             at = {"image_index": event.image, "call": event.call, "calls": event.calls}
-            return _sent(f"{self.kind}.progress", at)
+            return _sent(self._named("progress"), at)
         assert isinstance(event, Preview | Drawn)  # noqa: S101 - `_stream` ends with the last one
         told = {"b64_json": _text(await self._encode(event.pixels)), "image_index": event.image}
         told |= self._facts(event.pixels)
         if isinstance(event, Preview):
-            return _sent(f"{self.kind}.partial_image", {**told, "partial_image_index": event.number})
-        return _sent(f"{self.kind}.completed", {**told, "seed": event.seed})
+            return _sent(self._named("partial_image"), {**told, "partial_image_index": event.number})
+        return _sent(self._named("completed"), {**told, "seed": event.seed})
+
+    def _named(self, event: str) -> str:
+        return f"{self.kind}.{event}"
 
     async def _encode(self, pixels: Pixels) -> bytes:
         quality = self.fields.output_compression

@@ -90,6 +90,11 @@ async def answer_http_error(request: Request, error: Exception) -> JSONResponse:
     return answer_to(RefusedError(said, status=error.status_code, code="not_found"))
 
 
+async def answer_gone(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - there is nothing in it
+    """Starlette's handler of a client that goes away before its body has come; nobody reads the answer."""
+    return answer_to(CancelledError("the client went away"))
+
+
 async def answer_bug(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - uvicorn logs it
     """Starlette's handler of everything else."""
     return answer_to(AccelError("the service failed; its log says why"))
