@@ -1,6 +1,7 @@
 """The engine without HTTP: the same pictures whatever else is drawn, and places that are free again."""
 
 from collections.abc import Iterator
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
@@ -123,7 +124,7 @@ def test_every_size_has_its_turn(pipeline: Pipeline, engine: Engine) -> None:
     events: SimpleQueue[tuple[str, Event]] = SimpleQueue()
     for name, steps, side in (("many", 20, 16), ("many", 20, 16), ("one", 3, 24)):
         request = Request(("a",), height=side, width=side)
-        engine.submit(Order(request, pipeline.plan(steps)), lambda event, name=name: events.put((name, event)))
+        engine.submit(Order(request, pipeline.plan(steps)), partial(_put, events, name))
     ended: list[str] = []
     while len(ended) < 3:
         name, event = events.get()
@@ -217,6 +218,10 @@ def test_the_mode_is_measured(pipeline: Pipeline) -> None:
     assert takes_rows(pipeline)
     assert (choice.mode == "steps") == (choice.images == 2)
     assert "times as many a second" in choice.reason
+
+
+def _put(events: SimpleQueue[tuple[str, Event]], name: str, event: Event) -> None:
+    events.put((name, event))
 
 
 def _all(events: SimpleQueue[Event]) -> list[Event]:
