@@ -17,6 +17,7 @@ from accel_exporter.passes import (
     ExposeFeatures,
     KeepFloat32,
     NameDimensions,
+    OpenTimestep,
     clean,
     cut_shallow,
     in_float32,
@@ -255,6 +256,7 @@ def _translate(program: Program, *, opset: int) -> ir.Model:
     ExposeFeatures(program.traceable.features)(model)
     clean(model)
     NameDimensions(program.traceable.axes)(model)
+    OpenTimestep(names.TIMESTEP)(model)
     model.graph.name = program.traceable.name
     return model
 

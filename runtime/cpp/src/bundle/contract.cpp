@@ -104,9 +104,18 @@ void check_feature(const Manifest &manifest, const GraphSpec &graph, const std::
   check(taken, {std::nullopt, std::nullopt, std::nullopt, std::nullopt}, {manifest.features()});
 }
 
+// One timestep for all rows, or as many as the caller likes.
+Wanted timesteps_of(const GraphSpec &graph, const std::string &name) {
+  for (const TensorSpec &tensor : graph.inputs) {
+    if (tensor.name == name && tensor.shape == std::vector<Dimension>{{0, timesteps, 1, 1}}) return {std::nullopt};
+  }
+  return {1};
+}
+
 void check_denoiser(const Manifest &manifest, const GraphSpec &graph, const std::string &feature) {
   const Denoiser &denoiser = manifest.denoiser;
-  std::map<std::string, Wanted> known = {{denoiser.sample, state_of(manifest)}, {denoiser.timestep, {1}}};
+  std::map<std::string, Wanted> known = {{denoiser.sample, state_of(manifest)},
+                                         {denoiser.timestep, timesteps_of(graph, denoiser.timestep)}};
   for (const Input &input : denoiser.inputs) known[input.name] = wanted_of(manifest, input);
   if (feature.empty()) {
     graph.input(denoiser.sample);
