@@ -36,6 +36,5 @@ def examine(candidates: Sequence[str], bundle: Path | None = None) -> Iterator[F
 def make_report(findings: Sequence[Finding], *, threads: int | None = None) -> Report:
     """Findings together with this machine, its devices, and its peaks with so many threads, by default all."""
     here = read_environment()
-    return Report(
-        here, read_devices(), tuple(findings), peaks=find_peaks(here, here.cores if threads is None else threads)
-    )
+    peaks = find_peaks(here, here.cores if threads is None else threads)
+    return Report(here, read_devices(), tuple(findings), peaks=peaks)

@@ -1,9 +1,16 @@
 """Peaks of a processor: measured by the libraries that run bundles, kept, and found by benchmarks."""
 
-import onnx
-from onnx import NodeProto, TensorProto, helper
+import json
+from pathlib import Path
 
-from accel_bench.doctor.measuring import CHAIN, SHAPES
+import onnx
+import pytest
+from onnx import NodeProto, TensorProto, helper
+from tests.command import accel, assert_refused
+
+from accel_bench.benchmark.roofline import measured_peaks
+from accel_bench.doctor.measuring import CHAIN, GRAPHS, SHAPES
+from accel_runtime.backends import make_backend
 
 WEIGHTS = {"matmul": (1024, 1024), "convolution": (320, 320, 3, 3)}
 
@@ -52,3 +59,44 @@ def _quantised(x: str, *, to: str) -> list[NodeProto]:
         helper.make_node("QuantizeLinear", [x, "scale", "zero"], [f"{to}_int8"]),
         helper.make_node("DequantizeLinear", [f"{to}_int8", "scale", "zero"], [to]),
     ]
+
+
+@pytest.mark.parametrize("name", recipes())
+def test_a_graph_that_is_timed_is_the_graph_that_it_is_said_to_be(name: str) -> None:
+    assert onnx.load(GRAPHS / f"{name}.onnx") == recipes()[name]
+
+
+def test_peaks_are_measured_once_and_found_by_every_benchmark_of_as_many_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCEL_PEAKS", str(tmp_path / "peaks"))
+    one_thread = make_backend("cpu", threads=1)
+    assert measured_peaks(one_thread, ()) is None
+
+    done = accel(
+        *["doctor", "--provider", "cpu", "--measure", "--rounds", "2", "--threads", "1", "--json"], cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    peaks = json.loads(done.stdout)["peaks"]
+    (file,) = (tmp_path / "peaks").iterdir()
+
+    assert {(each["operation"], each["dtype"]) for each in peaks["timed"]} >= {
+        (operation, dtype) for operation in SHAPES for dtype in ("float32", "int8")
+    }
+    assert all(len(each["seconds"]) == 2 for each in peaks["timed"])
+    found = measured_peaks(one_thread, (1.0,))
+    assert found is not None
+    assert "accel doctor --measure, 1 threads" in found.source
+    fastest = max(each["flops"] / min(each["seconds"]) for each in peaks["timed"] if each["dtype"] == "float32")
+    assert found.flops_per_s["float32"] == pytest.approx(fastest)
+    assert measured_peaks(make_backend("cpu", threads=3), ()) is None
+    # A cache that is damaged is no reason to fail after a long measurement.
+    file.write_text("{}")
+    assert measured_peaks(one_thread, ()) is None
+
+
+@pytest.mark.parametrize("option", ["--rounds", "--threads"])
+def test_nothing_is_measured_in_no_rounds_or_by_no_threads(option: str, tmp_path: Path) -> None:
+    done = accel("doctor", "--provider", "cpu", "--measure", option, "0", cwd=tmp_path)
+
+    assert_refused(done, f"{option[2:]}: expected 1")
