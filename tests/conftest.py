@@ -77,7 +77,7 @@ def forms_folder(source_folder: Path) -> Iterator[Path]:
     """That pipeline in all forms of graphs: one branch, one scheduler."""
     from accel_exporter import ExportOptions, parse_forms
 
-    forms = parse_forms(["fused,native"])
+    forms = parse_forms(["fused,attention,native"])
     options = ExportOptions(branches=(0,), schedulers=("ddim",), max_steps=4, forms=forms)
     yield from unchanged(kept_bundle("forms", source_folder, options))
 

@@ -95,8 +95,13 @@ class ExportOptions:
         if others and self.dtype == "bfloat16":
             # Not every fused operator supports it, and plain graphs are already made of native ones.
             raise InputError(f"form {others[0]}: there are only plain graphs in bfloat16: leave --form out")
-        if "fused" in self.forms and self.operator_set > _MAX_FUSED_OPSET:
-            raise InputError(f"form fused: made of opset 18 to {_MAX_FUSED_OPSET}, got {self.opset}: leave --opset out")
+        if "attention" in self.forms and self.dtype != "float32":
+            raise InputError(f"form attention: processors run it in float32 alone, got {self.dtype}: leave --form out")
+        made = sorted(self.forms & {"fused", "attention"})
+        if made and self.operator_set > _MAX_FUSED_OPSET:
+            raise InputError(
+                f"form {made[0]}: made of opset 18 to {_MAX_FUSED_OPSET}, got {self.opset}: leave --opset out"
+            )
 
     def allowed_error(self, dtype: Precision) -> float:
         """Largest relative difference to torch of a component that computes in ``dtype``."""

@@ -98,7 +98,7 @@ def export(
         list[str] | None,
         typer.Option(
             "--form",
-            help="fused or native adds such graphs to the plain ones, which are always written; repeat.",
+            help="fused, attention or native adds such graphs to the plain ones, which are always written; repeat.",
             show_default="plain",
             rich_help_panel=GRAPHS,
         ),

@@ -22,7 +22,7 @@ _PLAN_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 LONGEST_SIDE: Final = 2**14
 
 Device = Literal["cpu", "cuda"]
-ExtraForm = Literal["fused", "native"]
+ExtraForm = Literal["fused", "attention", "native"]
 Form = Literal["plain", ExtraForm]
 Precision = Literal["float32", "float16", "bfloat16"]
 DType = Literal[Precision, "int64", "int32"]

@@ -191,8 +191,8 @@ void read_other_graphs(const Json &json, Manifest &manifest) {
     });
   }
   if (const auto forms = json.find("forms")) {
-    forms->only({"fused", "native"});
-    forms->each_member(2, [&](const std::string &, const Json &form) {
+    forms->only({"fused", "attention", "native"});
+    forms->each_member(3, [&](const std::string &, const Json &form) {
       form.each_member(1000, [&](const std::string &, const Json &graph) {
         graph.only({"file", "relative_error", "checked"});
         manifest.references[graph.key() + ".file"] = graph.at("file").text();
