@@ -68,7 +68,7 @@ def half_folder(source_folder: Path) -> Iterator[Path]:
     """That pipeline in half precision."""
     from accel_exporter import ExportOptions
 
-    options = ExportOptions(branches=(0, 1), dtype="float16", schedulers=("ddim",), max_steps=10)
+    options = ExportOptions(branches=(0, 1), dtype="float16", vae_dtype="float16", schedulers=("ddim",), max_steps=10)
     yield from unchanged(kept_bundle("float16", source_folder, options))
 
 

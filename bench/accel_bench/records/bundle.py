@@ -41,8 +41,7 @@ def _graph_facts(name: str, role: Role, manifest: Manifest) -> GraphFacts:
     height, width = manifest.state.sample_size
     scale = manifest.state.scale
     sizes = {"height": height, "width": width, "latent_height": height // scale, "latent_width": width // scale}
-    # Encoder and decoder always compute in float32.
-    dtype = "float32" if role.part in ("decoder", "encoder") else manifest.dtype
+    dtype = manifest.codec_dtype if role.part in ("decoder", "encoder") else manifest.dtype
     return GraphFacts(
         part=role.part,
         branch=role.branch,

@@ -221,9 +221,10 @@ Manifest read_root(const Json &json) {
                      ": export the bundle again with this version of accel"));
   }
   json.only({"schema_version", "dtype", "state", "graphs", "denoiser", "texts", "encoder", "decoder", "schedules",
-             "files", "provenance", "loop", "inductor", "forms", "plans"});
+             "files", "provenance", "loop", "inductor", "forms", "plans", "codec_dtype"});
   Manifest manifest;
   manifest.dtype = json.at("dtype").word({"float32", "float16", "bfloat16"});
+  if (const auto codecs = json.find("codec_dtype")) codecs->word({"float32", "float16"});
   manifest.state = read_state(json.at("state"));
   json.at("graphs").each_member(
       1000, [&](const std::string &name, const Json &graph) { manifest.graphs[name] = read_graph(graph); });
