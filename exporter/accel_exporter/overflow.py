@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -43,7 +44,8 @@ def layer_peaks(traceable: Traceable, *, spread: float = 1.0) -> Mapping[str, fl
     def note(name: str) -> Any:
         def hook(_: nn.Module, __: object, output: object) -> None:
             if isinstance(output, Tensor):
-                found[name] = max(found.get(name, 0.0), float(output.abs().max()))
+                # Unlike max, this keeps what is no number.
+                found[name] = float(np.maximum(found.get(name, 0.0), float(output.abs().max())))
 
         return hook
 
