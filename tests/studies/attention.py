@@ -24,6 +24,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from accel_bench.cli.console import note
 from accel_bench.records.environment import machine_name, read_environment
+from accel_runtime.backends import Backend, OnnxRuntimeBackend
 
 ROWS, HEADS = 2, 8
 # Queries, keys, width of a head: what UNets of Stable Diffusion 1.5 have for 512×512 pixels.
@@ -144,8 +145,8 @@ def write(form: Form, size: Size, folder: Path) -> Path:
     """The graph of a form as a file."""
     graph = Graph()
     result = form(graph, size)
-    graph.op("Identity", result)
-    shapes = {"q": size.queries, "k": size.keys, "v": size.keys, graph.nodes[-1].output[0]: size.queries}
+    graph.nodes.append(helper.make_node("Identity", [result], ["y"]))
+    shapes = {"q": size.queries, "k": size.keys, "v": size.keys, "y": size.queries}
     values = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, [ROWS, tokens, HEADS * size.width])
         for name, tokens in shapes.items()
@@ -169,14 +170,19 @@ def by_openvino(
     return lambda: compiled(inputs)[0]
 
 
-def by_onnxruntime(path: Path, inputs: Mapping[str, NDArray[Any]]) -> Callable[[], Any]:
-    """A graph on one thread of ONNX Runtime."""
-    import onnxruntime
+def by_onnxruntime(path: Path, inputs: Mapping[str, NDArray[Any]], *, backend: Backend) -> Callable[[], Any]:
+    """A graph on ONNX Runtime; those of one backend share their memory."""
+    output = backend.allocate(inputs["q"].shape)
+    given = {name: backend.allocate(values.shape) for name, values in inputs.items()}
+    for name, buffer in given.items():
+        buffer.write(inputs[name])
+    call = backend.load(path).bind(given, {"y": output})
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return lambda: session.run(None, dict(inputs))[0]
+    def run() -> Any:
+        call.run()
+        return output.read()
+
+    return run
 
 
 def runners(size: Size, folder: Path, *, runtime: str) -> Iterator[Runner]:
@@ -187,10 +193,11 @@ def runners(size: Size, folder: Path, *, runtime: str) -> Iterator[Runner]:
         name: rng.standard_normal((ROWS, count, HEADS * size.width)).astype(np.float32)
         for name, count in tokens.items()
     }
+    backend = OnnxRuntimeBackend("cpu", threads=1)
     for name, form in FORMS.items():
         path = write(form, size, folder)
         if runtime == "onnxruntime":
-            yield Runner(name, by_onnxruntime(path, inputs))
+            yield Runner(name, by_onnxruntime(path, inputs, backend=backend))
         elif form is not contrib:
             precision = runtime.partition(":")[2]
             yield Runner(name, by_openvino(path, inputs, precision=precision, is_tokenised=True))

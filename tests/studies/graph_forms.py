@@ -60,9 +60,9 @@ def contenders(bundle: Bundle, arguments: argparse.Namespace) -> Iterator[Conten
             yield contend(bundle, arguments, backend=backend, name="+".join(rewrites) or "plain")
         return
     forms: tuple[Form, ...] = ("plain", "attention")
+    shared = OnnxRuntimeBackend("cpu", threads=1)
     for form in forms:
-        backend = OnnxRuntimeBackend("cpu", threads=1)
-        yield contend(bundle, arguments, backend=backend, name=form, form=form)
+        yield contend(bundle, arguments, backend=shared, name=form, form=form)
 
 
 def contend(

@@ -48,7 +48,7 @@ class OpenVinoBackend:
         # Files that are no ONNX are asked about here: `read_model` offers them to every frontend, and they complain.
         self._onnx = self._openvino.frontend.FrontEndManager().load_by_framework("onnx")
         self._execution = self._probe()
-        precision = self._execution.options.get("inference_precision")
+        precision = str(self._execution.options.get("inference_precision"))
         self._rewrites = choose_rewrites(device, precision) if rewrites is None else check_rewrites(rewrites)
 
     @property

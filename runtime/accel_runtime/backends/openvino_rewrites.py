@@ -27,7 +27,7 @@ _TO_HEADS: Final = (0, 2, 1, 3)
 _TURNED: Final = (0, 2, 1)
 
 
-def choose_rewrites(device: str, precision: str | None) -> tuple[Rewrite, ...]:
+def choose_rewrites(device: str, precision: str) -> tuple[Rewrite, ...]:
     """The rewrites that gain on a device of OpenVINO in a precision."""
     if device != "CPU":
         return ()
