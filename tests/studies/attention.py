@@ -231,22 +231,22 @@ def compare(size: Size, *, runtime: str, rounds: int) -> dict[str, Any]:
 def main(arguments: argparse.Namespace) -> None:
     """Measure and print."""
     environment = read_environment()
-    found = {
+    forms = {
+        runtime: {
+            f"{queries} queries, {keys} keys, {HEADS} heads of {width}": compare(
+                Size(queries, keys, width), runtime=runtime, rounds=arguments.rounds
+            )
+            for queries, keys, width in SIZES[: arguments.sizes]
+        }
+        for runtime in arguments.runtimes
+    }
+    document = {
         "machine": machine_name(environment),
         "packages": environment.packages,
-        "load_average": [environment.load_average],
-        "forms": {
-            runtime: {
-                f"{queries} queries, {keys} keys, {HEADS} heads of {width}": compare(
-                    Size(queries, keys, width), runtime=runtime, rounds=arguments.rounds
-                )
-                for queries, keys, width in SIZES[: arguments.sizes]
-            }
-            for runtime in arguments.runtimes
-        },
+        "load_average": [environment.load_average, os.getloadavg()[0]],
+        "forms": forms,
     }
-    found["load_average"].append(os.getloadavg()[0])
-    sys.stdout.write(json.dumps(found, indent=1) + "\n")
+    sys.stdout.write(json.dumps(document, indent=1) + "\n")
 
 
 def parse() -> argparse.Namespace:
