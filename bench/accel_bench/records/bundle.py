@@ -42,8 +42,7 @@ def _graph_facts(name: str, role: Role, manifest: Manifest) -> GraphFacts:
     scale = manifest.state.scale
     of_latents = {"latent_height": height // scale, "latent_width": width // scale}
     sizes = {"height": height, "width": width, **of_latents, TIMESTEPS: 1}
-    # Encoder and decoder always compute in float32.
-    dtype = "float32" if role.part in ("decoder", "encoder") else manifest.dtype
+    dtype = manifest.codec_dtype if role.part in ("decoder", "encoder") else manifest.dtype
     return GraphFacts(
         part=role.part,
         branch=role.branch,

@@ -22,9 +22,11 @@ _PLAN_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 LONGEST_SIDE: Final = 2**14
 
 Device = Literal["cpu", "cuda"]
-ExtraForm = Literal["fused", "native"]
+ExtraForm = Literal["fused", "attention", "native"]
 Form = Literal["plain", ExtraForm]
 Precision = Literal["float32", "float16", "bfloat16"]
+# Of pixels, bfloat16 would drop what is seen.
+CodecPrecision = Literal["float32", "float16"]
 DType = Literal[Precision, "int64", "int32"]
 # The ranges of a manifest's numbers: far more than any model has, and small enough to calculate with.
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]

@@ -191,8 +191,8 @@ void read_other_graphs(const Json &json, Manifest &manifest) {
     });
   }
   if (const auto forms = json.find("forms")) {
-    forms->only({"fused", "native"});
-    forms->each_member(2, [&](const std::string &, const Json &form) {
+    forms->only({"fused", "attention", "native"});
+    forms->each_member(3, [&](const std::string &, const Json &form) {
       form.each_member(1000, [&](const std::string &, const Json &graph) {
         graph.only({"file", "relative_error", "checked"});
         manifest.references[graph.key() + ".file"] = graph.at("file").text();
@@ -221,9 +221,10 @@ Manifest read_root(const Json &json) {
                      ": export the bundle again with this version of accel"));
   }
   json.only({"schema_version", "dtype", "state", "graphs", "denoiser", "texts", "encoder", "decoder", "schedules",
-             "files", "provenance", "loop", "inductor", "forms", "plans"});
+             "files", "provenance", "loop", "inductor", "forms", "plans", "codec_dtype"});
   Manifest manifest;
   manifest.dtype = json.at("dtype").word({"float32", "float16", "bfloat16"});
+  if (const auto codecs = json.find("codec_dtype")) codecs->word({"float32", "float16"});
   manifest.state = read_state(json.at("state"));
   json.at("graphs").each_member(
       1000, [&](const std::string &name, const Json &graph) { manifest.graphs[name] = read_graph(graph); });
