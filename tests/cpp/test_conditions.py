@@ -12,7 +12,6 @@ from tests.cpp.both import Both
 from tests.cpp.build import Built
 from tests.cpp.bundles import changed_model
 
-
 from accel_runtime.plans.forecast import Forecast
 from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Control, Framing

@@ -140,12 +140,15 @@ def test_a_bundle_that_was_changed_is_refused(library: Library, tmp_path: Path, 
 @pytest.mark.parametrize(
     ("key", "value", "text"),
     [
-        ("source", {"from": "mask"}, r"inputs\[0\].source.from: 'mask' can only be drawn from Python"),
         ("source", {"from": "colour"}, r"inputs\[0\].source.from: expected one of text, sizes"),
+        ("source", {"from": "mask", "graph": "unet"}, r"inputs\[0\].source: unknown key `graph`"),
+        ("source", {"from": "labels", "classes": 0}, r"inputs\[0\].source.classes: expected"),
+        ("source", {"from": "control", "graph": "none"}, r"denoiser.inputs: none: no graph 'none'"),
+        ("source", {"from": "control_scales"}, "got 1 of control scales for 0 controls"),
         ("colour", 1, r"inputs\[0\]: unknown key `colour`"),
     ],
 )
-def test_what_only_python_draws_is_refused_with_its_key(
+def test_a_source_that_is_none_is_refused_with_its_key(
     library: Library, tmp_path: Path, key: str, value: object, text: str
 ) -> None:
     def change(folder: Path) -> None:
