@@ -222,6 +222,14 @@ class Library:
         self.close("noise", handle)
         return np.concatenate(drawn)
 
+    def decode(self, pipeline: c_void_p, latents: NDArray[np.float32], *, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """Pixels [B, H, W, 3] of latents [B, C, h, w]."""
+        images, channels, *cells = latents.shape
+        shape = Shape(ctypes.sizeof(Shape), images, *size, channels, *cells)
+        pixels = np.empty((images, *size, 3), np.uint8)
+        self.call("decode", pipeline, byref(shape), *_memory(latents), *_memory(pixels))
+        return pixels
+
     def request(self, asked: Asked) -> "OpenRequest":
         return OpenRequest(self, asked)
 

@@ -112,7 +112,7 @@ def test_what_the_model_does_not_take_is_refused(opened: Callable[[Path], Both])
     heun = PlanSpec(deep="full", steps=STEPS, scheduler="pndm")
     cases = {
         "sd21": [
-            (Asked(("a",), mask=mask()), "mask: expected an image beside it"),
+            (Asked(("a",), size=SIDES, mask=mask()), "mask: expected an image beside it"),
             (Asked(("a",), image=image, mask=mask()[:, :8]), r"mask: expected 1 or 1 of 16×24 pixels, got 1 of 8×24"),
             (Asked(("a",), controls=(control,)), "control: the model has no ControlNet"),
             (Asked(("a",), class_labels=(1,)), "class labels: the model takes none"),
