@@ -104,8 +104,8 @@ class Case(_Strict, frozen=True):
         """The Python runtime's latents."""
         asked = self.request
         strength = None if asked.image is None else asked.strength
-        numbers = {"guidance": asked.guidance, "guidance_rescale": asked.guidance_rescale}
-        plan = pipeline.compile(self.spec, strength=strength, **numbers)
+        rescale = asked.guidance_rescale
+        plan = pipeline.compile(self.spec, strength=strength, guidance=asked.guidance, guidance_rescale=rescale)
         *_, last = pipeline.denoise(asked.request(), plan)
         return last.latents
 

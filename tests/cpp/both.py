@@ -81,6 +81,6 @@ def _request(asked: Asked) -> Request:
         latents=asked.latents,
         image=asked.image,
     )
-    more = {"framing": asked.framing, "negative_framing": asked.negative_framing}
-    steered = replace(request, mask=asked.mask, controls=tuple(asked.controls), **more)
+    framed = replace(request, framing=asked.framing, negative_framing=asked.negative_framing)
+    steered = replace(framed, mask=asked.mask, controls=tuple(asked.controls))
     return replace(steered, height=height, width=width, class_labels=tuple(asked.class_labels))

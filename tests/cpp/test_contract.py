@@ -13,8 +13,8 @@ from accel_runtime.plans.file import encode_plan
 def test_libaccel_draws_the_latents_of_the_file(library: Library, cpp: Built, name: str) -> None:
     case = read(name)
     request = case.request.request()
-    sides = (request.height, request.width)
-    size = None if None in sides else sides
+    height, width = request.height, request.width
+    size = None if height is None or width is None else (height, width)
     names_of_both = ("prompts", "negatives", "images_per_prompt", "seed", "seeds", "image", "mask", "controls")
     more = ("framing", "negative_framing", "class_labels")
     numbers = {name: getattr(case.request, name) for name in ("guidance", "guidance_rescale", "strength")}
