@@ -71,7 +71,8 @@ Plan Pipeline::compile(const Request &request, const PlanSpec &spec) const {
   const auto strength = request.image ? std::optional(request.strength) : std::nullopt;
   const ScheduleTable schedule = contents_->schedule(*spec.steps, spec.scheduler, strength);
   const GuidanceBy by = contents_->bundle().manifest().denoiser.guidance;
-  return compile_plan(spec, schedule, {request.guidance.value_or(by == GuidanceBy::none ? 1 : usual_guidance), request.guidance_rescale, by});
+  const double scale = request.guidance.value_or(by == GuidanceBy::none ? 1 : usual_guidance);
+  return compile_plan(spec, schedule, {scale, request.guidance_rescale, by});
 }
 
 std::map<std::string, Array> Pipeline::encode(const std::string &encoder, const std::string &prompt) {

@@ -90,7 +90,7 @@ ACCEL_API accel_status accel_bundle_tokenize(const accel_bundle *bundle, const c
 
 typedef struct accel_backend_options {
   size_t size;
-  const char *library;             /* file of ONNX Runtime or of OpenVINO; NULL takes the one that the linker finds */
+  const char *library;             /* of ONNX Runtime or of OpenVINO; NULL takes the one that the linker finds */
   const char *provider;            /* of ONNX Runtime: cpu, cuda, rocm, migraphx, tensorrt, ort-openvino, webgpu; NULL is
                                       cpu. Of OpenVINO's own: openvino, openvino:DEVICE, openvino:PRECISION or
                                       openvino:DEVICE:PRECISION, with bf16, f16 or f32 */
@@ -101,8 +101,8 @@ typedef struct accel_backend_options {
   int32_t threads; /* inside an operator; 0 leaves the choice to the library */
 } accel_backend_options;
 
-/* Loads ONNX Runtime, 1.18 or newer, or OpenVINO's C API, 2023.0 or newer. A provider that is not there is an error, and so is a graph that it would leave to
- * the processor. `options` may be NULL. */
+/* Loads ONNX Runtime, 1.18 or newer, or OpenVINO's C API, 2023.0 or newer. A provider that is not there is an error, and
+ * so is a graph that it would leave to the processor. `options` may be NULL. */
 ACCEL_API accel_status accel_backend_open(const accel_backend_options *options, accel_backend **backend,
                                           accel_error *error);
 ACCEL_API void accel_backend_close(accel_backend *backend);

@@ -111,8 +111,8 @@ class Given {
     return for_all({{static_cast<std::int64_t>(ids.size())}, ids});
   }
 
-  // By the rules of diffusers' pipelines: what is not said is as in the prompt half, but a refiner's crop is at 0, 0 and
-  // it has another score; and with an image to start from, SDXL's crop is that of the prompt half, whatever is said.
+  // By the rules of diffusers' pipelines: what is not said is as in the prompt half, but a refiner's crop is at 0, 0
+  // and it has another score; and with an image to start from, SDXL's crop is that of the prompt half, whatever is said.
   Framing negative_framing(const FromSizes &source, const Framing &told) const {
     Framing negative = request_.negative_framing.value_or(source.ends_with_score ? Framing{} : told);
     if (request_.image && !source.ends_with_score) negative.crop = told.crop;

@@ -16,8 +16,8 @@ namespace accel::core {
 // Puts back what of a picture stays.
 class Blend {
  public:
-  // `mask` is [B or 1, 1, h, w], `image` the picture's state, [B or 1, C, h, w], and `noise` what the loop started from,
-  // [B, C, h, w]. Raises an `InputError` where the scheduler cannot add the noise of some call to a picture.
+  // `mask` is [B or 1, 1, h, w], `image` the picture's state, [B or 1, C, h, w], and `noise` what the loop started
+  // from, [B, C, h, w]. Raises an `InputError` where the scheduler cannot add the noise of some call to a picture.
   Blend(const ScheduleTable &schedule, Array mask, Array image, Array noise);
 
   // The latents after a call, with what stays put back.

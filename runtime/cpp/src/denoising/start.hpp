@@ -13,8 +13,8 @@ struct Start {
   std::optional<Inpainting> inpainting;  // what became of the mask
 };
 
-// Where a loop starts, drawn as the pipelines of diffusers draw it. Raises an `InputError` where request and schedule do
-// not fit each other.
+// Where a loop starts, drawn as the pipelines of diffusers draw it. Raises an `InputError` where request and schedule
+// do not fit each other.
 Start start(Components &components, const Request &request, const OutputShape &shape, const ScheduleTable &schedule,
             std::vector<TorchGenerator> &generators);
 
