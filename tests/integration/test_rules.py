@@ -91,7 +91,7 @@ def test_the_second_request_decides_afresh(pipeline: Pipeline, threshold: float)
 
 def test_the_device_s_loop_refuses_a_rule_and_auto_takes_the_host_s(bundle_folder: Path, pipeline: Pipeline) -> None:
     spec = with_rule("noise", 0.01, 4)
-    auto, device = (open_bundle(bundle_folder, OwnMemory(), loop=loop) for loop in ("auto", "device"))  # type: ignore[arg-type]
+    auto, device = (open_bundle(bundle_folder, OwnMemory(), loop=loop) for loop in ("auto", "device"))
 
     assert auto.components.device_loop is not None
     assert deep_of(ran(auto, spec)) == deep_of(ran(pipeline, spec))
