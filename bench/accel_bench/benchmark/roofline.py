@@ -28,7 +28,7 @@ def limit_s(record: BenchRecord, plan: str) -> float | None:
     if peaks is None or (work.height, work.width) != record.bundle.sample_size:
         return None
     run = next(run for run in record.plans if run.facts.name == plan)
-    unet = unet_runs(run.facts, record.bundle, guidance=work.guidance)
+    unet = unet_runs(run.ran, record.bundle, guidance=work.guidance)
     calls = [(graph, count, work.batch * halves) for (graph, halves), count in unet.items()]
     parts = record.bundle.parts
     calls += [(name, max(halves for _, halves in unet), 1) for name, part in parts.items() if part == "text"]

@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import mean
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +26,7 @@ from accel_bench.solving.segments import Solver
 from accel_bench.solving.walk import Tally, Walker
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plans.plan import Plan
+from accel_runtime.plans.plan import Deep, Plan
 from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import MOST_IMAGES, Request
 
@@ -170,7 +171,13 @@ class Driver:
 
     def predict(self, candidate: Candidate) -> float:
         """Seconds of one image."""
-        return compose_s(self.times, self.plan(candidate.spec))
+        decided = self.store.entry(candidate).deep_calls if candidate.spec.rule else ()
+        deep = mean(map(len, decided)) if decided else None
+        return compose_s(self.times, self.plan(candidate.spec), deep=deep)
+
+    def count_deep(self, request: Request, plan: Plan) -> int:
+        """Run a plan without a look at its pictures; returns how many calls ran deep."""
+        return sum(isinstance(step.call, Deep) for step in self.pipeline.denoise(request, plan))
 
     def predict_calls(self, deep: int, shallow: int, *, branch: int) -> float:
         """Seconds of one image with so many calls of each kind."""
@@ -188,15 +195,18 @@ class Driver:
         for entry in self.store.entries():
             pictures = len(entry.batches) * self.settings.batch
             plan = self.plan(entry.candidate.spec)
-            count["deep"] += pictures * len(plan.deep_calls)
-            count["shallow"] += pictures * (len(plan.calls) - len(plan.deep_calls))
+            decided = sum(map(len, entry.deep_calls)) * self.settings.batch
+            deep = decided if plan.rule else pictures * len(plan.deep_calls)
+            count["deep"] += deep
+            count["shallow"] += pictures * len(plan.calls) - deep
         return {**count, **{f"calibration {name}": calls for name, calls in self.store.calibration_calls().items()}}
 
     def _judge(self, candidate: Candidate, batches: int) -> Iterator[str]:
         entry = self.store.entry(candidate)
         for batch in range(len(entry.batches), batches):
-            scores = self.score_batch(self._draw(candidate.spec, batch), batch)
-            entry = Entry(candidate, (*entry.batches, scores))
+            pictures, deep = self._draw(candidate.spec, batch)
+            decided = (*entry.deep_calls, deep) if candidate.spec.rule else ()
+            entry = Entry(candidate, (*entry.batches, self.score_batch(pictures, batch)), decided)
             self.store.keep(entry)
             yield f"{candidate.family} {candidate.name}, batch {batch + 1}"
 
@@ -215,10 +225,13 @@ class Driver:
             raise InputError(f"{self.store.folder}: another process lost a result, {candidate.name}: search again")
         return known
 
-    def _draw(self, spec: PlanSpec, batch: int) -> NDArray[np.uint8]:
+    def _draw(self, spec: PlanSpec, batch: int) -> tuple[NDArray[np.uint8], tuple[int, ...]]:
+        """The pictures of a batch, and the numbers of the deep calls that made them."""
+        plan = self.plan(spec)
         if spec == FULL.spec:
-            return self._reference(batch)
-        return self.pipeline.generate(self.prompts.judged[batch], self.plan(spec)).images
+            return self._reference(batch), plan.deep_calls
+        drawn = self.pipeline.generate(self.prompts.judged[batch], plan)
+        return drawn.images, drawn.deep_calls
 
     def _reference(self, batch: int) -> NDArray[np.uint8]:
         if batch not in self._references:

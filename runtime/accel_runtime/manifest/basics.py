@@ -12,7 +12,7 @@ DIMENSION: Final = re.compile(
     r"(?:(?P<times>[1-9][0-9]{0,5})\*)?(?P<symbol>[a-z_]{1,40})(?:/(?P<over>[1-9][0-9]{0,5}))?"
 )
 # Words that `--plan` and plan files read as rules, so that no plan of a bundle may be called so.
-PLAN_RULES: Final = ("full", "every", "calls")
+PLAN_RULES: Final = ("full", "every", "calls", "rule")
 PLAN_NAME_EXPECTED: Final = (
     "a name of up to 40 lower-case letters, digits and -, that begins with a letter and is not "
     f"{', '.join(PLAN_RULES[:-1])} or {PLAN_RULES[-1]}"
