@@ -9,14 +9,14 @@ from accel_runtime.backends import BackendDescription
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
-ItemIn = TypeVar("ItemIn", contravariant=True)
-DoneOut = TypeVar("DoneOut", covariant=True)
+Item_contra = TypeVar("Item_contra", contravariant=True)
+Done_co = TypeVar("Done_co", covariant=True)
 
 
-class Worker(Protocol[ItemIn, DoneOut]):
+class Worker(Protocol[Item_contra, Done_co]):
     """Does one item at a time, and keeps nothing that a later one depends on."""
 
-    def do(self, item: ItemIn) -> DoneOut:
+    def do(self, item: Item_contra) -> Done_co:
         """Do an item; the same item becomes the same, whoever does it."""
         ...
 

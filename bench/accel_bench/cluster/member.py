@@ -1,6 +1,4 @@
-"""A worker of a crew, on its own machine. What goes wrong is an answer, not an exception: errors lose their type on
-the way.
-"""
+"""A worker of a crew, on its own machine. What goes wrong is an answer: exceptions lose their type on the way."""
 
 import pickle
 from dataclasses import dataclass
