@@ -159,8 +159,9 @@ class SearchWork:
             from accel_bench.quality.scorers import Scorers  # noqa: PLC0415  # brings torch
         scorers = Scorers.open(of=self.of, clip=self.clip)
         known = self.scorers
-        if other := sorted(name for name in {*known, *scorers.versions} if known.get(name) != scorers.versions.get(name)):
-            raise BackendError(f"has another {other[0]}, {scorers.versions.get(other[0])}, not {known.get(other[0])}")
+        for name in sorted({*known, *scorers.versions}):
+            if (own := scorers.versions.get(name)) != known.get(name):
+                raise BackendError(f"has another {name}, {own}, not {known.get(name)}: install the same")
         backend = make_backend(self.provider, threads=threads, options=self.options)
         return SearchWorker(open_bundle(folder, backend, digest=self.digest), self.settings, self.prompts, scorers)
 
