@@ -31,7 +31,7 @@ from accel_bench.cli.framing import (
     TargetSize,
     framing_of,
 )
-from accel_bench.cli.jobs import JobBatch, JobFile, JobOptions, JobShard, check_job, draw_job
+from accel_bench.cli.jobs import JobBatch, JobFile, JobOptions, JobShard, check_job, draw_job, job_folder
 from accel_bench.cli.options import (
     MACHINE,
     PICTURES,
@@ -181,7 +181,7 @@ def generate(
         options = JobOptions(
             bundle,
             prompts_file,
-            folder=output,
+            folder=job_folder(context, output),
             batch=batch,
             shard=shard,
             ray=ray,

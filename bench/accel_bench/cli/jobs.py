@@ -31,6 +31,7 @@ from accel_runtime.bundle.bundle import Verification
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline, open_bundle
 from accel_runtime.plans.compile import compile_plan, resolve_plan
+from accel_runtime.plans.doubts import plan_doubts
 
 JobFile = Annotated[
     Path | None,
@@ -50,6 +51,7 @@ _OF_BOTH: Final = frozenset(
     | {"width", "plan", "branch", "forecast", "guided_calls", "provider", "provider_options", "form", "low_memory"}
     | {"trust_files", "digest", "output", "as_json"}
 )
+_FOLDER: Final = Path("pictures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,11 @@ def check_job(context: typer.Context) -> None:
         raise InputError(f"{names[min(wrong)]}: {reason}")
 
 
+def job_folder(context: typer.Context, output: Path) -> Path:
+    """The folder of a job, which has another default than a picture."""
+    return output if is_written(context, "output") else _FOLDER
+
+
 def draw_job(
     context: typer.Context, asked: ChosenPlans, options: JobOptions, *, guidance: float, as_json: bool
 ) -> None:
@@ -144,6 +151,7 @@ def draw_job(
     )
     _check_pictures(pipeline, blocks)
     scale = guidance_of(context, guidance, pipeline.bundle.manifest)
+    _note_doubts(pipeline, blocks, asked, guidance=scale)
     drawing, settings = _order(pipeline, pictures, asked, options=options, guidance=scale)
     with ExitStack() as stack:
         crew, ran = _crew(stack, pipeline, drawing, ray=options.ray)
@@ -166,6 +174,15 @@ def _check_pictures(pipeline: Pipeline, blocks: Sequence[Block]) -> None:
             block.request.size(pipeline.bundle.manifest.state)
         except InputError as error:
             raise InputError(f"{block}: {error}") from error
+
+
+def _note_doubts(pipeline: Pipeline, blocks: Sequence[Block], asked: ChosenPlans, *, guidance: float) -> None:
+    """Note where the plan is used otherwise than it was solved for, once for each size."""
+    manifest = pipeline.bundle.manifest
+    for height, width in dict.fromkeys(block.request.size(manifest.state) for block in blocks):
+        model = manifest.provenance.model
+        for doubt in plan_doubts(asked.only, model=model, guidance=guidance, height=height, width=width):
+            note(str(doubt))
 
 
 def _order(

@@ -155,7 +155,9 @@ class RayCrew(Generic[Item, Done]):
                 continue
             try:
                 told = self.ray.get(reference)
-            except (self.ray.exceptions.RayActorError, self.ray.exceptions.ObjectLostError) as error:
+            except self.ray.exceptions.RayTaskError:
+                raise  # a bug of ours keeps its traceback
+            except self.ray.exceptions.RayError as error:
                 yield from ((item, None) for item in self._lose(call, error))
                 continue
             if call.item is None:
