@@ -25,7 +25,7 @@ class Worker(Protocol[Item_contra, Done_co]):
         ...
 
 
-class Work(Protocol[Item, Done]):
+class Work(Protocol[Item_contra, Done_co]):
     """A small value that a worker is opened from, on any machine; it is pickled.
 
     Attributes:
@@ -43,7 +43,7 @@ class Work(Protocol[Item, Done]):
     @property
     def provider(self) -> str: ...  # noqa: D102
 
-    def open(self, folder: Path, *, threads: int | None = None) -> Worker[Item, Done]:
+    def open(self, folder: Path, *, threads: int | None = None) -> Worker[Item_contra, Done_co]:
         """Open the bundle in ``folder`` with all hashes, and a worker on it.
 
         Args:
@@ -56,10 +56,10 @@ class Work(Protocol[Item, Done]):
         ...
 
 
-class Crew(Protocol[Item, Done]):
+class Crew(Protocol[Item, Done_co]):
     """Workers of one work."""
 
-    def map(self, items: Iterable[Item]) -> Iterator[tuple[Item, Done]]:
+    def map(self, items: Iterable[Item]) -> Iterator[tuple[Item, Done_co]]:
         """Let each item be done once, and yield it with what became of it, in any order.
 
         Items are taken as workers get free. Who stops early abandons what is not yielded.
@@ -72,7 +72,7 @@ class Crew(Protocol[Item, Done]):
 
 def version_of(ran: BackendDescription) -> str:
     """What must be the same for two workers to draw the same."""
-    return " ".join([ran.backend, ran.version, ran.provider, ran.options.get("form", "plain")])
+    return " ".join([ran.backend, ran.version, ran.provider, str(ran.options.get("form", "plain"))])
 
 
 @dataclass(frozen=True, slots=True)

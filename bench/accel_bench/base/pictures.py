@@ -28,7 +28,7 @@ def open_png(source: BinaryIO, name: str) -> tuple[Image.Image, dict[str, str]]:
     source.seek(0)
     with Image.open(source, formats=("PNG",)) as opened:
         opened.load()  # texts may come after the pixels
-        return picture, {key: str(value) for key, value in opened.info.items() if isinstance(value, str)}
+        return picture, {str(key): str(value) for key, value in opened.info.items() if isinstance(value, str)}
 
 
 def open_picture(source: Path | BinaryIO, name: str, *, formats: tuple[str, ...] = PHOTOS) -> Image.Image:

@@ -5,6 +5,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from itertools import islice
 from time import monotonic
 from typing import Any, Final, Generic
 
@@ -83,10 +84,11 @@ class RayCrew(Generic[Item, Done]):
         while True:
             self._look_for_devices()
             self._give(source, again)
-            if not again and not any(call.item is not None for call in self._calls.values()):
+            if not _refill(again, source) and not any(call.item is not None for call in self._calls.values()):
                 return
             for item, answer in self._finished():
                 if answer is not None:
+                    attempts.pop(id(item), None)
                     yield item, answer.done
                     continue
                 attempts[id(item)] += 1
@@ -140,9 +142,9 @@ class RayCrew(Generic[Item, Done]):
         """Give items to workers that have fewer than they may, round by round."""
         for load in range(_AT_ONCE):
             for hand in [each for each in self._hands.values() if each.is_open and each.items == load]:
-                item = again.popleft() if again else next(source, None)
-                if item is None:
+                if not _refill(again, source):
                     return
+                item = again.popleft()
                 hand.items += 1
                 self._calls[hand.actor.do.remote(item)] = _Call(hand, item)
 
@@ -204,3 +206,10 @@ class RayCrew(Generic[Item, Done]):
         self.tell(f"the worker on {hand.device.name} was lost, another one does its {len(items)} items")
         self._looked = float("-inf")
         return items
+
+
+def _refill(waiting: deque[Item], source: Iterator[Item]) -> bool:
+    """Whether some item is waiting to be given, if need be a new one."""
+    if not waiting:
+        waiting.extend(islice(source, 1))
+    return bool(waiting)

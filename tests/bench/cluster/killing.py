@@ -44,7 +44,7 @@ def two_nodes() -> Iterator[Cluster]:
             cluster.add_node(num_cpus=1, object_store_memory=memory)
         yield cluster
     finally:
-        cluster.shutdown()
+        cluster.shutdown()  # type: ignore[no-untyped-call]  # Ray's
 
 
 def job(bundle: Path, prompts: Path, folder: Path, *options: str) -> list[str]:
@@ -79,9 +79,7 @@ class Killer:
             getattr(self, f"_kill_{kind}")()
             self.kills[kind] += 1
             print(f"{time.strftime('%X')} killed a {kind}", file=sys.stderr)  # noqa: T201
-        while self._driver.poll() is None:
-            time.sleep(0.2)
-        self.said = self._driver.stderr.read().decode()
+        self.said = self._driver.communicate()[1].decode()
         assert self._driver.returncode == 0, self.said
 
     def _start(self) -> None:
@@ -96,7 +94,7 @@ class Killer:
 
     def _kill_driver(self) -> None:
         self._driver.send_signal(signal.SIGKILL)
-        self._driver.wait()
+        self._driver.communicate()
         self._start()
 
     def _kill_worker(self) -> None:
