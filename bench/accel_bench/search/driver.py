@@ -18,7 +18,7 @@ from accel_bench.search.labs import Labs, prefixed
 from accel_bench.search.prompts import Prompts
 from accel_bench.search.space import FULL, Answer, Ask, Candidate, Proposer
 from accel_bench.search.store import Entry, Store
-from accel_bench.search.worker import Draw, Drift, Item, Judge, SearchWorker, calibration_part
+from accel_bench.search.worker import Draw, Drift, Judge, SearchWorker, calibration_part
 from accel_bench.solving import drift
 from accel_bench.solving.drift import Calibration
 from accel_bench.solving.segments import Solver
@@ -54,7 +54,7 @@ class Driver:
     store: Store
     times: StageTimes
     labs: Labs
-    spread: Crew[Item, Any] | None = None
+    spread: Crew[Any, Any] | None = None
     _plans: dict[PlanSpec, Plan] = field(default_factory=dict)
     _references: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
 
@@ -117,7 +117,7 @@ class Driver:
         return {**count, **{f"calibration {name}": calls for name, calls in self.store.calibration_calls().items()}}
 
     @cached_property
-    def crew(self) -> Crew[Item, Any]:
+    def crew(self) -> Crew[Any, Any]:
         """Who draws and judges."""
         if self.spread is not None:
             return self.spread

@@ -8,7 +8,7 @@ from accel_bench.base.crew import Crew
 from accel_bench.plans.prepare import BASELINE, Settings, compile_for
 from accel_bench.search.space import SKIPS, Candidate, Unsolved
 from accel_bench.search.store import Store
-from accel_bench.search.worker import Item, Lesson, teacher_arrays
+from accel_bench.search.worker import Lesson, teacher_arrays
 from accel_bench.solving.placement import Priced
 from accel_bench.solving.solve_one import WINDOW
 from accel_bench.solving.solver import Lab, what_for
@@ -56,7 +56,7 @@ class Labs:
     requests: tuple[Request, ...]
     branch: int
     shallow: bool
-    spread: Crew[Item, Any] | None = None
+    spread: Crew[Any, Any] | None = None
     _open: dict[int, OpenLab] = field(default_factory=dict)
 
     def open(self, steps: int) -> Generator[str, None, OpenLab]:

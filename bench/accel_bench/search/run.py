@@ -21,7 +21,6 @@ from accel_bench.search.rounding import judge_bfloat16
 from accel_bench.search.space import FEWER, Candidate, Rival, Space, Target, first_budgets, make_space, step_ladder
 from accel_bench.search.store import Identity, Store, hash_prompts
 from accel_bench.search.strategies import Strategy, choose_strategy
-from accel_bench.search.worker import Item
 from accel_bench.solving.solver import check_solvable
 from accel_bench.timing.measure import StopRule
 from accel_bench.timing.pipeline import TimedPipeline
@@ -62,7 +61,7 @@ class Opening:
     environment: Environment
     targets: tuple[Target, ...]
     branches: tuple[int, ...]
-    spread: Crew[Item, Any] | None = None
+    spread: Crew[Any, Any] | None = None
 
     @property
     def calibration(self) -> int:

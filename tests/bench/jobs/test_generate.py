@@ -65,8 +65,8 @@ def test_shards_draw_the_same_files_to_the_byte(drawn: Path, bundle_folder: Path
     whole = {line.number: line.sha256 for line in lines(drawn / folders[""])}
     parts = {}
     for shard in ("1/2", "2/2"):
-        folder = drawn / folders[shard]
-        for line in (folder / f"manifest-{shard.replace('/', '-of-')}.jsonl").read_bytes().splitlines():
+        manifest = drawn / folders[shard] / f"manifest-{shard.replace('/', '-of-')}.jsonl"
+        for line in manifest.read_bytes().splitlines():
             told = msgspec.json.decode(line, type=Line)
             parts[told.number] = told.sha256
     assert parts == whole
