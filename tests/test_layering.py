@@ -52,7 +52,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("base",),
         ("records", "bundle_cache", "images"),
         ("plans", "quality", "doctor"),
-        ("timing", "profiles", "scenarios"),
+        ("timing", "profiles", "scenarios", "jobs", "cluster"),
         ("evaluation", "peers", "codegen"),
         ("benchmark",),
         ("replay", "trace"),

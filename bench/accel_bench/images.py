@@ -1,5 +1,7 @@
 """Image and latent files: written whole or not at all, and labelled with how they were made."""
 
+import io
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from accel_bench.base.pictures import open_picture
-from accel_runtime.durable import write_file
+from accel_runtime.durable import write_bytes, write_file
 from accel_runtime.errors import InputError
 from accel_runtime.request import WHITE
 
@@ -42,15 +44,26 @@ def image_paths(output: Path, *, count: int) -> list[Path]:
     return [output.with_name(f"{output.stem}-{index}{output.suffix}") for index in range(count)]
 
 
+def label_texts(label: ImageLabel) -> dict[str, str]:
+    """A label as the texts that a PNG carries."""
+    texts = {f"accel:{key}": str(value) for key, value in asdict(label).items()}
+    if label.weights == "random":
+        texts["Comment"] = "made with random weights: the picture means nothing"
+    return texts
+
+
+def encode_png(pixels: NDArray[np.uint8], texts: Mapping[str, str]) -> bytes:
+    """Pixels [H, W, 3] as a PNG that carries texts; the same ones give the same bytes."""
+    info, file = PngInfo(), io.BytesIO()
+    for key, value in texts.items():
+        info.add_itxt(key, value)
+    Image.fromarray(pixels).save(file, format="PNG", pnginfo=info)
+    return file.getvalue()
+
+
 def write_png(path: Path, pixels: NDArray[np.uint8], *, label: ImageLabel) -> None:
     """Write pixels [H, W, 3] as a PNG that carries its label as text."""
-    info = PngInfo()
-    for key, value in asdict(label).items():
-        info.add_itxt(f"accel:{key}", str(value))
-    if label.weights == "random":
-        info.add_itxt("Comment", "made with random weights: the picture means nothing")
-    image = Image.fromarray(pixels)
-    write_file(path, lambda file: image.save(file, format="PNG", pnginfo=info))
+    write_bytes(path, encode_png(pixels, label_texts(label)))
 
 
 def read_image(path: Path, *, multiple: int, height: int | None = None, width: int | None = None) -> NDArray[np.uint8]:

@@ -24,7 +24,8 @@ from accel_bench.quality.scorers import Scorers
 from accel_bench.records.environment import read_environment
 from accel_bench.records.evaluation import Scores
 from accel_bench.records.search import Score, StageTimes
-from accel_bench.search.driver import Driver, choose_prompts, joined
+from accel_bench.search.driver import Driver, joined
+from accel_bench.search.prompts import choose_prompts
 from accel_bench.search.run import Opening
 from accel_bench.search.space import FULL, Candidate, Proposer, Space, Target, Unsolved, distinct
 from accel_bench.search.store import Store

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from accel_runtime.errors import MissingExtraError
 
-Extra = Literal["export", "quality", "loadgen", "report", "search"]
+Extra = Literal["export", "quality", "loadgen", "report", "search", "distributed"]
 
 _PACKAGES: Final[Mapping[Extra, frozenset[str]]] = {
     "export": frozenset(
@@ -19,6 +19,7 @@ _PACKAGES: Final[Mapping[Extra, frozenset[str]]] = {
     "loadgen": frozenset({"mlperf_loadgen"}),
     "report": frozenset({"jinja2", "markupsafe"}),
     "search": frozenset({"optuna"}),
+    "distributed": frozenset({"ray"}),
 }
 
 

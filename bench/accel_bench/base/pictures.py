@@ -14,6 +14,23 @@ PHOTOS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 MOST_PIXELS: Final = 120_000_000
 
 
+def open_png(source: BinaryIO, name: str) -> tuple[Image.Image, dict[str, str]]:
+    """A whole PNG of ours as RGB, and the texts that it carries.
+
+    Args:
+        source: The file.
+        name: Name of the picture in messages.
+
+    Raises:
+        InputError: `open_picture` refuses it.
+    """
+    picture = open_picture(source, name, formats=("PNG",))
+    source.seek(0)
+    with Image.open(source, formats=("PNG",)) as opened:
+        opened.load()  # texts may come after the pixels
+        return picture, {str(key): str(value) for key, value in opened.info.items() if isinstance(value, str)}
+
+
 def open_picture(source: Path | BinaryIO, name: str, *, formats: tuple[str, ...] = PHOTOS) -> Image.Image:
     """A picture as RGB, turned as its camera was held, as `load_image` of diffusers 0.42.1 does.
 

@@ -1,6 +1,9 @@
 """Shares, guided calls and numbers of calls, as users and profiles write them and tables show them."""
 
 import re
+from collections.abc import Collection
+
+import msgspec
 
 from accel_runtime.errors import InputError
 
@@ -55,3 +58,15 @@ def deep_calls_cell(deep: float | str, calls: int, *, skipped: int) -> str:
     """
     shown = f"{deep:.1f}" if isinstance(deep, float) else deep
     return f"{shown}/{calls}" + (f", {skipped} skipped" if skipped else "")
+
+
+def differences(known: msgspec.Struct, wanted: msgspec.Struct, *, hidden: Collection[str] = ()) -> str:
+    """In which fields two structs of one type differ, for a message; values of ``hidden`` fields are not told."""
+    names = [name for name in known.__struct_fields__ if getattr(known, name) != getattr(wanted, name)]
+    told = [name for name in names if name not in hidden]
+    words = [f"{name} {_shown(getattr(known, name))}, not {_shown(getattr(wanted, name))}" for name in told]
+    return ", ".join([*words, *(f"other {name}" for name in names if name in hidden)])
+
+
+def _shown(value: object) -> str:
+    return msgspec.json.encode(value).decode() if isinstance(value, msgspec.Struct) else str(value)

@@ -14,7 +14,6 @@ _PLANS: Final = {"--plans": "--plan", "--branches": "--branch", "--forecasts": "
 _IN_COMMAND: Final[Mapping[str, Mapping[str, str]]] = {
     "evaluate": {"--prompts": "--num-prompts", **_PLANS},
     "export": {"--format": "--artifact"},
-    "generate": {"--batch": "--images-per-prompt"},
     "search": {"--pipe": "--model", "--num-samples": "--num-prompts", "--branches": "--branch"},
     "run": {"--precision": "--target-error", **_PLANS},
     "replay": {"--precision": "--target-error"},

@@ -31,6 +31,7 @@ from accel_bench.cli.framing import (
     TargetSize,
     framing_of,
 )
+from accel_bench.cli.jobs import JobBatch, JobFile, JobOptions, JobShard, check_job, draw_job, job_folder
 from accel_bench.cli.options import (
     MACHINE,
     PICTURES,
@@ -44,6 +45,7 @@ from accel_bench.cli.options import (
     Height,
     Provider,
     ProviderOptions,
+    Ray,
     Scheduler,
     Seed,
     Steps,
@@ -120,6 +122,10 @@ def generate(
     latents_in: Annotated[
         Path | None, typer.Option(help="Initial noise: a .npy file of [B, C, h, w].", rich_help_panel=PICTURES)
     ] = None,
+    prompts_file: JobFile = None,
+    batch: JobBatch = 8,
+    shard: JobShard = None,
+    ray: Ray = None,
     plan: OnePlan = "full",
     branch: OneBranch = "0",
     forecast: OneForecast = "hold",
@@ -146,7 +152,7 @@ def generate(
         typer.Option(
             "--output",
             "-o",
-            help="The PNG to write; several become image-0.png, image-1.png, …",
+            help="The PNG to write; several become image-0.png, image-1.png, …; of --prompts, the folder.",
             rich_help_panel=RESULTS,
         ),
     ] = Path("image.png"),
@@ -157,6 +163,7 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Draw images from a bundle."""
+    check_job(context)
     files, control = StartFiles(image, mask, strength), control or []
     steered = control_numbers(len(control), scales=control_scale, starts=control_start, ends=control_end)
     asked = plans_of(
@@ -169,13 +176,34 @@ def generate(
         steps=steps,
         scheduler=scheduler,
     )
+    verification: Verification = "sizes" if trust_files else "hashes"
+    if prompts_file is not None:
+        options = JobOptions(
+            bundle,
+            prompts_file,
+            folder=job_folder(context, output),
+            batch=batch,
+            shard=shard,
+            ray=ray,
+            seed=seed,
+            negative=negative,
+            size=(height, width),
+            guidance_rescale=guidance_rescale,
+            provider=provider,
+            provider_options=provider_options or [],
+            form=form,
+            low_memory=low_memory,
+            verification=verification,
+            digest=digest,
+        )
+        draw_job(context, asked, options, guidance=guidance, as_json=as_json)
+        return
     spec = asked.only
     count = subjects(prompts, class_labels) * images_per_prompt
     check_count(count)
     paths = image_paths(output, count=count)
     check_outputs([*paths, *([latents_out] if latents_out else [])], force=force)
     backend = choose_backend(provider, options=provider_options)
-    verification: Verification = "sizes" if trust_files else "hashes"
     pipeline = open_bundle(bundle, backend, verification=verification, digest=digest, low_memory=low_memory, form=form)
     manifest = pipeline.bundle.manifest
     picture, drawn = files.read(manifest, height=height, width=width)

@@ -21,8 +21,10 @@ TIMING: Final = "Timing"
 SCORES: Final = "Scores"
 MACHINE: Final = "What it runs on"
 RESULTS: Final = "Results"
+JOBS: Final = "A file of prompts"
+CLUSTER: Final = "More than one machine"
 
-PROMPTS_HELP: Final = "A file of prompts: one a line, a JSON list of texts, or COCO's captions."
+PROMPTS_HELP: Final = "A file of prompts: one a line, a JSON list of texts, JSON lines, COCO's captions, or CSV."
 
 PromptsFile = Annotated[
     Path | None,
@@ -95,6 +97,16 @@ Budget = Annotated[
 
 RecordFile = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write the record to this file.", rich_help_panel=RESULTS)
+]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Let the workers of this Ray cluster do it, one for each device: auto, or the HOST:PORT of its head.",
+        show_default="this process",
+        rich_help_panel=CLUSTER,
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace what exists.", rich_help_panel=RESULTS)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.", rich_help_panel=RESULTS)]

@@ -1,7 +1,8 @@
 """`accel search`."""
 
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final, Protocol, TypeVar
 
@@ -21,26 +22,30 @@ from accel_bench.cli.options import (
     PromptsFile,
     Provider,
     ProviderOptions,
+    Ray,
     Seed,
     Threads,
     choose_backend,
+    parse_options,
 )
 from accel_bench.cli.plan_options import BRANCH_0
 from accel_bench.cli.scorers import open_scorers
+from accel_bench.cluster import open_crew
 from accel_bench.doubts import search_doubts
 from accel_bench.plans.options import parse_branches
 from accel_bench.plans.prepare import Settings
 from accel_bench.quality.captions import Yardstick, yardstick_of
-from accel_bench.records.environment import read_environment
+from accel_bench.records.environment import machine_name, read_environment
 from accel_bench.records.search import Goal, Score, SearchRecord
-from accel_bench.search.driver import check_score, choose_prompts
 from accel_bench.search.named_plan import add_found, check_addable
 from accel_bench.search.profile import check_profile, write_profile
+from accel_bench.search.prompts import check_score, choose_prompts
 from accel_bench.search.run import PLAN, Found, Opening, Search
 from accel_bench.search.space import parse_targets
 from accel_bench.search.strategies import Strategy, check_strategy
 from accel_bench.search.summary import summarise_search
 from accel_bench.search.table import footer, front_table, heading, why_not
+from accel_bench.search.worker import SearchWork
 from accel_bench.timing.measure import StopRule
 from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.backends.choose import INDUCTOR_DEVICES
@@ -143,6 +148,7 @@ def search(
     provider: Provider = "cpu",
     provider_options: ProviderOptions = None,
     threads: Threads = None,
+    ray: Ray = None,
     output: Annotated[
         Path,
         typer.Option(
@@ -194,7 +200,8 @@ def search(
     backend = choose_backend(provider, threads=threads, options=provider_options)
     if write_to is not None:
         check_profile(write_to, on_host=backend.on_host)
-    with _bar(output) as tell:
+    with ExitStack() as stack:
+        tell = stack.enter_context(_bar(output))
         folder = bundle or tell(_export(str(model), settings=settings, branches=cuts, dtype=dtype, provider=provider))
         opening = Opening(
             TimedPipeline.open(read_bundle(folder), backend),
@@ -208,6 +215,20 @@ def search(
         )
         opening.space()
         scorers = open_scorers(of=yardstick, clip=clip_model)
+        if ray is not None:
+            order = SearchWork(
+                bundle=folder.absolute(),
+                digest=opening.timed.pipeline.bundle.digest,
+                provider=provider,
+                options=parse_options(provider_options or []),
+                settings=settings,
+                prompts=chosen_prompts,
+                of=yardstick,
+                clip=None if clip_model is None else clip_model.absolute(),
+                scorers=scorers.versions,
+                machine=machine_name(opening.environment),
+            )
+            opening = replace(opening, spread=stack.enter_context(open_crew(ray, order, tell=note)))
         work = Search(opening, goal, output, scorers=scorers, strategy=strategy, trials=trials, moves=moves, stop=stop)
         found = tell(work.run())
     _print(found.record, as_json=as_json)

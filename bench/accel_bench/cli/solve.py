@@ -23,7 +23,7 @@ from accel_bench.cli.options import (
 )
 from accel_bench.plans.prepare import Settings
 from accel_bench.quality.captions import yardstick_of
-from accel_bench.search.driver import choose_prompts
+from accel_bench.search.prompts import choose_prompts
 from accel_bench.solving.solve_one import SolveOne
 from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.bundle.named_plans import check_branches

@@ -60,7 +60,7 @@ def prompt_of(context: typer.Context, prompt: str, manifest: Manifest) -> str:
     """
     if manifest.texts:
         return prompt
-    if _is_written(context, "prompt") and prompt:
+    if is_written(context, "prompt") and prompt:
         raise InputError(f"--prompt: the model takes none, got {prompt!r}: leave it out")
     return ""
 
@@ -74,11 +74,12 @@ def guidance_of(context: typer.Context, guidance: float, manifest: Manifest) -> 
     by = manifest.denoiser.guidance
     if by != "none":
         return guidance
-    if _is_written(context, "guidance") and guidance > 1:
+    if is_written(context, "guidance") and guidance > 1:
         raise InputError(f"--guidance: the model cannot be guided, got {guidance:g}: leave it out")
     return default_guidance(by)
 
 
-def _is_written(context: typer.Context, parameter: str) -> bool:
+def is_written(context: typer.Context, parameter: str) -> bool:
+    """Whether the user wrote this parameter of a command."""
     source = context.get_parameter_source(parameter)
     return source is not None and source.name == "COMMANDLINE"

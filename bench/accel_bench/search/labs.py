@@ -1,14 +1,14 @@
 """Labs of a search: they solve plans with skipped calls, on what the folder has of the teacher's runs."""
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeVar
 
-import numpy as np
-
+from accel_bench.base.crew import Crew
 from accel_bench.plans.prepare import BASELINE, Settings, compile_for
 from accel_bench.search.space import SKIPS, Candidate, Unsolved
 from accel_bench.search.store import Store
+from accel_bench.search.worker import Lesson, teacher_arrays
 from accel_bench.solving.placement import Priced
 from accel_bench.solving.solve_one import WINDOW
 from accel_bench.solving.solver import Lab, what_for
@@ -47,6 +47,7 @@ class Labs:
         requests: Batches of the calibration.
         branch: Where shallow calls cut the UNet.
         shallow: Whether calls may be shallow.
+        spread: Workers of a cluster, which run the teacher; None lets this process do it.
     """
 
     pipeline: Pipeline
@@ -55,6 +56,7 @@ class Labs:
     requests: tuple[Request, ...]
     branch: int
     shallow: bool
+    spread: Crew[Any, Any] | None = None
     _open: dict[int, OpenLab] = field(default_factory=dict)
 
     def open(self, steps: int) -> Generator[str, None, OpenLab]:
@@ -63,6 +65,7 @@ class Labs:
             return self._open[steps]
         spec = BASELINE.with_defaults(steps=steps, scheduler=self.settings.scheduler)
         plan, tally = compile_for(self.pipeline, spec, settings=self.settings), Tally()
+        yield from self._teach_ahead(steps, calls=len(plan.calls))
         parts, walkers = [], []
         for number, request in enumerate(self.requests):
             walker = Walker.open(self.pipeline, request, plan=plan, branch=self.branch, tally=tally)
@@ -81,7 +84,7 @@ class Labs:
             opened = yield from self.open(unsolved.steps)
             tally = opened.tally
             deep, shallow = tally.deep, tally.shallow
-            solution = yield from _prefixed(
+            solution = yield from prefixed(
                 f"solve {unsolved.id}",
                 opened.lab.solve(
                     opened.placements[unsolved.deep, unsolved.shallow],
@@ -96,31 +99,41 @@ class Labs:
 
     @property
     def _kind(self) -> str:
-        return f"{self.branch}-{WINDOW if self.shallow else 0}"
+        return f"{self.branch}-{self._window}"
+
+    @property
+    def _window(self) -> int:
+        return WINDOW if self.shallow else 0
+
+    def _part(self, steps: int, number: int) -> str:
+        return f"{steps}-{self._kind}-teacher-{number}-of-{len(self.requests)}"
+
+    def _teach_ahead(self, steps: int, *, calls: int) -> Generator[str, None, None]:
+        """Let a cluster run the teacher on the batches that the folder lacks, where `_teach` finds them."""
+        if self.spread is None:
+            return
+        numbers = range(len(self.requests))
+        lacking = [each for each in numbers if self.store.teacher(self._part(steps, each), calls=calls) is None]
+        for item, arrays in self.spread.map(Lesson(steps, self.branch, each, self._window) for each in lacking):
+            self.store.keep_calibration(self._part(steps, item.part), **arrays)
+            yield f"calibrate {steps} steps, batch {item.part + 1}"
 
     def _teach(self, walker: Walker, *, steps: int, number: int) -> Generator[str, None, Teacher]:
-        name = f"{steps}-{self._kind}-teacher-{number}-of-{len(self.requests)}"
+        name = self._part(steps, number)
         known = self.store.teacher(name, calls=walker.calls)
         if known is not None:
             gains = tuple((int(call), float(gain)) for call, gain in known["gains"])
             return Teacher(known["latents"], known["noises"], known["shallow"], gains)
-        deep, shallow = walker.tally.deep, walker.tally.shallow
-        window = WINDOW if self.shallow else 0
-        made = yield from _prefixed(
-            f"calibrate {steps} steps, batch {number + 1}", teach(walker, window=window, with_gains=number == 0)
+        tally = replace(walker.tally)
+        made = yield from prefixed(
+            f"calibrate {steps} steps, batch {number + 1}", teach(walker, window=self._window, with_gains=number == 0)
         )
-        self.store.keep_calibration(
-            name,
-            latents=made.latents,
-            noises=made.noises,
-            shallow=made.shallow,
-            gains=np.array(made.gains).reshape(-1, 2),
-            calls=np.array([walker.tally.deep - deep, walker.tally.shallow - shallow]),
-        )
+        spent = Tally(walker.tally.deep - tally.deep, walker.tally.shallow - tally.shallow)
+        self.store.keep_calibration(name, **teacher_arrays(made, spent))
         return made
 
 
-def _prefixed(what: str, work: Generator[str, None, Result]) -> Generator[str, None, Result]:
+def prefixed(what: str, work: Generator[str, None, Result]) -> Generator[str, None, Result]:
     """The same work; what it yields says what it is part of."""
     while True:
         try:

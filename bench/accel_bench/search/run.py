@@ -4,17 +4,19 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from accel_bench.base.crew import Crew
 from accel_bench.base.files import write_record
 from accel_bench.plans.prepare import Settings, resolve_for
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import Environment, machine_name
 from accel_bench.records.search import Asked, Goal, Score, SearchRecord, StageTimes
 from accel_bench.search.cost import StageTiming, kind_of
-from accel_bench.search.driver import Driver, Prompts
+from accel_bench.search.driver import Driver
 from accel_bench.search.finalists import Finish
 from accel_bench.search.labs import Labs
+from accel_bench.search.prompts import Prompts
 from accel_bench.search.rounding import judge_bfloat16
 from accel_bench.search.space import FEWER, Candidate, Rival, Space, Target, first_budgets, make_space, step_ladder
 from accel_bench.search.store import Identity, Store, hash_prompts
@@ -48,6 +50,7 @@ class Opening:
     Attributes:
         sources: All that prompts are taken from.
         prompts_from: Origin of the prompts: `built-in`, or the name of a file.
+        spread: Workers of a cluster, which draw, judge and calibrate; None lets this process do all.
     """
 
     timed: TimedPipeline
@@ -58,6 +61,7 @@ class Opening:
     environment: Environment
     targets: tuple[Target, ...]
     branches: tuple[int, ...]
+    spread: Crew[Any, Any] | None = None
 
     @property
     def calibration(self) -> int:
@@ -139,7 +143,9 @@ class Opening:
                 self.prompts.calibration,
                 branch=self.branches[0],
                 shallow=Target.DEEPCACHE in self.targets,
+                spread=self.spread,
             ),
+            spread=self.spread,
         )
 
     def _times(self) -> Generator[str, None, StageTimes]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_bench.base.files import write_record
+from accel_bench.base.text import differences
 from accel_bench.records.evaluation import Scores
 from accel_bench.records.search import StageTimes
 from accel_bench.search.space import Candidate
@@ -95,7 +96,8 @@ class Store:
         with store._locked():
             known = store._read(_SEARCH, Identity)
             if known is not None and known != identity:
-                raise InputError(f"{folder}: holds a search of {_differences(known, identity)}: choose another folder")
+                differ = differences(known, identity, hidden={"scorers"})
+                raise InputError(f"{folder}: holds a search of {differ}: choose another folder")
             # First: a folder without it is somebody else's.
             write_record(folder / _SEARCH, identity)
             for part in ("", *_PARTS):
@@ -261,10 +263,3 @@ def hash_prompts(prompts: tuple[str, ...]) -> str:
 def _is_empty(folder: Path) -> bool:
     """Whether nothing is there but what an interrupted write left."""
     return folder.is_dir() and all(path.name.startswith(".") for path in folder.iterdir())
-
-
-def _differences(known: Identity, wanted: Identity) -> str:
-    fields = [name for name in Identity.__struct_fields__ if getattr(known, name) != getattr(wanted, name)]
-    told = [name for name in fields if name != "scorers"]
-    words = [f"{name} {getattr(known, name)}, not {getattr(wanted, name)}" for name in told]
-    return ", ".join([*words, *(["other scorers"] if "scorers" in fields else [])])

@@ -44,7 +44,6 @@ def parsed(command: str, *words: str) -> dict[str, Any]:
         ("search", ("--branches", "0,1"), ("--branch", "0,1")),
         ("search", ("--num-samples", "16"), ("--num-prompts", "16")),
         ("export", ("--format", "inductor"), ("--artifact", "inductor")),
-        ("generate", ("--batch", "2"), ("--images-per-prompt", "2")),
         ("evaluate", ("--prompts", "16"), ("--num-prompts", "16")),
         ("evaluate", ("--batch-size", "4"), ("--batch=4",)),
         ("evaluate", ("--plans=every:2", "--branches=1", "--forecasts=hold"), _PLAN),

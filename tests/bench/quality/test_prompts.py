@@ -1,4 +1,4 @@
-"""Files of prompts, in three forms."""
+"""Files of prompts, in five forms."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accel_bench.quality.prompts import read_prompts
+from accel_bench.quality.prompts import Row, read_prompts, read_rows
 from accel_runtime.errors import InputError
 
 # A text file can hold no prompt with a line break, nor one that begins as a comment or as JSON does.
@@ -89,6 +89,15 @@ BROKEN: dict[str, tuple[str | bytes, str]] = {
         '{"annotations": [{"image_id": "x", "caption": "a"}]}',
         r"Expected `int`, got `str` - at `\$\.annotations\[0\]\.image_id`",
     ),
+    "a row of another key": ('{"prompt": "a"}\n{"prompt": "b", "sede": 1}', "line 2: .*unknown field `sede`"),
+    "a row without prompt": ('{"prompt": "a"}\n{"seed": 1}', "line 2: .*missing required field `prompt`"),
+    "a line that does not end": ('{"prompt": "a"}\n{"prompt": "b"', "line 2: .*truncated"),
+    "another column": ("prompt,sede\na,1", "column 'sede': expected prompt, negative_prompt, seed"),
+    "a column twice": ("prompt,seed,seed\na,1,2", "expected each column once"),
+    "a seed in words": ("prompt,seed\na,b\n", r"line 2: Expected `int | null`, got `str`"),
+    "a comma too many": ("prompt,seed\na cat, red,1\n", "line 2: expected as many cells as columns, got more"),
+    "a quote that does not end": ('prompt,seed\n"a,1\n', "unexpected end of data"),
+    "no height": ('{"prompt": "a", "height": 0}', "line 1: Expected `int` >= 1"),
     "an annotation without caption": ('{"annotations": [{"image_id": 1}]}', "missing required field `caption`"),
 }
 
@@ -112,3 +121,16 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 
 def test_text_that_begins_as_json_does_is_text_after_a_comment(tmp_path: Path) -> None:
     assert read(tmp_path, "# prompts\n[cat|dog], oil\n") == ("[cat|dog], oil",)
+
+
+def test_rows_tell_more_than_prompts(tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    path.write_text(
+        '{"prompt": " a ", "seed": 7}\n\n{"prompt": ""}\n{"negative_prompt": "b", "prompt": "c", "id": 3}\n'
+    )
+    assert read_rows(path) == (Row("a", seed=7), Row("c", negative_prompt="b", id=3))
+    path.write_text('prompt,seed,id\r\n"a, b",7,x\r\n,,\r\n"say ""c""",,\r\n')
+    assert read_rows(path) == (Row("a, b", seed=7, id="x"), Row('say "c"'))
+    path.write_text(coco((9, "A cat."), (3, "A dog.")))
+    assert read_rows(path) == (Row("A cat.", id=9), Row("A dog.", id=3))
+    assert read_prompts(path) == ("A cat.", "A dog.")
