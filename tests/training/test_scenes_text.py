@@ -15,7 +15,7 @@ from accel_training.scenes.sample import sample_scene
 from accel_training.scenes.text import answers, train_text
 from accel_training.tokenizer import train_tokenizer
 
-QUESTIONS = (*("count", "size", "colour", "texture", "shape") * 2, "relation", "ground", "light")
+QUESTIONS = (*("count", "size", "colour", "texture", "shape") * 2, "relation", "ground", "light", *("relation",) * 4)
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -47,8 +47,8 @@ _HELD_OUT: Final = 128  # captions to evaluate on
 AUTOENCODER: Final = Round(Recipe(steps=1200, batch=16, rate=6e-4, seed=SEED), features_from=900, feature_weight=0.1)
 # What is there first, by the weights that favour detail; then what is where, with an encoder that states it.
 FIRST: Final = Recipe(steps=4000, batch=32, rate=1e-3, seed=SEED)
-TEXT: Final = Recipe(steps=1000, batch=64, rate=5e-4, decay=0.99, seed=SEED + 1)
-SECOND: Final = Recipe(steps=8000, batch=32, rate=8e-4, seed=SEED + 2)
+TEXT: Final = Recipe(steps=1000, batch=64, rate=8e-4, decay=0.99, seed=SEED + 1)
+SECOND: Final = Recipe(steps=4800, batch=32, rate=1e-3, seed=SEED + 2)
 
 Progress = Iterator[tuple[int, float]]
 
@@ -118,9 +118,12 @@ class SceneWorkshop:
         text_encoder.save_pretrained(self._stating)
 
     def train_second_diffusion(self) -> Progress:
-        """Train UNet and text encoder further and write ``unet`` and ``text_encoder``."""
+        """Train the UNet further and write ``unet`` and ``text_encoder``.
+
+        The text encoder is frozen, as Stable Diffusion's is: trained along, it forgets what the UNet does not use yet.
+        """
         unet = UNet2DConditionModel.from_pretrained(self._first / "unet")
-        model = TextToNoise(unet, CLIPTextModel.from_pretrained(self._stating))
+        model = TextToNoise(unet, CLIPTextModel.from_pretrained(self._stating).requires_grad_(requires_grad=False))
         yield from self._train(model, SECOND, debiased, name="diffusion-2", into=self.folder)
 
     def ship(self) -> Progress:

@@ -35,9 +35,12 @@ from accel_training.scenes.sample import sample_scene
 _UNSTATED: Final = -100  # an answer that `cross_entropy` leaves out
 _OF_A_GROUP: Final[Mapping[str, type[StrEnum]]] = {"size": Size, "colour": Colour, "texture": Texture, "shape": Shape}
 _OF_A_SCENE: Final[Mapping[str, type[StrEnum]]] = {"relation": Relation, "ground": Ground, "light": Light}
+_SIDES: Final = (Relation.LEFT, Relation.RIGHT, Relation.ABOVE, Relation.BELOW)
+_OPPOSITE: Final = {_SIDES[0]: _SIDES[1], _SIDES[1]: _SIDES[0], _SIDES[2]: _SIDES[3], _SIDES[3]: _SIDES[2]}
 _CHOICES: Final = (
     *(MOST_IN_A_GROUP, *map(len, _OF_A_GROUP.values())) * 2,
     *map(len, _OF_A_SCENE.values()),
+    *[len(Colour) + 1] * len(_SIDES),
 )
 
 
@@ -50,22 +53,27 @@ class StatedFacts(nn.Module):
         self.answers = nn.Linear(text_encoder.config.hidden_size, sum(_CHOICES))
 
     def forward(self, token_ids: Tensor) -> tuple[Tensor, ...]:
-        """Return the logits of every question. Shapes: [B, T] to one [B, choices] each.
+        """Return the logits of every question. Shapes: [B, T] to one [N, choices] each.
 
-        The last token answers, which sees all others.
+        Each token from the caption's end on answers, for all of them see the whole caption; N is the number of them.
         """
-        last = self.text_encoder(token_ids).last_hidden_state[:, -1]  # [B, D]
-        logits: tuple[Tensor, ...] = self.answers(last).split(_CHOICES, dim=-1)
+        states = self.text_encoder(token_ids).last_hidden_state  # [B, T, D]
+        logits: tuple[Tensor, ...] = self.answers(states[_sees_all(token_ids)]).split(_CHOICES, dim=-1)
         return logits
 
 
 def answers(scene: Scene, kind: Kind) -> list[int]:
-    """Return the number of each question's right answer, or `_UNSTATED` where a caption of this kind is silent."""
+    """Return the number of each question's right answer, or `_UNSTATED` where a caption of this kind is silent.
+
+    The questions are the attributes of the first group, those of the second, those of the scene, and the colour on
+    each side of the picture, 0 for none: a UNet works by place, and would have to work that out from the relation.
+    """
     right: list[tuple[str, int]] = []
     for group in scene.groups:
         right.append(("count", group.count - 1))
         right += [(name, list(words).index(getattr(group, name))) for name, words in _OF_A_GROUP.items()]
     right += [(name, list(words).index(getattr(scene, name))) for name, words in _OF_A_SCENE.items()]
+    right += [("relation", number) for number in _colours_by_side(scene)]
     return [number if states(kind, name) else _UNSTATED for name, number in right]
 
 
@@ -78,12 +86,23 @@ def train_text(
     def loss(_: int, draws: Draws) -> Tensor:
         ids, right = _captions(tokenizer, recipe.batch, rng=draws.numpy)
         logits = model(ids.to(device))
+        wanted_by_all = right.repeat_interleave(_sees_all(ids).sum(dim=1), dim=0).to(device)  # [N, questions]
         value: Tensor = torch.stack(
-            [cross_entropy(given, wanted) for given, wanted in zip(logits, right.to(device).T, strict=True)]
+            [cross_entropy(given, wanted) for given, wanted in zip(logits, wanted_by_all.T, strict=True)]
         ).mean()
         return value
 
     yield from train(model, loss, recipe, folder=folder)
+
+
+def _sees_all(token_ids: Tensor) -> Tensor:
+    """Whether a token is the caption's end or one of the padding, which is the same token. Shape: [B, T]."""
+    return token_ids == token_ids[:, -1:]
+
+
+def _colours_by_side(scene: Scene) -> list[int]:
+    colours = {scene.relation: scene.first.colour, _OPPOSITE[scene.relation]: scene.second.colour}
+    return [1 + list(Colour).index(colours[side]) if side in colours else 0 for side in _SIDES]
 
 
 def _captions(tokenizer: CLIPTokenizer, count: int, *, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
