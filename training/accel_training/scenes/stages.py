@@ -171,9 +171,12 @@ class SceneWorkshop:
         return SceneLatents(latents, pool.scenes, self._tokenizer())
 
     def _tokenizer(self) -> CLIPTokenizer:
-        rng = np.random.default_rng([SEED, 2])
-        tokenizer = train_tokenizer([describe(sample_scene(rng)) for _ in range(_WORDS_FROM)])
-        save_tokenizer(tokenizer, self.folder / "tokenizer")
+        """Learn the words once: the order of pairs that are equally frequent differs from run to run."""
+        folder = self.folder / "tokenizer"
+        if not folder.exists():
+            rng = np.random.default_rng([SEED, 2])
+            save_tokenizer(train_tokenizer([describe(sample_scene(rng)) for _ in range(_WORDS_FROM)]), folder)
+        tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder)
         return tokenizer
 
 
