@@ -109,7 +109,7 @@ class Row:
             guided = guide(noise, call, rescale=image.plan.guidance_rescale)
             self._state = self._state.advance(step, guided, draw=draw)
         if not np.isfinite(self.latents).all():
-            raise not_finite(image.plan, self.index)
+            raise not_finite(image.plan, self.index, call=call)
         if image.blend is not None:
             self._state = self._state.replaced(image.blend.after(self.index, self.latents))
         self.index += 1
