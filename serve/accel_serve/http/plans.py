@@ -96,11 +96,16 @@ class Plans:
         try:
             if name.partition(":")[0] in PLAN_RULES:
                 return PlanSpec(deep=parse_deep_calls(name))
-            return self._pipeline.named_plan(name)
+            named = self._pipeline.named_plan(name)
         except InputError as error:
             others = ", ".join(self.names) or "it has none"
             message = f"plan: expected {DEEP_CALLS_EXPECTED}, or a plan of the bundle ({others}), got {name[:40]!r}"
             raise RefusedError(message, param="plan") from error
+        if named.rule:
+            raise RefusedError(
+                f"plan {name}: decides as it runs, which rows of a batch cannot: name another", param="plan"
+            )
+        return named
 
     def _compiled(
         self, name: str, steps: int, scheduler: str | None, *, strength: float | None, guidance: float | None
