@@ -249,7 +249,7 @@ def test_the_shallow_pass_of_every_form_takes_the_same_feature(forms_folder: Pat
     manifest = read_manifest(forms_folder)
     native = ir.load(forms_folder / manifest.forms["native"]["unet_shallow_0"].file)
     fused = ir.load(forms_folder / manifest.forms["fused"]["unet_shallow_0"].file)
-    sizes = {"batch": 2, "latent_height": 8, "latent_width": 8}
+    sizes = {"batch": 2, "latent_height": 8, "latent_width": 8, "timesteps": 1}
     rng = np.random.default_rng(0)
 
     def given(spec: Any) -> Array:

@@ -117,7 +117,7 @@ def test_other_loaders_give_the_unet_one_sample_of_nine_channels() -> None:
     ours = pair("inpaint").ours
     folder, rng = ours.bundle.folder / "unet", np.random.default_rng(0)
     shapes = {tensor.name: tensor.shape for tensor in ours.bundle.manifest.deep.inputs}
-    sizes = {"batch": 2, "latent_height": 8, "latent_width": 12}
+    sizes = {"batch": 2, "latent_height": 8, "latent_width": 12, "timesteps": 1}
     given = {name: rng.standard_normal(resolve(shape, sizes)).astype(np.float32) for name, shape in shapes.items()}
     parts = ("sample", "mask", "masked_image_latents")
     joined = {name: values for name, values in given.items() if name not in parts}

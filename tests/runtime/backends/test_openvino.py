@@ -85,7 +85,7 @@ def test_pictures_are_those_of_onnx_runtime(pipeline: Pipeline, in_f32: Pipeline
 
 def test_the_feature_is_one_memory_for_the_deep_output_and_the_shallow_input(in_f32: Pipeline) -> None:
     backend, graphs = in_f32.backend, in_f32.components.unet([0])
-    sizes = {"batch": 2, "latent_height": 8, "latent_width": 8}
+    sizes = {"batch": 2, "latent_height": 8, "latent_width": 8, "timesteps": 1}
 
     def buffers(graph: Graph) -> dict[str, Buffer]:
         return {each.name: backend.allocate(resolve(each.shape, sizes)) for each in graph.spec.inputs}
