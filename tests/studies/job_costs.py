@@ -86,4 +86,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # Workers find what is pickled by the module's name.
+    from tests.studies import job_costs
+
+    job_costs.main()
