@@ -88,7 +88,7 @@ $(READY): pyproject.toml constraints.txt | $(BIN)/python
 
 # More than READY, so who makes this first installs once.
 $(READY_TO_TEST): pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python $(INSTALL) --editable ".[training]" --group dev
+	$(BIN)/python $(INSTALL) --editable ".[training,serve]" --group dev
 	@touch $(READY) $@
 
 $(GPU_READY): pyproject.toml constraints.txt Makefile

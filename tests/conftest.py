@@ -68,7 +68,7 @@ def half_folder(source_folder: Path) -> Iterator[Path]:
     """That pipeline in half precision."""
     from accel_exporter import ExportOptions
 
-    options = ExportOptions(branches=(0, 1), dtype="float16", schedulers=("ddim",), max_steps=10)
+    options = ExportOptions(branches=(0, 1), dtype="float16", vae_dtype="float16", schedulers=("ddim",), max_steps=10)
     yield from unchanged(kept_bundle("float16", source_folder, options))
 
 
@@ -77,7 +77,7 @@ def forms_folder(source_folder: Path) -> Iterator[Path]:
     """That pipeline in all forms of graphs: one branch, one scheduler."""
     from accel_exporter import ExportOptions, parse_forms
 
-    forms = parse_forms(["fused,native"])
+    forms = parse_forms(["fused,attention,native"])
     options = ExportOptions(branches=(0,), schedulers=("ddim",), max_steps=4, forms=forms)
     yield from unchanged(kept_bundle("forms", source_folder, options))
 

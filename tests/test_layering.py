@@ -1,4 +1,4 @@
-"""The arrows training → bench → exporter → runtime, what each layer may import, and the floors of runtime and bench."""
+"""The arrows between the packages, what each layer may import, and the floors of runtime, service and bench."""
 
 import ast
 import re
@@ -13,9 +13,12 @@ ROOT = Path(__file__).parent.parent
 LAYERS = {
     "runtime": ROOT / "runtime" / "accel_runtime",
     "exporter": ROOT / "exporter" / "accel_exporter",
+    "serve": ROOT / "serve" / "accel_serve",
     "bench": ROOT / "bench" / "accel_bench",
 }
 ALLOWED_IN_RUNTIME = {"accel_runtime", "msgspec", "numpy", "onnxruntime", "openvino", "safetensors", "tokenizers"}
+ALLOWED_IN_ENGINE = {"accel_runtime", "accel_serve", "numpy"}
+ALLOWED_IN_HTTP = {"PIL", "msgspec", "prometheus_client", "starlette", "uvicorn"}
 TORCH_IN_RUNTIME = "inductor.py"
 
 
@@ -39,6 +42,11 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("bundle",),
         ("denoising",),
         ("pipeline",),
+    ),
+    "serve": (
+        ("errors",),
+        ("engine",),
+        ("http",),
     ),
     "bench": (
         ("base",),
@@ -81,6 +89,21 @@ def test_one_file_of_the_runtime_brings_torch_and_only_when_it_is_used() -> None
 
 def test_the_exporter_does_not_know_the_bench() -> None:
     assert "accel_bench" not in {name for _, name in imported(LAYERS["exporter"])}
+
+
+def test_the_service_knows_the_runtime_alone_and_its_engine_no_http() -> None:
+    engine = {name for _, name in imported(LAYERS["serve"] / "engine")} - sys.stdlib_module_names
+    http = {name for _, name in imported(LAYERS["serve"] / "http")} - sys.stdlib_module_names
+
+    assert engine <= ALLOWED_IN_ENGINE
+    assert http <= ALLOWED_IN_ENGINE | ALLOWED_IN_HTTP
+
+
+def test_only_the_serve_command_knows_the_service() -> None:
+    others = [layer for layer in LAYERS if layer not in ("serve", "bench")]
+
+    assert {file for file, name in imported(LAYERS["bench"]) if name == "accel_serve"} == {"serve.py"}
+    assert "accel_serve" not in {name for layer in others for _, name in imported(LAYERS[layer])}
 
 
 @pytest.mark.parametrize("layer", LAYERS)

@@ -18,6 +18,7 @@ from accel_exporter.inductor import PackageWriter
 from accel_exporter.loop_graphs import write_loop_graphs
 from accel_exporter.named_plans import write_plans
 from accel_exporter.options import ExportOptions, choose_branches
+from accel_exporter.overflow import check_overflow
 from accel_exporter.precision import feature_dtype
 from accel_exporter.provenance import describe_provenance
 from accel_exporter.schedules import check_schedulers
@@ -169,13 +170,20 @@ class _Export:
     def _export_component(self, component: Component) -> None:
         loaded = component.load()
         layout.write_component_config(self._folder, component.name, config=loaded.config)
-        dtype: Precision = "float32" if component.is_codec else self._options.dtype
+        dtype = self._options.vae_dtype if component.is_codec else self._options.dtype
         settings = self._settings(dtype=dtype)
+        if component.is_codec and dtype == "float16":
+            check_overflow(loaded.build(settings.check_sizes), spread=self._spread(component))
         traced = trace_component(loaded.build, settings)
         for written in write_graph(traced, self._folder / component.name, settings=settings):
             self._check(written, dtype=dtype)
         if self._packages:
             self._packages.add(traced, tolerance=self._options.allowed_error(dtype))
+
+    def _spread(self, component: Component) -> float:
+        """How large a codec's input is: the decoder's is the state, of variance 1, before it was scaled."""
+        decoder = self._family.decoder(self._source)
+        return 1 / decoder.scale if decoder is not None and decoder.graph == component.name else 1.0
 
     def _export_unet(self) -> None:
         loaded = self._family.load_denoiser(self._source, self._branches)
@@ -214,6 +222,7 @@ class _Export:
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
             dtype=self._options.dtype,
+            codec_dtype=self._options.vae_dtype,
             state=family.state(source, self._sizes),
             graphs=self._graphs,
             denoiser=family.denoiser(source, self._branches),

@@ -7,7 +7,7 @@ from typing import Final, get_args
 from accel_runtime.backends.base import Artifact
 from accel_runtime.bundle.forms import parse_form
 from accel_runtime.errors import InputError
-from accel_runtime.manifest import Device, Form, Precision
+from accel_runtime.manifest import CodecPrecision, Device, Form, Precision
 from accel_runtime.request import MOST_STEPS, check_count, check_side
 
 ARTIFACTS: Final[tuple[Artifact, ...]] = get_args(Artifact)
@@ -54,7 +54,8 @@ class ExportOptions:
             lets be tables.
         max_steps: Tables are compiled for 1 to this many steps.
         tolerance: Largest relative difference between a graph and torch; None for what the precision allows.
-        dtype: Precision that the UNet and the text encoder compute in; the VAE always computes in float32.
+        dtype: Precision that the UNet and the text encoder compute in.
+        vae_dtype: Precision that the VAE computes in.
         forms: Forms of the ONNX graphs to write; `plain` is always written.
         with_inductor: Add AOTInductor packages; ONNX graphs are written in any case.
         device: Device that packages are compiled for.
@@ -69,6 +70,7 @@ class ExportOptions:
     max_steps: int = 100
     tolerance: float | None = None
     dtype: Precision = "float32"
+    vae_dtype: CodecPrecision = "float32"
     forms: frozenset[Form] = frozenset({"plain"})
     with_inductor: bool = False
     device: Device = "cpu"
@@ -95,8 +97,14 @@ class ExportOptions:
         if others and self.dtype == "bfloat16":
             # Not every fused operator supports it, and plain graphs are already made of native ones.
             raise InputError(f"form {others[0]}: there are only plain graphs in bfloat16: leave --form out")
-        if "fused" in self.forms and self.operator_set > _MAX_FUSED_OPSET:
-            raise InputError(f"form fused: made of opset 18 to {_MAX_FUSED_OPSET}, got {self.opset}: leave --opset out")
+        half = next((dtype for dtype in (self.dtype, self.vae_dtype) if dtype != "float32"), None)
+        if "attention" in self.forms and half:
+            raise InputError(f"form attention: processors run it in float32 alone, got {half}: leave --form out")
+        made = sorted(self.forms & {"fused", "attention"})
+        if made and self.operator_set > _MAX_FUSED_OPSET:
+            raise InputError(
+                f"form {made[0]}: made of opset 18 to {_MAX_FUSED_OPSET}, got {self.opset}: leave --opset out"
+            )
 
     def allowed_error(self, dtype: Precision) -> float:
         """Largest relative difference to torch of a component that computes in ``dtype``."""
@@ -113,6 +121,18 @@ def parse_dtype(text: str) -> Precision:
     if text not in names:
         raise InputError(f"dtype {text!r}: expected one of {', '.join(names)}")
     return names[text]
+
+
+def parse_vae_dtype(text: str) -> CodecPrecision:
+    """The precision of the VAE of a short name.
+
+    >>> parse_vae_dtype("fp16")
+    'float16'
+    """
+    dtype = parse_dtype(text)
+    if dtype == "bfloat16":
+        raise InputError("VAE dtype: expected fp32 or fp16, got bf16, whose eight bits would be seen in the pixels")
+    return dtype
 
 
 def parse_branches(text: str) -> tuple[int, ...] | None:

@@ -16,7 +16,7 @@ _FLOAT32: Final = (names.TIMESTEP, names.TIME_IDS, names.CLASS_LABELS)
 
 
 def in_precision(traceable: Traceable, dtype: Precision) -> Traceable:
-    """The text encoder or the UNet computing in ``dtype``; its weights are converted in place.
+    """A component computing in ``dtype``; its weights are converted in place.
 
     Inputs and outputs are cast by hooks, which do not mind how many there are; features stay in half precision. Norms
     and softmax are of that precision in the graph; GPU providers' kernels accumulate them in float32.
@@ -30,8 +30,9 @@ def in_precision(traceable: Traceable, dtype: Precision) -> Traceable:
     def cast_inputs(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return tuple(each if stays else each.to(half) for each, stays in zip(inputs, stay, strict=True))
 
-    def cast_outputs(_: nn.Module, __: object, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return tuple(each if stays else each.float() for each, stays in zip(outputs, narrow, strict=True))
+    def cast_outputs(_: nn.Module, __: object, outputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        made = outputs if isinstance(outputs, tuple) else (outputs,)
+        return tuple(each if stays else each.float() for each, stays in zip(made, narrow, strict=True))
 
     module = traceable.module.to(half)
     module.register_forward_pre_hook(cast_inputs)

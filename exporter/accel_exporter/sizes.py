@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 
 from accel_exporter.graphs import Sizes
 from accel_exporter.options import StaticSize
+from accel_runtime.bundle.dims import TIMESTEPS
 from accel_runtime.errors import InputError
 
 _STABLE_DIFFUSION: Final = 64
@@ -78,7 +79,7 @@ class ModelSizes:
         """A number for each symbol of the graphs' shapes: batch 1, the model's own size."""
         height, width = self.sample_size
         latents = {"latent_height": height // self.latent_scale, "latent_width": width // self.latent_scale}
-        return {"batch": 1, "height": height, "width": width} | latents
+        return {"batch": 1, TIMESTEPS: 1, "height": height, "width": width} | latents
 
 
 def codec_scale(codec: Mapping[str, Any]) -> int:

@@ -10,13 +10,14 @@ import onnx_ir as ir
 from accel_exporter import names
 from accel_exporter.check import Reference, check_graph, torch_reference
 from accel_exporter.flops import count_flops
-from accel_exporter.forms import expand, fuse
+from accel_exporter.forms import expand, fuse, fuse_attention
 from accel_exporter.graphs import Sizes, Traceable
 from accel_exporter.options import NATIVE_OPSET
 from accel_exporter.passes import (
     ExposeFeatures,
     KeepFloat32,
     NameDimensions,
+    OpenTimestep,
     clean,
     cut_shallow,
     in_float32,
@@ -40,6 +41,9 @@ _SAME_WEIGHTS = 5e-3
 # From so many parameters on, a second copy of the weights costs more than the seconds that it saves a check. SDXL's
 # UNet has 10 GB of them.
 _LARGE = 250_000_000
+
+# Forms that are rewritten plain graphs.
+_OF_PLAIN: Mapping[Form, Callable[[ir.Model], ir.Model]] = {"fused": fuse, "attention": fuse_attention}
 
 _DTYPES: Mapping[ir.DataType, DType] = {
     ir.DataType.FLOAT: "float32",
@@ -196,13 +200,16 @@ def _in_forms(
     whole = _translate(program, opset=settings.opset)
     plain = _cut(whole, parts)
     # Before the plain graphs' weights move to the file, which is not to be read while it is written.
-    fused = {name: fuse(model) for name, model in plain.items()} if "fused" in settings.forms else {}
+    made = {
+        form: {name: change(model) for name, model in plain.items()}
+        for form, change in _OF_PLAIN.items()
+        if form in settings.forms
+    }
     yield "plain", plain
-    if fused:
-        yield "fused", fused
+    yield from made.items()
     if "native" in settings.forms:
         # Translating folds and turns weights anew: the first ones must go before.
-        del whole, plain, fused
+        del whole, plain, made
         whole = _translate(program, opset=NATIVE_OPSET)
         yield "native", _cut(whole, parts)
 
@@ -255,6 +262,7 @@ def _translate(program: Program, *, opset: int) -> ir.Model:
     ExposeFeatures(program.traceable.features)(model)
     clean(model)
     NameDimensions(program.traceable.axes)(model)
+    OpenTimestep(names.TIMESTEP)(model)
     model.graph.name = program.traceable.name
     return model
 

@@ -1,6 +1,5 @@
 """Text to image from a bundle: prompt → embeddings → denoised latents → pixels."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,9 +30,9 @@ from accel_runtime.denoising.workspace import Workspace
 from accel_runtime.errors import InputError
 from accel_runtime.manifest import Form
 from accel_runtime.plans.compile import compile_plan, default_guidance
-from accel_runtime.plans.deep_calls import parse_deep_calls
 from accel_runtime.plans.forecast import Forecast, parse_forecast
-from accel_runtime.plans.plan import Plan
+from accel_runtime.plans.plan import Deep, Plan
+from accel_runtime.plans.rule import parse_calls
 from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request, Result
 from accel_runtime.schedules.file import ScheduleFile
@@ -151,14 +150,18 @@ class Pipeline:
         guided_calls: tuple[int, int] | None = None,
         guidance: float | None = None,
     ) -> Plan:
-        """A plan by short names; ``deep`` is ``full``, ``every:3`` or ``calls:0,3,7``. ``guidance`` is as in `compile`.
+        """A plan by short names; ``deep`` is ``full``, ``every:3``, ``calls:0,3,7`` or ``rule:noise:0.3:10``.
+
+        ``guidance`` is as in `compile`.
 
         Raises:
             InputError: There is no such plan or forecast, or the plan cannot be run.
             MissingTableError: The bundle has no such schedule.
         """
+        numbers, rule = parse_calls(deep)
         spec = PlanSpec(
-            deep=parse_deep_calls(deep),
+            deep=numbers,
+            rule=rule,
             branch=branch,
             forecast=parse_forecast(forecast),
             guided_calls=guided_calls,
@@ -196,8 +199,12 @@ class Pipeline:
 
     def generate(self, request: Request, plan: Plan) -> Result:
         """Draw the images of a request."""
-        last = deque(self.denoise(request, plan), maxlen=1).pop()
-        return Result(images=self.decode(last.latents), latents=last.latents)
+        deep: list[int] = []
+        for step in self.denoise(request, plan):
+            last = step
+            if isinstance(step.call, Deep):
+                deep.append(step.index)
+        return Result(images=self.decode(last.latents), latents=last.latents, deep_calls=tuple(deep))
 
     def denoise(self, request: Request, plan: Plan) -> Iterator[Step]:
         """Run the plan, yielding after every UNet call; the last step holds the final latents.

@@ -197,7 +197,14 @@ def check_count(images: int) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """Images [B, H, W, 3] uint8 and the latents [B, C, h, w] they were decoded from."""
+    """What was drawn.
+
+    Attributes:
+        images: [B, H, W, 3] uint8.
+        latents: What they were decoded from, [B, C, h, w].
+        deep_calls: Numbers of the calls that ran the whole UNet; a plan with a rule decides them as it runs.
+    """
 
     images: NDArray[np.uint8]
     latents: Array
+    deep_calls: tuple[int, ...] = ()

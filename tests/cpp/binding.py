@@ -1,7 +1,7 @@
 """libaccel by ctypes, as tests call it."""
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ctypes import (
     POINTER,
     byref,
@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from accel_runtime import request
 
 OK, INPUT, BUNDLE, BACKEND, NUMERICS, CANCELLED, MEMORY, INTERNAL = range(8)
 
@@ -74,6 +76,37 @@ class Shape(ctypes.Structure):
     ]
 
 
+class Control(ctypes.Structure):
+    """`accel_control`."""
+
+    _fields_ = [
+        ("size", c_size_t),
+        ("pixels", POINTER(c_uint8)),
+        ("count", c_size_t),
+        ("height", c_int32),
+        ("width", c_int32),
+        ("scale", c_double),
+        ("start", c_double),
+        ("end", c_double),
+    ]
+
+
+class Framing(ctypes.Structure):
+    """`accel_framing`."""
+
+    _fields_ = [
+        ("size", c_size_t),
+        ("original_height", c_int32),
+        ("original_width", c_int32),
+        ("crop_top", c_int32),
+        ("crop_left", c_int32),
+        ("target_height", c_int32),
+        ("target_width", c_int32),
+        ("has_aesthetic_score", c_int32),
+        ("aesthetic_score", c_double),
+    ]
+
+
 OnProgress = ctypes.CFUNCTYPE(c_int32, c_void_p, POINTER(Progress))
 
 
@@ -99,6 +132,11 @@ class Asked:
     guidance_rescale: float | None = None
     image: NDArray[np.uint8] | None = None
     strength: float = 1.0
+    mask: NDArray[np.uint8] | None = None
+    controls: Sequence[request.Control] = ()
+    framing: request.Framing | None = None
+    negative_framing: request.Framing | None = None
+    class_labels: Sequence[int] = ()
     latents: NDArray[np.float32] | None = None
     on_progress: Callable[[Progress], int] | None = None
     cancelled: bool = False
@@ -148,14 +186,22 @@ class Library:
         options = BundleOptions(ctypes.sizeof(BundleOptions), verification, digest.encode() if digest else None)
         return self.made("bundle_open", str(folder).encode(), byref(options))
 
-    def open_backend(self, library: Path, *, provider: str = "cpu", threads: int = 0) -> c_void_p:
-        options = BackendOptions(
+    def open_backend(
+        self, library: Path, *, provider: str = "cpu", threads: int = 0, options: Mapping[str, str] | None = None
+    ) -> c_void_p:
+        given = dict(options or {})
+        names = (c_char_p * len(given))(*(name.encode() for name in given))
+        values = (c_char_p * len(given))(*(value.encode() for value in given.values()))
+        all_options = BackendOptions(
             size=ctypes.sizeof(BackendOptions),
             library=str(library).encode(),
             provider=provider.encode(),
+            option_names=names,
+            option_values=values,
+            option_count=len(given),
             threads=threads,
         )
-        return self.made("backend_open", byref(options))
+        return self.made("backend_open", byref(all_options))
 
     def tokenize(self, bundle: c_void_p, prompt: str) -> list[int]:
         length = c_size_t()
@@ -175,6 +221,14 @@ class Library:
             drawn.append(values)
         self.close("noise", handle)
         return np.concatenate(drawn)
+
+    def decode(self, pipeline: c_void_p, latents: NDArray[np.float32], *, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """Pixels [B, H, W, 3] of latents [B, C, h, w]."""
+        images, channels, *cells = latents.shape
+        shape = Shape(ctypes.sizeof(Shape), images, *size, channels, *cells)
+        pixels = np.empty((images, *size, 3), np.uint8)
+        self.call("decode", pipeline, byref(shape), *_memory(latents), *_memory(pixels))
+        return pixels
 
     def request(self, asked: Asked) -> "OpenRequest":
         return OpenRequest(self, asked)
@@ -201,6 +255,7 @@ class OpenRequest:
     library: Library
     asked: Asked
     handle: c_void_p = field(init=False)
+    _kept: list[NDArray[np.uint8]] = field(default_factory=list, init=False)
 
     def __enter__(self) -> "OpenRequest":
         self.handle = self.library.made("request_create")
@@ -229,9 +284,9 @@ class OpenRequest:
         if asked.guidance_rescale is not None:
             settings.append(("set_guidance_rescale", (c_double(asked.guidance_rescale),)))
         if asked.image is not None:
-            images = asked.image if asked.image.ndim == 4 else asked.image[np.newaxis]
-            sizes = (c_size_t(len(images)), *images.shape[1:3], c_double(asked.strength))
-            settings.append(("set_image", (np.ascontiguousarray(images).ctypes.data_as(POINTER(c_uint8)), *sizes)))
+            pixels, sizes = self._pictures(asked.image, rank=4)
+            settings.append(("set_image", (pixels, *sizes, c_double(asked.strength))))
+        settings += self._conditions()
         if asked.latents is not None:
             settings.append(("set_latents", _memory(np.ascontiguousarray(asked.latents))))
         if asked.on_progress is not None:
@@ -239,6 +294,38 @@ class OpenRequest:
             self._callback = OnProgress(lambda _, progress: callback(progress.contents))
             settings.append(("on_progress", (self._callback, None)))
         return settings
+
+    def _conditions(self) -> list[tuple[str, tuple[Any, ...]]]:
+        """What steers a picture beside its prompts."""
+        asked = self.asked
+        settings: list[tuple[str, tuple[Any, ...]]] = []
+        if asked.mask is not None:
+            levels, sizes = self._pictures(asked.mask, rank=3)
+            settings.append(("set_mask", (levels, *sizes)))
+        for control in asked.controls:
+            pixels, sizes = self._pictures(control.image, rank=4)
+            numbers = (control.scale, control.start, control.end)
+            given = Control(ctypes.sizeof(Control), pixels, *(size for size in sizes), *numbers)
+            settings.append(("add_control", (byref(given),)))
+        for name, framing in (("framing", asked.framing), ("negative_framing", asked.negative_framing)):
+            if framing is not None:
+                settings.append((f"set_{name}", (byref(_framing(framing)),)))
+        if asked.class_labels:
+            labels = (c_int64 * len(asked.class_labels))(*asked.class_labels)
+            settings.append(("set_class_labels", (labels, c_size_t(len(labels)))))
+        return settings
+
+    def _pictures(self, given: NDArray[np.uint8], *, rank: int) -> tuple[Any, tuple[Any, ...]]:
+        """Memory, which lives as long as this, and how many pictures of which size are in it."""
+        pictures = np.ascontiguousarray(given if given.ndim == rank else given[np.newaxis])
+        self._kept.append(pictures)
+        return pictures.ctypes.data_as(POINTER(c_uint8)), (c_size_t(len(pictures)), *pictures.shape[1:3])
+
+
+def _framing(told: request.Framing) -> Framing:
+    score = told.aesthetic_score
+    numbers = (*(told.original_size or (0, 0)), *told.crops_coords_top_left, *(told.target_size or (0, 0)))
+    return Framing(ctypes.sizeof(Framing), *numbers, score is not None, score or 0.0)
 
 
 def _memory(array: NDArray[Any] | None) -> tuple[c_void_p | None, c_size_t]:

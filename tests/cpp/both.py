@@ -9,6 +9,7 @@ import numpy as np
 from tests.cpp.binding import Asked, Library
 
 from accel_runtime import Pipeline, Request, Result, open_bundle
+from accel_runtime.backends import Backend
 from accel_runtime.backends.onnxruntime import OnnxRuntimeBackend
 from accel_runtime.plans.file import encode_plan
 from accel_runtime.plans.spec import PlanSpec
@@ -32,18 +33,21 @@ class Both:
 
     @classmethod
     def open(cls, library: Library, folder: Path, *, onnxruntime: Path) -> "Both":
-        bundle = library.open_bundle(folder, verification=1)
         backend = library.open_backend(onnxruntime, threads=1)
+        return cls.on(library, folder, backend=backend, python=OnnxRuntimeBackend("cpu", threads=1))
+
+    @classmethod
+    def on(cls, library: Library, folder: Path, *, backend: c_void_p, python: Backend) -> "Both":
+        """Both on backends of their own; libaccel's is closed."""
+        bundle = library.open_bundle(folder, verification=1)
         pipeline = library.made("pipeline_create", bundle, backend)
         library.close("backend", backend)
-        python = open_bundle(folder, OnnxRuntimeBackend("cpu", threads=1), verification="sizes")
-        return cls(library, bundle, pipeline, python)
+        return cls(library, bundle, pipeline, open_bundle(folder, python, verification="sizes"))
 
     def drawn_by_python(self, spec: PlanSpec, asked: Asked) -> Result:
         rescale = asked.guidance_rescale or 0.0
-        guidance = 7.5 if asked.guidance is None else asked.guidance
         strength = None if asked.image is None else asked.strength
-        plan = self.python.compile(spec, strength=strength, guidance=guidance, guidance_rescale=rescale)
+        plan = self.python.compile(spec, strength=strength, guidance=asked.guidance, guidance_rescale=rescale)
         return self.python.generate(_request(asked), plan)
 
     def drawn_by_cpp(self, spec: PlanSpec, asked: Asked) -> tuple[Any, Any]:
@@ -77,4 +81,6 @@ def _request(asked: Asked) -> Request:
         latents=asked.latents,
         image=asked.image,
     )
-    return replace(request, height=height, width=width)
+    framed = replace(request, framing=asked.framing, negative_framing=asked.negative_framing)
+    steered = replace(framed, mask=asked.mask, controls=tuple(asked.controls))
+    return replace(steered, height=height, width=width, class_labels=tuple(asked.class_labels))

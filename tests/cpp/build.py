@@ -62,3 +62,13 @@ def onnxruntime_library() -> Path:
     if not found:
         pytest.skip("the installed onnxruntime has no shared library")
     return found[0]
+
+
+def openvino_library() -> Path:
+    """OpenVINO's C API in the wheel."""
+    openvino = pytest.importorskip("openvino")
+    folder = Path(openvino.__file__).parent / "libs"
+    found = sorted([*folder.glob("libopenvino_c.so*"), *folder.glob("libopenvino_c*.dylib")])
+    if not found:
+        pytest.skip("the installed openvino has no C API")
+    return found[0]

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from tests.bundles import kept_bundle
+from tests.bundles import kept_bundle, kept_source
 from tests.kept import kept
 
 STEPS: Final = 5
@@ -64,3 +64,26 @@ def many_schedulers() -> Path:
             add_tables(bundle, compiled)
 
     return kept("many-schedulers", make, facts=(SCHEDULERS, STEPS, STRENGTH))
+
+
+@cache
+def changed_model() -> Path:
+    """The small pipeline with words of three and of one vector, whose prompts do without a layer."""
+
+    def make(folder: Path) -> None:
+        import torch
+        from safetensors.torch import save_file
+
+        from accel_exporter import Changes, Embedding, ExportOptions, export_bundle, open_source
+
+        files = []
+        for seed, (word, count) in enumerate({"cat": 3, "dog": 1}.items()):
+            vectors = torch.randn(count, 16, generator=torch.Generator().manual_seed(seed))
+            files.append(folder.with_name(f"{word}.safetensors"))
+            save_file({f"<{word}>": vectors}, files[-1])
+        changes = Changes(embeddings=tuple(map(Embedding, files)), clip_skip=1)
+        options = ExportOptions(branches=(0, 1), schedulers=("ddim",), max_steps=4)
+        for _ in export_bundle(open_source(str(kept_source()), changes=changes), folder, options=options):
+            pass
+
+    return kept("changed-model", make)

@@ -1,10 +1,12 @@
 """libaccel draws what the Python runtime draws, to the bit."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.cpp.binding import Asked
+from tests.cpp.binding import Asked, LibraryError
 from tests.cpp.both import Both
 from tests.cpp.bundles import FROM_IMAGES, SCHEDULERS, STEPS, STRENGTH
 from tests.solved import solved_plan
@@ -14,6 +16,8 @@ from accel_runtime.plans.spec import PlanSpec
 
 APPLE = Asked(("red apple on a blue background",), seed=3, guidance=4.0)
 SIDE = 64
+# What allocators may still take after the first pictures.
+MEGABYTES = 8 << 20
 
 
 def spec_of(deep: Any = "every:2", **parts: Any) -> PlanSpec:
@@ -88,3 +92,35 @@ def test_progress_tells_every_call_and_its_latents(both: Both) -> None:
     rows = both.python.compile(spec).schedule.rows
     assert [each[:4] for each in seen] == [(at, STEPS, row.timestep, at % 2 == 1) for at, row in enumerate(rows)]
     assert np.array_equal(seen[-1][4], latents.ravel())
+
+
+def test_a_callback_decodes_a_preview_of_its_latents(both: Both) -> None:
+    previews: list[Any] = []
+
+    def on_progress(progress: Any) -> int:
+        latents = np.ctypeslib.as_array(progress.latents, (2, 4, SIDE // 4, SIDE // 4)).copy()
+        previews.append((latents, both.library.decode(both.pipeline, latents, size=(SIDE, SIDE))))
+        return 0
+
+    pixels, _ = both.drawn_by_cpp(spec_of("every:2"), Asked(("owl", "fox"), on_progress=on_progress))
+
+    for latents, preview in previews:
+        assert np.array_equal(preview, both.python.decode(latents))
+    assert np.array_equal(previews[-1][1], pixels)
+    with pytest.raises(LibraryError, match="expected what accel_request_shape tells"):
+        both.library.decode(both.pipeline, previews[0][0], size=(SIDE, SIDE + 8))
+
+
+def test_a_hundred_images_in_one_process_keep_memory_flat(both: Both) -> None:
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("no /proc to read the memory from")
+
+    def draw(images: int) -> int:
+        for seed in range(images):
+            both.drawn_by_cpp(spec_of("every:5"), Asked(("owl",), seed=seed, guidance=4.0))
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    before = draw(10)
+
+    assert draw(100) - before < MEGABYTES

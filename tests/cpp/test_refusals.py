@@ -37,6 +37,11 @@ def test_what_no_picture_can_be_made_of_is_refused(both: Both) -> None:
         (Asked(("a",)), PlanSpec(deep="full", scheduler="kdpm2", steps=7), "no table for 7 steps"),
         (Asked(("a",)), PlanSpec(deep="full"), "expected a number of steps"),
         (
+            Asked(("a",), image=image, mask=image[..., 0]),
+            PlanSpec(deep="full", scheduler="heun", steps=STEPS),
+            "cannot put a picture under the noise of each call",
+        ),
+        (
             Asked(("a",)),
             PlanSpec(deep="every:2", branch=7, scheduler="ddim", steps=STEPS),
             "the bundle has no branch 7",
@@ -140,12 +145,15 @@ def test_a_bundle_that_was_changed_is_refused(library: Library, tmp_path: Path, 
 @pytest.mark.parametrize(
     ("key", "value", "text"),
     [
-        ("source", {"from": "mask"}, r"inputs\[0\].source.from: 'mask' can only be drawn from Python"),
         ("source", {"from": "colour"}, r"inputs\[0\].source.from: expected one of text, sizes"),
+        ("source", {"from": "mask", "graph": "unet"}, r"inputs\[0\].source: unknown key `graph`"),
+        ("source", {"from": "labels", "classes": 0}, r"inputs\[0\].source.classes: expected"),
+        ("source", {"from": "control", "graph": "none"}, r"denoiser.inputs: none: no graph 'none'"),
+        ("source", {"from": "control_scales"}, r"inputs\[0\].negative: expected 'same'"),
         ("colour", 1, r"inputs\[0\]: unknown key `colour`"),
     ],
 )
-def test_what_only_python_draws_is_refused_with_its_key(
+def test_a_source_that_is_none_is_refused_with_its_key(
     library: Library, tmp_path: Path, key: str, value: object, text: str
 ) -> None:
     def change(folder: Path) -> None:

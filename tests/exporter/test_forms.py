@@ -1,4 +1,4 @@
-"""Fused and native graphs: what is fused, that it means the same, and that one file of weights serves all forms."""
+"""Graphs in other forms than plain: what is fused, that it means the same, and that one file of weights serves all."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -188,9 +188,9 @@ def test_every_graph_is_there_in_every_form_with_how_it_was_checked(forms_folder
     manifest = read_manifest(forms_folder)
 
     assert {form: sorted(graphs) for form, graphs in manifest.forms.items()} == dict.fromkeys(
-        ("fused", "native"), sorted(manifest.graphs)
+        ("fused", "attention", "native"), sorted(manifest.graphs)
     )
-    for form, how in (("fused", "expansion"), ("native", "run")):
+    for form, how in (("fused", "expansion"), ("attention", "run"), ("native", "run")):
         graphs = manifest.forms[form].values()  # type: ignore[index]
         assert {graph.checked for graph in graphs} == {how}
         assert all(0 <= graph.relative_error <= 1e-4 for graph in graphs)
@@ -198,9 +198,11 @@ def test_every_graph_is_there_in_every_form_with_how_it_was_checked(forms_folder
 
 
 def test_forms_hold_the_operators_they_are_named_for(forms_folder: Path) -> None:
-    fused, native = (ir.load(forms_folder / "unet" / f"deep.{form}.onnx") for form in ("fused", "native"))
+    graphs = {form: ir.load(forms_folder / "unet" / f"deep.{form}.onnx") for form in ("fused", "attention", "native")}
+    fused, attention, native = graphs.values()
 
     assert contrib(fused) >= Counter(MultiHeadAttention=4, SkipGroupNorm=4, NhwcConv=16, SkipLayerNormalization=4)
+    assert contrib(attention) == {"MultiHeadAttention": contrib(fused)["MultiHeadAttention"]}
     assert native.opset_imports[""] == NATIVE_OPSET
     assert {"Attention", "GroupNormalization"} <= {node.op_type for node in native.graph}
 
@@ -219,19 +221,23 @@ def test_forms_and_passes_share_every_tensor_of_equal_bytes(forms_folder: Path) 
     assert places("shallow_0.fused") <= fused
     assert places("shallow_0") <= plain
     assert places("deep.native") <= plain
+    assert places("deep.attention") <= plain
     assert turned > 0
     size = (forms_folder / "unet" / "weights.data").stat().st_size
     assert size <= sum(length for _, length in plain | fused) * 1.01
 
 
-def test_native_graphs_draw_the_picture_of_the_plain_ones(forms_folder: Path) -> None:
-    plain, native = (open_bundle(forms_folder, form=form) for form in (None, "native"))
+@pytest.mark.parametrize(("asked", "ran"), [("native", "native"), (None, "attention")])
+def test_graphs_of_other_forms_draw_the_picture_of_the_plain_ones(
+    forms_folder: Path, asked: str | None, ran: str
+) -> None:
+    plain, other = (open_bundle(forms_folder, form=form) for form in ("plain", asked))
     plan, request = plain.plan(4, "every:2", scheduler="ddim"), Request(("a cat",), seed=3)
 
-    found, expected = (pipeline.generate(request, plan).latents for pipeline in (native, plain))
+    found, expected = (pipeline.generate(request, plan).latents for pipeline in (other, plain))
 
     assert relative_error(found, expected) <= 1e-4
-    assert [pipeline.describe().options["form"] for pipeline in (plain, native)] == ["plain", "native"]
+    assert [pipeline.describe().options["form"] for pipeline in (plain, other)] == ["plain", ran]
 
 
 def test_a_form_that_the_provider_cannot_run_is_refused_before_any_graph_is_loaded(forms_folder: Path) -> None:
@@ -259,10 +265,15 @@ def test_the_shallow_pass_of_every_form_takes_the_same_feature(forms_folder: Pat
 
 @pytest.mark.parametrize("texts", [["fast"], ["plain,"]])
 def test_forms_that_do_not_exist_are_refused(texts: list[str]) -> None:
-    with pytest.raises(InputError, match="expected one of plain, fused, native"):
+    with pytest.raises(InputError, match="expected one of plain, fused, attention, native"):
         parse_forms(texts)
 
 
 def test_fused_graphs_are_made_of_the_usual_operator_set() -> None:
     with pytest.raises(InputError, match="form fused: made of opset 18 to 20, got 23"):
         ExportOptions(opset=23, forms=parse_forms(["fused"]))
+
+
+def test_graphs_for_processors_compute_in_float32_alone() -> None:
+    with pytest.raises(InputError, match="form attention: processors run it in float32 alone, got float16"):
+        ExportOptions(dtype="float16", forms=parse_forms(["attention"]))

@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from accel_exporter.graphs import Axis
-from accel_exporter.passes import ExposeFeatures, NameDimensions, clean, cut_shallow, optimize
+from accel_exporter.passes import ExposeFeatures, NameDimensions, OpenTimestep, clean, cut_shallow, optimize
 from accel_runtime.errors import ExportError
 
 
@@ -130,3 +130,26 @@ def test_cleaning_removes_notes_doubles_and_dead_nodes() -> None:
     assert not model.graph.node(0).metadata_props
     assert "uno" not in model.graph.initializers
     assert len(operators(model)) == 6
+
+
+@pytest.mark.parametrize(
+    ("operator", "rows", "shape"), [("Expand", "batch", "timesteps"), ("Expand", 2, 1), ("Mul", "batch", 1)]
+)
+def test_a_timestep_that_is_only_spread_over_open_rows_may_be_one_for_each(
+    operator: str, rows: str | int, shape: str | int
+) -> None:
+    graph = helper.make_graph(
+        [helper.make_node(operator, ["timestep", "other"], ["out"])],
+        "unet",
+        [
+            helper.make_tensor_value_info("sample", TensorProto.FLOAT, [rows, 4]),
+            helper.make_tensor_value_info("timestep", TensorProto.FLOAT, [1]),
+        ],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, [rows])],
+        [numpy_helper.from_array(np.array([2]), "other")],
+    )
+    model = ir.from_proto(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]))
+    assert isinstance(model, ir.Model)
+    OpenTimestep("timestep")(model)
+
+    assert model.graph.inputs[1].shape == ir.Shape([shape])

@@ -8,7 +8,7 @@ import pytest
 from tests.own_memory import OwnMemory
 
 from accel_exporter.check import relative_error
-from accel_exporter.options import parse_dtype
+from accel_exporter.options import parse_dtype, parse_vae_dtype
 from accel_runtime import InputError, Pipeline, Request, open_bundle
 
 
@@ -42,9 +42,23 @@ def test_only_features_cross_between_graphs_in_half_precision(half_folder: Path,
     sizes = [(folder / "unet" / "weights.data").stat().st_size for folder in (half_folder, bundle_folder)]
     assert 0.45 <= sizes[0] / sizes[1] <= 0.55
     assert graphs["unet_deep"].relative_error > 1e-5
-    assert graphs["vae_decoder"].relative_error < 1e-4
+    assert graphs["vae_decoder"].relative_error > 1e-5
+
+
+def test_the_vae_is_half_as_large_and_its_pixels_are_close(half_folder: Path, bundle_folder: Path) -> None:
+    half, whole = open_bundle(half_folder), open_bundle(bundle_folder)
+    latents = np.random.default_rng(0).standard_normal((1, 4, 8, 8)).astype(np.float32)
+
+    found, expected = (each.decode(latents).astype(np.float32) for each in (half, whole))
+
+    assert half.bundle.manifest.codec_dtype == "float16"
+    assert 0 < relative_error(found, expected) <= 2e-2
+    sizes = [(folder / "vae_decoder" / "model.data").stat().st_size for folder in (half_folder, bundle_folder)]
+    assert 0.45 <= sizes[0] / sizes[1] <= 0.55
 
 
 def test_an_unknown_precision_is_refused() -> None:
     with pytest.raises(InputError, match="'int8': expected one of fp32, fp16, bf16"):
         parse_dtype("int8")
+    with pytest.raises(InputError, match="VAE dtype: expected fp32 or fp16, got bf16"):
+        parse_vae_dtype("bf16")

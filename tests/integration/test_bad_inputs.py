@@ -95,7 +95,7 @@ EXPORTS: dict[str, tuple[tuple[str, ...], str]] = {
     "branch too deep": (("source", "-o", "out", "--branches", "0,4"), "branches 0 to 3"),
     "branches that are no numbers": (("source", "-o", "out", "--branches", "a"), "branches 'a'"),
     "opset": (("source", "-o", "out", "--opset", "11"), "18 to 23"),
-    "form": (("source", "-o", "out", "--form", "fast"), "expected one of plain, fused, native"),
+    "form": (("source", "-o", "out", "--form", "fast"), "expected one of plain, fused, attention, native"),
     "size without static": (("source", "-o", "out", "--height", "64"), "--static"),
     "static size that does not divide": (
         ("source", "-o", "out", "--static", "--height", "17"),

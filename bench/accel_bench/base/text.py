@@ -50,13 +50,14 @@ def guided_calls_text(calls: tuple[int, int]) -> str:
     return f"{first}-{last}"
 
 
-def deep_calls_cell(deep: int, calls: int, *, skipped: int) -> str:
+def deep_calls_cell(deep: float | str, calls: int, *, skipped: int) -> str:
     """Numbers of deep calls, of all calls, and of skipped ones where there are any, for a table.
 
-    >>> deep_calls_cell(10, 50, skipped=0), deep_calls_cell(10, 50, skipped=36)
-    ('10/50', '10/50, 36 skipped')
+    >>> deep_calls_cell(10, 50, skipped=0), deep_calls_cell(10, 50, skipped=36), deep_calls_cell(9.25, 50, skipped=0)
+    ('10/50', '10/50, 36 skipped', '9.2/50')
     """
-    return f"{deep}/{calls}" + (f", {skipped} skipped" if skipped else "")
+    shown = f"{deep:.1f}" if isinstance(deep, float) else deep
+    return f"{shown}/{calls}" + (f", {skipped} skipped" if skipped else "")
 
 
 def differences(known: msgspec.Struct, wanted: msgspec.Struct, *, hidden: Collection[str] = ()) -> str:

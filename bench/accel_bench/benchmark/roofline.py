@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from accel_bench.benchmark.summary import image_seconds, unet_runs
+from accel_bench.doctor.peaks import computing_dtype, find_peaks, threads_of
 from accel_bench.records.bench import BenchRecord, Peaks
+from accel_bench.records.environment import read_environment
 from accel_bench.records.parts import GraphFacts
 from accel_bench.timing.yardstick import FLOPS
-from accel_runtime.backends import Backend
+from accel_runtime.backends import Backend, BackendDescription
 
 
 def limit_s(record: BenchRecord, plan: str) -> float | None:
@@ -24,12 +28,13 @@ def limit_s(record: BenchRecord, plan: str) -> float | None:
     if peaks is None or (work.height, work.width) != record.bundle.sample_size:
         return None
     run = next(run for run in record.plans if run.facts.name == plan)
-    unet = unet_runs(run.facts, record.bundle, guidance=work.guidance)
+    unet = unet_runs(run.ran, record.bundle, guidance=work.guidance)
     calls = [(graph, count, work.batch * halves) for (graph, halves), count in unet.items()]
     parts = record.bundle.parts
     calls += [(name, max(halves for _, halves in unet), 1) for name, part in parts.items() if part == "text"]
     calls += [(name, 1, work.batch) for name, part in parts.items() if part == "decoder"]
-    limits = [(count, graph_limit_s(record.bundle.graphs[name], batch, peaks=peaks)) for name, count, batch in calls]
+    graphs = {name: _as_computed(graph, record.backend) for name, graph in record.bundle.graphs.items()}
+    limits = [(count, graph_limit_s(graphs[name], batch, peaks=peaks)) for name, count, batch in calls]
     if any(seconds is None for _, seconds in limits):
         return None
     limit = sum(count * seconds for count, seconds in limits if seconds is not None)
@@ -49,11 +54,23 @@ def graph_limit_s(graph: GraphFacts, batch: int, *, peaks: Peaks) -> float | Non
 
 
 def measured_peaks(backend: Backend, yardstick_s: Sequence[float]) -> Peaks | None:
-    """The peaks that a processor reached in this run, where no profile knows them; None for other devices."""
-    if not backend.on_host or not yardstick_s:
+    """The peaks of a processor, where no profile knows them; None for other devices.
+
+    They are those that `accel doctor --measure` kept, else the one that this run's yardstick reached in float32.
+    """
+    if not backend.on_host:
+        return None
+    kept = find_peaks(read_environment(), threads_of(backend.describe()))
+    if kept is not None:
+        return kept.peaks
+    if not yardstick_s:
         return None
     return Peaks(
         flops_per_s={"float32": FLOPS / min(yardstick_s)},
         bytes_per_s=None,
         source="the fastest 1024×1024 matrix product of this run",
     )
+
+
+def _as_computed(graph: GraphFacts, backend: BackendDescription) -> GraphFacts:
+    return msgspec.structs.replace(graph, dtype=computing_dtype(backend, graph.dtype))

@@ -166,7 +166,7 @@ def _stages(image: ImageRun, parts: Mapping[str, Part]) -> Stages:
 
 
 def _plan(run: PlanRun, record: BenchRecord) -> PlanSummary:
-    baseline, facts = record.plans[0], run.facts
+    baseline, facts = record.plans[0], run.ran
     parts = [_stages(image, record.bundle.parts) for image in run.images]
     middle = Stages(*(median(getattr(part, name) for part in parts) for name in Stages.__struct_fields__))
     return PlanSummary(

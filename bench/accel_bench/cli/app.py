@@ -33,6 +33,7 @@ from accel_bench.cli.profiles import profiles
 from accel_bench.cli.schedulers import schedulers
 from accel_bench.cli.schedules import schedules
 from accel_bench.cli.search import search
+from accel_bench.cli.serve import serve
 from accel_bench.cli.streams import abandon, prepare_streams
 from accel_bench.cli.verify import verify
 from accel_runtime.errors import AccelError, InputError, first_line
@@ -49,7 +50,7 @@ app = typer.Typer(
 )
 _COMMANDS: Final = {
     "Bundles": (export, inspect, verify, schedulers),
-    "Pictures": (generate, plan),
+    "Pictures": (generate, serve, plan),
     "Speed and quality": (evaluate, search),
     "Devices": (doctor, profiles, codegen),
 }

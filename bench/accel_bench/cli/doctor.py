@@ -2,14 +2,27 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from typing import Annotated
 
 import typer
 
-from accel_bench.base.table import Table, prose, words
-from accel_bench.cli.console import print_json, print_line, print_table, progress_bar
+from accel_bench.base.table import Table, numbers, prose, words
+from accel_bench.cli.console import note, print_json, print_line, print_table, progress_bar, show
 from accel_bench.cli.options import AsJson
-from accel_bench.doctor import CANDIDATES, Finding, Report, examine, make_report
+from accel_bench.doctor import (
+    CANDIDATES,
+    WARM_UPS,
+    Finding,
+    MeasuredPeaks,
+    Report,
+    Timed,
+    examine,
+    keep_peaks,
+    make_report,
+    measure_peaks,
+)
+from accel_bench.records.environment import available_cores
 from accel_runtime.backends import AUTO_ORDER
 from accel_runtime.bundle.bundle import read_bundle
 
@@ -24,6 +37,17 @@ def doctor(
         list[str] | None,
         typer.Option("--provider", help="Try this provider only; repeat for several.", show_default="all"),
     ] = None,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure",
+            help="Also time matrix products and convolutions on the processor, and keep its peaks for `accel bench`.",
+        ),
+    ] = False,
+    rounds: Annotated[int, typer.Option(help="With --measure: times that each is run; the fastest counts.")] = 30,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads that peaks are measured or told for.", show_default="all cores")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what is installed, which providers really run a graph here, and what to do about the others."""
@@ -35,11 +59,20 @@ def doctor(
         for finding in examine(candidates, bundle):
             findings.append(finding)
             progress.update(task, description=finding.provider, advance=1)
-    report = make_report(findings)
+    if measure:
+        note(f"peaks are kept in {_measure(available_cores() if threads is None else threads, rounds=rounds)}")
+    report = make_report(findings, threads=threads)
     if as_json:
         print_json(report)
     else:
         _print(report)
+
+
+def _measure(threads: int, *, rounds: int) -> Path:
+    """Measure the processor's peaks and keep them; returns the file."""
+    with progress_bar() as progress:
+        task = progress.add_task("measure peaks", total=rounds + WARM_UPS)
+        return keep_peaks(show(measure_peaks(threads=threads, rounds=rounds, tell=note), progress, task=task))
 
 
 def _print(report: Report) -> None:
@@ -53,6 +86,8 @@ def _print(report: Report) -> None:
     print_table(_table(report))
     for line in _placements(report):
         print_line(line)
+    if report.peaks is not None:
+        print_table(_peaks(report.peaks))
     usable = {finding.provider for finding in report.providers if finding.usable}
     chosen = next((name for name in AUTO_ORDER if name in usable), None)
     if {finding.provider for finding in report.providers} >= set(AUTO_ORDER):
@@ -73,6 +108,18 @@ def _placements(report: Report) -> Iterator[str]:
 def _table(report: Report) -> Table:
     columns = (*words("provider", "runs"), *prose("what ran, or why not"))
     return Table("Providers, each tried on a small graph", columns, tuple(map(_cells, report.providers)))
+
+
+def _peaks(peaks: MeasuredPeaks) -> Table:
+    columns = (*words("operation", "computed in", "by"), *numbers("GFLOP/s", "median", "runs"))
+    title = f"Peaks of the processor with {peaks.threads} threads: of the fastest run"
+    return Table(title, columns, tuple(map(_peak_cells, peaks.timed)))
+
+
+def _peak_cells(timed: Timed) -> tuple[str, ...]:
+    middle = timed.flops / median(timed.seconds)
+    rates = (f"{rate / 1e9:.0f}" for rate in (timed.flops_per_s, middle))
+    return timed.operation, timed.dtype, timed.library, *rates, str(len(timed.seconds))
 
 
 def _cells(finding: Finding) -> tuple[str, ...]:

@@ -85,6 +85,10 @@ def export(
         str,
         typer.Option(help="What UNet and text encoder compute in: fp32, fp16 or bf16.", rich_help_panel=GRAPHS),
     ] = "fp32",
+    vae_dtype: Annotated[
+        str,
+        typer.Option(help="What the VAE computes in: fp32, or fp16 if its values fit.", rich_help_panel=GRAPHS),
+    ] = "fp32",
     artifacts: Annotated[
         list[str] | None,
         typer.Option(
@@ -98,7 +102,7 @@ def export(
         list[str] | None,
         typer.Option(
             "--form",
-            help="fused or native adds such graphs to the plain ones, which are always written; repeat.",
+            help="fused, attention or native adds such graphs to the plain ones, which are always written; repeat.",
             show_default="plain",
             rich_help_panel=GRAPHS,
         ),
@@ -178,6 +182,7 @@ def export(
             parse_branches,
             parse_dtype,
             parse_forms,
+            parse_vae_dtype,
         )
         from accel_exporter.schedules import own_name  # noqa: PLC0415
         from accel_exporter.sources import is_checkpoint  # noqa: PLC0415
@@ -187,6 +192,7 @@ def export(
     options = ExportOptions(
         branches=parse_branches(branches),
         dtype=parse_dtype(dtype),
+        vae_dtype=parse_vae_dtype(vae_dtype),
         opset=opset,
         static=StaticSize(batch=batch or 1, height=height, width=width) if static else None,
         max_steps=max_steps,

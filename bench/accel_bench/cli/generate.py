@@ -64,7 +64,7 @@ from accel_runtime.bundle.bundle import Verification
 from accel_runtime.pipeline import Pipeline, open_bundle
 from accel_runtime.plans.compile import compile_plan
 from accel_runtime.plans.doubts import plan_doubts
-from accel_runtime.plans.plan import Plan
+from accel_runtime.plans.plan import Deep, Plan
 from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request, Result, check_count
 
@@ -241,7 +241,7 @@ def generate(
     _write(pipeline, request, chosen, result=result, paths=paths, name=plan_name(spec))
     if latents_out is not None:
         write_latents(latents_out, result.latents)
-    facts = PlanFacts.of(spec, chosen, name=plan_name(spec))
+    facts = PlanFacts.of(spec, chosen, name=plan_name(spec)).decided(result.deep_calls if spec.rule else None)
     _report(pipeline, request, chosen, facts=facts, paths=paths, seconds=seconds, as_json=as_json)
 
 
@@ -265,14 +265,16 @@ def _note_cut_prompts(pipeline: Pipeline, request: Request) -> None:
 
 
 def _run(pipeline: Pipeline, request: Request, plan: Plan) -> Result:
-    latents = np.empty(0, np.float32)
+    latents, deep = np.empty(0, np.float32), list[int]()
     with progress_bar() as progress:
         task = progress.add_task("denoise", total=len(plan.calls))
         for step in pipeline.denoise(request, plan):
             progress.advance(task)
             latents = step.latents
+            if isinstance(step.call, Deep):
+                deep.append(step.index)
         progress.update(task, description="decode")
-        return Result(images=pipeline.decode(latents), latents=latents)
+        return Result(images=pipeline.decode(latents), latents=latents, deep_calls=tuple(deep))
 
 
 def _write(pipeline: Pipeline, request: Request, plan: Plan, *, result: Result, paths: list[Path], name: str) -> None:

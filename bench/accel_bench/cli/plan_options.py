@@ -10,8 +10,8 @@ from accel_bench.cli.options import PLANS
 from accel_bench.plans.options import ChosenPlans, PlanOptions, choose_plans
 
 _PLAN_HELP: Final = (
-    "Deep calls: full, every:3 or calls:0,3,7; or the name of one of the bundle's plans; "
-    "or a plan file, which `accel plan` writes."
+    "Deep calls: full, every:3 or calls:0,3,7; or rule:noise:0.3:10, which decides as it runs; "
+    "or the name of one of the bundle's plans; or a plan file, which `accel plan` writes."
 )
 _BRANCH_HELP: Final = "Where shallow calls cut the UNet."
 _FORECAST_HELP: Final = "How a shallow call's feature is made: hold, linear or quadratic."

@@ -63,9 +63,11 @@ def generate_script(choice: Choice, target: Target, *, defaults: Defaults, name:
         name: File of the script, for the line that says how to run it.
 
     Raises:
-        InputError: The config's scheduler has no name in diffusers, or its plan has several branches.
+        InputError: The config's plan has a rule; or, for diffusers, several branches, or a scheduler without a name.
         MissingExtraError: A script for diffusers needs names from the `export` extra, which is not installed.
     """
+    if choice.config.plan.rule:
+        raise InputError(f"config {choice.name}: no script decides as it runs: take `accel generate`")
     if target is Target.RUNTIME:
         return _for_runtime(choice, defaults, name=name)
     return _for_diffusers(choice, defaults, name=name)

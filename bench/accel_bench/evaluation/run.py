@@ -19,7 +19,7 @@ from accel_bench.records.store import seal
 from accel_bench.timing.measure import turns
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.plans.plan import Plan
-from accel_runtime.request import Request
+from accel_runtime.request import Request, Result
 
 if TYPE_CHECKING:
     from accel_bench.quality.scorers import Scorers  # brings torch, which only scoring needs
@@ -34,12 +34,14 @@ class Runs:
         batch_s: Seconds of each batch.
         batches: Pictures of each batch. Shape: [B, H, W, 3].
         scores: Scores of all pictures.
+        deep_calls: Numbers of each batch's deep calls, of plans with a rule.
     """
 
     warm_up_s: dict[str, float] = field(default_factory=dict)
     batch_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     batches: dict[str, list[NDArray[np.uint8]]] = field(default_factory=lambda: defaultdict(list))
     scores: dict[str, Scores] = field(default_factory=dict)
+    deep_calls: dict[str, list[tuple[int, ...]]] = field(default_factory=lambda: defaultdict(list))
 
     def images(self, name: str) -> NDArray[np.uint8]:
         """All pictures of a trial. Shape: [N, H, W, 3]."""
@@ -106,18 +108,20 @@ def run_batches(
         yield f"warm-up {each.name}"
     for batch, turn in zip(batches, turns(trials), strict=False):
         for each in turn:
-            seconds, images = _timed(pipeline, batch, plan=each.plan)
+            seconds, drawn = _timed(pipeline, batch, plan=each.plan)
             runs.batch_s[each.name].append(seconds)
-            runs.batches[each.name].append(images)
+            runs.batches[each.name].append(drawn.images)
+            if each.spec.rule:
+                runs.deep_calls[each.name].append(drawn.deep_calls)
             yield each.name
 
 
-def _timed(pipeline: Pipeline, request: Request, *, plan: Plan) -> tuple[float, NDArray[np.uint8]]:
+def _timed(pipeline: Pipeline, request: Request, *, plan: Plan) -> tuple[float, Result]:
     # Otherwise only the first plan of a batch would pay for the text encoder.
     pipeline.forget_prompts()
     started = perf_counter()
-    images = pipeline.generate(request, plan).images
-    return perf_counter() - started, images
+    drawn = pipeline.generate(request, plan)
+    return perf_counter() - started, drawn
 
 
 def score_trials(
@@ -162,4 +166,7 @@ def make_evaluation(
 
 
 def _trial_run(each: Prepared, runs: Runs) -> TrialRun:
-    return TrialRun(each.facts, tuple(runs.batch_s[each.name]), runs.scores[each.name])
+    name = each.name
+    return TrialRun(
+        each.facts, tuple(runs.batch_s[name]), runs.scores[name], deep_calls=tuple(runs.deep_calls.get(name, ()))
+    )

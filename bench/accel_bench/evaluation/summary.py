@@ -19,6 +19,7 @@ class TrialSummary(msgspec.Struct, frozen=True):
     Attributes:
         plan: The calls that run, and where it leaves what all trials have in common.
         forecast: How features are made, `weights` where it is by weights of its own; None where no call is shallow.
+        deep: How many calls run deep; of a plan with a rule, the mean over batches.
         skipped: How many calls run nothing.
         batch_s: Seconds of a batch.
         speedup: Baseline's seconds over this trial's, batch by batch.
@@ -38,7 +39,7 @@ class TrialSummary(msgspec.Struct, frozen=True):
     branch: int | None
     forecast: str | None
     calls: int
-    deep: int
+    deep: float
     skipped: int
     batch_s: Spread
     speedup: Spread
@@ -80,7 +81,7 @@ def _summarise(trial: TrialRun, baseline: TrialRun) -> TrialSummary:
         branch=facts.plan.branch if facts.shallow_calls else None,
         forecast=_forecast(facts),
         calls=facts.calls,
-        deep=len(facts.deep_calls),
+        deep=trial.deep,
         skipped=len(facts.plan.skip),
         batch_s=Spread.of(trial.batch_s),
         speedup=Spread.of(ratios(baseline.batch_s, trial.batch_s)),

@@ -7,6 +7,7 @@ import msgspec
 
 from accel_bench.base.text import guided_calls_text
 from accel_runtime.plans.deep_calls import FULL, deep_calls_text
+from accel_runtime.plans.rule import rule_text
 from accel_runtime.plans.spec import PlanSpec
 
 _HASH_LENGTH = 6
@@ -31,6 +32,9 @@ def calls_name(spec: PlanSpec) -> str:
     >>> calls_name(PlanSpec(deep=(0,), skip=(1,), rows=rows, scheduler="ddim", steps=2))
     '1 of 2 calls solved-7eaa2e'
     """
+    if spec.rule:
+        always = f" and {deep_calls_text(spec.deep)}" if spec.deep != (0,) else ""
+        return f"{rule_text(spec.rule)}{always}"
     if not spec.rows:
         return deep_calls_text(spec.deep)
     run, digest = len(spec.rows), sha256(msgspec.json.encode(spec)).hexdigest()[:_HASH_LENGTH]

@@ -13,9 +13,10 @@ from accel_bench.base.text import parse_guided_calls
 from accel_runtime.bundle.named_plans import read_plans
 from accel_runtime.errors import InputError
 from accel_runtime.manifest import PLAN_RULES, is_plan_name
-from accel_runtime.plans.deep_calls import DEEP_CALLS_EXPECTED, parse_deep_calls
+from accel_runtime.plans.deep_calls import DEEP_CALLS_EXPECTED
 from accel_runtime.plans.file import read_plan
 from accel_runtime.plans.forecast import Forecast, parse_forecast
+from accel_runtime.plans.rule import RULE_EXPECTED, parse_calls
 from accel_runtime.plans.spec import PlanSpec
 
 Value = TypeVar("Value")
@@ -115,9 +116,9 @@ def _read_all(options: PlanOptions) -> Iterator[PlanSpec]:
     guided = None if options.guided_calls is None else parse_guided_calls(options.guided_calls)
     for text in (part for each in options.plans for part in _split(each)):
         if _is_rule(text):
-            deep = parse_deep_calls(text)
+            deep, rule = parse_calls(text)
             for branch, forecast in product(branches, forecasts):
-                yield PlanSpec(deep=deep, branch=branch, forecast=forecast, guided_calls=guided)
+                yield PlanSpec(deep=deep, branch=branch, forecast=forecast, guided_calls=guided, rule=rule)
             continue
         spec = _read(text, options.bundle)
         for option, own, allowed in (
@@ -169,7 +170,8 @@ def _read(text: str, bundle: Path | None) -> PlanSpec:
     if _is_file(text):
         return read_plan(Path(text))
     named = f", a plan of the bundle ({', '.join(plans.names) or 'it has none'})" if plans is not None else ""
-    raise InputError(f"--plan {text!r}: expected {DEEP_CALLS_EXPECTED}{named}, or a plan file; there is no such file")
+    rules = f"{DEEP_CALLS_EXPECTED}, {RULE_EXPECTED}"
+    raise InputError(f"--plan {text!r}: expected {rules}{named}, or a plan file; there is no such file")
 
 
 def _parse_forecasts(texts: Sequence[str]) -> tuple[Forecast, ...]:

@@ -17,6 +17,7 @@ from accel_bench.records.bounds import Calls, Count, Elapsed, Energy, Many, Rate
 from accel_bench.records.head import RecordHead
 from accel_bench.records.parts import Doubt, PlanFacts, Span
 from accel_runtime.manifest import Part, Role
+from accel_runtime.plans.deep_calls import CallNumber
 
 # Slack for the ticks between two readings of a clock.
 _CLOCK: Final = 1.0001
@@ -32,12 +33,14 @@ class ImageRun(msgspec.Struct, frozen=True):
         spans: Stages and graph runs in between.
         joules: Energy that the device used meanwhile; None where it cannot be read.
         device_bytes: Memory in use on the device afterwards; None where it cannot be read.
+        deep_calls: Numbers of the calls that ran deep; None where the plan numbers them.
     """
 
     seconds: Seconds
     spans: tuple[Span, ...]
     joules: Energy | None = None
     device_bytes: Count | None = None
+    deep_calls: tuple[CallNumber, ...] | None = None
 
 
 class PlanRun(msgspec.Struct, frozen=True):
@@ -56,6 +59,11 @@ class PlanRun(msgspec.Struct, frozen=True):
     images: Annotated[tuple[ImageRun, ...], Many]
     picture: bytes | None
     squared_errors: tuple[SquaredError, ...] = ()
+
+    @property
+    def ran(self) -> PlanFacts:
+        """The plan as its images ran it: the same request decides a rule in the same way each time."""
+        return self.facts.decided(self.images[0].deep_calls)
 
 
 class PeerRun(msgspec.Struct, frozen=True):

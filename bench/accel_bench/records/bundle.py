@@ -5,7 +5,7 @@ from typing import Final
 
 from accel_bench.records.parts import BundleFacts, GraphFacts
 from accel_runtime.bundle.bundle import Bundle
-from accel_runtime.bundle.dims import resolve
+from accel_runtime.bundle.dims import TIMESTEPS, resolve
 from accel_runtime.manifest import Manifest, Role
 
 _BYTES: Final = {"float32": 4, "float16": 2, "bfloat16": 2, "int64": 8, "int32": 4}
@@ -40,9 +40,9 @@ def _graph_facts(name: str, role: Role, manifest: Manifest) -> GraphFacts:
     graph = manifest.graphs[name]
     height, width = manifest.state.sample_size
     scale = manifest.state.scale
-    sizes = {"height": height, "width": width, "latent_height": height // scale, "latent_width": width // scale}
-    # Encoder and decoder always compute in float32.
-    dtype = "float32" if role.part in ("decoder", "encoder") else manifest.dtype
+    of_latents = {"latent_height": height // scale, "latent_width": width // scale}
+    sizes = {"height": height, "width": width, **of_latents, TIMESTEPS: 1}
+    dtype = manifest.codec_dtype if role.part in ("decoder", "encoder") else manifest.dtype
     return GraphFacts(
         part=role.part,
         branch=role.branch,

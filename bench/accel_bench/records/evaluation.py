@@ -8,6 +8,7 @@ Format history:
     3  plans as in plan files; `accel_bench.records.older` reads format 2; later `facts`, which older records lack
 """
 
+from statistics import mean
 from typing import Annotated, Literal
 
 import msgspec
@@ -27,6 +28,7 @@ from accel_bench.records.bounds import (
 from accel_bench.records.captions import Caption
 from accel_bench.records.head import RecordHead
 from accel_bench.records.parts import PlanFacts
+from accel_runtime.plans.deep_calls import CallNumber
 
 
 class Scores(msgspec.Struct, frozen=True):
@@ -64,11 +66,18 @@ class TrialRun(msgspec.Struct, frozen=True):
         facts: The plan.
         batch_s: Seconds from prompts to pixels, one per batch.
         scores: Scores of its pictures.
+        deep_calls: By batch, numbers of the calls that ran deep; empty where the plan numbers them.
     """
 
     facts: PlanFacts
     batch_s: Annotated[tuple[Seconds, ...], Many]
     scores: Scores
+    deep_calls: tuple[tuple[CallNumber, ...], ...] = ()
+
+    @property
+    def deep(self) -> float:
+        """How many calls of a picture ran deep: of a plan with a rule, the mean over batches."""
+        return mean(map(len, self.deep_calls)) if self.deep_calls else len(self.facts.deep_calls)
 
 
 class EvaluationRecord(RecordHead, frozen=True, kw_only=True):

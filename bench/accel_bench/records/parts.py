@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Self
 
 import msgspec
+from msgspec import UNSET
 
 from accel_bench.records.bounds import Batch, Calls, Count, Elapsed, Guidance, Side
 from accel_runtime.manifest import GuidanceBy, Part, Role
@@ -57,7 +58,7 @@ class PlanFacts(msgspec.Struct, frozen=True):
 
     @property
     def deep_calls(self) -> tuple[int, ...]:
-        """Numbers of the deep calls, counted from 0."""
+        """Numbers of the calls that are deep in any case, counted from 0; with a rule, others become deep."""
         return self.plan.deep_calls(self.calls)
 
     @property
@@ -74,6 +75,24 @@ class PlanFacts(msgspec.Struct, frozen=True):
     def is_full(self) -> bool:
         """Whether every call is deep, by the schedule's own coefficients."""
         return len(self.deep_calls) == self.calls and not self.plan.rows
+
+    def decided(self, deep_calls: tuple[int, ...] | None) -> Self:
+        """The plan of one image, with the numbers that its rule decided; itself where there are none."""
+        if deep_calls is None:
+            return self
+        return msgspec.structs.replace(self, plan=msgspec.structs.replace(self.plan, deep=deep_calls, rule=UNSET))
+
+    @property
+    def most_deep(self) -> int:
+        """How many calls of an image may be deep."""
+        rule = self.plan.rule
+        return min(rule.most_deep, self.calls) if rule else len(self.deep_calls)
+
+    @property
+    def deep_text(self) -> str:
+        """How many calls are deep, such as `10`; with a rule, `1-10`."""
+        least = len(self.deep_calls)
+        return f"{least}-{self.most_deep}" if self.plan.rule else str(least)
 
     @property
     def branches(self) -> tuple[int, ...]:

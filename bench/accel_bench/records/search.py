@@ -19,6 +19,7 @@ from accel_bench.records.evaluation import Scores
 from accel_bench.records.head import RecordHead
 from accel_bench.records.parts import Doubt, PlanFacts
 from accel_runtime.errors import InputError
+from accel_runtime.plans.deep_calls import CallNumber
 from accel_runtime.plans.spec import Branch
 
 
@@ -110,6 +111,7 @@ class Tried(msgspec.Struct, frozen=True):
         composed_s: Seconds of one image, composed from those of its graphs.
         image_s: Seconds end to end in the same rounds as the baseline; only for finalists.
         scores: Scores of its pictures; fewer than the baseline's where it was dropped early.
+        deep_calls: By batch, numbers of the calls that ran deep; empty where the plan numbers them.
     """
 
     id: str
@@ -118,6 +120,7 @@ class Tried(msgspec.Struct, frozen=True):
     composed_s: Seconds
     image_s: tuple[Seconds, ...]
     scores: Scores
+    deep_calls: tuple[tuple[CallNumber, ...], ...] = ()
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from shlex import join
 
-from accel_bench.plans.names import own_settings
+from accel_bench.plans.names import calls_name, own_settings
 from accel_bench.records.bench import BenchRecord, ProfileUse
 from accel_bench.records.evaluation import EvaluationRecord
 from accel_bench.records.parts import PlanFacts
@@ -12,7 +12,6 @@ from accel_bench.records.store import PictureRecord
 from accel_runtime.backends import BackendDescription
 from accel_runtime.backends.onnxruntime.providers import PROVIDERS
 from accel_runtime.backends.openvino_device import PRECISIONS
-from accel_runtime.plans.deep_calls import deep_calls_text
 
 _INDUCTOR = {"AOTInductor-cpu": "inductor", "AOTInductor-cuda": "inductor-cuda"}
 
@@ -44,7 +43,7 @@ def _bench(record: BenchRecord) -> list[str] | None:
     words = ["bench", "BUNDLE", *_work(record), "--prompt", record.prompt]
     if (work.height, work.width) != record.bundle.sample_size:
         words += ["--height", str(work.height), "--width", str(work.width)]
-    words += [word for facts in plans for word in ("--plan", deep_calls_text(facts.plan.deep))]
+    words += [word for facts in plans for word in ("--plan", calls_name(facts.plan))]
     for branch, forecast in cuts:
         words += ["--branch", str(branch), "--forecast", forecast]
     return [*words, *_rounds(record)]
@@ -63,7 +62,7 @@ def _rounds(record: BenchRecord) -> list[str]:
 
 def _evaluate(record: EvaluationRecord) -> list[str] | None:
     facts = [trial.facts for trial in record.trials[1:]]
-    plans = _distinct(deep_calls_text(each.plan.deep) for each in facts)
+    plans = _distinct(calls_name(each.plan) for each in facts)
     branches = _distinct(str(each.plan.branch) for each in facts)
     forecasts = _distinct(each.plan.forecast.value for each in facts)
     if len(facts) != len(plans) * len(branches) * len(forecasts) or not all(map(_has_options, facts)):

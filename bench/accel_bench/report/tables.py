@@ -182,7 +182,7 @@ def trial_table(name: str, trials: Sequence[TrialSummary]) -> Table:
         Column("", [trial.plan for trial in trials], numeric=False),
         Column("branch", [NOTHING if trial.branch is None else str(trial.branch) for trial in trials]),
         Column("forecast", [trial.forecast or NOTHING for trial in trials], numeric=False),
-        Column(Heading.DEEP_CALLS, [f"{trial.deep} / {trial.calls}" for trial in trials]),
+        Column(Heading.DEEP_CALLS, [f"{trial.deep:g} / {trial.calls}" for trial in trials]),
         _skipped(trial.skipped for trial in trials),
         Column("batch", [unit.spread(trial.batch_s) for trial in trials], unit.name),
         Column(Heading.SPEEDUP, [times(trial.speedup) for trial in trials]),
@@ -251,7 +251,7 @@ def _columns(names: Sequence[str], shown: Sequence[TriedSummary], *, score: str)
     return [
         Column("", names, numeric=False),
         Column("family", [each.family for each in shown], numeric=False),
-        Column(Heading.DEEP_CALLS, [f"{len(each.facts.deep_calls)} / {each.facts.calls}" for each in shown]),
+        Column(Heading.DEEP_CALLS, [f"{each.facts.deep_text} / {each.facts.calls}" for each in shown]),
         _skipped(len(each.facts.plan.skip) for each in shown),
         Column("image", [unit.number(each.composed_s) for each in shown], unit.name),
         Column(Heading.SPEEDUP, [f"{each.speedup:.2f}×" for each in shown]),

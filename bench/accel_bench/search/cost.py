@@ -21,9 +21,22 @@ _REPEATS, _IMAGES = 3, 2
 _MOST_STEPS = 100
 
 
-def compose_s(times: StageTimes, plan: Plan) -> float:
-    """Seconds of one image of a plan, composed from the medians of its stages."""
-    return _compose_s(times, plan.calls)
+def compose_s(times: StageTimes, plan: Plan, *, deep: float | None = None) -> float:
+    """Seconds of one image of a plan, composed from the medians of its stages.
+
+    Args:
+        times: Samples of the stages.
+        plan: The plan.
+        deep: How many calls run deep where a rule decides, on average; None takes the most that may.
+    """
+    if plan.rule is None:
+        return _compose_s(times, plan.calls)
+    least = len(plan.deep_calls)
+    decided = plan.most_deep if deep is None else deep
+    # Which calls became deep does not matter where all are guided alike; else it is taken as spread evenly.
+    share = (decided - least) / max(1, len(plan.calls) - least)
+    whole = [Deep(guidance=call.guidance) for call in plan.calls]
+    return (1 - share) * _compose_s(times, plan.calls) + share * _compose_s(times, whole)
 
 
 def _compose_s(times: StageTimes, calls: Sequence[Call]) -> float:

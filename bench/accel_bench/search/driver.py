@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,14 +19,14 @@ from accel_bench.search.labs import Labs, prefixed
 from accel_bench.search.prompts import Prompts
 from accel_bench.search.space import FULL, Answer, Ask, Candidate, Proposer
 from accel_bench.search.store import Entry, Store
-from accel_bench.search.worker import Draw, Drift, Judge, SearchWorker, calibration_part
+from accel_bench.search.worker import Draw, Drift, Judge, Judged, SearchWorker, calibration_part
 from accel_bench.solving import drift
 from accel_bench.solving.drift import Calibration
 from accel_bench.solving.segments import Solver
 from accel_bench.solving.walk import Tally, Walker
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plans.plan import Plan
+from accel_runtime.plans.plan import Deep, Plan
 from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request
 
@@ -94,7 +95,13 @@ class Driver:
 
     def predict(self, candidate: Candidate) -> float:
         """Seconds of one image."""
-        return compose_s(self.times, self.plan(candidate.spec))
+        decided = self.store.entry(candidate).deep_calls if candidate.spec.rule else ()
+        deep = mean(map(len, decided)) if decided else None
+        return compose_s(self.times, self.plan(candidate.spec), deep=deep)
+
+    def count_deep(self, request: Request, plan: Plan) -> int:
+        """Run a plan without a look at its pictures; returns how many calls ran deep."""
+        return sum(isinstance(step.call, Deep) for step in self.pipeline.denoise(request, plan))
 
     def predict_calls(self, deep: int, shallow: int, *, branch: int) -> float:
         """Seconds of one image with so many calls of each kind."""
@@ -112,8 +119,10 @@ class Driver:
         for entry in self.store.entries():
             pictures = len(entry.batches) * self.settings.batch
             plan = self.plan(entry.candidate.spec)
-            count["deep"] += pictures * len(plan.deep_calls)
-            count["shallow"] += pictures * (len(plan.calls) - len(plan.deep_calls))
+            decided = sum(map(len, entry.deep_calls)) * self.settings.batch
+            deep = decided if plan.rule else pictures * len(plan.deep_calls)
+            count["deep"] += deep
+            count["shallow"] += pictures * len(plan.calls) - deep
         return {**count, **{f"calibration {name}": calls for name, calls in self.store.calibration_calls().items()}}
 
     @cached_property
@@ -128,13 +137,13 @@ class Driver:
         entries = {each.spec: self.store.entry(each) for each in candidates}
         missing = [(spec, batch) for spec, entry in entries.items() for batch in range(len(entry.batches), batches)]
         yield from self._draw_references(sorted({batch for _, batch in missing}))
-        waiting: dict[tuple[PlanSpec, int], Scores] = {}
-        for item, scores in self.crew.map(Judge(spec, batch, self._references[batch]) for spec, batch in missing):
-            waiting[item.spec, item.batch] = scores
+        waiting: dict[tuple[PlanSpec, int], Judged] = {}
+        for item, judged in self.crew.map(Judge(spec, batch, self._references[batch]) for spec, batch in missing):
+            waiting[item.spec, item.batch] = judged
             entry = entries[item.spec]
             # Batches are kept in their order, and may come in another.
             while (key := (item.spec, len(entry.batches))) in waiting:
-                entries[item.spec] = entry = Entry(entry.candidate, (*entry.batches, waiting.pop(key)))
+                entries[item.spec] = entry = _with_batch(entry, waiting.pop(key))
                 self.store.keep(entry)
             yield f"{entry.candidate.family} {entry.candidate.name}, batch {item.batch + 1}"
 
@@ -188,6 +197,11 @@ class Driver:
         calibration.parts.append(drift.Drift(known["errors"]))
         if not calibration.gains:
             calibration.gains += [(int(call), float(gain)) for call, gain in known["gains"]]
+
+
+def _with_batch(entry: Entry, judged: Judged) -> Entry:
+    decided = (*entry.deep_calls, judged.deep_calls) if entry.candidate.spec.rule else ()
+    return Entry(entry.candidate, (*entry.batches, judged.scores), decided)
 
 
 def joined(batches: Sequence[Scores]) -> Scores:

@@ -16,7 +16,6 @@ from accel_bench.records.head import make_head
 from accel_bench.records.parts import Doubt, PlanFacts
 from accel_bench.records.search import Asked, Goal, SearchRecord, Tried
 from accel_bench.records.store import seal
-from accel_bench.search.cost import compose_s
 from accel_bench.search.driver import Driver, joined
 from accel_bench.search.goal import front, rank
 from accel_bench.search.space import FULL, Answer, Candidate, Space
@@ -144,9 +143,10 @@ class Finish:
                 id=candidate.id,
                 family=candidate.family,
                 facts=PlanFacts.of(candidate.spec, plan, name=candidate.name),
-                composed_s=compose_s(driver.times, plan),
+                composed_s=driver.predict(candidate),
                 image_s=self.image_s.get(candidate.id, ()),
                 scores=joined(entry.batches[: self.batches]),
+                deep_calls=entry.deep_calls[: self.batches],
             )
 
     def _grid_calls(self, space: Space) -> dict[str, int]:

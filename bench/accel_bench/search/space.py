@@ -50,6 +50,8 @@ FULL = Candidate("full", BASELINE)
 SKIPS = "skips"
 # The family of uncached runs of fewer steps by any scheduler.
 FEWER = "fewer steps"
+# The family of plans that decide as they run.
+RULES = "rule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +111,16 @@ def distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
 
 
 class Target(StrEnum):
-    """What a search may change: calls that are skipped, features that are reused, fewer steps, less guidance."""
+    """What a search may change.
+
+    Calls that are skipped, features that are reused, fewer steps, less guidance, and whether a rule decides.
+    """
 
     SCHEDULE = "schedule"
     DEEPCACHE = "deepcache"
     STEPS = "steps"
     GUIDANCE = "guidance"
+    RULE = "rule"
 
 
 def parse_targets(text: str) -> tuple[Target, ...]:
@@ -148,6 +154,8 @@ class Space:
         skips: Whether calls may be skipped.
         rivals: Uncached runs of fewer steps, by every scheduler that draws no noise.
         guided_shares: Shares of the calls, from the first, that may be the only guided ones.
+        decides: Whether rules may decide as a plan runs.
+        rules: Plans with a rule, once they are calibrated.
     """
 
     calls: Mapping[int, int]
@@ -156,6 +164,8 @@ class Space:
     skips: bool = False
     rivals: tuple[Rival, ...] = ()
     guided_shares: tuple[float, ...] = ()
+    decides: bool = False
+    rules: tuple[Candidate, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -204,8 +214,9 @@ class Space:
     def guided(self, candidate: Candidate) -> Iterator[Candidate]:
         """The candidate with guidance on its first calls only."""
         parts = (self.guided_in_part(candidate, share) for share in self.guided_shares)
-        # Solved rows belong to the guidance that they were solved for.
-        yield from (part for part in dict.fromkeys(parts) if part != candidate and not candidate.spec.rows)
+        # Solved rows and thresholds belong to the guidance that they were made for.
+        made = candidate.spec.rows or candidate.spec.rule
+        yield from (part for part in dict.fromkeys(parts) if part != candidate and not made)
 
     def guided_in_part(self, candidate: Candidate, share: float) -> Candidate:
         """The candidate with guidance on the first ``share`` of its calls; itself where that is all of them."""
@@ -222,6 +233,7 @@ class Space:
             yield candidate
             yield from self.guided(candidate)
         yield from self.guided(FULL)
+        yield from self.rules
 
     def _cached(self, steps: int) -> Iterator[Candidate]:
         calls = self.calls[steps]
@@ -253,6 +265,7 @@ def make_space(
         skips=Target.SCHEDULE in targets,
         rivals=tuple(rivals) if Target.SCHEDULE in targets else (),
         guided_shares=GUIDED_SHARES if Target.GUIDANCE in targets else (),
+        decides=Target.RULE in targets,
     )
 
 

@@ -19,6 +19,7 @@ from accel_bench.search.space import Candidate
 from accel_runtime.base.reading import decode_json, read_document
 from accel_runtime.durable import PATIENCE_S, lock, make_folder, sweep, write_bytes, write_file
 from accel_runtime.errors import InputError, first_line
+from accel_runtime.plans.deep_calls import CallNumber
 from accel_runtime.plans.spec import PlanSpec
 
 Stored = TypeVar("Stored")
@@ -58,10 +59,11 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A candidate with the scores of its first batches."""
+    """A candidate with the scores of its first batches, and where a rule decided, the deep calls of each."""
 
     candidate: Candidate
     batches: tuple[Scores, ...]
+    deep_calls: tuple[tuple[CallNumber, ...], ...] = ()
 
 
 class Solved(msgspec.Struct, frozen=True):

@@ -37,7 +37,7 @@ def _cells(each: TriedSummary) -> tuple[str, ...]:
         "→" if each.chosen else "",
         plan_words(each),
         each.family,
-        deep_calls_cell(len(each.facts.deep_calls), each.facts.calls, skipped=len(each.facts.plan.skip)),
+        deep_calls_cell(each.facts.deep_text, each.facts.calls, skipped=len(each.facts.plan.skip)),
         f"{each.composed_s:.4g}",
         f"{each.speedup:.2f}×",
         _NOTHING if each.measured is None else times(each.measured),

@@ -20,15 +20,17 @@ from accel_bench.solving.walk import Tally, Walker
 from accel_runtime.backends import BackendDescription, make_backend
 from accel_runtime.errors import BackendError
 from accel_runtime.pipeline import Pipeline, open_bundle
+from accel_runtime.plans.deep_calls import CallNumber
 from accel_runtime.plans.plan import Plan
 from accel_runtime.plans.spec import PlanSpec
+from accel_runtime.request import Result
 
 if TYPE_CHECKING:
     from accel_bench.quality.scorers import Scorers  # brings torch, which only scoring needs
 
 # What a part of a calibration is kept as, by name.
 Arrays: TypeAlias = dict[str, NDArray[Any]]
-Result = TypeVar("Result")
+Returned = TypeVar("Returned")
 
 # Says that gains are known already, so that they are not measured.
 _KNOWN: Final = [(0, 0.0)]
@@ -43,7 +45,7 @@ class Draw:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judge:
-    """A plan on a batch; becomes its scores.
+    """A plan on a batch; becomes `Judged`.
 
     Attributes:
         spec: The plan.
@@ -58,6 +60,19 @@ class Judge:
     def __str__(self) -> str:
         """As in messages."""
         return f"a plan on batch {self.batch + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a plan did on a batch.
+
+    Attributes:
+        scores: Scores of its pictures.
+        deep_calls: Numbers of the calls that ran deep.
+    """
+
+    scores: Scores
+    deep_calls: tuple[CallNumber, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +113,7 @@ class SearchWorker:
     def do(self, item: Item) -> Any:
         """Do an item; its class says what it becomes."""
         if isinstance(item, Draw):
-            return self._draw(BASELINE, item.batch)
+            return self._draw(BASELINE, item.batch).images
         if isinstance(item, Judge):
             return self._judge(item)
         request = self.prompts.calibration[item.part]
@@ -112,12 +127,16 @@ class SearchWorker:
         """See `accel_bench.base.crew.Worker.describe`."""
         return self.pipeline.describe()
 
-    def _judge(self, item: Judge) -> Scores:
-        pictures = item.reference if item.spec == BASELINE else self._draw(item.spec, item.batch)
-        return self.scorers.score(pictures, item.reference, captions=self.prompts.captions[item.batch])
+    def _judge(self, item: Judge) -> Judged:
+        if item.spec == BASELINE:
+            pictures, deep = item.reference, self._plan(BASELINE).deep_calls
+        else:
+            drawn = self._draw(item.spec, item.batch)
+            pictures, deep = drawn.images, drawn.deep_calls
+        return Judged(self.scorers.score(pictures, item.reference, captions=self.prompts.captions[item.batch]), deep)
 
-    def _draw(self, spec: PlanSpec, batch: int) -> NDArray[np.uint8]:
-        return self.pipeline.generate(self.prompts.judged[batch], self._plan(spec)).images
+    def _draw(self, spec: PlanSpec, batch: int) -> Result:
+        return self.pipeline.generate(self.prompts.judged[batch], self._plan(spec))
 
     def _plan(self, spec: PlanSpec) -> Plan:
         return compile_for(self.pipeline, spec, settings=self.settings)
@@ -189,13 +208,13 @@ def teacher_arrays(made: Teacher, tally: Tally) -> Arrays:
     }
 
 
-def finish(work: Generator[str, None, Result]) -> Result:
+def finish(work: Generator[str, None, Returned]) -> Returned:
     """Run a generator to its end and return its result."""
     while True:
         try:
             next(work)
         except StopIteration as end:
-            result: Result = end.value
+            result: Returned = end.value
             return result
 
 

@@ -12,7 +12,7 @@ from accel_bench.records.parts import PlanFacts
 from accel_bench.timing.meters import Meters
 from accel_bench.timing.spans import Spans
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plans.plan import Plan
+from accel_runtime.plans.plan import Deep, Plan
 from accel_runtime.request import Request
 
 
@@ -88,7 +88,7 @@ class PlanContender:
         steps = self.pipeline.denoise(self.request, plan)
         self.spans.note("prepare", self.spans.origin)
         started = perf_counter()
-        latents = [step.latents for step in steps][-1]
+        *_, (latents, _) = ran = [(step.latents, isinstance(step.call, Deep)) for step in steps]
         self.spans.note("denoise", started)
         started = perf_counter()
         images = self.pipeline.decode(latents)
@@ -96,5 +96,12 @@ class PlanContender:
         seconds = perf_counter() - self.spans.origin
         after = self.meters.joules()
         joules = None if energy is None or after is None else after - energy
-        run = ImageRun(seconds, tuple(self.spans.noted), joules=joules, device_bytes=self.meters.device_bytes())
+        decided = tuple(index for index, (_, deep) in enumerate(ran) if deep) if plan.rule else None
+        run = ImageRun(
+            seconds,
+            tuple(self.spans.noted),
+            joules=joules,
+            device_bytes=self.meters.device_bytes(),
+            deep_calls=decided,
+        )
         return Drawn(run, images)

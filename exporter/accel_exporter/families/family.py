@@ -34,7 +34,7 @@ class Component:
         name: Name of the graph, and of its folder in the bundle.
         title: What a progress bar shows.
         load: Loads the model.
-        is_codec: Codecs compute in float32, whatever the export's precision: some overflow half precision.
+        is_codec: Codecs have a precision of their own, since some overflow half precision.
     """
 
     name: str

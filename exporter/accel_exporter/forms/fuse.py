@@ -1,4 +1,4 @@
-"""The fused form: ONNX Runtime's operators for diffusion models instead of standard ones."""
+"""The forms of ONNX Runtime's own operators: fused of all that diffusion models have, attention of that alone."""
 
 from collections.abc import Sequence
 
@@ -29,8 +29,17 @@ def fuse(model: ir.Model) -> ir.Model:
     Weights are shared with ``model`` but for those that change their layout, which are made when they are read.
     docs/design/0009-graph-forms.md says what is fused and for whom.
     """
+    return _rewritten(model, _ROUNDS)
+
+
+def fuse_attention(model: ir.Model) -> ir.Model:
+    """A copy of ``model`` with MultiHeadAttention, which has a kernel on processors too; see `fuse`."""
+    return _rewritten(model, (ATTENTION,))
+
+
+def _rewritten(model: ir.Model, rounds: Sequence[Sequence[RewriteRule]]) -> ir.Model:
     fused = model.clone()
-    for rules in _ROUNDS:
+    for rules in rounds:
         RewriteRuleSet(list(rules)).apply_to_model(fused)
         # A sum that a norm now hands out may be read by nodes before that norm.
         fused.graph.sort()

@@ -10,6 +10,7 @@ import numpy as np
 from accel_runtime.backends.base import Artifact, BackendDescription, Buffer
 from accel_runtime.backends.host import HostBuffer
 from accel_runtime.backends.openvino_device import Execution, Requested, last_line, read_execution
+from accel_runtime.backends.openvino_rewrites import Rewrite, check_rewrites, choose_rewrites, rewrite
 from accel_runtime.base.idle import SIZES_KEPT, UsedLast
 from accel_runtime.errors import BackendError, MissingExtraError, explained
 from accel_runtime.manifest import TensorSpec
@@ -24,9 +25,10 @@ class OpenVinoBackend:
             bfloat16 on processors that have it.
         threads: Threads of a call, at most those of the machine; None leaves the choice to OpenVINO.
         cache_dir: Folder for compiled graphs, each as large as its weights; None compiles anew.
+        rewrites: Rewrites of each graph, of `REWRITES`; None takes those that gain on this processor.
 
     Raises:
-        InputError: The precision is unknown, or there are no threads.
+        InputError: A precision or rewrite is unknown, or there are no threads.
         BackendError: OpenVINO does not have the device, or would run another, or in another precision.
         MissingExtraError: OpenVINO is not installed.
     """
@@ -38,6 +40,7 @@ class OpenVinoBackend:
         precision: str | None = None,
         threads: int | None = None,
         cache_dir: Path | None = None,
+        rewrites: Sequence[Rewrite] | None = None,
     ) -> None:
         self._requested = Requested(device, precision=precision, threads=threads, cache_dir=cache_dir)
         self._openvino = _import_openvino()
@@ -45,6 +48,8 @@ class OpenVinoBackend:
         # Files that are no ONNX are asked about here: `read_model` offers them to every frontend, and they complain.
         self._onnx = self._openvino.frontend.FrontEndManager().load_by_framework("onnx")
         self._execution = self._probe()
+        precision = str(self._execution.options.get("inference_precision"))
+        self._rewrites = choose_rewrites(device, precision) if rewrites is None else check_rewrites(rewrites)
 
     @property
     def name(self) -> str:
@@ -80,10 +85,11 @@ class OpenVinoBackend:
             backend="openvino",
             version=self._openvino.__version__,
             provider=",".join(self._execution.devices),
-            options=self._execution.options,
+            options=self._execution.options | {"rewrites": ",".join(self._rewrites) or "none"},
         )
 
     def _compile(self, model: Any) -> Any:
+        rewrite(model, self._rewrites)
         compiled = self._core.compile_model(model, self._requested.device, self._requested.options())
         self._execution = read_execution(compiled, self._requested)
         return compiled
@@ -107,7 +113,7 @@ class OpenVinoSession:
     Args:
         path: Its file, for messages.
         model: Model that OpenVINO read, with the file's open dimensions.
-        compile_model: Compiles a model and checks what will run it.
+        compile_model: Compiles a model that it may change, and checks what will run it.
     """
 
     def __init__(self, path: Path, model: Any, *, compile_model: Callable[[Any], Any]) -> None:

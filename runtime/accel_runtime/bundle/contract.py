@@ -6,7 +6,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from accel_runtime.bundle.dims import own_sizes, resolve, show
+from accel_runtime.bundle.dims import TIMESTEPS, own_sizes, resolve, show
 from accel_runtime.errors import BundleError
 from accel_runtime.manifest import (
     Codec,
@@ -98,7 +98,7 @@ def _check_denoiser(manifest: Manifest, graph: GraphSpec, *, branch: int | None)
     denoiser = manifest.denoiser
     known = {
         denoiser.sample: _state(manifest),
-        denoiser.timestep: _floats(1),
+        denoiser.timestep: _floats(_timesteps(graph, denoiser.timestep)),
         **{each.name: _conditioned(manifest, each) for each in denoiser.inputs},
     }
     needed = [denoiser.sample, *(each.name for each in denoiser.inputs)]
@@ -111,6 +111,12 @@ def _check_denoiser(manifest: Manifest, graph: GraphSpec, *, branch: int | None)
         elif tensor.name not in needed:
             raise ValueError(f"takes {tensor.name}, expected only {', '.join(dict.fromkeys((*known, *needed)))}")
     _state(manifest).check(graph.output(denoiser.noise))
+
+
+def _timesteps(graph: GraphSpec, name: str) -> int | None:
+    """One timestep for all rows, or as many as the caller likes."""
+    shapes = [tensor.shape for tensor in graph.inputs if tensor.name == name]
+    return None if shapes == [(TIMESTEPS,)] else 1
 
 
 def _check_feature(manifest: Manifest, graph: GraphSpec, feature: str) -> None:

@@ -5,9 +5,13 @@ or ``symbol/2``, which is rounded up, as a UNet's downsamplers round.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from accel_runtime.errors import BundleError, InputError
 from accel_runtime.manifest import DIMENSION, GraphSpec, Manifest
+
+# How many timesteps a call of the denoiser is given: one for all rows, or one for each.
+TIMESTEPS: Final = "timesteps"
 
 
 def resolve(shape: Sequence[int | str], sizes: Mapping[str, int]) -> tuple[int, ...]:
@@ -31,6 +35,7 @@ def own_sizes(manifest: Manifest) -> dict[str, int]:
         "width": width,
         "latent_height": height // scale,
         "latent_width": width // scale,
+        TIMESTEPS: 1,
     }
 
 

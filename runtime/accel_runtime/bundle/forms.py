@@ -13,12 +13,12 @@ from accel_runtime.manifest import ExtraForm, Form, Precision
 
 FORMS: Final[tuple[Form, ...]] = ("plain", *get_args(ExtraForm))
 
-# Name of a backend → forms that it can run, the preferred one first; all others run `plain` only. `plain` is what was
-# measured on CPUs, and `fused` what ONNX Runtime's own Stable Diffusion examples run on GPUs. `native` comes last where
-# a provider lacks GroupNormalization: taken apart at load, it leaves shape arithmetic to the CPU, and is refused. The
-# ROCm provider ends at opset 21; MIGraphX and TensorRT would hand some fused operators to the CPU.
+# Name of a backend → forms that it can run, the preferred one first; all others run `plain` only. `attention` is what
+# was the fastest on CPUs, and `fused` what ONNX Runtime's own Stable Diffusion examples run on GPUs. `native` comes
+# last where a provider lacks GroupNormalization: taken apart at load, it leaves shape arithmetic to the CPU, and is
+# refused. The ROCm provider ends at opset 21; MIGraphX and TensorRT would hand some fused operators to the CPU.
 _ORDER: Final[Mapping[str, tuple[Form, ...]]] = {
-    "cpu": ("plain", "native"),
+    "cpu": ("attention", "plain", "native"),
     "cuda": ("fused", "plain", "native"),
     "rocm": ("fused", "plain"),
 }

@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 
 from accel_runtime.backends.base import as_dtype
-from accel_runtime.bundle.dims import resolve
+from accel_runtime.bundle.dims import TIMESTEPS, resolve
 from accel_runtime.errors import InputError
 from accel_runtime.manifest import Manifest, TensorSpec
 from accel_runtime.request import Request
@@ -57,7 +57,8 @@ def least_bytes(manifest: Manifest, *, images: int, rows: int, latents: Sequence
     """The bytes of the tensors that are there at once, at the least; arguments as for `check_room`."""
     height, width = latents
     scale = manifest.state.scale
-    sizes = {"latent_height": height, "latent_width": width, "height": height * scale, "width": width * scale}
+    of_pixels = {"height": height * scale, "width": width * scale}
+    sizes = {"latent_height": height, "latent_width": width, TIMESTEPS: 1, **of_pixels}
     deep = manifest.deep
     # Every feature is made on the way to the noise, whether the plan keeps it or not.
     largest = max(_bytes(tensor, {**sizes, "batch": rows}) for tensor in deep.outputs)

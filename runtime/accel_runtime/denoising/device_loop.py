@@ -115,7 +115,7 @@ class DeviceLoop:
             read: Callable[[], Array] = _Reader(turn.state)
             if index == len(plan.calls) - 1:
                 if (bad := int(turn.bad.read()[0])) >= 0:
-                    raise not_finite(plan, bad)
+                    raise not_finite(plan, bad, call=plan.calls[bad])
                 # The buffers are the next request's from here on.
                 read = partial(_same, read())
             yield Step(index, len(plan.calls), rows[index].timestep, call, read)

@@ -10,6 +10,7 @@ from accel_runtime.backends.base import Array
 from accel_runtime.denoising.inpainting import Blend
 from accel_runtime.denoising.noise import TorchGenerator, stacked_normal
 from accel_runtime.denoising.passes import Passes
+from accel_runtime.denoising.watch import Watch
 from accel_runtime.errors import NUMERICS_ADVICE, NumericsError
 from accel_runtime.plans.plan import Call, Deep, Plan
 from accel_runtime.schedules.schedule import Recurrence
@@ -23,7 +24,7 @@ class Step:
         index: Number of the call, counted from 0.
         total: How many calls the plan has.
         timestep: Timestep that the UNet was given.
-        call: The plan's entry: which pass ran.
+        call: Which pass ran: the plan's entry, or what its rule made of it.
         read: Gives `latents`.
     """
 
@@ -62,16 +63,19 @@ def denoise(
     Raises:
         NumericsError: The latents became NaN or infinite; says at which call.
     """
-    state = Recurrence.start(latents)
+    state, watch = Recurrence.start(latents), Watch(plan)
     total = len(plan.calls)
-    for index, (row, call) in enumerate(zip(plan.schedule.rows, plan.calls, strict=True)):
+    for index, row in enumerate(plan.schedule.rows):
+        call = watch.call(index)
         # What overflows is told below, as an error; numpy would warn of it first.
         with np.errstate(over="ignore", invalid="ignore"):
             noise = passes.run(call, state.model_input(row), timestep=row.timestep, index=index)
+            guided = guide(noise, call, rescale=plan.guidance_rescale)
             draw = stacked_normal(generators, latents.shape[1:]) if row.draws else None
-            state = state.advance(row, guide(noise, call, rescale=plan.guidance_rescale), draw=draw)
+            state = state.advance(row, guided, draw=draw)
         if not np.isfinite(state.latents).all():
-            raise not_finite(plan, index)
+            raise not_finite(plan, index, call=call)
+        watch.saw(guided, state.latents)
         if blend is not None:
             state = state.replaced(blend.after(index, state.latents))
         yield Step(index=index, total=total, timestep=row.timestep, call=call, read=partial(_latents, state))
@@ -81,9 +85,9 @@ def _latents(state: Recurrence) -> Array:
     return state.latents
 
 
-def not_finite(plan: Plan, index: int) -> NumericsError:
+def not_finite(plan: Plan, index: int, *, call: Call) -> NumericsError:
     """The error of a call whose latents are no numbers."""
-    kind = "deep" if isinstance(plan.calls[index], Deep) else "shallow"
+    kind = "deep" if isinstance(call, Deep) else "shallow"
     timestep = plan.schedule.rows[index].timestep
     return NumericsError(
         f"call {index} ({kind}, timestep {timestep:g}) made NaN or infinite latents: {NUMERICS_ADVICE}"

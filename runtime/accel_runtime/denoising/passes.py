@@ -46,7 +46,8 @@ class Passes:
         """
         for guided in {call.guided for call in plan.calls}:
             unet.check_call(guided=guided)
-        weighed = {call.branch for call in plan.calls if isinstance(call, Shallow) and not _holds(call)}
+        cut = [call for call in plan.calls if isinstance(call, Shallow)]
+        weighed = {call.branch for call in cut if plan.forecast.history > 1 or not _holds(call)}
         return cls(unet, branches=plan.branches, history=plan.history, weighed=weighed, forecaster=forecaster)
 
     def restart(self, conditioning: Conditioning) -> None:

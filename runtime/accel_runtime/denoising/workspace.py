@@ -13,6 +13,7 @@ from accel_runtime.denoising.loop import Step, denoise
 from accel_runtime.denoising.noise import TorchGenerator
 from accel_runtime.denoising.passes import Passes
 from accel_runtime.denoising.unet import UNet
+from accel_runtime.errors import InputError
 from accel_runtime.plans.plan import Plan
 
 
@@ -35,9 +36,13 @@ class Workspace:
         """Allocate what a plan needs around ``unet``.
 
         Raises:
-            InputError: The graphs are fixed to other sizes than the plan's calls have.
+            InputError: The graphs are fixed to other sizes than the plan's calls have, or the loop on the device, which
+                binds all calls before the first, is wanted for a plan with a rule.
         """
-        graphs, backend = components.device_loop, components.backend
+        if plan.rule is not None and components.place == "device":
+            raise InputError("plan: its rule decides on the host as the loop runs: take the loop auto or host")
+        graphs = components.device_loop if plan.rule is None else None
+        backend = components.backend
         passes = Passes.of(unet, plan, forecaster=graphs.forecaster(backend, plan) if graphs else None)
         if graphs is None:
             return cls(plan, passes, loop=None)

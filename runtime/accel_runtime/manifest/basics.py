@@ -12,7 +12,7 @@ DIMENSION: Final = re.compile(
     r"(?:(?P<times>[1-9][0-9]{0,5})\*)?(?P<symbol>[a-z_]{1,40})(?:/(?P<over>[1-9][0-9]{0,5}))?"
 )
 # Words that `--plan` and plan files read as rules, so that no plan of a bundle may be called so.
-PLAN_RULES: Final = ("full", "every", "calls")
+PLAN_RULES: Final = ("full", "every", "calls", "rule")
 PLAN_NAME_EXPECTED: Final = (
     "a name of up to 40 lower-case letters, digits and -, that begins with a letter and is not "
     f"{', '.join(PLAN_RULES[:-1])} or {PLAN_RULES[-1]}"
@@ -22,9 +22,11 @@ _PLAN_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 LONGEST_SIDE: Final = 2**14
 
 Device = Literal["cpu", "cuda"]
-ExtraForm = Literal["fused", "native"]
+ExtraForm = Literal["fused", "attention", "native"]
 Form = Literal["plain", ExtraForm]
 Precision = Literal["float32", "float16", "bfloat16"]
+# Of pixels, bfloat16 would drop what is seen.
+CodecPrecision = Literal["float32", "float16"]
 DType = Literal[Precision, "int64", "int32"]
 # The ranges of a manifest's numbers: far more than any model has, and small enough to calculate with.
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from accel_runtime.manifest.basics import ExtraForm, GraphSpec, Precision, Strict
+from accel_runtime.manifest.basics import CodecPrecision, ExtraForm, GraphSpec, Precision, Strict
 from accel_runtime.manifest.check import check_files, check_parts, check_roles
 from accel_runtime.manifest.parts import FileSpec, FormGraph, InductorSpec, LoopSpec, Provenance, SchedulesSpec
 from accel_runtime.manifest.roles import (
@@ -33,7 +33,7 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
     """The whole of `accel.json`. What follows `provenance` is left out where there is none.
 
     Attributes:
-        dtype: Precision of the denoiser and the text encoders; encoder and decoder always compute in float32.
+        dtype: Precision of the denoiser and the text encoders.
         state: The state that the loop denoises.
         graphs: All graphs by name; each has one role.
         denoiser: Which graphs denoise, and what their tensors mean.
@@ -44,6 +44,7 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
         inductor: AOTInductor packages.
         forms: Graphs in other forms than plain, by form.
         plans: Plan files by the names that `--plan` knows them by.
+        codec_dtype: Precision of encoder and decoder.
     """
 
     schema_version: Literal[2]
@@ -61,6 +62,7 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
     inductor: InductorSpec | None = None
     forms: dict[ExtraForm, dict[str, FormGraph]] = msgspec.field(default_factory=dict)
     plans: Annotated[dict[str, str], msgspec.Meta(max_length=1000)] = msgspec.field(default_factory=dict)
+    codec_dtype: CodecPrecision = "float32"
 
     def __post_init__(self) -> None:
         check_roles(self)

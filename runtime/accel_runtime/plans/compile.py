@@ -8,6 +8,7 @@ import msgspec
 
 from accel_runtime.errors import InputError
 from accel_runtime.manifest import GuidanceBy
+from accel_runtime.plans.forecast import Forecast
 from accel_runtime.plans.plan import Call, Deep, Plan, Shallow
 from accel_runtime.plans.spec import PlanSpec, check_calls, check_rows
 from accel_runtime.schedules.schedule import ScheduleTable
@@ -57,7 +58,13 @@ def compile_plan(
     scales = {call: guidance if spec.guides(call) else 1.0 for call in spec.running_calls(total)}
     calls = tuple(_call(spec, call, guidance=float(scale), deep=deep) for call, scale in scales.items())
     table = _solved(spec, schedule) if spec.rows else schedule
-    return Plan(schedule=table, calls=calls, guidance_rescale=guidance_rescale)
+    rule = spec.rule or None
+    return Plan(schedule=table, calls=calls, guidance_rescale=guidance_rescale, rule=rule, forecast=_of_rule(spec))
+
+
+def _of_rule(spec: PlanSpec) -> Forecast:
+    """The forecast that is made as the loop runs."""
+    return spec.forecast if spec.rule else Forecast.HOLD
 
 
 def _call(spec: PlanSpec, call: int, *, guidance: float, deep: tuple[int, ...]) -> Call:

@@ -7,7 +7,7 @@ import msgspec
 
 from accel_runtime.base.reading import decode_json, read_document
 from accel_runtime.errors import AccelError, InputError
-from accel_runtime.plans.spec import NEW_KEYS, PLAN_VERSION, PlanSpec
+from accel_runtime.plans.spec import KEYS_OF, PLAN_VERSION, PlanSpec
 
 # Far more than a plan of the most calls takes.
 LARGEST_PLAN: Final = 2**20
@@ -34,9 +34,10 @@ def parse_plan(raw: bytes, path: Path, *, error: type[AccelError] = InputError) 
     # True equals 1.
     if type(version) is not int or not 1 <= version <= PLAN_VERSION:
         got = "none" if version is None else f"version {version!r}"
-        raise error(f"{path}: expected a plan of version 1 or {PLAN_VERSION}, got {got}: see docs/plans.md")
-    if version < PLAN_VERSION and (new := [key for key in NEW_KEYS if key in keys]):
-        raise error(f"{path}: {new[0]}: expected version {PLAN_VERSION} of a plan with it, got version {version}")
+        raise error(f"{path}: expected a plan of version 1 to {PLAN_VERSION}, got {got}: see docs/plans.md")
+    for since, added in KEYS_OF.items():
+        if version < since and (new := [key for key in added if key in keys]):
+            raise error(f"{path}: {new[0]}: expected version {since} of a plan with it, got version {version}")
     return decode_json(raw, PlanSpec, path=path, error=error)
 
 

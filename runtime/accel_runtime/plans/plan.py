@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 
 from accel_runtime.errors import InputError
-from accel_runtime.plans.forecast import MAX_HISTORY
+from accel_runtime.plans.forecast import MAX_HISTORY, Forecast
+from accel_runtime.plans.rule import Rule
 from accel_runtime.schedules.schedule import ScheduleTable
 
 # The largest number that float32 holds.
@@ -61,6 +62,9 @@ class Plan(msgspec.Struct, frozen=True):
             as in diffusers (arXiv:2305.08891, section 3.4).
         guidance_input: Guidance scale that the denoiser takes as an input; no call is guided then. None where it takes
             none.
+        rule: Makes calls deep as the loop runs; the others are as `calls` says. None where `calls` says all.
+        forecast: How the features of shallow calls are made beside a rule: which deep calls they have is not known
+            before.
 
     Raises:
         InputError: The calls cannot be run as given.
@@ -70,6 +74,8 @@ class Plan(msgspec.Struct, frozen=True):
     calls: tuple[Call, ...]
     guidance_rescale: float = 0.0
     guidance_input: float | None = None
+    rule: Rule | None = None
+    forecast: Forecast = Forecast.HOLD
 
     def __post_init__(self) -> None:
         if not 0 <= self.guidance_rescale <= 1:
@@ -105,7 +111,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     @property
     def deep_calls(self) -> tuple[int, ...]:
-        """The numbers of the deep calls, counted from 0."""
+        """The numbers of the calls that are deep in any case, counted from 0."""
         return tuple(index for index, call in enumerate(self.calls) if isinstance(call, Deep))
 
     @property
@@ -126,4 +132,11 @@ class Plan(msgspec.Struct, frozen=True):
     @property
     def history(self) -> int:
         """How many deep features the loop must keep: at least 1, at most `MAX_HISTORY`."""
-        return max((len(call.forecast) for call in self.calls if isinstance(call, Shallow)), default=1)
+        planned = max((len(call.forecast) for call in self.calls if isinstance(call, Shallow)), default=1)
+        return planned if self.rule is None else max(planned, self.forecast.history)
+
+    @property
+    def most_deep(self) -> int:
+        """How many deep calls an image may take."""
+        planned = len(self.deep_calls)
+        return planned if self.rule is None else max(planned, min(self.rule.most_deep, len(self.calls)))

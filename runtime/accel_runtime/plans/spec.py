@@ -13,17 +13,19 @@ from math import isfinite
 from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from accel_runtime.errors import InputError
 from accel_runtime.plans.deep_calls import DEEP_CALLS_EXPECTED, CallNumber, DeepCalls, deep_numbers, interval
 from accel_runtime.plans.forecast import MAX_HISTORY, Forecast, forecast_weights
+from accel_runtime.plans.rule import Rule, rule_problems
 from accel_runtime.plans.solved import SolvedFor, SolvedRow, row_problems, skip_problems
 from accel_runtime.request import MOST_STEPS
 
-PLAN_VERSION: Final = 2
-# What version 1 does not have.
-NEW_KEYS: Final = ("skip", "rows", "solved_for")
+PLAN_VERSION: Final = 3
+# By version, the keys that earlier ones do not have. A plan is of the earliest version that has all its keys but for
+# version 1, which is only read.
+KEYS_OF: Final[Mapping[int, tuple[str, ...]]] = {2: ("skip", "rows", "solved_for"), 3: ("rule",)}
 # Longest text of deep calls in a message.
 _SHOWN = 60
 
@@ -43,8 +45,9 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Guidance scale, prompts and seeds are no part of a plan: they belong to the request.
 
     Attributes:
-        version: Version of this format. A plan of version 1 is read as the plan of version 2 that it means.
-        deep: Deep calls: `full`, `every:N`, or their numbers from 0 on, ascending.
+        version: Version of this format: 3 with a rule, else 2. A plan of an earlier version is read as the plan that
+            it means.
+        deep: Deep calls: `full`, `every:N`, or their numbers from 0 on, ascending; with a rule, those in any case.
         skip: Numbers of the calls that run no graph, ascending; such a plan needs ``rows``.
         branch: Branch at which shallow calls cut the UNet.
         branches: Branches of single shallow calls, where they differ from ``branch``.
@@ -55,12 +58,13 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         scheduler: Name of a scheduler of the bundle; None leaves the choice to the caller.
         steps: Denoising steps; None leaves the choice to the caller.
         solved_for: What the plan was solved for, beside scheduler and steps, which must be given then.
+        rule: Decides as the loop runs which other calls are deep; absent where the plan numbers them all.
 
     Raises:
         PlanError: The parts contradict each other.
     """
 
-    version: Literal[1, 2] = PLAN_VERSION
+    version: Literal[1, 2, 3] = PLAN_VERSION
     deep: DeepCalls
     skip: tuple[CallNumber, ...] = ()
     branch: Branch = 0
@@ -72,6 +76,7 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     scheduler: str | None = None
     steps: Steps | None = None
     solved_for: SolvedFor | None = None
+    rule: Rule | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         # Equal plans are equal documents, whatever the order in which calls were given.
@@ -79,7 +84,7 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             msgspec.structs.force_setattr(self, name, dict(sorted(getattr(self, name).items())))
         for problem in _problems(self):
             raise PlanError(f"plan: {problem}")
-        msgspec.structs.force_setattr(self, "version", PLAN_VERSION)
+        msgspec.structs.force_setattr(self, "version", 3 if self.rule else 2)
 
     def __hash__(self) -> int:
         """Hash of all parts; the default one cannot hash mappings."""
@@ -167,8 +172,9 @@ def check_rows(spec: PlanSpec, calls: int) -> None:
 
 
 def _problems(spec: PlanSpec) -> Iterator[str]:
-    if spec.version < PLAN_VERSION and (new := [name for name in NEW_KEYS if getattr(spec, name)]):
-        yield f"{new[0]}: expected version {PLAN_VERSION} of a plan that has it, got version {spec.version}"
+    for version, keys in KEYS_OF.items():
+        if spec.version < version and (new := [name for name in keys if getattr(spec, name)]):
+            yield f"{new[0]}: expected version {version} of a plan that has it, got version {spec.version}"
     yield from _deep_problems(spec.deep)
     yield from skip_problems(spec.skip, spec.deep)
     for name, numbers in _by_shallow_call(spec):
@@ -181,6 +187,14 @@ def _problems(spec: PlanSpec) -> Iterator[str]:
     yield from _open_problems(spec)
     if spec.guided_calls is not None and not 0 <= spec.guided_calls[0] <= spec.guided_calls[1]:
         yield "guided_calls: expected a first and a last call, got {} and {}".format(*spec.guided_calls)
+    if spec.rule:
+        yield from _rule_problems(spec, spec.rule)
+
+
+def _rule_problems(spec: PlanSpec, rule: Rule) -> Iterator[str]:
+    yield from rule_problems(rule, spec.deep, parts={"skip": spec.skip, "rows": spec.rows, "weights": spec.weights})
+    if spec.guided_calls is not None and spec.guided_calls[0] != 0:
+        yield f"rule: expected guided calls from 0 on beside it, got them from {spec.guided_calls[0]} on"
 
 
 def _by_shallow_call(spec: PlanSpec) -> tuple[tuple[str, Mapping[int, object]], ...]:

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "denoising/conditioning.hpp"
+#include "denoising/encoding.hpp"
 #include "denoising/start.hpp"
 
 namespace accel::core {
@@ -11,6 +12,8 @@ namespace {
 
 // Each 0.2 MB in SD1.5: enough for any batch, and a service never grows by more.
 constexpr std::size_t prompts_kept = 256;
+// diffusers' default.
+constexpr double usual_guidance = 7.5;
 
 }  // namespace
 
@@ -40,15 +43,19 @@ Array Pipeline::denoise(const Request &request, const PlanSpec &spec, const OnSt
   check_request(request, manifest, plan.guided());
   std::vector<TorchGenerator> generators;
   for (const std::uint64_t seed : image_seeds(request, shape.images)) generators.emplace_back(seed);
-  Array latents = start(components_, request, shape, plan.schedule, generators);
+  Start started = start(components_, request, shape, plan.schedule, generators);
   const Encode encode_prompt = [this](const std::string &encoder, const std::string &prompt) {
     return encode(encoder, prompt);
   };
-  const Conditioning conditioning =
-      condition(request, manifest, shape, encode_prompt, {plan.guided(), plan.guidance_input});
-  UNet unet(components_, latents.shape, plan.branches(), conditioning, plan.guided());
+  const std::map<std::string, Array> controls = embed_controls(components_, request);
+  const Inpainting *inpainting = started.inpainting ? &*started.inpainting : nullptr;
+  const Told told = {plan.guided(), plan.guidance_input, plan.calls.size(), inpainting, &controls};
+  const Conditioning conditioning = condition(request, manifest, shape, encode_prompt, told);
+  UNet unet(components_, started.latents.shape, plan.branches(), conditioning, plan.guided());
   Passes passes(unet, plan);
-  latents = accel::core::denoise(passes, plan, std::move(latents), generators, on_step);
+  const Blend *blend = inpainting != nullptr && inpainting->blend ? &*inpainting->blend : nullptr;
+  const Array latents =
+      accel::core::denoise(passes, plan, std::move(started.latents), generators, blend, on_step);
   // Libraries map weights into memory: what overwrites the file while an image is drawn changes the image.
   contents_->bundle().check_graphs();
   return latents;
@@ -61,10 +68,11 @@ void Pipeline::decode(const Array &latents, std::uint8_t *pixels) {
 
 Plan Pipeline::compile(const Request &request, const PlanSpec &spec) const {
   if (!spec.steps) throw InputError("plan: expected a number of steps, got none: set one");
-  const auto strength = request.image ? std::optional(request.image->strength) : std::nullopt;
+  const auto strength = request.image ? std::optional(request.strength) : std::nullopt;
   const ScheduleTable schedule = contents_->schedule(*spec.steps, spec.scheduler, strength);
   const GuidanceBy by = contents_->bundle().manifest().denoiser.guidance;
-  return compile_plan(spec, schedule, {request.guidance, request.guidance_rescale, by});
+  const double scale = request.guidance.value_or(by == GuidanceBy::none ? 1 : usual_guidance);
+  return compile_plan(spec, schedule, {scale, request.guidance_rescale, by});
 }
 
 std::map<std::string, Array> Pipeline::encode(const std::string &encoder, const std::string &prompt) {

@@ -22,7 +22,9 @@ accel::Plan make_plan(const accel::Bundle &bundle, const tool::Arguments &argume
 
 accel::Request make_request(const tool::Arguments &arguments) {
   accel::Request request;
-  request.prompt(arguments.prompt).negative(arguments.negative).seed(arguments.seed).guidance(arguments.guidance);
+  request.prompt(arguments.prompt).negative(arguments.negative).seed(arguments.seed);
+  if (arguments.guidance) request.guidance(*arguments.guidance);
+  if (arguments.label) request.class_labels({*arguments.label});
   if (!arguments.image.empty()) {
     const tool::Picture picture = tool::read_png(arguments.image);
     request.image(picture.pixels.data(), 1, picture.height, picture.width, arguments.strength);

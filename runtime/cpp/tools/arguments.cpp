@@ -21,13 +21,14 @@ const char *const help =
     "  --steps N              denoising steps (20, or the plan's)\n"
     "  --branch K             where shallow calls cut the UNet (0)\n"
     "  --forecast NAME        hold, linear or quadratic (hold)\n"
-    "  --guidance SCALE       classifier-free guidance (7.5)\n"
+    "  --guidance SCALE       classifier-free guidance (7.5, or 1 of a model that is never guided)\n"
     "  --seed N               seed of the noise (0)\n"
     "  --height N, --width N  pixels (the bundle's own size)\n"
     "  --image FILE           PNG to start from, of the picture's size\n"
     "  --strength SHARE       share of the schedule that is run from an image (0.8)\n"
-    "  --ort FILE             ONNX Runtime's library (what the linker finds; or $ACCEL_ORT_LIBRARY)\n"
-    "  --provider NAME        cpu, cuda, rocm, migraphx, tensorrt, ort-openvino, webgpu (cpu)\n"
+    "  --class N              class to draw, of models that draw classes; their PROMPT is empty\n"
+    "  --ort FILE             library of ONNX Runtime or OpenVINO (what the linker finds; or $ACCEL_ORT_LIBRARY)\n"
+    "  --provider NAME        cpu, cuda, rocm, migraphx, tensorrt, ort-openvino, webgpu; openvino[:DEVICE][:f32] (cpu)\n"
     "  --provider-option K=V  option of the provider; may be repeated\n"
     "  --threads N            threads inside an operator\n"
     "  --trust-weights        look at the sizes of weights, not at their hashes\n"
@@ -84,6 +85,7 @@ std::map<std::string, Setter> setters() {
           {"--width", number<std::int32_t>("--width", &Arguments::width)},
           {"--threads", number<std::int32_t>("--threads", &Arguments::threads)},
           {"--seed", number<std::uint64_t>("--seed", &Arguments::seed)},
+          {"--class", number<std::int64_t>("--class", &Arguments::label)},
           {"--guidance", number<double>("--guidance", &Arguments::guidance)},
           {"--strength", number<double>("--strength", &Arguments::strength)}};
 }

@@ -19,7 +19,8 @@ struct Arguments {
   std::optional<std::int32_t> steps;
   std::optional<std::int32_t> branch;
   std::optional<std::string> forecast;
-  double guidance = 7.5;
+  std::optional<double> guidance;
+  std::optional<std::int64_t> label;
   std::uint64_t seed = 0;
   std::optional<std::int32_t> height;
   std::optional<std::int32_t> width;

@@ -11,6 +11,7 @@ from accel_bench.benchmark.roofline import limit_s
 from accel_bench.benchmark.summary import summarise
 from accel_bench.records.bench import BenchRecord, Peaks, PlanRun
 from accel_bench.records.parts import PlanFacts
+from accel_runtime.backends import BackendDescription
 
 
 def test_the_speed_up_compares_round_with_round() -> None:
@@ -98,6 +99,16 @@ def test_unguided_calls_are_half_the_work_in_limit_and_ceiling_and_in_no_graph_s
 )
 def test_no_limit_is_told_where_the_peaks_are_not_known(peaks: Peaks | None) -> None:
     assert limit_s(bench_record(peaks=peaks), "full") is None
+
+
+def test_the_limit_is_that_of_the_precision_that_the_backend_says_it_computes_in() -> None:
+    backend = BackendDescription("openvino", "1", "CPU", {"inference_precision": "bf16"})
+    peaks = Peaks({"float32": 1e4, "bfloat16": 4e4}, None, source="s")
+
+    slow, quick = (limit_s(bench_record(peaks=peaks, **on), "full") for on in ({}, {"backend": backend}))
+
+    assert slow is not None
+    assert quick == pytest.approx(slow / 4)
 
 
 def skipping_record(**parts: Any) -> BenchRecord:

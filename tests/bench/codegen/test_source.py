@@ -21,7 +21,9 @@ from accel_runtime.errors import InputError
 from accel_runtime.plans.compile import compile_plan
 from accel_runtime.plans.forecast import Forecast
 from accel_runtime.plans.plan import Shallow
+from accel_runtime.plans.rule import Rule
 from accel_runtime.plans.solved import SolvedFor
+from accel_runtime.plans.spec import PlanSpec
 
 SCALARS = st.one_of(st.text(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.none())
 VALUES = st.one_of(SCALARS, st.lists(SCALARS).map(tuple), st.dictionaries(st.text(), SCALARS))
@@ -157,6 +159,16 @@ def test_solved_rows_for_another_schedule_are_refused_before_a_script_is_written
 
     with pytest.raises(InputError, match="euler_a draws noise at its calls"):
         generate_script(choice, Target.DIFFUSERS, defaults=Defaults(), name="run.py")
+
+
+@pytest.mark.parametrize("target", list(Target))
+def test_a_config_that_decides_as_it_runs_has_no_script(tmp_path: Path, target: Target) -> None:
+    rule = Rule(signal="noise", threshold=0.3, most_deep=3)
+    choice = write_lab(tmp_path, "tiny", spec=PlanSpec(deep=(0,), rule=rule, scheduler="ddim", steps=4))
+
+    assert choice.config.plan.rule == rule
+    with pytest.raises(InputError, match="config one: no script decides as it runs"):
+        generate_script(choice, target, defaults=Defaults(), name="run.py")
 
 
 @pytest.mark.parametrize("model", ["sdxl", "sdxl-turbo", "lcm-sd15"])

@@ -34,6 +34,8 @@ def bundle(*forms: str) -> Bundle:
     [
         ("cpu", ("fused", "native"), None, "plain"),
         ("cpu", ("fused", "native"), "native", "native"),
+        ("cpu", ("fused", "attention", "native"), None, "attention"),
+        ("cuda", ("attention",), None, "plain"),
         ("cuda", ("fused", "native"), None, "fused"),
         ("cuda", ("native",), None, "plain"),
         ("cuda", ("native",), "native", "native"),
@@ -62,7 +64,7 @@ def test_a_provider_runs_the_first_of_its_forms_that_the_bundle_has(
             "fused",
             "no fused graphs, only plain, native: export it with `accel export --form fused`",
         ),
-        ("cpu", (), "fast", "form 'fast': expected one of plain, fused, native"),
+        ("cpu", (), "fast", "form 'fast': expected one of plain, fused, attention, native"),
     ],
 )
 def test_what_cannot_run_is_refused_with_what_to_do(

@@ -49,10 +49,10 @@ def test_a_file_of_version_1_is_the_plan_of_version_2_that_it_means(tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"version": 3, "deep": "full"}', "expected a plan of version 1 or 2, got version 3"),
-        ('{"version": true, "deep": "full"}', "expected a plan of version 1 or 2, got version True"),
-        ('{"deep": "full"}', "expected a plan of version 1 or 2, got none"),
-        ("[]", "expected a plan of version 1 or 2, got none"),
+        ('{"version": 4, "deep": "full"}', "expected a plan of version 1 to 3, got version 4"),
+        ('{"version": true, "deep": "full"}', "expected a plan of version 1 to 3, got version True"),
+        ('{"deep": "full"}', "expected a plan of version 1 to 3, got none"),
+        ("[]", "expected a plan of version 1 to 3, got none"),
         ('{"version": 1, "deep": [0], "skip": []}', "skip: expected version 2 of a plan with it, got version 1"),
         ('{"version": 1, "deep": [0], "solved_for": null}', "solved_for: expected version 2"),
         ('{"version": 2, "deep": [0], "rows": {"0": {"a": [1, 2, 3, 4], "b": [1]}}}', "length <= 3"),
@@ -66,6 +66,20 @@ def test_a_file_of_version_1_is_the_plan_of_version_2_that_it_means(tmp_path: Pa
             '{"version": 2, "deep": [0], "solved_for": {"model": "A", "guidance": 4, "height": 64, "width": 64}}',
             "matching regex",
         ),
+        ('{"version": 2, "deep": [0], "rule": null}', "rule: expected version 3 of a plan with it, got version 2"),
+        (
+            '{"version": 3, "deep": [0], "rule": {"signal": "noise", "threshold": 0.1}}',
+            "missing required field `most_deep`",
+        ),
+        (
+            '{"version": 3, "deep": "full", "rule": {"signal": "noise", "threshold": 0.1, "most_deep": 2}}',
+            "rule: expected numbers of calls as deep beside it, got 'full'",
+        ),
+        (
+            '{"version": 3, "deep": [0, 4], "rule": {"signal": "noise", "threshold": 0.1, "most_deep": 1}}',
+            "rule.most_deep: expected 2 or more, as many as deep has, got 1",
+        ),
+        ('{"version": 3, "deep": [0], "rule": {"signal": "mood", "threshold": 0.1, "most_deep": 2}}', "Invalid enum"),
         ('{"version": 1}', "missing required field `deep`"),
         ('{"version": 1, "deep": "full", "guidance": 7.5}', "unknown field `guidance`"),
         ('{"version": 1, "deep": [0, 5000]}', "Expected `int` <= 1999"),

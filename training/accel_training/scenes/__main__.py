@@ -15,7 +15,9 @@ class Stage(StrEnum):
 
     PICTURES = "pictures"
     AUTOENCODER = "autoencoder"
-    DIFFUSION = "diffusion"
+    FIRST = "diffusion-1"
+    TEXT = "text"
+    SECOND = "diffusion-2"
     SHIP = "ship"
     GALLERY = "gallery"
 

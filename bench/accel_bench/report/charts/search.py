@@ -69,7 +69,7 @@ def _required(record: SearchRecord) -> float | None:
 
 def _mark(each: TriedSummary, quality: Known, *, pictures: int) -> Mark:
     complete = each.pictures == pictures
-    deep = f"{len(each.facts.deep_calls)}/{each.facts.calls}"
+    deep = f"{each.facts.deep_text}/{each.facts.calls}"
     return Mark(
         family=each.family,
         label=_label(each.facts),

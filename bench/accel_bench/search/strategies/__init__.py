@@ -17,6 +17,7 @@ import msgspec
 from accel_bench.base.extras import extra
 from accel_bench.records.search import Goal
 from accel_bench.search.driver import Driver
+from accel_bench.search.rules import rule_candidates
 from accel_bench.search.space import FULL, Proposer, Space
 from accel_bench.search.strategies.grid import grid
 from accel_bench.search.strategies.proposals import Proposals
@@ -58,12 +59,14 @@ def choose_strategy(
         trials: Number of trials of Optuna's study.
         moves: Number of moves of the default's local search.
     """
+    if space.decides and strategy is not Strategy.OPTUNA:
+        space = replace(space, rules=(yield from rule_candidates(driver, space, goal)))
     if strategy is Strategy.GRID:
         return grid(space, batches=batches)
     if strategy is Strategy.OPTUNA:
         from accel_bench.search.strategies.tpe import Sampler, sample  # noqa: PLC0415  # an extra brings Optuna
 
-        space = replace(space, skips=False, rivals=())
+        space = replace(space, skips=False, rivals=(), decides=False, rules=())
         name = f"{goal.score} of {batches * driver.settings.batch}, {msgspec.json.encode(space).decode()}"
         return sample(Sampler(space, driver.store.folder, name, trials, seed=driver.settings.seed), batches=batches)
     steps = tuple(steps for steps, calls in space.calls.items() if calls >= LEAST_CALLS) if space.caches else ()

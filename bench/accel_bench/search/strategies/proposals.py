@@ -13,6 +13,7 @@ from accel_bench.search.space import FEWER, Answer, Candidate, Space, distinct, 
 from accel_bench.solving.segments import DeepCalls, Solver, forecast_of
 from accel_runtime.plans.deep_calls import FULL
 from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.spec import PlanSpec
 
 # Strengths are known no better than that.
 _DIGITS = 4
@@ -39,7 +40,7 @@ class Proposals:
         Where the goal bounds speed, the most deep calls that are fast enough are among them, and one less in case a
         timing disappoints.
         """
-        found = [*self.space.uncached(), *(rival.candidate for rival in self.space.rivals)]
+        found = [*self.space.uncached(), *(rival.candidate for rival in self.space.rivals), *self.space.rules]
         for steps in self.solvers:
             for branch in self.space.branches:
                 found += (each for deep in self._budgets(steps, branch, goal) for each in self.at(steps, deep, branch))
@@ -49,7 +50,8 @@ class Proposals:
         """The properties that competing candidates share."""
         spec = candidate.spec
         kind = FEWER if candidate.family == FEWER else spec.steps
-        return kind, self._deep(candidate), len(spec.rows), spec.branch, spec.guided_calls
+        decided = (spec.rule.most_deep, self.predict(candidate)) if spec.rule else None
+        return kind, self._deep(candidate), len(spec.rows), spec.branch, spec.guided_calls, decided
 
     def at(self, steps: int, deep: int, branch: int) -> Iterator[Candidate]:
         """Plans of one number of deep calls: solved ones, and the uniform or power plan with the least price.
@@ -80,7 +82,7 @@ class Proposals:
         """
         if goal.bounds_speed:
             met = (answer.candidate for answer in rank(goal, answers, baseline_s=self.baseline_s))
-            return next((each for each in met if each.spec.deep != FULL and not each.spec.rows), None)
+            return next((each for each in met if each.spec.deep != FULL and _is_placed(each.spec)), None)
         edge = self._edge(goal, answers)
         if edge is None or edge.short == edge.enough:
             return None
@@ -105,7 +107,7 @@ class Proposals:
         steps = chain.steps or self.space.steps
         if steps not in self.solvers:
             return None
-        same = [each for each in answers if _Chain.of(each.candidate) == chain and not each.candidate.spec.rows]
+        same = [each for each in answers if _Chain.of(each.candidate) == chain and _is_placed(each.candidate.spec)]
         tried = [(self._deep(each.candidate), allows(goal, each.quality)) for each in same]
         enough = min((deep for deep, allowed in tried if allowed), default=self.space.calls[steps])
         short = max((deep for deep, _ in tried if deep < enough), default=1)
@@ -116,7 +118,8 @@ class Proposals:
 
     def _chain_of_best(self, goal: Goal, answers: Sequence[Answer]) -> "_Chain":
         """The chain of the best candidate that meets the goal; where no cached one does, that below the baseline."""
-        cached = [each for each in answers if not each.candidate.spec.rows and each.candidate.spec.scheduler is None]
+        plain = [each for each in answers if _is_placed(each.candidate.spec)]
+        cached = [each for each in plain if each.candidate.spec.scheduler is None]
         met = rank(goal, cached, baseline_s=self.baseline_s)
         if met and met[0].candidate.spec.deep != FULL:
             return _Chain.of(met[0].candidate)
@@ -160,6 +163,11 @@ class Proposals:
         weights = forecast_of(deep, solver.calls, strengths=solver.strengths(deep))
         rounded = {call: _rounded(row) for call, row in weights.items()}
         return self.space.candidate(family, steps, deep=deep, branch=branch, weights=rounded)
+
+
+def _is_placed(spec: PlanSpec) -> bool:
+    """Whether the plan differs from others in nothing but which calls are deep, and how features are made."""
+    return not spec.rows and not spec.rule
 
 
 def _rounded(weights: tuple[float, ...]) -> tuple[float, ...]:

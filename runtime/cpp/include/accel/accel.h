@@ -90,16 +90,19 @@ ACCEL_API accel_status accel_bundle_tokenize(const accel_bundle *bundle, const c
 
 typedef struct accel_backend_options {
   size_t size;
-  const char *library;             /* file of ONNX Runtime; NULL takes the one that the linker finds */
-  const char *provider;            /* cpu, cuda, rocm, migraphx, tensorrt, ort-openvino, webgpu; NULL is cpu */
-  const char *const *option_names; /* options of the provider, which are passed to it as they are */
+  const char *library;             /* of ONNX Runtime or of OpenVINO; NULL takes the one that the linker finds */
+  const char *provider;            /* of ONNX Runtime: cpu, cuda, rocm, migraphx, tensorrt, ort-openvino, webgpu; NULL is
+                                      cpu. Of OpenVINO's own: openvino, openvino:DEVICE, openvino:PRECISION or
+                                      openvino:DEVICE:PRECISION, with bf16, f16 or f32 */
+  const char *const *option_names; /* options of the provider, which are passed to it as they are; openvino has
+                                      cache_dir */
   const char *const *option_values;
   size_t option_count;
-  int32_t threads; /* inside an operator; 0 leaves the choice to ONNX Runtime */
+  int32_t threads; /* inside an operator; 0 leaves the choice to the library */
 } accel_backend_options;
 
-/* Loads ONNX Runtime, 1.18 or newer. A provider that is not there is an error, and so is a graph that it would leave to
- * the processor. `options` may be NULL. */
+/* Loads ONNX Runtime, 1.18 or newer, or OpenVINO's C API, 2023.0 or newer. A provider that is not there is an error, and
+ * so is a graph that it would leave to the processor. `options` may be NULL. */
 ACCEL_API accel_status accel_backend_open(const accel_backend_options *options, accel_backend **backend,
                                           accel_error *error);
 ACCEL_API void accel_backend_close(accel_backend *backend);
@@ -143,7 +146,7 @@ ACCEL_API accel_status accel_request_set_seeds(accel_request *request, const uin
 /* In pixels; without it the bundle's own size. */
 ACCEL_API accel_status accel_request_set_size(accel_request *request, int32_t height, int32_t width,
                                               accel_error *error);
-/* 7.5 without it; 1 or less does not guide. */
+/* 7.5 without it, or 1 of a model that is never guided; 1 or less does not guide. */
 ACCEL_API accel_status accel_request_set_guidance(accel_request *request, double scale, accel_error *error);
 ACCEL_API accel_status accel_request_set_guidance_rescale(accel_request *request, double rescale, accel_error *error);
 /* Unit-variance noise [images, channels, latent height, latent width] in place of the seed's; it is copied. */
@@ -153,6 +156,43 @@ ACCEL_API accel_status accel_request_set_latents(accel_request *request, const f
  * copied. `strength` is the share of the schedule that is run, more than 0 and at most 1. */
 ACCEL_API accel_status accel_request_set_image(accel_request *request, const uint8_t *pixels, size_t count,
                                                int32_t height, int32_t width, double strength, accel_error *error);
+
+/* Where the image is drawn anew, from 128 on; the rest of it stays: one mask for all or one for each, [count, height,
+ * width]; it is copied. */
+ACCEL_API accel_status accel_request_set_mask(accel_request *request, const uint8_t *mask, size_t count, int32_t height,
+                                              int32_t width, accel_error *error);
+
+typedef struct accel_control {
+  size_t size;
+  const uint8_t *pixels; /* one image for all or one for each, [count, height, width, 3] */
+  size_t count;
+  int32_t height, width;
+  double scale;      /* how strong it is */
+  double start, end; /* shares of the calls, from 0 to 1, between which it counts */
+} accel_control;
+
+/* A control image for the next ControlNet of the model; it is copied. */
+ACCEL_API accel_status accel_request_add_control(accel_request *request, const accel_control *control,
+                                                 accel_error *error);
+
+/* What SDXL is told of the picture, in pixels; zeros are what is drawn. */
+typedef struct accel_framing {
+  size_t size;
+  int32_t original_height, original_width; /* before it was cropped */
+  int32_t crop_top, crop_left;
+  int32_t target_height, target_width; /* of the crop */
+  int32_t has_aesthetic_score;         /* whether the refiner is told the score below, and not diffusers' default */
+  double aesthetic_score;
+} accel_framing;
+
+ACCEL_API accel_status accel_request_set_framing(accel_request *request, const accel_framing *framing,
+                                                 accel_error *error);
+/* The same of the negative half of guided calls; diffusers' default without it. */
+ACCEL_API accel_status accel_request_set_negative_framing(accel_request *request, const accel_framing *framing,
+                                                          accel_error *error);
+/* For models that draw classes: one for all, or one for each prompt. */
+ACCEL_API accel_status accel_request_set_class_labels(accel_request *request, const int64_t *labels, size_t count,
+                                                      accel_error *error);
 
 typedef struct accel_progress {
   size_t size;
@@ -196,6 +236,11 @@ ACCEL_API accel_status accel_request_shape(const accel_request *request, const a
 ACCEL_API accel_status accel_generate(accel_pipeline *pipeline, const accel_plan *plan, accel_request *request,
                                       uint8_t *pixels, size_t pixel_count, float *latents, size_t latent_count,
                                       accel_error *error);
+
+/* Pixels of latents, as accel_generate decodes them; for previews, also from within a callback. The latents are
+ * [images, channels, latent height, latent width] of `shape`. */
+ACCEL_API accel_status accel_decode(accel_pipeline *pipeline, const accel_shape *shape, const float *latents,
+                                    size_t latent_count, uint8_t *pixels, size_t pixel_count, accel_error *error);
 
 /* ---- Noise ---- */
 

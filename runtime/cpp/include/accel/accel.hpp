@@ -84,7 +84,7 @@ class Bundle {
   detail::Owned<accel_bundle> handle_;
 };
 
-// What executes graphs. An empty library is the ONNX Runtime that the linker finds.
+// What executes graphs. An empty library is the ONNX Runtime, or OpenVINO, that the linker finds.
 class Backend {
  public:
   using Options = std::vector<std::pair<std::string, std::string>>;
@@ -175,6 +175,17 @@ class Request {
     return set(accel_request_set_image, pixels, count, height, width, strength);
   }
 
+  // [count, height, width]: where the image is drawn anew, from 128 on.
+  Request &mask(const std::uint8_t *levels, std::size_t count, std::int32_t height, std::int32_t width) {
+    return set(accel_request_set_mask, levels, count, height, width);
+  }
+  Request &control(const accel_control &one) { return set(accel_request_add_control, &one); }
+  Request &framing(const accel_framing &told) { return set(accel_request_set_framing, &told); }
+  Request &negative_framing(const accel_framing &told) { return set(accel_request_set_negative_framing, &told); }
+  Request &class_labels(const std::vector<std::int64_t> &all) {
+    return set(accel_request_set_class_labels, all.data(), all.size());
+  }
+
   // An exception of the callback's stops, and is raised again by `Pipeline::generate`.
   Request &on_progress(OnProgress callback) {
     progress_ = std::make_unique<Progress>(Progress{std::move(callback), nullptr});
@@ -247,6 +258,13 @@ class Pipeline {
       throw;
     }
     return result;
+  }
+
+  // Pixels [images, height, width, 3] of latents; for previews, also from within a callback.
+  std::vector<std::uint8_t> decode(const accel_shape &shape, const float *latents, std::size_t count) const {
+    std::vector<std::uint8_t> pixels(shape.images * shape.height * shape.width * 3);
+    detail::check(accel_decode, handle_.get(), &shape, latents, count, pixels.data(), pixels.size());
+    return pixels;
   }
 
  private:

@@ -25,6 +25,19 @@ void check_room(const char *name, const void *memory, std::size_t given, std::si
   throw accel::core::InputError(accel::core::join(name, ": expected memory for ", needed, " elements, got ", given));
 }
 
+// The shape of latents that a caller says. Raises an `InputError` where the model has no such latents.
+accel::core::Shape as_latents(const accel_shape &said, const accel::core::State &state) {
+  const auto scale = static_cast<std::size_t>(state.scale);
+  const auto longest = static_cast<std::size_t>(accel::core::longest_side);
+  const bool fits = said.images >= 1 && said.images <= 1000 && said.height >= 1 && said.height <= longest &&
+                    said.width >= 1 && said.width <= longest && said.height == said.latent_height * scale &&
+                    said.width == said.latent_width * scale &&
+                    said.channels == static_cast<std::size_t>(state.channels);
+  if (!fits) throw accel::core::InputError("shape: expected what accel_request_shape tells of a request");
+  const auto number = [](std::size_t value) { return static_cast<std::int64_t>(value); };
+  return {number(said.images), number(said.channels), number(said.latent_height), number(said.latent_width)};
+}
+
 }  // namespace
 
 accel_status accel_request_shape(const accel_request *request, const accel_pipeline *pipeline, accel_shape *shape,
@@ -63,5 +76,20 @@ accel_status accel_generate(accel_pipeline *pipeline, const accel_plan *plan, ac
         drawing.denoise(asked.request, spec, [&asked](const accel::core::Step &step) { report(asked, step); });
     if (latents != nullptr) std::copy(last.values.begin(), last.values.end(), latents);
     if (pixels != nullptr) drawing.decode(last, pixels);
+  });
+}
+
+accel_status accel_decode(accel_pipeline *pipeline, const accel_shape *shape, const float *latents,
+                          std::size_t latent_count, std::uint8_t *pixels, std::size_t pixel_count, accel_error *error) {
+  return guarded(error, [&] {
+    accel::core::Pipeline &drawing = required(pipeline, "pipeline").pipeline;
+    const accel_shape said = known_part(&required(shape, "shape"));
+    const accel::core::State &state = drawing.contents().bundle().manifest().state;
+    accel::core::Array given{as_latents(said, state), {}};
+    required(pixels, "pixels");
+    check_room("latents", &required(latents, "latents"), latent_count, accel::core::count_of(given.shape));
+    check_room("pixels", pixels, pixel_count, said.images * said.height * said.width * 3);
+    given.values.assign(latents, latents + latent_count);
+    drawing.decode(given, pixels);
   });
 }

@@ -67,8 +67,20 @@ void check_text(const Manifest &manifest, const std::string &name) {
   }
 }
 
+using Dimensions = std::vector<std::vector<Dimension>>;
+
+Dimensions shapes_of(const Manifest &manifest, const std::vector<TextOutput> &outputs) {
+  Dimensions shapes;
+  for (const TextOutput &output : outputs) shapes.push_back(manifest.graph(output.encoder).output(output.tensor).shape);
+  return shapes;
+}
+
 // What an input that is made of text must look like.
 Wanted conditioned(const Manifest &manifest, const FromText &source, const std::string &name) {
+  const bool has_own_negative = !source.negative_outputs.empty();
+  if (has_own_negative && !(shapes_of(manifest, source.negative_outputs) == shapes_of(manifest, source.outputs))) {
+    throw Malformed(name + ": expected outputs of the negative half in the shapes of the other's");
+  }
   Wanted wanted;
   std::optional<std::int64_t> width = 0;
   for (const TextOutput &output : source.outputs) {
@@ -92,6 +104,19 @@ Wanted conditioned(const Manifest &manifest, const FromText &source, const std::
 Wanted wanted_of(const Manifest &manifest, const Input &input) {
   if (const auto *sizes = std::get_if<FromSizes>(&input.source)) return {std::nullopt, sizes->ends_with_score ? 5 : 6};
   if (const auto *text = std::get_if<FromText>(&input.source)) return conditioned(manifest, *text, input.name);
+  if (const auto *control = std::get_if<FromControl>(&input.source)) {
+    const auto &made = manifest.graph(control->graph).outputs[0].shape;
+    if (made.size() != 4) throw Malformed(input.name + ": expected a graph of control images that gives four axes");
+    const Dimension &channels = made[1];
+    return {std::nullopt, channels.symbol.empty() ? std::optional(channels.number) : std::nullopt, std::nullopt,
+            std::nullopt};
+  }
+  if (std::holds_alternative<FromLabels>(input.source)) return {std::nullopt};
+  if (std::holds_alternative<FromMask>(input.source)) return {std::nullopt, 1, std::nullopt, std::nullopt};
+  if (std::holds_alternative<FromMaskedImage>(input.source)) return state_of(manifest);
+  if (std::holds_alternative<FromControlScales>(input.source)) {
+    return {static_cast<std::int64_t>(manifest.controls().size())};
+  }
   return {std::nullopt, std::nullopt};
 }
 
@@ -104,9 +129,18 @@ void check_feature(const Manifest &manifest, const GraphSpec &graph, const std::
   check(taken, {std::nullopt, std::nullopt, std::nullopt, std::nullopt}, {manifest.features()});
 }
 
+// One timestep for all rows, or as many as the caller likes.
+Wanted timesteps_of(const GraphSpec &graph, const std::string &name) {
+  for (const TensorSpec &tensor : graph.inputs) {
+    if (tensor.name == name && tensor.shape == std::vector<Dimension>{{0, timesteps, 1, 1}}) return {std::nullopt};
+  }
+  return {1};
+}
+
 void check_denoiser(const Manifest &manifest, const GraphSpec &graph, const std::string &feature) {
   const Denoiser &denoiser = manifest.denoiser;
-  std::map<std::string, Wanted> known = {{denoiser.sample, state_of(manifest)}, {denoiser.timestep, {1}}};
+  std::map<std::string, Wanted> known = {{denoiser.sample, state_of(manifest)},
+                                         {denoiser.timestep, timesteps_of(graph, denoiser.timestep)}};
   for (const Input &input : denoiser.inputs) known[input.name] = wanted_of(manifest, input);
   if (feature.empty()) {
     graph.input(denoiser.sample);
@@ -130,6 +164,9 @@ void check_role(const Manifest &manifest, const std::string &name, const Role &r
   const Wanted pixels = {std::nullopt, colours, std::nullopt, std::nullopt};
   if (role.part == Part::text) {
     check_text(manifest, name);
+  } else if (role.part == Part::control) {
+    check_one_input(graph, pixels);
+    check(graph.outputs[0], {std::nullopt, std::nullopt, std::nullopt, std::nullopt});
   } else if (role.part == Part::decoder) {
     check_one_input(graph, state_of(manifest));
     check(graph.outputs[0], pixels);

@@ -27,7 +27,8 @@ Sizes own_sizes(const Manifest &manifest) {
           {"height", state.height},
           {"width", state.width},
           {"latent_height", state.height / state.scale},
-          {"latent_width", state.width / state.scale}};
+          {"latent_width", state.width / state.scale},
+          {timesteps, 1}};
 }
 
 Sizes check_input(const GraphSpec &graph, const std::string &name, const Shape &shape) {

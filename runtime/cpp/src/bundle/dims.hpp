@@ -12,6 +12,9 @@ namespace accel::core {
 
 using Sizes = std::map<std::string, std::int64_t>;
 
+// How many timesteps a call of the denoiser is given: one for all rows, or one for each. This loop gives one.
+constexpr const char *timesteps = "timesteps";
+
 // Numbers for a shape of the manifest. Raises a `BundleError` where a symbol has no size.
 Shape resolve(const std::vector<Dimension> &shape, const Sizes &sizes);
 

@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "denoising/pixels.hpp"
+#include "request.hpp"
 
 namespace accel::core {
 namespace {
@@ -38,6 +39,13 @@ void write_ids(const Buffer &buffer, std::int64_t entries, const std::vector<std
 
 }  // namespace
 
+std::unique_ptr<const BoundCall> Graph::bind(const Bound &inputs, const Bound &outputs) const {
+  bundle->check_graph(spec->file);
+  auto call = session->bind(inputs, outputs);
+  bundle->check_graph(spec->file);
+  return call;
+}
+
 std::map<std::string, Array> Components::embed(const std::string &encoder, const std::vector<std::int64_t> &ids) {
   const GraphSpec &spec = bundle_->manifest().graph(encoder);
   const std::int64_t entries = entries_of(spec);
@@ -52,19 +60,33 @@ std::map<std::string, Array> Components::embed(const std::string &encoder, const
   return outputs;
 }
 
-Array Components::encode(const std::uint8_t *pixels, std::int64_t height, std::int64_t width) {
-  const std::string &name = bundle_->manifest().encoder->graph;
-  const GraphSpec &spec = bundle_->manifest().graph(name);
-  Array sample = Array::zeros({entries_of(spec), 3, height, width});
-  for (std::size_t entry = 0; entry < static_cast<std::size_t>(sample.shape[0]); ++entry) {
-    from_pixels(pixels, height, width, sample.entry_at(entry));
+Array Components::embed_control(const std::string &graph, const std::uint8_t *pixels, std::int64_t height,
+                                std::int64_t width) {
+  Array sample = Array::zeros({colours, height, width});
+  to_unit(pixels, height, width, sample.values.data());
+  return first_output(graph, sample);
+}
+
+Array Components::encode(const std::uint8_t *pixels, std::int64_t height, std::int64_t width,
+                         const std::uint8_t *hidden) {
+  Array sample = Array::zeros({colours, height, width});
+  from_pixels(pixels, height, width, sample.values.data());
+  const std::size_t plane = sample.entry();
+  for (std::size_t at = 0; hidden != nullptr && at < sample.values.size(); ++at) {
+    if (hidden[at % plane] >= white) sample.values[at] = 0;
   }
-  const Buffer given = Buffer::zeros(sample.shape);
-  given.write(sample.values.data());
+  return first_output(bundle_->manifest().encoder->graph, sample);
+}
+
+Array Components::first_output(const std::string &name, const Array &sample) {
+  const GraphSpec &spec = bundle_->manifest().graph(name);
+  const std::int64_t entries = entries_of(spec);
+  const Buffer given = Buffer::zeros(batched(entries, sample.shape));
+  for (std::int64_t entry = 0; entry < entries; ++entry) given.rows(entry, entry + 1).write(sample.values.data());
   const std::string &output = spec.outputs[0].name;
-  Array encoded = first_entry(run(name, given, {output}).at(output));
-  encoded.shape = batched(1, encoded.shape);
-  return encoded;
+  Array first = first_entry(run(name, given, {output}).at(output));
+  first.shape = batched(1, first.shape);
+  return first;
 }
 
 void Components::decode(const Array &latents, std::uint8_t *pixels) {
@@ -101,7 +123,7 @@ void Components::decode(const Array &latents, std::uint8_t *pixels) {
 
 Graph Components::use(const std::string &name, const Sizes &sizes) {
   const GraphSpec &spec = bundle_->manifest().graph(name);
-  const std::pair key(name, backend_->on_host() ? Sizes{} : sizes);
+  const std::pair key(name, backend_->fixes_sizes() ? sizes : Sizes{});
   // One thread at a time, so that what two of them need is loaded once.
   const std::lock_guard lock(loading_);
   auto &session = loaded_[key];
@@ -110,7 +132,7 @@ Graph Components::use(const std::string &name, const Sizes &sizes) {
     session = backend_->load(bundle_->path(spec.file), key.second);
     bundle_->check_graph(spec.file);
   }
-  return {session, &spec};
+  return {session, &spec, bundle_.get()};
 }
 
 std::map<std::string, Array> Components::run(const std::string &name, const Buffer &given,
@@ -123,7 +145,7 @@ std::map<std::string, Array> Components::run(const std::string &name, const Buff
     const TensorSpec &tensor = spec.output(output);
     made.emplace(output, Buffer::zeros(resolve(tensor.shape, sizes), tensor.dtype));
   }
-  graph.session->bind({{spec.inputs[0].name, given}}, made).run();
+  graph.bind({{spec.inputs[0].name, given}}, made)->run();
   std::map<std::string, Array> arrays;
   for (const auto &[output, buffer] : made) {
     Array array = Array::zeros(buffer.shape());

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "backends/backend.hpp"
 #include "bundle/bundle.hpp"
-#include "ort/backend.hpp"
 
 namespace accel::core {
 
@@ -17,6 +17,10 @@ namespace accel::core {
 struct Graph {
   std::shared_ptr<const Session> session;
   const GraphSpec *spec;
+  const Bundle *bundle;
+
+  // See `Session`. Some backends read the files only now: raises a `BundleError` where they have changed.
+  std::unique_ptr<const BoundCall> bind(const Bound &inputs, const Bound &outputs) const;
 };
 
 // Several threads may use them at a time.
@@ -31,8 +35,12 @@ class Components {
   // The outputs of a text encoder that the denoiser is given, by name: ids [L] → [L, D] each, or [D] where pooled.
   std::map<std::string, Array> embed(const std::string &encoder, const std::vector<std::int64_t> &ids);
 
-  // The encoder: pixels [H, W, 3] → what it gives of an unscaled state, [1, C, h, w] or [1, 2C, h, w].
-  Array encode(const std::uint8_t *pixels, std::int64_t height, std::int64_t width);
+  // What a ControlNet makes of its image before the first call: [H, W, 3] → [1, C, h, w].
+  Array embed_control(const std::string &graph, const std::uint8_t *pixels, std::int64_t height, std::int64_t width);
+
+  // The encoder: pixels [H, W, 3] → what it gives of an unscaled state, [1, C, h, w] or [1, 2C, h, w]. They are mid grey
+  // where `hidden`, [H, W] or null, is white.
+  Array encode(const std::uint8_t *pixels, std::int64_t height, std::int64_t width, const std::uint8_t *hidden);
 
   // The decoder: scaled latents [B, C, h, w] → pixels [B, H, W, 3]; without one the latents are the picture. Raises a
   // `NumericsError` where they are no numbers.
@@ -43,6 +51,9 @@ class Components {
   Graph use(const std::string &name, const Sizes &sizes);
 
  private:
+  // Runs a graph of one input on a sample [C, H, W] and gives its first output, [1, …].
+  Array first_output(const std::string &name, const Array &sample);
+
   // Runs a graph of one input on as many entries as it is fixed to, else on one; gives the outputs by name.
   std::map<std::string, Array> run(const std::string &name, const Buffer &given,
                                    const std::vector<std::string> &outputs);

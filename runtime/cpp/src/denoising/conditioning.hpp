@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/array.hpp"
+#include "denoising/inpainting.hpp"
 #include "request.hpp"
 
 namespace accel::core {
@@ -14,16 +15,22 @@ namespace accel::core {
 // Text encoder's graph and prompt → its outputs by name: [L, D], or [D] where pooled.
 using Encode = std::function<std::map<std::string, Array>(const std::string &, const std::string &)>;
 
-// Values by input name: the rows of the negative half first, where some call is guided, then one row per image.
-using Conditioning = std::map<std::string, Array>;
+// Values by input name.
+struct Conditioning {
+  std::map<std::string, Array> rows;     // the negative half first, where some call is guided, then a row per image
+  std::map<std::string, Array> by_call;  // the same for all rows: [calls, …]
+};
 
-// What a plan says of the guidance of a request.
-struct Guided {
-  bool by_halves = false;       // whether some call runs a negative half
-  std::optional<double> scale;  // for models that take it as an input
+// What else the calls are told of.
+struct Told {
+  bool by_halves = false;                  // whether some call runs a negative half
+  std::optional<double> guidance;          // for models that take it as an input
+  std::size_t calls = 1;                   // control images may begin and end in between
+  const Inpainting *inpainting = nullptr;  // what became of the mask; null without one
+  const std::map<std::string, Array> *controls = nullptr;  // what `embed_controls` made of the control images
 };
 
 Conditioning condition(const Request &request, const Manifest &manifest, const OutputShape &shape, const Encode &encode,
-                       const Guided &guided);
+                       const Told &told);
 
 }  // namespace accel::core

@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "denoising/inpainting.hpp"
 #include "denoising/noise.hpp"
 #include "denoising/passes.hpp"
 
@@ -19,9 +20,10 @@ struct Step {
 
 using OnStep = std::function<void(const Step &)>;
 
-// Runs the plan from x_0 and gives the last latents; `on_step` may raise to stop. Raises a `NumericsError` where the
+// Runs the plan from x_0 and gives the last latents. `blend`, which may be null, puts back after each call what of a
+// picture is to stay; `on_step` may raise to stop. Raises a `NumericsError` where the
 // latents became NaN or infinite; says at which call.
 Array denoise(Passes &passes, const Plan &plan, Array latents, std::vector<TorchGenerator> &generators,
-              const OnStep &on_step);
+              const Blend *blend, const OnStep &on_step);
 
 }  // namespace accel::core

@@ -61,10 +61,14 @@ double TorchGenerator::next_double() {
 }
 
 Array stacked_normal(std::vector<TorchGenerator> &generators, const Shape &shape) {
-  Shape stacked = {static_cast<std::int64_t>(generators.size())};
+  return stacked_normal(generators, shape, generators.size());
+}
+
+Array stacked_normal(std::vector<TorchGenerator> &generators, const Shape &shape, std::size_t first) {
+  Shape stacked = {static_cast<std::int64_t>(first)};
   stacked.insert(stacked.end(), shape.begin(), shape.end());
   Array drawn = Array::zeros(stacked);
-  for (std::size_t at = 0; at < generators.size(); ++at) generators[at].normal(drawn.entry_at(at), drawn.entry());
+  for (std::size_t at = 0; at < first; ++at) generators[at].normal(drawn.entry_at(at), drawn.entry());
   return drawn;
 }
 

@@ -29,5 +29,7 @@ class TorchGenerator {
 
 // One draw from each generator, stacked: [generators, ...shape].
 Array stacked_normal(std::vector<TorchGenerator> &generators, const Shape &shape);
+// The same of the first generators alone, at most all of them.
+Array stacked_normal(std::vector<TorchGenerator> &generators, const Shape &shape, std::size_t first);
 
 }  // namespace accel::core

@@ -9,8 +9,9 @@ Passes::Passes(UNet &unet, const Plan &plan) : unet_(unet), ring_(plan.history()
   for (const std::int64_t branch : plan.weighed_branches()) forecasts_.emplace(branch, unet.new_feature(branch));
 }
 
-Array Passes::run(const Call &call, const Array &sample, double timestep) {
+Array Passes::run(const Call &call, const Array &sample, double timestep, std::size_t index) {
   unet_.prepare(sample, timestep);
+  unet_.begin(index);
   if (call.is_shallow) {
     unet_.shallow(call.branch, feature(call), call.guided());
   } else {

@@ -12,7 +12,8 @@ class Passes {
   Passes(UNet &unet, const Plan &plan);
 
   // One call: scaled latents [B, C, h, w] → noise, [2B, C, h, w] where the call is guided (negative half first).
-  Array run(const Call &call, const Array &sample, double timestep);
+  // `index` is the number of the call.
+  Array run(const Call &call, const Array &sample, double timestep, std::size_t index);
 
  private:
   using Features = std::map<std::int64_t, Buffer>;

@@ -26,13 +26,18 @@ void to_pixels(const float *sample, std::int64_t height, std::int64_t width, std
   }
 }
 
-void from_pixels(const std::uint8_t *pixels, std::int64_t height, std::int64_t width, float *sample) {
+void to_unit(const std::uint8_t *pixels, std::int64_t height, std::int64_t width, float *sample) {
   const std::size_t plane = count_of({height, width});
   for (std::size_t at = 0; at < plane; ++at) {
     for (std::size_t colour = 0; colour < channels; ++colour) {
-      sample[colour * plane + at] = static_cast<float>(pixels[at * channels + colour]) / 255.0F * 2 - 1;
+      sample[colour * plane + at] = static_cast<float>(pixels[at * channels + colour]) / 255.0F;
     }
   }
+}
+
+void from_pixels(const std::uint8_t *pixels, std::int64_t height, std::int64_t width, float *sample) {
+  to_unit(pixels, height, width, sample);
+  for (std::size_t at = 0; at < count_of({3, height, width}); ++at) sample[at] = sample[at] * 2 - 1;
 }
 
 }  // namespace accel::core

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "denoising/float_math.hpp"
 
 namespace accel::core {
 namespace {
@@ -14,63 +13,68 @@ Array noise_of(const Request &request, const OutputShape &shape, std::vector<Tor
   return {{shape.images, shape.channels, shape.latent_height, shape.latent_width}, request.latents};
 }
 
-// A draw for each generator from the posterior that the moments [B or 1, 2C, h, w] describe.
-Array posterior_sample(const Array &moments, std::vector<TorchGenerator> &generators) {
-  const Shape half = {moments.shape[1] / 2, moments.shape[2], moments.shape[3]};
-  Array drawn = stacked_normal(generators, half);
-  for (std::size_t image = 0; image < generators.size(); ++image) {
-    const float *mean = moments.entry_at(moments.shape[0] == 1 ? 0 : image);
-    const float *log_variance = mean + drawn.entry();
-    float *values = drawn.entry_at(image);
-    for (std::size_t at = 0; at < drawn.entry(); ++at) {
-      const float deviation = float_math::exp(0.5F * std::clamp(log_variance[at], -30.0F, 20.0F));
-      values[at] = mean[at] + deviation * values[at];
-    }
+void check_noisable(const Request &request, const ScheduleTable &schedule) {
+  if (!request.latents.empty()) throw InputError("image and latents: give only one of them to start from");
+  if (!schedule.rows.front().add_noise) {
+    throw InputError(schedule.scheduler + " cannot start from an image: choose another scheduler");
   }
-  return drawn;
 }
 
-// The state of the images: [B, C, h, w], or [1, C, h, w] where it is the same for all.
-Array encoded_state(Components &components, const StartImages &images, std::vector<TorchGenerator> &generators) {
-  const Codec &codec = *components.bundle().manifest().encoder;
-  const std::size_t plane = count_of({images.height, images.width, 3});
-  Array encoded;
-  for (std::size_t at = 0; at < static_cast<std::size_t>(images.count); ++at) {
-    const Array one = components.encode(images.pixels.data() + at * plane, images.height, images.width);
-    if (at == 0) encoded.shape = one.shape;
-    encoded.values.insert(encoded.values.end(), one.values.begin(), one.values.end());
+// The image under the noise of the schedule's first call, which `check_noisable` let through.
+Array noised(const Array &image, Array noise, const ScheduleTable &schedule) {
+  const auto of_image = static_cast<float>(schedule.rows.front().add_noise->first);
+  const auto of_noise = static_cast<float>(schedule.rows.front().add_noise->second);
+  for (std::size_t at = 0; at < static_cast<std::size_t>(noise.shape[0]); ++at) {
+    const float *state = image.entry_at(image.shape[0] == 1 ? 0 : at);
+    float *values = noise.entry_at(at);
+    for (std::size_t each = 0; each < noise.entry(); ++each) {
+      const float part = of_image * state[each];
+      values[each] = part + of_noise * values[each];
+    }
   }
-  encoded.shape[0] = images.count;
-  Array sample = codec.gives_moments ? posterior_sample(encoded, generators) : encoded;
-  for (float &value : sample.values) {
-    if (codec.shift != 0) value -= static_cast<float>(codec.shift);
-    value *= static_cast<float>(codec.scale);
+  return noise;
+}
+
+Array scaled(Array noise, const ScheduleTable &schedule) {
+  for (float &value : noise.values) value *= static_cast<float>(schedule.init_noise_sigma);
+  return noise;
+}
+
+// Noise, or with a strength below 1 the image under noise; and what fills in the mask. diffusers draws in this order:
+// the image's state where it is needed, the noise, the masked image's state, which it makes in any case. One image for
+// all has one state, drawn by the first generator.
+Start masked(Components &components, const Request &request, const OutputShape &shape, const ScheduleTable &schedule,
+             std::vector<TorchGenerator> &generators) {
+  const Manifest &manifest = components.bundle().manifest();
+  const bool is_given = manifest.takes<FromMask>() || manifest.takes<FromMaskedImage>();
+  const bool begins_later = schedule.begin > 0;
+  const ToEncode whole = {&*request.image, nullptr};
+  const ToEncode hidden = {&*request.image, &*request.mask};
+  if (begins_later) check_noisable(request, schedule);
+  Array image;
+  if (begins_later || !is_given) image = encode_images(components, whole, generators, whole.count());
+  Array noise = noise_of(request, shape, generators);
+  Start started;
+  started.latents = begins_later ? noised(image, noise, schedule) : scaled(noise, schedule);
+  started.inpainting = Inpainting{latent_mask(*request.mask, shape, manifest.state.scale), std::nullopt, std::nullopt};
+  if (is_given) {
+    started.inpainting->masked_image = encode_images(components, hidden, generators, hidden.count());
+    return started;
   }
-  return sample;
+  skip_encoding(components, generators, shape.latent(), hidden.count());
+  started.inpainting->blend.emplace(schedule, started.inpainting->mask, std::move(image), std::move(noise));
+  return started;
 }
 
 }  // namespace
 
-Array start(Components &components, const Request &request, const OutputShape &shape, const ScheduleTable &schedule,
+Start start(Components &components, const Request &request, const OutputShape &shape, const ScheduleTable &schedule,
             std::vector<TorchGenerator> &generators) {
-  if (!request.image) {
-    Array noise = noise_of(request, shape, generators);
-    for (float &value : noise.values) value *= static_cast<float>(schedule.init_noise_sigma);
-    return noise;
-  }
-  const auto add_noise = schedule.rows.front().add_noise;
-  if (!add_noise) throw InputError(schedule.scheduler + " cannot start from an image: choose another scheduler");
-  const Array image = encoded_state(components, *request.image, generators);
-  Array started = noise_of(request, shape, generators);
-  for (std::size_t at = 0; at < static_cast<std::size_t>(shape.images); ++at) {
-    const float *state = image.entry_at(image.shape[0] == 1 ? 0 : at);
-    float *values = started.entry_at(at);
-    for (std::size_t each = 0; each < started.entry(); ++each) {
-      const float of_image = static_cast<float>(add_noise->first) * state[each];
-      values[each] = of_image + static_cast<float>(add_noise->second) * values[each];
-    }
-  }
-  return started;
+  if (request.mask) return masked(components, request, shape, schedule, generators);
+  if (!request.image) return {scaled(noise_of(request, shape, generators), schedule), std::nullopt};
+  check_noisable(request, schedule);
+  const Array image = encode_images(components, {&*request.image, nullptr}, generators, generators.size());
+  return {noised(image, noise_of(request, shape, generators), schedule), std::nullopt};
 }
 
 }  // namespace accel::core

@@ -30,7 +30,7 @@ UNet::UNet(Components &components, const Shape &latents, const std::vector<std::
   sample_ = Buffer::zeros(shape);
   timestep_ = Buffer::zeros({1});
   noise_ = Buffer::zeros(shape);
-  for (const auto &[name, values] : conditioning) {
+  for (const auto &[name, values] : conditioning.rows) {
     const Buffer buffer = Buffer::zeros(resolve(spec.input(name).shape, sizes_));
     if (buffer.shape() != values.shape) {
       throw BundleError(
@@ -38,6 +38,10 @@ UNet::UNet(Components &components, const Shape &latents, const std::vector<std::
     }
     buffer.write(values.values.data());
     inputs_.emplace(name, buffer);
+  }
+  for (const auto &[name, values] : conditioning.by_call) {
+    by_call_.emplace(name, Buffer::zeros({values.shape.begin() + 1, values.shape.end()}));
+    values_by_call_.emplace(name, values);
   }
 }
 
@@ -53,6 +57,10 @@ void UNet::prepare(const Array &sample, double timestep) const {
   *timestep_.floats() = static_cast<float>(timestep);
 }
 
+void UNet::begin(std::size_t call) const {
+  for (const auto &[name, buffer] : by_call_) buffer.write(values_by_call_.at(name).entry_at(call));
+}
+
 void UNet::deep(const std::map<std::int64_t, Buffer> &features, bool guided) {
   Key key(no_branch, guided, {});
   Bound outputs;
@@ -62,7 +70,7 @@ void UNet::deep(const std::map<std::int64_t, Buffer> &features, bool guided) {
   }
   auto found = bound_.find(key);
   if (found == bound_.end()) found = bound_.emplace(key, bind(deep_, {}, outputs, guided)).first;
-  found->second.run();
+  found->second->run();
 }
 
 void UNet::shallow(std::int64_t branch, const Buffer &feature, bool guided) {
@@ -72,7 +80,7 @@ void UNet::shallow(std::int64_t branch, const Buffer &feature, bool guided) {
     const Bound inputs = {{names_->shallow.at(branch).feature, feature}};
     found = bound_.emplace(key, bind(shallow_.at(branch), inputs, {}, guided)).first;
   }
-  found->second.run();
+  found->second->run();
 }
 
 Array UNet::noise(bool guided) const {
@@ -84,18 +92,19 @@ Array UNet::noise(bool guided) const {
 
 Buffer UNet::rows(const Buffer &buffer, bool guided) const { return buffer.rows(guided ? 0 : rows_ - images_, rows_); }
 
-BoundCall UNet::bind(const Graph &graph, const Bound &features_in, const Bound &features_out, bool guided) const {
+std::unique_ptr<const BoundCall> UNet::bind(const Graph &graph, const Bound &features_in, const Bound &features_out, bool guided) const {
   Bound given;
   const auto give = [&](const std::string &name, const Buffer &buffer) {
     if (graph.spec->takes(name)) given.emplace(name, buffer);
   };
   give(names_->sample, rows(sample_, guided));
   give(names_->timestep, timestep_);
+  for (const auto &[name, buffer] : by_call_) give(name, buffer);
   for (const auto &[name, buffer] : inputs_) give(name, rows(buffer, guided));
   for (const auto &[name, buffer] : features_in) give(name, rows(buffer, guided));
   Bound made = {{names_->noise, rows(noise_, guided)}};
   for (const auto &[name, buffer] : features_out) made.emplace(name, rows(buffer, guided));
-  return graph.session->bind(given, made);
+  return graph.bind(given, made);
 }
 
 }  // namespace accel::core

@@ -24,6 +24,9 @@ class UNet {
   // Writes the inputs of the next call: [B, C, h, w] for both halves, and the timestep.
   void prepare(const Array &sample, double timestep) const;
 
+  // Writes the values of a call that are the same for all rows.
+  void begin(std::size_t call) const;
+
   // Runs the deep pass; its features go to these buffers, by branch.
   void deep(const std::map<std::int64_t, Buffer> &features, bool guided);
   // Runs the shallow pass of a branch on a feature.
@@ -39,7 +42,7 @@ class UNet {
   // Branch or -1, whether guided, and the addresses of the features.
   using Key = std::tuple<std::int64_t, bool, std::vector<const void *>>;
 
-  BoundCall bind(const Graph &graph, const Bound &features_in, const Bound &features_out, bool guided) const;
+  std::unique_ptr<const BoundCall> bind(const Graph &graph, const Bound &features_in, const Bound &features_out, bool guided) const;
 
   const Denoiser *names_;
   Graph deep_;
@@ -51,7 +54,9 @@ class UNet {
   Buffer timestep_;
   Buffer noise_;
   Bound inputs_;
-  std::map<Key, BoundCall> bound_;
+  Bound by_call_;
+  std::map<std::string, Array> values_by_call_;
+  std::map<Key, std::unique_ptr<const BoundCall>> bound_;
 };
 
 }  // namespace accel::core

@@ -18,6 +18,7 @@ bool has(const std::vector<TensorSpec> &tensors, const std::string &name) {
 std::map<std::string, std::string> named_graphs(const Manifest &manifest) {
   std::map<std::string, std::string> named;
   for (const auto &[name, text] : manifest.texts) named["texts." + name] = name;
+  for (const std::string &name : manifest.controls()) named["denoiser.inputs: " + name] = name;
   named["denoiser.deep"] = manifest.denoiser.deep;
   for (const auto &[branch, cut] : manifest.denoiser.shallow) {
     named[join("denoiser.shallow.", branch, ".graph")] = cut.graph;
@@ -47,16 +48,23 @@ void check_roles(const Manifest &manifest) {
   }
 }
 
-void check_text_source(const std::string &key, const FromText &source, const Manifest &manifest) {
-  for (std::size_t at = 0; at < source.outputs.size(); ++at) {
-    const auto &[encoder, tensor] = source.outputs[at];
+void check_text_outputs(const std::string &key, const std::vector<TextOutput> &outputs, const Manifest &manifest) {
+  for (std::size_t at = 0; at < outputs.size(); ++at) {
+    const auto &[encoder, tensor] = outputs[at];
     if (manifest.texts.count(encoder) == 0) {
-      throw Malformed(join(key, ".outputs[", at, "].encoder: no text encoder '", encoder, "' under `texts`"));
+      throw Malformed(join(key, "[", at, "].encoder: no text encoder '", encoder, "' under `texts`"));
     }
     if (!has(manifest.graph(encoder).outputs, tensor)) {
-      throw Malformed(join(key, ".outputs[", at, "].tensor: ", encoder, " has no output '", tensor, "'"));
+      throw Malformed(join(key, "[", at, "].tensor: ", encoder, " has no output '", tensor, "'"));
     }
   }
+}
+
+std::size_t count_of_scales(const Manifest &manifest) {
+  const auto &inputs = manifest.denoiser.inputs;
+  return static_cast<std::size_t>(std::count_if(inputs.begin(), inputs.end(), [](const Input &input) {
+    return std::holds_alternative<FromControlScales>(input.source);
+  }));
 }
 
 void check_inputs(const Manifest &manifest) {
@@ -68,17 +76,26 @@ void check_inputs(const Manifest &manifest) {
     const std::string key = join("denoiser.inputs[", at, "]");
     if (names.count(input.name) > 1) throw Malformed(join(key, ".name: '", input.name, "' is the name of two inputs"));
     if (const auto *text = std::get_if<FromText>(&input.source)) {
-      check_text_source(key + ".source", *text, manifest);
+      check_text_outputs(key + ".source.outputs", text->outputs, manifest);
+      check_text_outputs(key + ".source.negative_outputs", text->negative_outputs, manifest);
       continue;
     }
     const bool is_sizes = std::holds_alternative<FromSizes>(input.source);
-    told += is_sizes ? 0 : 1;
+    told += std::holds_alternative<FromGuidance>(input.source) ? 1 : 0;
     if (input.negative == Negative::zeros || (input.negative == Negative::negative && !is_sizes)) {
       throw Malformed(key + ".negative: expected 'same', as it is made of no prompt");
+    }
+    if (std::holds_alternative<FromMaskedImage>(input.source) && !manifest.encoder) {
+      throw Malformed(key + ".source: a masked image needs an `encoder`, got none");
     }
   }
   if ((manifest.denoiser.guidance == GuidanceBy::input) != (told > 0)) {
     throw Malformed(join("denoiser.guidance: does not fit ", told, " inputs made of the guidance"));
+  }
+  const std::size_t scales = count_of_scales(manifest);
+  if (scales != (manifest.controls().empty() ? 0 : 1)) {
+    throw Malformed(join("denoiser.inputs: got ", scales, " of control scales for ", manifest.controls().size(),
+                         " controls"));
   }
   for (const auto &[name, text] : manifest.texts) {
     if (manifest.text_outputs(name).empty())

@@ -80,6 +80,7 @@ bool GraphSpec::takes(const std::string &name) const { return find(inputs, name)
 std::map<std::string, Role> Manifest::roles() const {
   std::map<std::string, Role> all;
   for (const auto &[name, text] : texts) all[name] = {Part::text, 0};
+  for (const std::string &name : controls()) all[name] = {Part::control, 0};
   all[denoiser.deep] = {Part::deep, 0};
   for (const auto &[branch, cut] : denoiser.shallow) all[cut.graph] = {Part::shallow, branch};
   if (decoder) all[decoder->graph] = {Part::decoder, 0};
@@ -87,14 +88,24 @@ std::map<std::string, Role> Manifest::roles() const {
   return all;
 }
 
+std::vector<std::string> Manifest::controls() const {
+  std::vector<std::string> graphs_of_images;
+  for (const Input &input : denoiser.inputs) {
+    if (const auto *source = std::get_if<FromControl>(&input.source)) graphs_of_images.push_back(source->graph);
+  }
+  return graphs_of_images;
+}
+
 std::vector<std::string> Manifest::text_outputs(const std::string &encoder_name) const {
   std::vector<std::string> used;
   for (const Input &input : denoiser.inputs) {
     const auto *source = std::get_if<FromText>(&input.source);
     if (source == nullptr) continue;
-    for (const TextOutput &output : source->outputs) {
-      const bool is_new = std::find(used.begin(), used.end(), output.tensor) == used.end();
-      if (output.encoder == encoder_name && is_new) used.push_back(output.tensor);
+    for (const auto *outputs : {&source->outputs, &source->negative_outputs}) {
+      for (const TextOutput &output : *outputs) {
+        const bool is_new = std::find(used.begin(), used.end(), output.tensor) == used.end();
+        if (output.encoder == encoder_name && is_new) used.push_back(output.tensor);
+      }
     }
   }
   return used;

@@ -2,6 +2,7 @@
 // only way to find a graph or a tensor: their names mean nothing.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -76,6 +77,7 @@ struct TextOutput {
 // Encoded prompts: outputs of one or several encoders, joined on the last axis. An output of rank 2 is pooled.
 struct FromText {
   std::vector<TextOutput> outputs;
+  std::vector<TextOutput> negative_outputs;  // of the negative half; empty where they are the same
 };
 
 // SDXL's time ids, which end with a target size or an aesthetic score.
@@ -86,12 +88,34 @@ struct FromSizes {
 // The guidance scale less one, embedded for distilled models.
 struct FromGuidance {};
 
+// The number of each image's class.
+struct FromLabels {
+  std::int64_t classes = 0;  // numbers are less than this
+};
+
+// The mask of a picture: 1 where it is drawn anew, 0 where it stays.
+struct FromMask {};
+
+// What the encoder makes of the picture with mid grey for all that is drawn anew.
+struct FromMaskedImage {};
+
+// What a ControlNet makes of its control image before the first call.
+struct FromControl {
+  std::string graph;  // makes it of pixels in [0, 1]
+};
+
+// The scale of each ControlNet at a call, in the order of their images' inputs.
+struct FromControlScales {};
+
+using Source = std::variant<FromText, FromSizes, FromGuidance, FromLabels, FromMask, FromMaskedImage, FromControl,
+                            FromControlScales>;
+
 enum class Negative { negative, same, zeros };
 
 // An input of the denoiser beside sample, timestep and feature.
 struct Input {
   std::string name;
-  std::variant<FromText, FromSizes, FromGuidance> source;
+  Source source;
   Negative negative = Negative::same;
 };
 
@@ -134,7 +158,7 @@ struct FileSpec {
   std::string sha256;
 };
 
-enum class Part { text, deep, shallow, decoder, encoder };
+enum class Part { text, control, deep, shallow, decoder, encoder };
 
 struct Role {
   Part part = Part::text;
@@ -162,6 +186,14 @@ struct Manifest {
 
   // Every graph's role by its name.
   std::map<std::string, Role> roles() const;
+  // The graphs that take control images, one of each ControlNet, in the order of a request's controls.
+  std::vector<std::string> controls() const;
+  // Whether an input of the denoiser comes from there.
+  template <typename From>
+  bool takes() const {
+    return std::any_of(denoiser.inputs.begin(), denoiser.inputs.end(),
+                       [](const Input &input) { return std::holds_alternative<From>(input.source); });
+  }
   // The outputs of a text encoder that some input of the denoiser is made of, each once.
   std::vector<std::string> text_outputs(const std::string &encoder) const;
   // The precision of the denoiser's features.

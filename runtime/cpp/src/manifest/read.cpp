@@ -13,7 +13,7 @@ constexpr std::int64_t most_count = INT64_MAX;
 constexpr std::int64_t most_extent = INT32_MAX;
 constexpr std::int64_t most_few = 1 << 16;
 constexpr double most_number = 1e300;
-constexpr const char *only_from_python = "can only be drawn from Python by this version";
+constexpr std::int64_t most_classes = 1 << 24;
 
 Dimension read_dimension(const Json &json) {
   if (!json.is_text()) return {json.integer(1, most_extent), "", 1, 1};
@@ -50,37 +50,54 @@ State read_state(const Json &json) {
           json.at("multiple").integer(1, longest_side)};
 }
 
+std::vector<TextOutput> read_text_outputs(const std::vector<Json> &all) {
+  std::vector<TextOutput> outputs;
+  for (const Json &each : all) {
+    each.only({"encoder", "tensor"});
+    outputs.push_back({each.at("encoder").text(), each.at("tensor").text()});
+  }
+  return outputs;
+}
+
 FromText read_text_source(const Json &json) {
   json.only({"from", "outputs", "negative_outputs"});
-  const auto negative = json.find("negative_outputs");
-  if (negative && !negative->elements(0, 8).empty()) negative->refuse(only_from_python);
   FromText source;
-  for (const Json &each : json.at("outputs").elements(1, 8)) {
-    each.only({"encoder", "tensor"});
-    source.outputs.push_back({each.at("encoder").text(), each.at("tensor").text()});
+  source.outputs = read_text_outputs(json.at("outputs").elements(1, 8));
+  if (const auto negative = json.find("negative_outputs")) {
+    source.negative_outputs = read_text_outputs(negative->elements(0, 8));
   }
   return source;
+}
+
+Source read_source(const Json &json) {
+  const std::string from = json.at("from").word(
+      {"text", "sizes", "guidance", "labels", "mask", "masked_image", "control", "control_scales"});
+  if (from == "text") return read_text_source(json);
+  if (from == "sizes") {
+    json.only({"from", "ends"});
+    const auto ends = json.find("ends");
+    return FromSizes{ends && ends->word({"target_size", "aesthetic_score"}) == "aesthetic_score"};
+  }
+  if (from == "labels") {
+    json.only({"from", "classes"});
+    return FromLabels{json.at("classes").integer(1, most_classes)};
+  }
+  if (from == "control") {
+    json.only({"from", "graph"});
+    return FromControl{json.at("graph").text()};
+  }
+  json.only({"from"});
+  if (from == "guidance") return FromGuidance{};
+  if (from == "mask") return FromMask{};
+  if (from == "masked_image") return FromMaskedImage{};
+  return FromControlScales{};
 }
 
 Input read_input(const Json &json) {
   json.only({"name", "source", "negative"});
   Input input;
   input.name = json.at("name").text();
-  const Json source = json.at("source");
-  const std::string from =
-      source.at("from").word({"text", "sizes", "guidance", "mask", "masked_image", "control", "control_scales"});
-  if (from == "text") {
-    input.source = read_text_source(source);
-  } else if (from == "sizes") {
-    source.only({"from", "ends"});
-    const auto ends = source.find("ends");
-    input.source = FromSizes{ends && ends->word({"target_size", "aesthetic_score"}) == "aesthetic_score"};
-  } else if (from == "guidance") {
-    source.only({"from"});
-    input.source = FromGuidance{};
-  } else {
-    source.at("from").refuse("'" + from + "' " + only_from_python);
-  }
+  input.source = read_source(json.at("source"));
   if (const auto negative = json.find("negative")) {
     const std::string word = negative->word({"negative", "same", "zeros"});
     input.negative = word == "same" ? Negative::same : word == "zeros" ? Negative::zeros : Negative::negative;
@@ -143,12 +160,11 @@ std::map<std::string, std::string> read_texts_by_name(const Json &json, std::siz
   return all;
 }
 
-// What changed the model: its graphs hold that already, but for words of several vectors, which prompts must spell out.
+// What changed the model: its graphs hold that already, and its tokenizer's table the words.
 void read_adaptations(const Json &json) {
   for (const Json &each : json.elements(0, 1000)) {
     each.only({"kind", "name", "sha256", "scale", "words"});
-    const Json kind = each.at("kind");
-    if (kind.word({"lora", "embedding", "vae"}) == "embedding") kind.refuse(join("'embedding' ", only_from_python));
+    each.at("kind").word({"lora", "embedding", "vae"});
     each.at("name").text();
     each.at("sha256").sha256();
   }
@@ -191,8 +207,8 @@ void read_other_graphs(const Json &json, Manifest &manifest) {
     });
   }
   if (const auto forms = json.find("forms")) {
-    forms->only({"fused", "native"});
-    forms->each_member(2, [&](const std::string &, const Json &form) {
+    forms->only({"fused", "attention", "native"});
+    forms->each_member(3, [&](const std::string &, const Json &form) {
       form.each_member(1000, [&](const std::string &, const Json &graph) {
         graph.only({"file", "relative_error", "checked"});
         manifest.references[graph.key() + ".file"] = graph.at("file").text();
@@ -221,9 +237,10 @@ Manifest read_root(const Json &json) {
                      ": export the bundle again with this version of accel"));
   }
   json.only({"schema_version", "dtype", "state", "graphs", "denoiser", "texts", "encoder", "decoder", "schedules",
-             "files", "provenance", "loop", "inductor", "forms", "plans"});
+             "files", "provenance", "loop", "inductor", "forms", "plans", "codec_dtype"});
   Manifest manifest;
   manifest.dtype = json.at("dtype").word({"float32", "float16", "bfloat16"});
+  if (const auto codecs = json.find("codec_dtype")) codecs->word({"float32", "float16"});
   manifest.state = read_state(json.at("state"));
   json.at("graphs").each_member(
       1000, [&](const std::string &name, const Json &graph) { manifest.graphs[name] = read_graph(graph); });

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "ort/providers.hpp"
+#include "ort/session.hpp"
 
 namespace accel::core {
 namespace {
@@ -12,19 +13,15 @@ namespace {
 constexpr int fatal = 4;
 constexpr int same_as_requested = 1;
 constexpr int unbounded = -1;
-constexpr int most_threads = 4096;
 
 }  // namespace
 
-std::shared_ptr<const Backend> Backend::open(const BackendOptions &options) {
+std::shared_ptr<const Backend> OrtBackend::open(const BackendOptions &options) {
   provider_name(options.provider);
-  if (options.threads < 0 || options.threads > most_threads) {
-    throw InputError(join("threads: expected 0 to ", most_threads, ", got ", options.threads));
-  }
   if (options.provider == "cpu" && !options.options.empty()) {
     throw InputError("provider cpu: has no options, got " + options.options.begin()->first);
   }
-  const std::shared_ptr<Backend> backend(new Backend(options));
+  const std::shared_ptr<OrtBackend> backend(new OrtBackend(options));
   backend->library_ = ort::Library::load(options.library);
   backend->check_provider();
   const auto library = backend->library_;
@@ -36,7 +33,7 @@ std::shared_ptr<const Backend> Backend::open(const BackendOptions &options) {
   return backend;
 }
 
-void Backend::check_provider() const {
+void OrtBackend::check_provider() const {
   const std::string name = provider_name(options_.provider);
   const std::vector<std::string> available = library_->available_providers();
   if (std::find(available.begin(), available.end(), name) != available.end()) return;
@@ -45,7 +42,7 @@ void Backend::check_provider() const {
 }
 
 // One arena for all sessions, which grows by what is asked for: see accel_runtime/backends/onnxruntime/library.py.
-void Backend::share_arena() {
+void OrtBackend::share_arena() {
   const auto memory = library_->make<ort::CreateCpuMemoryInfo, ort::ReleaseMemoryInfo, ort::MemoryInfo>(
       "no arena", ort::arena_allocator, ort::default_memory);
   const auto arena = library_->make<ort::CreateArenaCfg, ort::ReleaseArenaCfg, ort::ArenaCfg>(
@@ -59,7 +56,7 @@ void Backend::share_arena() {
   }
 }
 
-ort::Owned<ort::SessionOptions> Backend::session_options() const {
+ort::Owned<ort::SessionOptions> OrtBackend::session_options() const {
   auto made =
       library_->make<ort::CreateSessionOptions, ort::ReleaseSessionOptions, ort::SessionOptions>("no session options");
   ort::SessionOptions *options = made.get();
@@ -79,7 +76,7 @@ ort::Owned<ort::SessionOptions> Backend::session_options() const {
   return made;
 }
 
-std::shared_ptr<const Session> Backend::load(const std::string &path, const Sizes &sizes) const {
+std::shared_ptr<const Session> OrtBackend::load(const std::string &path, const Sizes &sizes) const {
   const auto options = session_options();
   if (!on_host()) {
     for (const auto &[name, size] : sizes) {
@@ -90,10 +87,10 @@ std::shared_ptr<const Session> Backend::load(const std::string &path, const Size
   auto session = library_->make<ort::CreateSession, ort::ReleaseSession, ort::Session>(
       join(provider_name(options_.provider), ": ", path, ": cannot load the graph"),
       static_cast<const ort::Env *>(env_.get()), path.c_str(), static_cast<const ort::SessionOptions *>(options.get()));
-  return std::make_shared<Session>(library_, env_, std::move(session), path);
+  return std::make_shared<const OrtSession>(library_, env_, std::move(session), path);
 }
 
-std::string Backend::describe() const {
+std::string OrtBackend::describe() const {
   return join("onnxruntime ", library_->version(), ", ", provider_name(options_.provider));
 }
 

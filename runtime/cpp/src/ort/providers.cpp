@@ -57,7 +57,8 @@ std::string provider_name(const std::string &name) {
   if (found != provider_names().end()) return found->second;
   std::vector<std::string> known;
   for (const auto &[each, theirs] : provider_names()) known.push_back(each);
-  throw InputError(join("unknown provider '", name.substr(0, 60), "': expected one of ", listed(known)));
+  throw InputError(join("unknown provider '", name.substr(0, 60), "': expected one of ", listed(known),
+                        ", openvino, openvino:DEVICE, openvino:PRECISION, openvino:DEVICE:PRECISION"));
 }
 
 void append_provider(const ort::Library &library, ort::SessionOptions *session_options, const std::string &name,

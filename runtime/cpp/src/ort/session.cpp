@@ -20,34 +20,36 @@ int element_of(DType dtype) {
 
 }  // namespace
 
-void BoundCall::run() const {
+OrtCall::OrtCall(std::shared_ptr<const OrtSession> session, const Bound &inputs, const Bound &outputs)
+    : session_(std::move(session)), binding_(nullptr, nullptr) {
+  const std::string what = session_->path_ + ": the buffers do not fit the graph";
+  binding_ = session_->library_->make<ort::CreateIoBinding, ort::ReleaseIoBinding, ort::IoBinding>(
+      what, session_->session_.get());
+  tie<ort::BindInput>(inputs, what);
+  tie<ort::BindOutput>(outputs, what);
+}
+
+template <typename Bind>
+void OrtCall::tie(const Bound &bound, const std::string &what) {
+  for (const auto &[name, buffer] : bound) {
+    values_.push_back(session_->value_of(buffer));
+    buffers_.push_back(buffer);
+    const ort::Value *value = values_.back().get();
+    session_->library_->check<Bind>(what, binding_.get(), name.c_str(), value);
+  }
+}
+
+void OrtCall::run() const {
   session_->library_->check<ort::RunWithBinding>(session_->path_ + ": the graph failed", session_->session_.get(),
                                                  static_cast<const ort::RunOptions *>(nullptr),
                                                  static_cast<const ort::IoBinding *>(binding_.get()));
 }
 
-BoundCall Session::bind(const Bound &inputs, const Bound &outputs) const {
-  const std::string what = path_ + ": the buffers do not fit the graph";
-  BoundCall call(shared_from_this(),
-                 library_->make<ort::CreateIoBinding, ort::ReleaseIoBinding, ort::IoBinding>(what, session_.get()));
-  const auto tie = [&](const Bound &bound, bool is_input) {
-    for (const auto &[name, buffer] : bound) {
-      call.values_.push_back(value_of(buffer));
-      call.buffers_.push_back(buffer);
-      const ort::Value *value = call.values_.back().get();
-      if (is_input) {
-        library_->check<ort::BindInput>(what, call.binding_.get(), name.c_str(), value);
-      } else {
-        library_->check<ort::BindOutput>(what, call.binding_.get(), name.c_str(), value);
-      }
-    }
-  };
-  tie(inputs, true);
-  tie(outputs, false);
-  return call;
+std::unique_ptr<const BoundCall> OrtSession::bind(const Bound &inputs, const Bound &outputs) const {
+  return std::make_unique<const OrtCall>(shared_from_this(), inputs, outputs);
 }
 
-ort::Owned<ort::Value> Session::value_of(const Buffer &buffer) const {
+ort::Owned<ort::Value> OrtSession::value_of(const Buffer &buffer) const {
   const auto memory = library_->make<ort::CreateCpuMemoryInfo, ort::ReleaseMemoryInfo, ort::MemoryInfo>(
       path_, ort::device_allocator, ort::default_memory);
   return library_->make<ort::CreateTensorWithDataAsOrtValue, ort::ReleaseValue, ort::Value>(

@@ -46,6 +46,9 @@ class Recurrence {
 
   const Array &latents() const { return x_.front(); }
 
+  // Goes on from other latents; the history stays.
+  void replace(Array latents) { x_.front() = std::move(latents); }
+
   // What the UNet is given at this call.
   Array model_input(const ScheduleRow &row) const;
 

@@ -10,6 +10,10 @@ namespace accel::core {
 namespace {
 
 constexpr std::size_t longest_id = 9;
+constexpr std::size_t most_marks = 1 << 14;
+// Bytes; the words of a word of many vectors are one text.
+constexpr std::size_t longest_mark = 1 << 10;
+constexpr std::size_t longest_spread = 1 << 20;
 
 std::uint64_t pair_key(std::uint64_t first, std::uint64_t second) { return first << 32 | second; }
 
@@ -21,6 +25,14 @@ std::vector<std::vector<std::int64_t>> rows_of(const Safetensors &file, const st
   std::vector<std::vector<std::int64_t>> rows;
   for (auto first = values.begin(); first != values.end(); first += width) rows.emplace_back(first, first + width);
   return rows;
+}
+
+void read_marks_of(const std::string &json, Marks &marks) {
+  const JsonDocument document(json);
+  document.root().each_member(most_marks, [&marks](const std::string &text, const Json &id) {
+    if (text.empty()) id.refuse("expected a text that is not empty");
+    marks.add(decode_utf8(text), id.integer(0, INT32_MAX));
+  });
 }
 
 CodePoint code_of(std::int64_t number, const std::string &name) {
@@ -100,17 +112,44 @@ void TokenizerTable::read_metadata(const std::map<std::string, std::string> &met
     if (!id) throw Malformed(std::string(key) + ": expected an id in the metadata");
     return static_cast<TokenId>(*id);
   };
-  if (said("format") != "accel-tokenizer" || said("version") != "1") {
-    throw Malformed("format: expected accel-tokenizer of version 1");
+  const std::string version = said("version");
+  if (said("format") != "accel-tokenizer" || (version != "1" && version != "2")) {
+    throw Malformed("format: expected accel-tokenizer of version 1 or 2");
   }
   begin_ = id_of("begin");
   end_ = id_of("end");
   unknown_ = id_of("unknown");
-  const JsonDocument specials(said("specials"));
-  specials.root().each_member(1 << 14, [this](const std::string &text, const Json &id) {
-    if (text.empty()) id.refuse("expected a text that is not empty");
-    specials_.emplace_back(decode_utf8(text), id.integer(0, INT32_MAX));
+  read_marks_of(said("specials"), specials_);
+  if (version == "2") read_words(said("words"), said("spread"));
+}
+
+void TokenizerTable::read_words(const std::string &words, const std::string &spread) {
+  read_marks_of(words, words_);
+  const JsonDocument rows(spread);
+  for (const Json &row : rows.root().elements(0, most_marks)) {
+    const std::vector<Json> parts = row.elements(3, 3);
+    if (parts[1].text(longest_mark).empty()) parts[1].refuse("expected a text that is not empty");
+    spreads_.push_back({parts[0].integer(0, INT32_MAX), decode_utf8(parts[1].text(longest_mark)),
+                        decode_utf8(parts[2].text(longest_spread))});
+  }
+}
+
+void Marks::add(CodePoints text, TokenId id) {
+  auto &marks = by_first_[text.front()];
+  const auto shorter = std::find_if(marks.begin(), marks.end(),
+                                    [&](const Mark &each) { return each.text.size() < text.size(); });
+  marks.insert(shorter, {std::move(text), id});
+}
+
+const Marks::Mark *Marks::find(const CodePoints &text, std::size_t at) const {
+  const auto found = by_first_.find(text[at]);
+  if (found == by_first_.end()) return nullptr;
+  const auto here = text.begin() + static_cast<std::ptrdiff_t>(at);
+  const std::size_t rest = text.size() - at;
+  const auto mark = std::find_if(found->second.begin(), found->second.end(), [&](const Mark &each) {
+    return each.text.size() <= rest && std::equal(each.text.begin(), each.text.end(), here);
   });
+  return mark == found->second.end() ? nullptr : &*mark;
 }
 
 Kind TokenizerTable::kind(CodePoint code) const {

@@ -23,6 +23,29 @@ struct Merge {
   TokenId merged = 0;
 };
 
+// Texts that are one token each, wherever they stand.
+class Marks {
+ public:
+  struct Mark {
+    CodePoints text;
+    TokenId id = 0;
+  };
+
+  void add(CodePoints text, TokenId id);
+  // The longest that begins there; null where none does.
+  const Mark *find(const CodePoints &text, std::size_t at) const;
+
+ private:
+  std::unordered_map<CodePoint, std::vector<Mark>> by_first_;  // the longest first
+};
+
+// A word of textual inversion that has several vectors: where its id is found, the text is written as all of its words.
+struct Spread {
+  TokenId id = 0;
+  CodePoints word;
+  CodePoints words;
+};
+
 class TokenizerTable {
  public:
   // Raises a `BundleError` where the bytes are no table; `path` is for that.
@@ -39,7 +62,10 @@ class TokenizerTable {
   const Merge *merge(TokenId left, TokenId right) const;
   // The id of a byte inside a word, or as its last.
   TokenId byte(unsigned char byte, bool is_last) const;
-  const std::vector<std::pair<CodePoints, TokenId>> &specials() const { return specials_; }
+  // Matched verbatim in the prompt, and in what `normalise` makes of it.
+  const Marks &specials() const { return specials_; }
+  const Marks &words() const { return words_; }
+  const std::vector<Spread> &spreads() const { return spreads_; }
   TokenId begin() const { return begin_; }
   TokenId end() const { return end_; }
 
@@ -55,6 +81,7 @@ class TokenizerTable {
   void read_marks(const Safetensors &file);
   void read_merges(const Safetensors &file);
   void read_metadata(const std::map<std::string, std::string> &metadata);
+  void read_words(const std::string &words, const std::string &spread);
 
   std::vector<Range> kinds_;
   Strings decompositions_;
@@ -63,7 +90,9 @@ class TokenizerTable {
   std::unordered_map<std::uint64_t, CodePoint> compositions_;
   std::unordered_map<std::uint64_t, Merge> merges_;
   std::array<std::array<TokenId, 2>, 256> bytes_ = {};
-  std::vector<std::pair<CodePoints, TokenId>> specials_;
+  Marks specials_;
+  Marks words_;
+  std::vector<Spread> spreads_;
   TokenId begin_ = 0;
   TokenId end_ = 0;
   TokenId unknown_ = 0;

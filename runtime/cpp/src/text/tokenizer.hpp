@@ -24,7 +24,10 @@ class Tokenizer {
   Tokens encode(const std::string &prompt) const;
 
  private:
-  void add_text(const CodePoints &text, std::vector<TokenId> &ids) const;
+  // The prompt with words of several vectors written as all of their words, as diffusers does.
+  CodePoints spread(const CodePoints &prompt) const;
+  void add_prompt(const CodePoints &prompt, std::vector<TokenId> &ids) const;
+  void add_words(const CodePoints &text, std::vector<TokenId> &ids) const;
   void add_word(const CodePoint *first, const CodePoint *last, std::vector<TokenId> &ids) const;
   std::size_t word_length(const CodePoints &text, std::size_t at) const;
 

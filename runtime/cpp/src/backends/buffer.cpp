@@ -1,10 +1,10 @@
-#include "ort/buffer.hpp"
+#include "backends/buffer.hpp"
 
 #include <cstring>
 #include <tuple>
 
 #include "base/error.hpp"
-#include "ort/half.hpp"
+#include "backends/half.hpp"
 
 namespace accel::core {
 namespace {

@@ -1,4 +1,4 @@
-#include "ort/half.hpp"
+#include "backends/half.hpp"
 
 #include <cmath>
 #include <cstring>

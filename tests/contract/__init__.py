@@ -1,0 +1,1 @@
+"""Pictures as files, for runtimes in any language."""

@@ -1,0 +1,75 @@
+"""What tests of the service share: a bundle with a plan, and a server that draws it."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from accel_runtime import PlanSpec
+from accel_runtime.bundle.named_plans import add_plan
+
+START_S = 120.0
+KEY = "a-key-of-the-tests"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """`accel serve` in a process of its own."""
+
+    process: subprocess.Popen[bytes]
+    address: str
+    log: Path
+
+    def stop(self) -> tuple[int, str]:
+        """End it as a service manager does; its exit code and the rest of its log."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=START_S)
+        return code, self.log.read_text()
+
+
+@pytest.fixture(scope="session")
+def served_folder(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small bundle with a plan called `fast`."""
+    folder = tmp_path_factory.mktemp("served") / "small"
+    shutil.copytree(bundle_folder, folder, copy_function=os.link)
+    add_plan(folder, "fast", PlanSpec(deep="every:3", branch=1, scheduler="ddim", steps=6))
+    return folder
+
+
+def start_server(folder: Path, *options: str) -> Server:
+    """A server that is ready."""
+    command = [sys.executable, "-m", "accel_bench", "serve", str(folder), "--port", "0", "--trust-files", *options]
+    # A file, for a pipe that nobody reads is full after some hundred lines.
+    with tempfile.NamedTemporaryFile(suffix=".log", delete=False) as log:
+        process = subprocess.Popen(command, stderr=log, stdout=subprocess.DEVNULL)
+    path, ends = Path(log.name), time.monotonic() + START_S
+    while (found := re.search(r"listening on (http://\S+)", path.read_text())) is None:
+        assert process.poll() is None, path.read_text()
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    server = Server(process, found[1], path)
+    while httpx.get(f"{server.address}/health/ready").status_code != 200:
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    return server
+
+
+@pytest.fixture(scope="session")
+def server(served_folder: Path) -> Iterator[Server]:
+    """One that batches by step, with room for sixteen images in the queue."""
+    started = start_server(served_folder, "--mode", "steps", "--batch", "4", "--queue", "16", "--overload-plan", "fast")
+    yield started
+    code, log = started.stop()
+    assert code == 0, log
+    assert "Traceback" not in log

@@ -1,0 +1,24 @@
+"""Which plans the service runs."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from accel_runtime import PlanSpec
+from accel_runtime.bundle.named_plans import add_plan
+from accel_runtime.pipeline import open_bundle
+from accel_runtime.plans.rule import Rule
+from accel_serve.http.errors import RefusedError
+from accel_serve.http.plans import Plans
+
+
+def test_a_plan_that_decides_as_it_runs_is_refused_by_name(bundle_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundle_folder, folder, copy_function=os.link)
+    rule = Rule(signal="noise", threshold=0.3, most_deep=4)
+    add_plan(folder, "deciding", PlanSpec(deep=(0,), rule=rule, branch=1, scheduler="ddim", steps=6))
+
+    with pytest.raises(RefusedError, match="plan deciding: decides as it runs"):
+        Plans(open_bundle(folder), default="deciding")

@@ -1,0 +1,135 @@
+"""``python -m tests.studies.graph_forms BUNDLE``: what other forms of a whole graph gain on a processor.
+
+With ``--runtime openvino`` the graph as it is and rewritten, with ``--runtime onnxruntime`` the plain graph and the
+attention form of the bundle take turns in one process on one thread. Wall and processor seconds of each call are
+printed as JSON, in order: on a busy machine the second tell more. Run it on one core: ``taskset -c 1``.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from time import perf_counter, process_time
+
+import numpy as np
+
+from accel_bench.cli.console import note
+from accel_bench.records.environment import machine_name, read_environment
+from accel_runtime.backends import Backend, OnnxRuntimeBackend, OpenVinoBackend
+from accel_runtime.backends.base import BoundCall, Buffer
+from accel_runtime.backends.openvino_rewrites import REWRITES, Rewrite
+from accel_runtime.bundle.artifacts import locate
+from accel_runtime.bundle.bundle import Bundle, read_bundle
+from accel_runtime.bundle.dims import own_sizes, resolve
+from accel_runtime.manifest import Form
+
+
+@dataclass(slots=True, eq=False)
+class Contender:
+    """One form of the graph, and its times."""
+
+    name: str
+    call: BoundCall
+    outputs: Mapping[str, Buffer]
+    wall_s: list[float] = field(default_factory=list)
+    processor_s: list[float] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Run once and note the times."""
+        wall, processor = perf_counter(), process_time()
+        self.call.run()
+        self.wall_s.append(perf_counter() - wall)
+        self.processor_s.append(process_time() - processor)
+
+    def error_to(self, other: "Contender") -> float:
+        """The largest difference of an output, relative to its largest value."""
+        pairs = [(self.outputs[name].read(), other.outputs[name].read()) for name in self.outputs]
+        return max(float(np.abs(ours - theirs).max() / np.abs(theirs).max()) for ours, theirs in pairs)
+
+
+def contenders(bundle: Bundle, arguments: argparse.Namespace) -> Iterator[Contender]:
+    """The forms that a runtime has, the plain one first."""
+    if arguments.runtime == "openvino":
+        sets: list[tuple[Rewrite, ...]] = [(), *([(each,) for each in REWRITES] if arguments.each else []), REWRITES]
+        for rewrites in sets:
+            backend = OpenVinoBackend("CPU", precision=arguments.precision, threads=1, rewrites=rewrites)
+            yield contend(bundle, arguments, backend=backend, name="+".join(rewrites) or "plain")
+        return
+    forms: tuple[Form, ...] = ("plain", "attention")
+    shared = OnnxRuntimeBackend("cpu", threads=1)
+    for form in forms:
+        yield contend(bundle, arguments, backend=shared, name=form, form=form)
+
+
+def contend(
+    bundle: Bundle, arguments: argparse.Namespace, *, backend: Backend, name: str, form: Form = "plain"
+) -> Contender:
+    """A graph of the bundle, ready to run, on the same random inputs every time."""
+    spec, sizes, rng = bundle.manifest.graphs[arguments.graph], own_sizes(bundle.manifest), np.random.default_rng(0)
+    sizes["batch"] = arguments.rows
+    given = {each.name: backend.allocate(resolve(each.shape, sizes), each.dtype) for each in spec.inputs}
+    made = {each.name: backend.allocate(resolve(each.shape, sizes), each.dtype) for each in spec.outputs}
+    for tensor, buffer in given.items():
+        buffer.write(np.array(500.0) if tensor == "timestep" else rng.standard_normal(buffer.shape))
+    path = bundle.path(locate(bundle, arguments.graph, artifact="onnx", form=form))
+    call = backend.load(path, inputs=spec.inputs).bind(given, made)
+    call.run()
+    return Contender(name, call, made)
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Measure and print."""
+    bundle = read_bundle(arguments.bundle, verification="sizes")
+    environment = read_environment()
+    found = list(contenders(bundle, arguments))
+    for done in range(arguments.rounds):
+        for contender in found:
+            contender.run()
+        note(f"round {done + 1}, load average {os.getloadavg()[0]:.1f}")
+    document = {
+        "machine": machine_name(environment),
+        "packages": environment.packages,
+        "load_average": [environment.load_average, os.getloadavg()[0]],
+        "graph": arguments.graph,
+        "rows": arguments.rows,
+        "runtime": arguments.runtime,
+        "precision": arguments.precision if arguments.runtime == "openvino" else "f32",
+        "contenders": {each.name: told(each, found[0]) for each in found},
+    }
+    sys.stdout.write(json.dumps(document, indent=1) + "\n")
+
+
+def told(contender: Contender, first: Contender) -> dict[str, object]:
+    """Raw times, and the medians of their ratios to the first contender's, round by round."""
+
+    def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+        return median(our / their for our, their in zip(ours, theirs, strict=True))
+
+    return {
+        "processor_ratio": ratio(contender.processor_s, first.processor_s),
+        "wall_ratio": ratio(contender.wall_s, first.wall_s),
+        "error": contender.error_to(first),
+        "processor_s": contender.processor_s,
+        "wall_s": contender.wall_s,
+    }
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--runtime", choices=["openvino", "onnxruntime"], default="openvino")
+    parser.add_argument("--graph", default="unet_deep", help="Name in the manifest.")
+    parser.add_argument("--rows", type=int, default=2, help="2 of a guided call.")
+    parser.add_argument("--precision", default="bf16", help="OpenVINO's.")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--each", action="store_true", help="With OpenVINO also each rewrite alone.")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main(parse())
