@@ -117,7 +117,7 @@ def check_job(context: typer.Context) -> None:
     else:
         wrong, reason = written & _OF_JOBS, "is for jobs of --prompts; images of one prompt are --images-per-prompt"
     if wrong:
-        names = {parameter.name: parameter.opts[0] for parameter in context.command.params}
+        names = {parameter.name: parameter.opts[0] for parameter in context.command.params} | {"prompts": "PROMPT"}
         raise InputError(f"{names[min(wrong)]}: {reason}")
 
 

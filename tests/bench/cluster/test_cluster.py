@@ -65,12 +65,12 @@ def test_where_there_is_no_cluster_is_said_in_one_line(bundle_folder: Path, tmp_
 @pytest.mark.slow
 def test_a_job_whose_parts_are_killed_is_complete(cluster: Cluster, bundle_folder: Path, tmp_path: Path) -> None:
     prompts = tmp_path / "prompts"
-    prompts.write_text("a cat\n" * 200)
+    prompts.write_text("a cat\n" * 1500)
 
     killer = Killer(cluster, job(bundle_folder, prompts, tmp_path / "job", "--ray", cluster.address), random.Random(0))  # noqa: S311
-    killer.run(("worker", "node", "driver"), pause=(2.0, 4.0))
+    killer.run(("worker", "node", "driver"), pause=(1.0, 2.0))
 
-    check(tmp_path / "job", pictures=200)
+    check(tmp_path / "job", pictures=1500)
 
 
 @pytest.mark.slow
