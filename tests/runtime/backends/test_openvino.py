@@ -174,7 +174,7 @@ def test_the_description_is_what_the_compiled_graph_says() -> None:
         "inference_precision": "f32",
         "num_streams": 1,
         "performance_hint": "latency",
-        "rewrites": "split_gates",
+        "rewrites": "none",
     }
 
 
