@@ -189,8 +189,8 @@ def test_a_client_that_goes_away_frees_its_place(http: httpx.Client, server: Ser
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(
                 server.address + GENERATIONS,
-                json={"prompt": "a", "n": 10, "num_inference_steps": 20, "stream": stream},
-                timeout=0.15,
+                json={"prompt": "a", "n": 10, "size": "32x32", "stream": stream},
+                timeout=0.1,
             )
     ends = time.monotonic() + 20
     while metric(http, 'accel_requests_total{model="small",outcome="cancelled"}') < before + 2:
@@ -256,11 +256,11 @@ def test_keys_are_asked_and_prompts_and_keys_stay_out_of_the_log(served_folder: 
 
 
 def test_a_stop_under_load_answers_everybody(served_folder: Path) -> None:
-    server = start_server(served_folder, "--mode", "steps", "--batch", "2", "--drain", "1")
+    server = start_server(served_folder, "--mode", "steps", "--batch", "2", "--drain", "1", "--queue", "200")
     answers: list[int] = []
 
     def draw() -> None:
-        body = {"prompt": "a", "n": 2}
+        body = {"prompt": "a", "n": 8, "size": "32x32"}  # more than is drawn in the time
         answer = httpx.post(server.address + GENERATIONS, json=body, timeout=60)
         assert answer.status_code == 200 or answer.json()["error"]["code"] == "stopping"
         answers.append(answer.status_code)
