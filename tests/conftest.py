@@ -1,9 +1,10 @@
 """What many tests share: one small pipeline and its bundles, made once for each content and kept between runs."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.bundles import kept_bundle, kept_source, small_bundle
@@ -11,6 +12,9 @@ from tests.kept import forget_unused, is_whole
 from tests.summary import not_run
 
 from accel_runtime import Pipeline, open_bundle
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 def pytest_configure() -> None:
@@ -103,3 +107,27 @@ def unchanged(folder: Path) -> Iterator[Path]:
     """The kept folder; at the end of the session it is as it was."""
     yield folder
     assert is_whole(folder), f"a test changed {folder}, which others read: let it change a copy"
+
+
+_QUIET_BROWSER = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """Headless Chromium, where one is installed."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("no chromium, chromium-browser or google-chrome is installed")
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=_QUIET_BROWSER)
+        yield opened
+        opened.close()
