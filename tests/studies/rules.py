@@ -6,7 +6,7 @@ read, or stopped, early.
 """
 
 import argparse
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from accel_bench.base.files import write_record
+from accel_bench.base.work import finish
 from accel_bench.cli.console import note, print_line
 from accel_bench.plans.prepare import BASELINE, Settings, compile_for
 from accel_bench.quality.captions import evaluation_captions
@@ -95,7 +96,7 @@ class Study:
         for signal in SIGNALS:
             counts = Counts(partial(self.count, signal))
             for kind, (target, most_deep) in CAPS.items():
-                threshold = end_of(counts.threshold(target, most_deep))
+                threshold = finish(counts.threshold(target, most_deep))
                 yield trial(f"{signal}, {kind}", rule_spec(signal, threshold, most_deep=most_deep))
 
     def placed(self) -> PlanSpec:
@@ -122,15 +123,6 @@ def rule_spec(signal: Signal, threshold: float, *, most_deep: int) -> PlanSpec:
     """A rule with the forecast that static plans without solved weights do best with."""
     rule = Rule(signal=signal, threshold=threshold, most_deep=most_deep)
     return PlanSpec(deep=(0,), rule=rule, forecast=Forecast.LINEAR)
-
-
-def end_of(work: Generator[str, None, float]) -> float:
-    """What a generator returns."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return float(end.value)
 
 
 def draw(study: Study, trial: Trial, request: Request, *, reference: np.ndarray | None) -> tuple[Drawn, np.ndarray]:

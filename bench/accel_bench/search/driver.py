@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_bench.base.crew import Crew, Here
+from accel_bench.base.work import prefixed
 from accel_bench.plans.prepare import Settings, compile_for
 from accel_bench.quality.loss import judge
 from accel_bench.records.evaluation import Scores
 from accel_bench.records.search import Score, StageTimes
 from accel_bench.search.cost import compose_calls_s, compose_s
-from accel_bench.search.labs import Labs, prefixed
+from accel_bench.search.labs import Labs
 from accel_bench.search.prompts import Prompts
 from accel_bench.search.space import FULL, Answer, Ask, Candidate, Proposer
 from accel_bench.search.store import Entry, Store

@@ -2,9 +2,10 @@
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from accel_bench.base.crew import Crew
+from accel_bench.base.work import prefixed
 from accel_bench.plans.prepare import BASELINE, Settings, compile_for
 from accel_bench.search.space import SKIPS, Candidate, Unsolved
 from accel_bench.search.store import Store
@@ -19,8 +20,6 @@ from accel_runtime.request import Request
 
 # How many calls of a plan may be shallow.
 _MOST_SHALLOW: Final = 6
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,14 +130,3 @@ class Labs:
         spent = Tally(walker.tally.deep - tally.deep, walker.tally.shallow - tally.shallow)
         self.store.keep_calibration(name, **teacher_arrays(made, spent))
         return made
-
-
-def prefixed(what: str, work: Generator[str, None, Result]) -> Generator[str, None, Result]:
-    """The same work; what it yields says what it is part of."""
-    while True:
-        try:
-            done = next(work)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
-        yield f"{what}: {done}"

@@ -7,6 +7,7 @@ from math import exp, log
 from statistics import mean
 from typing import Final
 
+from accel_bench.base.work import prefixed
 from accel_bench.records.search import Goal
 from accel_bench.search.driver import Driver
 from accel_bench.search.space import RULES, Candidate, Space, first_budgets
@@ -72,19 +73,11 @@ def rule_candidates(driver: Driver, space: Space, goal: Goal) -> Generator[str, 
             name = f"{signal}-{target:g}-of-{most_deep}-{space.branches[0]}-{space.steps}"
             spec = driver.store.solved(name)
             if spec is None:
-                threshold = yield from _told(f"calibrate {name}", counts.threshold(target, most_deep))
+                threshold = yield from prefixed(f"calibrate {name}", counts.threshold(target, most_deep))
                 spec = _spec(space, signal, threshold=threshold, most_deep=most_deep)
                 driver.store.keep_solved(name, spec, deep=0, shallow=0)
             found.append(Candidate(RULES, spec))
     return tuple(dict.fromkeys(found))
-
-
-def _told(what: str, work: Generator[str, None, float]) -> Generator[str, None, float]:
-    while True:
-        try:
-            yield f"{what}: {next(work)}"
-        except StopIteration as end:
-            return float(end.value)
 
 
 def _budgets(driver: Driver, space: Space, goal: Goal) -> Iterator[tuple[float, int]]:

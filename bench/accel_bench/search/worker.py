@@ -3,12 +3,13 @@
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accel_bench.base.extras import extra
+from accel_bench.base.work import finish
 from accel_bench.plans.prepare import BASELINE, Settings, compile_for
 from accel_bench.quality.captions import Yardstick
 from accel_bench.records.environment import machine_name, read_environment
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 # What a part of a calibration is kept as, by name.
 Arrays: TypeAlias = dict[str, NDArray[Any]]
-Returned = TypeVar("Returned")
 
 # Says that gains are known already, so that they are not measured.
 _KNOWN: Final = [(0, 0.0)]
@@ -206,16 +206,6 @@ def teacher_arrays(made: Teacher, tally: Tally) -> Arrays:
         "gains": np.array(made.gains, np.float64).reshape(-1, 2),
         "calls": _calls(tally),
     }
-
-
-def finish(work: Generator[str, None, Returned]) -> Returned:
-    """Run a generator to its end and return its result."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            result: Returned = end.value
-            return result
 
 
 def _calls(tally: Tally) -> NDArray[Any]:

@@ -4,6 +4,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Final
 
+from accel_bench.base.work import finish
 from accel_bench.plans.prepare import BASELINE, Settings, compile_for
 from accel_bench.solving.solver import Lab, Solution, check_solvable, open_lab, what_for
 from accel_bench.solving.student import Predictor
@@ -42,13 +43,7 @@ class SolveOne:
 
     def solve(self) -> tuple[Solution, PlanSpec]:
         """Run to the end; see `run`."""
-        work = self.run()
-        while True:
-            try:
-                next(work)
-            except StopIteration as end:
-                found: tuple[Solution, PlanSpec] = end.value
-                return found
+        return finish(self.run())
 
     def run(self) -> Generator[str, None, tuple[Solution, PlanSpec]]:
         """Run the teacher and solve the plan, yielding what was just done.

@@ -6,18 +6,14 @@ from statistics import mean
 import pytest
 from tests.command import accel
 
+from accel_bench.base.work import finish
 from accel_bench.records.search import SearchRecord
 from accel_bench.records.store import read_record
 from accel_bench.search.rules import Counts
 
 
 def drained(counts: Counts, target: float, most_deep: int) -> float:
-    work = counts.threshold(target, most_deep)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return float(end.value)
+    return finish(counts.threshold(target, most_deep))
 
 
 def test_the_threshold_is_the_least_whose_mean_keeps_the_target() -> None:

@@ -1,13 +1,11 @@
 """Plans with skipped calls, solved on the small pipeline and run by the loop that `accel generate` runs."""
 
-from collections.abc import Generator
-from typing import TypeVar
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accel_bench.base.work import finish
 from accel_bench.solving.placement import Placement, Priced
 from accel_bench.solving.refine import refine
 from accel_bench.solving.solver import Lab, Solution, open_lab
@@ -20,16 +18,6 @@ STEPS, GUIDANCE = 6, 4.0
 REQUESTS = (Request(("a red apple", "a dog"), seed=3), Request(("a blue car", "a cat"), seed=9))
 SKIPPING = Placement((0, 3), (4,))
 
-Result = TypeVar("Result")
-
-
-def end(work: Generator[str, None, Result]) -> Result:
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]
-
 
 def walkers(pipeline: Pipeline, scheduler: str, *, requests: tuple[Request, ...] = REQUESTS) -> tuple[Walker, ...]:
     plan = pipeline.plan(STEPS, scheduler=scheduler, guidance=GUIDANCE)
@@ -38,16 +26,16 @@ def walkers(pipeline: Pipeline, scheduler: str, *, requests: tuple[Request, ...]
 
 @pytest.fixture(scope="module")
 def lab(pipeline: Pipeline) -> Lab:
-    return end(open_lab(walkers(pipeline, "ddim"), window=2))
+    return finish(open_lab(walkers(pipeline, "ddim"), window=2))
 
 
 def solved(lab: Lab, placement: Placement = SKIPPING, *, moves: int = 0, refined: bool = False) -> Solution:
-    return end(lab.solve(Priced(placement, 0.0), moves=moves, refined=refined))
+    return finish(lab.solve(Priced(placement, 0.0), moves=moves, refined=refined))
 
 
 @pytest.mark.parametrize("scheduler", ["ddim", "dpmpp_2m", "euler", "pndm"])
 def test_a_solved_plan_draws_what_was_solved(pipeline: Pipeline, scheduler: str) -> None:
-    lab = end(open_lab(walkers(pipeline, scheduler), window=2))
+    lab = finish(open_lab(walkers(pipeline, scheduler), window=2))
     solution = solved(lab)
     calls = lab.teacher.calls
 
@@ -61,7 +49,7 @@ def test_a_solved_plan_draws_what_was_solved(pipeline: Pipeline, scheduler: str)
 
 @pytest.mark.parametrize("scheduler", ["ddim", "dpmpp_2m", "euler", "pndm"])
 def test_the_teacher_is_the_uncached_run(pipeline: Pipeline, scheduler: str) -> None:
-    lab = end(open_lab(walkers(pipeline, scheduler), window=0))
+    lab = finish(open_lab(walkers(pipeline, scheduler), window=0))
 
     uncached = pipeline.plan(STEPS, scheduler=scheduler, guidance=GUIDANCE)
     final = [list(pipeline.denoise(each, uncached))[-1].latents for each in REQUESTS]
@@ -92,7 +80,7 @@ def test_a_refinement_repairs_rows_that_are_off(lab: Lab) -> None:
     rows = solved(lab).rows
     off = {call: SolvedRow(a=row.a, b=(row.b[0] * 1.05, *row.b[1:])) for call, row in rows.items()}
 
-    better = end(refine(SKIPPING, off, fitted=lab.fitted, held=lab.held))
+    better = finish(refine(SKIPPING, off, fitted=lab.fitted, held=lab.held))
 
     errors = [lab.held.judge(SKIPPING, each) for each in (off, better)]
     assert errors[1] < 0.5 * errors[0]
@@ -103,7 +91,7 @@ def test_a_refinement_is_kept_only_where_it_helps_pictures_that_were_not_fitted(
 
 
 def test_one_batch_solves_without_a_choice(pipeline: Pipeline) -> None:
-    lab = end(open_lab(walkers(pipeline, "ddim", requests=REQUESTS[:1]), window=0))
+    lab = finish(open_lab(walkers(pipeline, "ddim", requests=REQUESTS[:1]), window=0))
 
     assert not lab.chooses
     assert solved(lab, Placement((0, 3)), refined=True).rows == solved(lab, Placement((0, 3))).rows
@@ -114,7 +102,7 @@ def test_anybodys_predictor_makes_the_rows(lab: Lab) -> None:
         assert past.latents.shape == wanted.shape == past.noises[0].shape
         return SolvedRow(a=(1.0,), b=(-0.5,))
 
-    solution = end(lab.solve(Priced(SKIPPING, 0.0), predictor=hold))
+    solution = finish(lab.solve(Priced(SKIPPING, 0.0), predictor=hold))
 
     assert set(solution.rows.values()) == {SolvedRow(a=(1.0,), b=(-0.5,))}
 
