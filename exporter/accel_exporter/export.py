@@ -247,6 +247,7 @@ class _Export:
             flops_sizes=self._sizes.symbols,
             dtype=dtype,
             forms=self._options.forms,
+            is_packaged=self._packages is not None,
         )
 
 

@@ -10,40 +10,64 @@ from functools import cache
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.export import ExportedProgram
 
 from accel_exporter.graphs import Axis, Traceable
+from accel_exporter.open_sizes import OpenSizes, opened
 from accel_exporter.unet import inference
 from accel_runtime.errors import ExportError, first_line
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """A traced module and its graph, whose weights share memory with the module's."""
+    """A traced module and its graph, whose weights share memory with the module's.
+
+    Attributes:
+        traceable: The module.
+        exported: The graph.
+        is_static: Whether all sizes are fixed.
+        sizes: Numbers that stand for the open sizes in the shapes of the graph's values, where symbols do not.
+    """
 
     traceable: Traceable
     exported: ExportedProgram
     is_static: bool
+    sizes: OpenSizes | None = None
 
 
 def export_program(traceable: Traceable, *, is_static: bool) -> Program:
-    """Trace a module.
+    """Trace a module, its open sizes as torch's symbols, which AOTInductor needs.
 
     Raises:
         ExportError: torch cannot trace it; the message names the component.
     """
     dynamic_shapes = None if is_static else _dynamic_shapes(traceable)
+    inputs = tuple(traceable.inputs.values())
+    return Program(traceable, _export(traceable, inputs, dynamic_shapes=dynamic_shapes), is_static)
+
+
+def export_program_for_onnx(traceable: Traceable) -> Program:
+    """Trace a module of open sizes as `open_sizes` does, or where that cannot be, as `export_program` does.
+
+    Raises:
+        ExportError: torch cannot trace it; the message names the component.
+    """
+    # `translate` traces a text encoder anew anyhow.
+    sizes = None if traceable.part == "text" else OpenSizes.of(traceable)
+    if sizes is not None:
+        exported = opened(_export(traceable, tuple(sizes.inputs(traceable)), dynamic_shapes=None), sizes)
+        if exported is not None:
+            return Program(traceable, exported, is_static=False, sizes=sizes)
+    return export_program(traceable, is_static=False)
+
+
+def _export(traceable: Traceable, inputs: tuple[Tensor, ...], *, dynamic_shapes: Any) -> ExportedProgram:
     with inference(traceable.module), quiet(), without_garbage_collection():
         try:
-            exported = torch.export.export(
-                traceable.module,
-                tuple(traceable.inputs.values()),
-                dynamic_shapes=dynamic_shapes,
-                strict=False,
-            )
+            return torch.export.export(traceable.module, inputs, dynamic_shapes=dynamic_shapes, strict=False)
         except (RuntimeError, ValueError, TypeError) as error:
             raise ExportError(f"{traceable.name}: torch cannot trace it: {first_line(error)}") from error
-    return Program(traceable, exported, is_static)
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 from torch.onnx._internal.exporter import _core, _fx_passes, _ir_passes, _registration
 
-from accel_exporter.program import Program
+from accel_exporter.open_sizes import open_shapes
+from accel_exporter.program import Program, export_program
 
 _ATEN: Final = torch.ops.aten
 # In evaluation mode these hand on what they are given, or another view of it.
@@ -36,10 +37,15 @@ def translate(program: Program, *, opset: int) -> ir.Model:
     simple = simplified(program.exported)
     if all(_is_translated(node, opset=opset) for node in simple.graph.nodes):
         model = _core._exported_program_to_onnx_program(simple, registry=_registry(opset)).model  # noqa: SLF001
+        if program.sizes is not None:
+            open_shapes(model, program.sizes)
         convert_version(model, opset, fallback=True)
         _ir_passes.rename_inputs(model, list(traceable.inputs))
         _ir_passes.rename_outputs(model, list(traceable.outputs))
         return model
+    if program.sizes is not None:
+        # The long way traces the module anew, and wants symbols.
+        program = export_program(traceable, is_static=False)
     onnx_program = torch.onnx.export(
         program.exported,
         dynamo=True,

@@ -25,7 +25,7 @@ from accel_exporter.passes import (
     noise_only,
 )
 from accel_exporter.precision import feature_dtype, in_precision, round_weights
-from accel_exporter.program import Program, export_program
+from accel_exporter.program import Program, export_program, export_program_for_onnx
 from accel_exporter.trace import trace
 from accel_exporter.weights import WeightStore
 from accel_runtime.backends import OnnxRuntimeBackend
@@ -66,6 +66,7 @@ class Settings:
         flops_sizes: Number of each symbol at batch 1 and the model's own size.
         dtype: Precision that the component computes in.
         forms: Forms to write, including plain.
+        is_packaged: Whether torch compiles the traced graph too.
     """
 
     opset: int
@@ -75,6 +76,7 @@ class Settings:
     flops_sizes: Mapping[str, int]
     dtype: Precision = "float32"
     forms: frozenset[Form] = frozenset({"plain"})
+    is_packaged: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +137,10 @@ def trace_component(build: Build, settings: Settings) -> Traced:
     if settings.dtype == "bfloat16":
         rounded = torch_reference(round_weights(build(settings.check_sizes)))
     traceable = in_precision(build(settings.trace_sizes), settings.dtype)
-    program = export_program(traceable, is_static=settings.is_static)
+    if settings.is_static or settings.is_packaged:
+        program = export_program(traceable, is_static=settings.is_static)
+    else:
+        program = export_program_for_onnx(traceable)
     outputs = {
         name: values.astype(feature_dtype(settings.dtype) if name in traceable.features else "float32", copy=False)
         for name, values in reference.outputs.items()
