@@ -66,7 +66,11 @@ class OpenSizes:
 
     def is_open(self, size: object) -> bool:
         """Whether a number has one of the sizes in it."""
-        return type(size) is int and size > 0 and any(size % prime == 0 for chain in self.chains.values() for prime in chain)
+        return (
+            type(size) is int
+            and size > 0
+            and any(size % prime == 0 for chain in self.chains.values() for prime in chain)
+        )
 
     def expression(self, size: int) -> int | str | None:
         """The size of a dimension: in symbols, in sympy's words, where it is open; None for an open one with a rim."""
@@ -79,7 +83,7 @@ class OpenSizes:
 
 
 def opened(exported: ExportedProgram, sizes: OpenSizes) -> ExportedProgram | None:
-    """A copy whose graph computes its open sizes from its inputs; None where a number is not made of sizes before it.
+    """A copy whose graph computes its open sizes from its inputs; None where a number is not a product of sizes.
 
     The values that its nodes remember keep the primes in their shapes: see `open_shapes`.
     """
@@ -103,14 +107,20 @@ class _Opening:
 
     def run(self) -> bool:
         for node in list(self._graph.nodes):
-            wanted = {each for each in _numbers((node.args, node.kwargs)) if self._sizes.is_open(each)}
+            numbers = {*_numbers((node.args, node.kwargs))}
             with self._graph.inserting_before(node):
-                if not all(self._node_of(size) for size in sorted(wanted)):
+                if not all(self._is_known(number) for number in sorted(numbers)):
                     return False
             node.args = map_aggregate(node.args, self._replaced)  # type: ignore[assignment]
             node.kwargs = map_aggregate(node.kwargs, self._replaced)  # type: ignore[assignment]
             self._see(node)
         return True
+
+    def _is_known(self, number: int) -> bool:
+        """Whether a number is the model's own, or there is a node that says it."""
+        if self._sizes.is_open(number):
+            return self._node_of(number) is not None
+        return self._sizes.expression(number) is not None
 
     def _see(self, node: Node) -> None:
         value = node.meta.get("val")

@@ -22,7 +22,7 @@ def optimize(model: ir.Model) -> None:
     common.InlinePass()(model)
     fold_constants(model, onnx_shape_inference=True)
     ir.passes.Sequential(
-        rewriter.RewritePass(_RULES),
+        rewriter.RewritePass(_rules_of(model)),
         common.RemoveUnusedNodesPass(),
         common.RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]
         common.RemoveUnusedOpsetsPass(),
@@ -34,6 +34,12 @@ def optimize(model: ir.Model) -> None:
         common.NameFixPass(),
     )(model)
     _forget_graphs()
+
+
+def _rules_of(model: ir.Model) -> tuple[rewriter.RewriteRule, ...]:
+    """The rules that begin at an operator which the model has: each of the others would look at every node in vain."""
+    present = {node.op_identifier() for node in model.graph.all_nodes()}
+    return tuple(rule for rule in _RULES if rule._target_pattern.output_node.op_identifier() in {*present, None})  # noqa: SLF001
 
 
 def _forget_graphs() -> None:
