@@ -111,8 +111,8 @@ class _Opening:
             with self._graph.inserting_before(node):
                 if not all(self._is_known(number) for number in sorted(numbers)):
                     return False
-            node.args = map_aggregate(node.args, self._replaced)  # type: ignore[assignment]
-            node.kwargs = map_aggregate(node.kwargs, self._replaced)  # type: ignore[assignment]
+            node.args = map_aggregate(node.args, self._replaced)
+            node.kwargs = map_aggregate(node.kwargs, self._replaced)
             self._see(node)
         return True
 
@@ -143,7 +143,7 @@ class _Opening:
             return None
         rest = size // part
         others = self._node_of(rest) if self._sizes.is_open(rest) else rest
-        return others and self._call(mul, (self._node_of(part), others), size=size)
+        return None if others is None else self._call(mul, (self._node_of(part), others), size=size)
 
     def _call(self, target: Any, arguments: tuple[Any, ...], *, size: int) -> Node:
         node = self._graph.call_function(target, arguments)
