@@ -105,7 +105,8 @@ def _path(walker: Walker, timesteps: set[float]) -> Iterator[Vectors]:
 
 def below(error: Vectors, signal: Vectors) -> float:
     """Decibels of an error below a signal."""
-    return -10 * log10(float(np.mean(np.square(error, dtype=np.float64)) / np.mean(np.square(signal, dtype=np.float64))))
+    squares = (float(np.mean(np.square(each, dtype=np.float64))) for each in (error, signal))
+    return -10 * log10(next(squares) / next(squares))
 
 
 def finer_teacher(bench: Bench) -> Iterator[dict[str, object]]:
