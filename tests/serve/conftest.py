@@ -58,17 +58,23 @@ def start_server(folder: Path, *options: str) -> Server:
         assert process.poll() is None, path.read_text()
         assert time.monotonic() < ends
         time.sleep(0.05)
-    server = Server(process, found[1], path)
-    while httpx.get(f"{server.address}/health/ready").status_code != 200:
+    wait_until_ready(found[1])
+    return Server(process, found[1], path)
+
+
+def wait_until_ready(address: str) -> None:
+    """Ask a service until its engines are warm."""
+    ends = time.monotonic() + START_S
+    while httpx.get(f"{address}/health/ready", timeout=START_S).status_code != 200:
         assert time.monotonic() < ends
         time.sleep(0.05)
-    return server
 
 
 @pytest.fixture(scope="session")
 def server(served_folder: Path) -> Iterator[Server]:
     """One that batches by step, with room for sixteen images in the queue."""
-    started = start_server(served_folder, "--mode", "steps", "--batch", "4", "--queue", "16", "--overload-plan", "fast")
+    options = ("--mode", "steps", "--batch", "4", "--queue", "16", "--overload-plan", "fast", "--most-pixels", "4096")
+    started = start_server(served_folder, *options)
     yield started
     code, log = started.stop()
     assert code == 0, log
