@@ -105,7 +105,8 @@ class Replica:
 
     def __del__(self) -> None:
         """Ray ends a replica once its requests are answered."""
-        for served in self.service.models.values():
+        service = getattr(self, "service", None)  # none where it could not be opened
+        for served in service.models.values() if service else ():
             if served.engine is not None:
                 served.engine.close(finish_s=0)
 

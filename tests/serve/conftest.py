@@ -17,8 +17,10 @@ import pytest
 
 from accel_runtime import PlanSpec
 from accel_runtime.bundle.named_plans import add_plan
+from accel_runtime.manifest import PlanFigures
 
 START_S = 120.0
+FIGURES = PlanFigures(speedup=2.1, score="psnr", score_loss=0.02, pictures=8, record="0123abcd", psnr_db=31.5)
 KEY = "a-key-of-the-tests"
 
 
@@ -40,10 +42,10 @@ class Server:
 
 @pytest.fixture(scope="session")
 def served_folder(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small bundle with a plan called `fast`."""
+    """The small bundle with a plan called `fast`, which a search might have measured."""
     folder = tmp_path_factory.mktemp("served") / "small"
     shutil.copytree(bundle_folder, folder, copy_function=os.link)
-    add_plan(folder, "fast", PlanSpec(deep="every:3", branch=1, scheduler="ddim", steps=6))
+    add_plan(folder, "fast", PlanSpec(deep="every:3", branch=1, scheduler="ddim", steps=6), figures=FIGURES)
     return folder
 
 

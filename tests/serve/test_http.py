@@ -248,6 +248,8 @@ def test_what_is_served_is_described(http: httpx.Client) -> None:
     assert all(field["description"] for field in fields.values())
     assert http.get("/docs").status_code == 200
     assert front["fast"]["cost"] < front["full"]["cost"] == 1
+    assert front["fast"]["figures"] == model["plans"]["figures"]["fast"]
+    assert (front["fast"]["figures"]["psnr_db"], front["every:2"]["figures"]) == (31.5, None)
 
 
 def test_keys_are_asked_and_prompts_and_keys_stay_out_of_the_log(served_folder: Path, tmp_path: Path) -> None:
