@@ -47,6 +47,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("errors",),
         ("engine",),
         ("http",),
+        ("on_ray",),
     ),
     "bench": (
         ("base",),

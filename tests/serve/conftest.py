@@ -17,8 +17,10 @@ import pytest
 
 from accel_runtime import PlanSpec
 from accel_runtime.bundle.named_plans import add_plan
+from accel_runtime.manifest import PlanFigures
 
 START_S = 120.0
+FIGURES = PlanFigures(speedup=2.1, score="psnr", score_loss=0.02, pictures=8, record="0123abcd", psnr_db=31.5)
 KEY = "a-key-of-the-tests"
 
 
@@ -40,10 +42,10 @@ class Server:
 
 @pytest.fixture(scope="session")
 def served_folder(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small bundle with a plan called `fast`."""
+    """The small bundle with a plan called `fast`, which a search might have measured."""
     folder = tmp_path_factory.mktemp("served") / "small"
     shutil.copytree(bundle_folder, folder, copy_function=os.link)
-    add_plan(folder, "fast", PlanSpec(deep="every:3", branch=1, scheduler="ddim", steps=6))
+    add_plan(folder, "fast", PlanSpec(deep="every:3", branch=1, scheduler="ddim", steps=6), figures=FIGURES)
     return folder
 
 
@@ -58,17 +60,23 @@ def start_server(folder: Path, *options: str) -> Server:
         assert process.poll() is None, path.read_text()
         assert time.monotonic() < ends
         time.sleep(0.05)
-    server = Server(process, found[1], path)
-    while httpx.get(f"{server.address}/health/ready").status_code != 200:
+    wait_until_ready(found[1])
+    return Server(process, found[1], path)
+
+
+def wait_until_ready(address: str) -> None:
+    """Ask a service until its engines are warm."""
+    ends = time.monotonic() + START_S
+    while httpx.get(f"{address}/health/ready", timeout=START_S).status_code != 200:
         assert time.monotonic() < ends
         time.sleep(0.05)
-    return server
 
 
 @pytest.fixture(scope="session")
 def server(served_folder: Path) -> Iterator[Server]:
     """One that batches by step, with room for sixteen images in the queue."""
-    started = start_server(served_folder, "--mode", "steps", "--batch", "4", "--queue", "16", "--overload-plan", "fast")
+    options = ("--mode", "steps", "--batch", "4", "--queue", "16", "--overload-plan", "fast", "--most-pixels", "4096")
+    started = start_server(served_folder, *options)
     yield started
     code, log = started.stop()
     assert code == 0, log

@@ -26,6 +26,7 @@ def test_full_and_a_plan_are_drawn_side_by_side_with_seconds(page: "Page", tmp_p
     page.get_by_label("Prompt").fill("a squirrel")
     page.get_by_role("button", name="Draw").click()
     page.wait_for_function("document.querySelectorAll('[data-done]').length === 2", timeout=120_000)
+    page.wait_for_function("!document.getElementById('draw').disabled", timeout=60_000)
     told = [panel.inner_text() for panel in page.locator("[data-side]").all()]
     sources = [image.get_attribute("src") or "" for image in page.locator("[data-side] img").all()]
     page.screenshot(path=os.environ.get("ACCEL_SCREENSHOT", tmp_path / "page.png"), full_page=True)
@@ -35,6 +36,10 @@ def test_full_and_a_plan_are_drawn_side_by_side_with_seconds(page: "Page", tmp_p
     assert all(" s · " in text and "seed 7" in text for text in told)
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert page.locator("#error").inner_text() == ""
+    assert "beside full" in told[1]
+    row = page.locator("#plans tr", has_text="fast").inner_text()
+    assert "31.5 dB, 2.1×, of 8 pictures" in row
+    assert row.count("dB") + row.count("same") == 2, "of the last picture and as searched"
 
 
 def test_a_plan_is_picked_by_its_point(page: "Page") -> None:

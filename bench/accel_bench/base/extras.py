@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from accel_runtime.errors import MissingExtraError
 
-Extra = Literal["export", "quality", "loadgen", "report", "search", "distributed"]
+Extra = Literal["export", "quality", "loadgen", "report", "search", "distributed", "parquet"]
 
 _PACKAGES: Final[Mapping[Extra, frozenset[str]]] = {
     "export": frozenset(
@@ -20,6 +20,7 @@ _PACKAGES: Final[Mapping[Extra, frozenset[str]]] = {
     "report": frozenset({"jinja2", "markupsafe"}),
     "search": frozenset({"optuna"}),
     "distributed": frozenset({"ray"}),
+    "parquet": frozenset({"pyarrow"}),
 }
 
 

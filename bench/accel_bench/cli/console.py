@@ -23,7 +23,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from accel_bench.base.table import Table
-from accel_bench.cli.streams import results, write_stderr
+from accel_bench.cli.streams import results, write_stderr, write_stderr_unbuffered
 from accel_runtime.printable import printable, shortened
 
 _PIPED_WIDTH = 200
@@ -55,7 +55,12 @@ def print_line(text: str) -> None:
 
 def note(text: str) -> None:
     """Write one line of advice or doubt to stderr."""
-    write_stderr(f"note: {shortened(printable(text))}\n")
+    write_stderr(_noted(text))
+
+
+def note_patiently(text: str) -> None:
+    """As `note`, for a thread that may wait for the reader of a log."""
+    write_stderr_unbuffered(_noted(text))
 
 
 def print_error(text: str) -> None:
@@ -87,6 +92,10 @@ class _Doing(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         return Text(printable(task.description))
+
+
+def _noted(text: str) -> str:
+    return f"note: {shortened(printable(text))}\n"
 
 
 def _drawn(table: Table) -> RichTable:

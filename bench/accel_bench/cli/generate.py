@@ -31,7 +31,7 @@ from accel_bench.cli.framing import (
     TargetSize,
     framing_of,
 )
-from accel_bench.cli.jobs import JobBatch, JobFile, JobOptions, JobShard, check_job, draw_job, job_folder
+from accel_bench.cli.jobs import JobBatch, JobFile, JobOptions, JobParquet, JobShard, check_job, draw_job, job_folder
 from accel_bench.cli.options import (
     MACHINE,
     PICTURES,
@@ -126,6 +126,7 @@ def generate(
     batch: JobBatch = 8,
     shard: JobShard = None,
     ray: Ray = None,
+    parquet: JobParquet = False,
     plan: OnePlan = "full",
     branch: OneBranch = "0",
     forecast: OneForecast = "hold",
@@ -185,6 +186,7 @@ def generate(
             batch=batch,
             shard=shard,
             ray=ray,
+            parquet=parquet,
             seed=seed,
             negative=negative,
             size=(height, width),

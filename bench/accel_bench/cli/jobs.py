@@ -21,6 +21,7 @@ from accel_bench.cluster import open_crew
 from accel_bench.jobs.blocks import WHOLE, Block, Picture, cut_blocks, number_pictures, parse_shard
 from accel_bench.jobs.drawing import Drawer, Drawing, Drawn, Look
 from accel_bench.jobs.folder import JobFolder, JobSettings, open_folder
+from accel_bench.jobs.parquet import check_parquet, write_parquet
 from accel_bench.jobs.run import draw_missing
 from accel_bench.plans.names import plan_name
 from accel_bench.plans.options import ChosenPlans
@@ -44,8 +45,12 @@ JobShard = Annotated[
         "--shard", metavar="I/N", help="Draw the I-th of N parts only.", show_default="all", rich_help_panel=JOBS
     ),
 ]
+JobParquet = Annotated[
+    bool,
+    typer.Option("--parquet", help="Write manifest.parquet too, once all pictures are done.", rich_help_panel=JOBS),
+]
 # Parameters of `accel generate` that only jobs have, and those that both have.
-_OF_JOBS: Final = frozenset({"batch", "shard", "ray"})
+_OF_JOBS: Final = frozenset({"batch", "shard", "ray", "parquet"})
 _OF_BOTH: Final = frozenset(
     {"prompts_file", "bundle", "negative", "steps", "scheduler", "guidance", "guidance_rescale", "seed", "height"}
     | {"width", "plan", "branch", "forecast", "guided_calls", "provider", "provider_options", "form", "low_memory"}
@@ -63,6 +68,7 @@ class JobOptions:
         file: File of prompts.
         folder: Folder to fill.
         size: Height and width, of rows that do not say.
+        parquet: Whether the manifest is written as a table too.
     """
 
     bundle: Path
@@ -71,6 +77,7 @@ class JobOptions:
     batch: int
     shard: str | None
     ray: str | None
+    parquet: bool
     seed: int
     negative: str
     size: tuple[int | None, int | None]
@@ -94,6 +101,7 @@ class JobDone(msgspec.Struct, frozen=True):
         found: How many a killed run had written and not listed.
         seconds: Seconds of the drawing.
         backend: What drew.
+        parquet: The manifest as a table; None where it was not asked for.
     """
 
     folder: str
@@ -103,6 +111,7 @@ class JobDone(msgspec.Struct, frozen=True):
     found: int
     seconds: float
     backend: BackendDescription
+    parquet: str | None = None
 
 
 def check_job(context: typer.Context) -> None:
@@ -136,6 +145,10 @@ def draw_job(
         StoppedError: It was interrupted.
     """
     shard = WHOLE if options.shard is None else parse_shard(options.shard)
+    if options.parquet:
+        if shard != WHOLE:
+            raise InputError("--parquet: is of whole jobs: merge the shards, and run once without --shard")
+        check_parquet()
     rows = read_rows(options.file)
     pictures = number_pictures(rows, seed=options.seed, negative=options.negative, size=options.size)
     blocks = cut_blocks(pictures, options.batch)
@@ -158,6 +171,8 @@ def draw_job(
         settings = msgspec.structs.replace(settings, backend=version_of(ran))
         opened = open_folder(options.folder, settings, drawing.look, blocks=blocks, shard=shard)
         done = _draw(stack.enter_context(opened), crew, ran=ran)
+        if options.parquet:
+            done = msgspec.structs.replace(done, parquet=str(write_parquet(options.folder)))
     _print(done, as_json=as_json)
 
 

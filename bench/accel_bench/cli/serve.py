@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from accel_bench.cli.console import note
+from accel_bench.cli.console import note, note_patiently
 from accel_bench.cli.options import MACHINE, PLANS, Provider, ProviderOptions, choose_backend
 from accel_runtime.errors import InputError, MissingExtraError
 
@@ -96,7 +96,7 @@ def serve(
         logs_prompts=log_prompts,
         verification="sizes" if trust_files else "hashes",
     )
-    service = open_service(options, choose_backend(provider, options=provider_options), say=note)
+    service = open_service(options, choose_backend(provider, options=provider_options), say=note_patiently)
     if not place.is_loopback and api_key_file is None:
         note(f"{host}: other machines may ask, and no key is needed: give --api-key-file")
     run(service, engines, place)

@@ -60,6 +60,26 @@ def write_stderr(text: str) -> None:
         abandon(sys.stderr)
 
 
+def write_stderr_unbuffered(text: str) -> None:
+    """As `write_stderr`, for a thread that may wait for the reader of a pipe.
+
+    Nothing is held meanwhile that the end of the process needs: Python's own stream is locked while it writes.
+    """
+    if sys.stderr is None:
+        return
+    try:
+        number = sys.stderr.fileno()
+    except (OSError, ValueError):  # no file: a test's
+        write_stderr(text)
+        return
+    rest = text.encode(sys.stderr.encoding, errors="backslashreplace")
+    try:
+        while rest:
+            rest = rest[os.write(number, rest) :]
+    except OSError:
+        abandon(sys.stderr)
+
+
 def abandon(stream: TextIO) -> None:
     """Discard what a stream still holds; Python would try to write it again at exit, and complain."""
     with suppress(OSError, ValueError):

@@ -82,6 +82,19 @@ def read_done(folder: Path) -> dict[int, str]:
     return done
 
 
+def whole_lines(path: Path) -> Iterator[Line]:
+    """The whole lines of one manifest, in the order in which they were written; none where there is no file.
+
+    Raises:
+        InputError: It is malformed.
+    """
+    for number, _, raw in _keys(path):
+        try:
+            yield msgspec.json.decode(raw, type=Line)
+        except msgspec.MsgspecError as error:
+            raise InputError(f"{path}: picture {number}: {error}: not a manifest of this version") from error
+
+
 def append(path: Path, lines: Iterable[Line]) -> None:
     """Append lines, all or none; a torn last line of a killed writer is cut off first.
 

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import msgspec
 
+from accel_bench.base.stats import median_ratio
 from accel_bench.records.search import SearchRecord
+from accel_bench.search.summary import quality_of
 from accel_runtime.bundle.named_plans import add_plan
 from accel_runtime.errors import InputError
-from accel_runtime.manifest import PLAN_NAME_EXPECTED, is_plan_name, read_manifest
+from accel_runtime.manifest import PLAN_NAME_EXPECTED, PlanFigures, is_plan_name, read_manifest
 from accel_runtime.plans.file import read_plan
 from accel_runtime.plans.solved import SolvedFor
 
@@ -42,4 +44,19 @@ def add_found(folder: Path, name: str, *, plan: Path, record: SearchRecord) -> N
     spec, work = read_plan(plan), record.workload
     model = str(record.bundle.model)
     here = SolvedFor(model=model, guidance=work.guidance, height=work.height, width=work.width)
-    add_plan(folder, name, msgspec.structs.replace(spec, solved_for=spec.solved_for or here), replace=True)
+    named = msgspec.structs.replace(spec, solved_for=spec.solved_for or here)
+    add_plan(folder, name, named, replace=True, figures=_figures(record))
+
+
+def _figures(record: SearchRecord) -> PlanFigures:
+    """What the search measured of the plan that it chose."""
+    chosen = next(tried for tried in record.tried if tried.id == record.chosen)
+    quality = quality_of(chosen, record)
+    return PlanFigures(
+        speedup=round(median_ratio(record.tried[0].image_s, chosen.image_s), 4),
+        score=record.goal.score,
+        score_loss=round(quality.loss, 6),
+        pictures=len(chosen.scores.squared_error),
+        record=record.id,
+        psnr_db=None if quality.psnr is None else round(quality.psnr, 3),
+    )

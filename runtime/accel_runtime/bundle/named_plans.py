@@ -17,6 +17,7 @@ from accel_runtime.manifest import (
     PLAN_NAME_EXPECTED,
     FileSpec,
     Manifest,
+    PlanFigures,
     encode_manifest,
     is_plan_name,
     parse_manifest,
@@ -81,7 +82,9 @@ def read_plans(folder: Path) -> BundlePlans:
     return BundlePlans.read(Bundle(folder, parse_manifest(raw, folder / MANIFEST_NAME), digest))
 
 
-def add_plan(folder: Path, name: str, spec: PlanSpec, *, replace: bool = False) -> Manifest:
+def add_plan(
+    folder: Path, name: str, spec: PlanSpec, *, replace: bool = False, figures: PlanFigures | None = None
+) -> Manifest:
     """Add a plan to a bundle; returns the new manifest.
 
     One process at a time adds, to what the bundle is by then. The manifest is renamed into place last, so a reader sees
@@ -92,6 +95,8 @@ def add_plan(folder: Path, name: str, spec: PlanSpec, *, replace: bool = False) 
         name: The plan's name in the bundle.
         spec: The plan, with scheduler and steps.
         replace: Whether the plan may take the place of another one of that name.
+        figures: What was measured of it; None keeps what is told of the same plan, and
+            forgets what is told of another one.
 
     Raises:
         InputError: The name is none or is taken, or the plan cannot be run on the bundle.
@@ -109,7 +114,7 @@ def add_plan(folder: Path, name: str, spec: PlanSpec, *, replace: bool = False) 
         file, described = put(bundle, PLANS, name, content)
         used = {**plans, name: file}
         files = relisted(bundle, PLANS, used=used.values(), superseded=plans.get(name)) | {file: described}
-        return _publish(bundle, used, files=files)
+        return _publish(bundle, used, files=files, figures={name: figures} if figures else {})
 
 
 def remove_plan(folder: Path, name: str) -> Manifest:
@@ -126,7 +131,7 @@ def remove_plan(folder: Path, name: str) -> Manifest:
             raise InputError(f"plan {name!r} is not in {folder}: there is {', '.join(sorted(plans)) or 'none'}")
         used = {other: file for other, file in plans.items() if other != name}
         files = relisted(bundle, PLANS, used=used.values(), superseded=plans[name])
-        return _publish(bundle, used, files=files)
+        return _publish(bundle, used, files=files, figures={})
 
 
 def digest_without_plans(bundle: Bundle) -> str:
@@ -135,7 +140,8 @@ def digest_without_plans(bundle: Bundle) -> str:
     Whoever keeps results of a bundle, and then adds a plan to it, finds the results again by this digest.
     """
     files = relisted(bundle, PLANS, used=(), superseded=None)
-    return hashlib.sha256(encode_manifest(msgspec.structs.replace(bundle.manifest, plans={}, files=files))).hexdigest()
+    manifest = msgspec.structs.replace(bundle.manifest, plans={}, plan_figures={}, files=files)
+    return hashlib.sha256(encode_manifest(manifest)).hexdigest()
 
 
 def check_fits(bundle: Bundle, spec: PlanSpec) -> None:
@@ -170,8 +176,13 @@ def check_branches(manifest: Manifest, spec: PlanSpec) -> None:
             )
 
 
-def _publish(bundle: Bundle, plans: dict[str, str], *, files: dict[str, FileSpec]) -> Manifest:
-    manifest = msgspec.structs.replace(bundle.manifest, plans=plans, files=files)
+def _publish(
+    bundle: Bundle, plans: dict[str, str], *, files: dict[str, FileSpec], figures: Mapping[str, PlanFigures]
+) -> Manifest:
+    """Put new plans in place, with new ``figures`` of some, and the old ones of those whose file is as it was."""
+    before = bundle.manifest
+    same = {name: old for name, old in before.plan_figures.items() if plans.get(name) == before.plans[name]}
+    manifest = msgspec.structs.replace(before, plans=plans, files=files, plan_figures={**same, **figures})
     publish(bundle.folder, manifest, shelf=PLANS)
     return manifest
 

@@ -26,6 +26,7 @@ from accel_runtime.manifest.parts import (
     InductorGraph,
     InductorSpec,
     LoopSpec,
+    PlanFigures,
     Provenance,
     SchedulesSpec,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "Manifest",
     "Negative",
     "Part",
+    "PlanFigures",
     "Precision",
     "Provenance",
     "Role",

@@ -74,6 +74,9 @@ def check_parts(manifest: "Manifest") -> None:
     for name in manifest.plans:
         if not is_plan_name(name):
             raise ValueError(f"plans: expected {PLAN_NAME_EXPECTED}, got {name[:_SHOWN]!r}")
+    for name in manifest.plan_figures:
+        if name not in manifest.plans:
+            raise ValueError(f"plan_figures.{name[:_SHOWN]}: there is no plan of that name")
     if manifest.schedules.default not in manifest.schedules.files:
         raise ValueError(f"schedules.default: no table for {manifest.schedules.default!r}")
 

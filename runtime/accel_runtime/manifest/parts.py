@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from accel_runtime.manifest.basics import Count, Device, Error, Few, Sha256, Strict
+from accel_runtime.manifest.basics import Amount, Count, Device, Error, Few, Sha256, Share, Strict, Word
 
 
 class LoopSpec(Strict, frozen=True, omit_defaults=True):
@@ -126,3 +126,23 @@ class Provenance(Strict, frozen=True, omit_defaults=True):
     options: dict[str, str | int | bool | None]
     model: Sha256 | None = None
     adaptations: tuple[Adaptation, ...] = ()
+
+
+class PlanFigures(Strict, frozen=True, omit_defaults=True):
+    """What a search measured of a plan, against the uncached run of the same steps and seeds.
+
+    Attributes:
+        speedup: How many times as fast an image was, end to end; of the search's machine.
+        score: Name of the score that may be lost.
+        score_loss: The share of it that was lost, as a mean over the pictures; negative where it was gained.
+        pictures: How many pictures were judged.
+        record: Id of the search's record, which has the samples.
+        psnr_db: Of their pixels; None where none differed.
+    """
+
+    speedup: Error
+    score: Word
+    score_loss: Share
+    pictures: Amount
+    record: Word
+    psnr_db: Share | None = None

@@ -11,6 +11,7 @@ from accel_runtime.denoising.forecaster import HostForecaster
 from accel_runtime.denoising.inpainting import Blend
 from accel_runtime.denoising.loop import guide, not_finite
 from accel_runtime.denoising.noise import TorchGenerator, stacked_normal
+from accel_runtime.denoising.watch import Watch
 from accel_runtime.plans.plan import Call, Plan, Shallow
 from accel_runtime.schedules.schedule import Recurrence, ScheduleRow
 
@@ -35,7 +36,8 @@ class Image:
 class Row:
     """An image and where it stands. It runs nothing: it says what its next call needs, and takes what came of it.
 
-    A guided call has two rows of the UNet, the negative one first, and an unguided call has one.
+    A guided call has two rows of the UNet, the negative one first, and an unguided call has one. A plan with a rule
+    decides for each image alone, as it does for a request of one image.
 
     Args:
         image: What does not change.
@@ -45,14 +47,16 @@ class Row:
     def __init__(self, image: Image, latents: Array) -> None:
         self.image = image
         self.index = 0
+        self._watch = Watch(image.plan)
+        self._call = self._watch.call(0)
         self._state = Recurrence.start(latents)
         self._past: tuple[Mapping[int, Array], ...] = ()
         self._forecaster = HostForecaster()
 
     @property
     def call(self) -> Call:
-        """The next call."""
-        return self.image.plan.calls[self.index]
+        """The next call; of an image that is done, the last one."""
+        return self._call
 
     @property
     def step(self) -> ScheduleRow:
@@ -110,6 +114,9 @@ class Row:
             self._state = self._state.advance(step, guided, draw=draw)
         if not np.isfinite(self.latents).all():
             raise not_finite(image.plan, self.index, call=call)
+        self._watch.saw(guided, self.latents)
         if image.blend is not None:
             self._state = self._state.replaced(image.blend.after(self.index, self.latents))
         self.index += 1
+        if not self.is_done:
+            self._call = self._watch.call(self.index)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Final
 
+import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.datastructures import FormData, UploadFile
@@ -26,10 +27,11 @@ from accel_serve.http.front import front_of
 from accel_serve.http.guard import Guard
 from accel_serve.http.keys import Keys
 from accel_serve.http.limits import Limits
+from accel_serve.http.log import Log
 from accel_serve.http.metrics import Metrics
 from accel_serve.http.openapi import openapi
 from accel_serve.http.pictures import Pixels, as_mask, as_pixels, open_upload
-from accel_serve.http.served import Say, Served
+from accel_serve.http.served import Served
 
 # Of seeds that nobody names: every client's numbers can hold them.
 _MOST_SEED: Final = 2**31
@@ -46,7 +48,7 @@ class Service:
         keys: Who may ask.
         limits: For what.
         metrics: All numbers.
-        say: Takes lines for the log.
+        log: Takes lines; they are written within `with service.log`.
         logs_prompts: Whether the log tells prompts.
         open_requests: How many requests are being answered, by the key `open`.
     """
@@ -55,7 +57,7 @@ class Service:
     keys: Keys
     limits: Limits
     metrics: Metrics
-    say: Say
+    log: Log
     logs_prompts: bool = False
     open_requests: Counter[str] = field(default_factory=Counter)
 
@@ -161,7 +163,7 @@ class Service:
         if chosen.lowered:
             self.metrics.lowered.labels(served.name).inc()
         prompt = f" prompt={fields.prompt!r}" if self.logs_prompts else ""
-        self.say(f"{kind} model={served.name} plan={chosen.name} n={fields.images} client={client!r}{prompt}")
+        self.log(f"{kind} model={served.name} plan={chosen.name} n={fields.images} client={client!r}{prompt}")
         return await Drawing(served, fields, chosen, order, kind).answer(request)
 
     def _model(self, name: str | None) -> Served:
@@ -190,7 +192,12 @@ def _read(served: Served, fields: Edit, image: bytes, mask: bytes | None) -> tup
 
 
 def _described(served: Served) -> dict[str, Any]:
-    plans = {"default": served.plans.default, "overload": served.plans.overload, "names": served.plans.names}
+    plans = {
+        "default": served.plans.default,
+        "overload": served.plans.overload,
+        "names": served.plans.names,
+        "figures": msgspec.to_builtins(served.manifest.plan_figures),
+    }
     return {
         "id": served.name,
         "object": "model",

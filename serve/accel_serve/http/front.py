@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+import msgspec
+
 from accel_runtime.errors import AccelError
 from accel_runtime.plans.plan import Deep, Plan
 from accel_serve.http.fields import Generation
@@ -14,8 +16,8 @@ _RULES: Final = ("full", "every:2", "every:3", "every:5")
 def front_of(served: Served) -> dict[str, Any]:
     """Plans with their calls, and their cost as a share of the UNet's operations in `full`.
 
-    Nothing is drawn for it: cost is counted from the graphs' operations, as the manifest has them. Quality is not in a
-    bundle; what a plan loses is measured by `accel evaluate`.
+    Nothing is drawn for it: cost is counted from the graphs' operations, as the manifest has them. What a plan loses is
+    what a search measured when it added the plan to the bundle; of other plans it is not known.
     """
     found = []
     for name in dict.fromkeys((*_RULES, *served.plans.names)):
@@ -25,31 +27,39 @@ def front_of(served: Served) -> dict[str, Any]:
             continue
         found.append((name, plan))
     whole = next(_operations(served, plan) for name, plan in found if name == "full")
-    points = [_point(name, plan, share=_operations(served, plan) / whole) for name, plan in found]
+    figures = msgspec.to_builtins(served.manifest.plan_figures)
+    points = [
+        _point(name, plan, share=_operations(served, plan) / whole) | {"figures": figures.get(name)}
+        for name, plan in found
+    ]
     return {"model": served.name, "default": served.plans.default, "plans": points}
 
 
 def _point(name: str, plan: Plan, *, share: float) -> dict[str, Any]:
-    deep = len(plan.deep_calls)
+    """A plan in numbers; of one with a rule, the most deep calls that it makes."""
+    deep = plan.most_deep
     return {
         "name": name,
         "steps": plan.schedule.steps,
         "scheduler": plan.schedule.scheduler,
         "deep": deep,
         "shallow": len(plan.calls) - deep,
+        "decides": plan.rule is not None,
         "skipped": max(0, plan.schedule.steps - len(plan.calls)),
         "cost": round(share, 4),
     }
 
 
 def _operations(served: Served, plan: Plan) -> float:
-    """Operations of all calls: a guided one has two rows."""
+    """Operations of all calls, a guided one with two rows; of a plan with a rule, the most that it makes."""
     manifest = served.manifest
     graphs, names = manifest.graphs, manifest.denoiser
-    return float(
-        sum(
-            (2 if call.guided else 1)
-            * graphs[names.deep if isinstance(call, Deep) else names.shallow[call.branch].graph].flops
-            for call in plan.calls
-        )
-    )
+    made_deep, total = plan.most_deep - len(plan.deep_calls), 0.0
+    for call in plan.calls:
+        if isinstance(call, Deep):
+            graph = names.deep
+        else:
+            graph = names.deep if made_deep > 0 else names.shallow[call.branch].graph
+            made_deep -= 1
+        total += (2 if call.guided else 1) * graphs[graph].flops
+    return total

@@ -37,6 +37,9 @@ class Metrics:
             "accel_lowered_requests", "Requests that got a cheaper plan.", ["model"], registry=self.registry
         )
         self.answers = Counter("accel_http_responses", "Answers by status.", ["status"], registry=self.registry)
+        self.lost_lines = Counter(
+            "accel_log_lines_dropped", "Lines of the log that its reader did not take.", registry=self.registry
+        )
         self.mode = Gauge(
             "accel_mode", "1 for how requests share calls.", ["model", "mode", "images"], registry=self.registry
         )

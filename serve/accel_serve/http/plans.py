@@ -7,8 +7,9 @@ from typing import Final
 from accel_runtime.errors import AccelError, InputError
 from accel_runtime.manifest import PLAN_RULES
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plans.deep_calls import DEEP_CALLS_EXPECTED, FULL, parse_deep_calls
+from accel_runtime.plans.deep_calls import DEEP_CALLS_EXPECTED, FULL
 from accel_runtime.plans.plan import Plan
+from accel_runtime.plans.rule import RULE_EXPECTED, parse_calls
 from accel_runtime.plans.spec import PlanSpec
 from accel_serve.http.errors import RefusedError
 from accel_serve.http.fields import Generation
@@ -95,17 +96,14 @@ class Plans:
         """
         try:
             if name.partition(":")[0] in PLAN_RULES:
-                return PlanSpec(deep=parse_deep_calls(name))
-            named = self._pipeline.named_plan(name)
+                deep, rule = parse_calls(name)
+                return PlanSpec(deep=deep, rule=rule)
+            return self._pipeline.named_plan(name)
         except InputError as error:
             others = ", ".join(self.names) or "it has none"
-            message = f"plan: expected {DEEP_CALLS_EXPECTED}, or a plan of the bundle ({others}), got {name[:40]!r}"
+            expected = f"{DEEP_CALLS_EXPECTED}, {RULE_EXPECTED}, or a plan of the bundle ({others})"
+            message = f"plan: expected {expected}, got {name[:40]!r}"
             raise RefusedError(message, param="plan") from error
-        if named.rule:
-            raise RefusedError(
-                f"plan {name}: decides as it runs, which rows of a batch cannot: name another", param="plan"
-            )
-        return named
 
     def _compiled(
         self, name: str, steps: int, scheduler: str | None, *, strength: float | None, guidance: float | None

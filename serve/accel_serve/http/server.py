@@ -67,7 +67,7 @@ class _Server(uvicorn.Server):
         for listening in self.servers:
             for each in listening.sockets:
                 host, port = each.getsockname()[:2]
-                self._service.say(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")
+                self._service.log(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         """Begin to stop; once more stops at once."""
@@ -75,11 +75,11 @@ class _Server(uvicorn.Server):
             self.should_exit = self.force_exit = True
             return
         self._is_stopping = True
-        self._service.say(f"stopping: up to {self._options.drain_s:g} s for what was taken")
         Thread(target=self._drain, name="accel-drain", daemon=True).start()
 
     def _drain(self) -> None:
         """Finish what was taken, tell the others, and wait until all has been sent."""
+        self._service.log(f"stopping: up to {self._options.drain_s:g} s for what was taken")
         engines = [served.engine for served in self._service.models.values() if served.engine is not None]
         closers = [
             Thread(target=engine.close, kwargs={"finish_s": self._options.drain_s}, daemon=True) for engine in engines
@@ -108,7 +108,7 @@ def run(service: Service, engines: EngineOptions, options: ServerOptions) -> Non
     def warm_up() -> None:
         try:
             for served in service.models.values():
-                served.warm_up(engines, metrics=service.metrics, say=service.say)
+                served.warm_up(engines, metrics=service.metrics, say=service.log)
         except AccelError as error:
             server.failure = error
             server.should_exit = True
@@ -116,7 +116,8 @@ def run(service: Service, engines: EngineOptions, options: ServerOptions) -> Non
     Thread(target=warm_up, name="accel-warm-up", daemon=True).start()
     before = signal.getsignal(signal.SIGTERM)
     try:
-        asyncio.run(server.serve())
+        with service.log:
+            asyncio.run(server.serve())
     except SystemExit as error:  # how uvicorn says that it cannot listen
         place = f"{options.host}:{options.port}"
         raise InputError(f"{place}: cannot be listened on: choose another --port or --host") from error

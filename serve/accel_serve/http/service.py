@@ -11,6 +11,7 @@ from accel_runtime.pipeline import Pipeline, open_bundle
 from accel_serve.http.app import Service
 from accel_serve.http.keys import Keys
 from accel_serve.http.limits import Limits
+from accel_serve.http.log import Log
 from accel_serve.http.metrics import Metrics
 from accel_serve.http.plans import Plans
 from accel_serve.http.served import Say, Served, check_servable, most_pixels_of
@@ -42,6 +43,11 @@ class ServiceOptions:
 def open_service(options: ServiceOptions, backend: Backend, *, say: Say) -> Service:
     """Open all bundles; their engines are made by `accel_serve.http.server.run`.
 
+    Args:
+        options: What is served.
+        backend: Runs the graphs.
+        say: Writes a line of the log, by a thread of its own.
+
     Raises:
         AccelError: A bundle cannot be opened or served, two have one name, or a plan or the keys are none.
     """
@@ -52,7 +58,9 @@ def open_service(options: ServiceOptions, backend: Backend, *, say: Say) -> Serv
         if name in models:
             raise InputError(f"{folder}: another bundle is called {name} too: rename the folder")
         models[name] = _served(name, open_bundle(folder, backend, verification=options.verification), options)
-    return Service(models, keys, options.limits, Metrics(), say, logs_prompts=options.logs_prompts)
+    metrics = Metrics()
+    log = Log(say, dropped=metrics.lost_lines.inc)
+    return Service(models, keys, options.limits, metrics, log, logs_prompts=options.logs_prompts)
 
 
 def _served(name: str, pipeline: Pipeline, options: ServiceOptions) -> Served:

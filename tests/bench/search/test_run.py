@@ -175,6 +175,11 @@ def test_a_search_adds_its_choice_to_the_bundle_and_its_folder_is_that_bundles_s
     found = read_plan(folder / "plan.json")
     assert msgspec.structs.replace(spec, solved_for=None) == msgspec.structs.replace(found, solved_for=None)
     assert again.calls == first.calls == searched[1].calls
+    (chosen,) = (each for each in summarise_search(again) if each.chosen)
+    figures = pipeline.bundle.manifest.plan_figures["found"]
+    assert (figures.record, figures.pictures) == (again.id, chosen.pictures)
+    assert figures.score_loss == pytest.approx(chosen.quality.loss, abs=1e-6)
+    assert figures.psnr_db == pytest.approx(chosen.quality.psnr, abs=1e-3)
 
 
 def test_nothing_is_measured_twice(searched: tuple[Path, SearchRecord], bundle_folder: Path) -> None:

@@ -13,11 +13,12 @@ from accel_runtime import open_bundle
 from accel_runtime.bundle.bundle import read_bundle, unlisted_files
 from accel_runtime.bundle.named_plans import add_plan, digest_without_plans, read_plans, remove_plan
 from accel_runtime.errors import BundleError, InputError
-from accel_runtime.manifest import read_manifest
+from accel_runtime.manifest import PlanFigures, read_manifest
 from accel_runtime.plans.file import LARGEST_PLAN, encode_plan
 from accel_runtime.plans.spec import PlanSpec
 
 FAST = PlanSpec(deep=(0, 4, 8), weights={5: (1.2, -0.2)}, scheduler="ddim", steps=10)
+FIGURES = PlanFigures(speedup=2.1, score="psnr", score_loss=0.02, pictures=8, record="0123abcd", psnr_db=31.5)
 OTHER = PlanSpec(deep=(0, 5), branch=1, scheduler="euler", steps=8)
 
 
@@ -48,9 +49,23 @@ def test_all_that_was_in_the_bundle_is_as_it_was_and_the_plan_is_hashed_like_eve
     assert unlisted_files(bundle, after.files) == ()
 
 
+def test_what_was_measured_of_a_plan_stays_with_it_and_goes_with_it(bundle: Path) -> None:
+    add_plan(bundle, "fast", FAST, figures=FIGURES)
+    add_plan(bundle, "other", OTHER)
+    add_plan(bundle, "fast", FAST, replace=True)
+    kept = read_manifest(bundle).plan_figures
+    add_plan(bundle, "fast", OTHER, replace=True)
+    replaced = read_manifest(bundle).plan_figures
+    add_plan(bundle, "fast", FAST, replace=True, figures=FIGURES)
+    remove_plan(bundle, "fast")
+
+    assert kept == {"fast": FIGURES}
+    assert replaced == read_manifest(bundle).plan_figures == {}
+
+
 def test_the_digest_without_plans_stays_the_same_and_is_the_bundles_own_where_it_has_none(bundle: Path) -> None:
     plain = read_bundle(bundle)
-    add_plan(bundle, "fast", FAST)
+    add_plan(bundle, "fast", FAST, figures=FIGURES)
     with_plan = read_bundle(bundle)
     add_plan(bundle, "fast", OTHER, replace=True)
 

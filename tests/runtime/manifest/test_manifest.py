@@ -130,6 +130,9 @@ def test_packages_are_a_part_that_a_manifest_may_lack() -> None:
     assert b"inductor" not in encode_manifest(parse(plain))
 
 
+_FIGURES = {"speedup": 2.0, "score": "psnr", "score_loss": 0.1, "pictures": 8, "record": "01ab"}
+
+
 def _add_plan(d: Document, name: str = "fast", file: str = "plans/fast-01234567.json") -> None:
     d["files"][file] = {"size": 1, "sha256": SHA}
     d["plans"] = {name: file}
@@ -253,6 +256,8 @@ BROKEN: dict[str, tuple[Callable[[Document], object], str]] = {
         lambda d: d.update(plans={"fast": "plans/fast-01234567.json"}),
         "plans.fast: 'plans/fast-01234567.json' is not listed",
     ),
+    "figures of a plan that is not there": (lambda d: d.update(plan_figures={"fast": _FIGURES}), "plan_figures.fast: "),
+    "figures without a record": (lambda d: d.update(plan_figures={"fast": {"speedup": 2.0}}), "plan_figures.fast"),
     "a plan that is no JSON": (lambda d: _add_plan(d, file="plans/fast.txt"), r"plans.fast: .* ends in \.json"),
     "a plan that is no path": (lambda d: d.update(plans={"fast": 1}), "plans.fast: Expected `str`, got `int`"),
     "default without table": (lambda d: d["schedules"].update(default="euler"), "no table for 'euler'"),

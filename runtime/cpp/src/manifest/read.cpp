@@ -237,7 +237,7 @@ Manifest read_root(const Json &json) {
                      ": export the bundle again with this version of accel"));
   }
   json.only({"schema_version", "dtype", "state", "graphs", "denoiser", "texts", "encoder", "decoder", "schedules",
-             "files", "provenance", "loop", "inductor", "forms", "plans", "codec_dtype"});
+             "files", "provenance", "loop", "inductor", "forms", "plans", "codec_dtype", "plan_figures"});
   Manifest manifest;
   manifest.dtype = json.at("dtype").word({"float32", "float16", "bfloat16"});
   if (const auto codecs = json.find("codec_dtype")) codecs->word({"float32", "float16"});
