@@ -54,7 +54,7 @@ def overhead(bundle: Path) -> float:
     timed: Any = Timed(OnnxRuntimeBackend("cpu", threads=1))
     pipeline = open_bundle(bundle, timed)
     plan = pipeline.plan(STEPS, PLAN, scheduler="ddim", guidance=GUIDANCE)
-    each = []
+    each: list[float] = []
     for _ in range(IMAGES + 1):
         for step in pipeline.denoise(Request(prompts=("a red apple",)), plan):
             if step.index == 0:
