@@ -54,6 +54,12 @@ class BackendOptions(ctypes.Structure):
     ]
 
 
+class PipelineOptions(ctypes.Structure):
+    """`accel_pipeline_options`."""
+
+    _fields_ = [("size", c_size_t), ("form", c_char_p)]
+
+
 class Progress(ctypes.Structure):
     """`accel_progress`."""
 
@@ -157,6 +163,7 @@ class Library:
             "bundle_scheduler",
             "bundle_plan",
             "backend_description",
+            "pipeline_form",
         ):
             getattr(self._library, f"accel_{name}").restype = c_char_p
 
@@ -202,6 +209,10 @@ class Library:
             threads=threads,
         )
         return self.made("backend_open", byref(all_options))
+
+    def open_pipeline(self, bundle: c_void_p, backend: c_void_p, *, form: str | None = None) -> c_void_p:
+        options = PipelineOptions(ctypes.sizeof(PipelineOptions), form.encode() if form else None)
+        return self.made("pipeline_create_with", bundle, backend, byref(options))
 
     def tokenize(self, bundle: c_void_p, prompt: str) -> list[int]:
         length = c_size_t()

@@ -32,17 +32,19 @@ class Both:
     python: Pipeline
 
     @classmethod
-    def open(cls, library: Library, folder: Path, *, onnxruntime: Path) -> "Both":
+    def open(cls, library: Library, folder: Path, *, onnxruntime: Path, form: str | None = None) -> "Both":
         backend = library.open_backend(onnxruntime, threads=1)
-        return cls.on(library, folder, backend=backend, python=OnnxRuntimeBackend("cpu", threads=1))
+        return cls.on(library, folder, backend=backend, python=OnnxRuntimeBackend("cpu", threads=1), form=form)
 
     @classmethod
-    def on(cls, library: Library, folder: Path, *, backend: c_void_p, python: Backend) -> "Both":
-        """Both on backends of their own; libaccel's is closed."""
+    def on(
+        cls, library: Library, folder: Path, *, backend: c_void_p, python: Backend, form: str | None = None
+    ) -> "Both":
+        """Both on backends of their own, in a form of graphs or in what each chooses; libaccel's backend is closed."""
         bundle = library.open_bundle(folder, verification=1)
-        pipeline = library.made("pipeline_create", bundle, backend)
+        pipeline = library.open_pipeline(bundle, backend, form=form)
         library.close("backend", backend)
-        return cls(library, bundle, pipeline, open_bundle(folder, python, verification="sizes"))
+        return cls(library, bundle, pipeline, open_bundle(folder, python, verification="sizes", form=form))
 
     def drawn_by_python(self, spec: PlanSpec, asked: Asked) -> Result:
         rescale = asked.guidance_rescale or 0.0

@@ -32,6 +32,13 @@ class Built:
     def library(self) -> Path:
         return self.folder / "libaccel.so"
 
+    @property
+    def command(self) -> Path:
+        """`accel-run`; skips where it could not be built."""
+        if not (path := self.folder / "accel-run").exists():
+            pytest.skip("no libpng-dev to build accel-run with")
+        return path
+
     def test(self, name: str) -> Path:
         """A program of `runtime/cpp/tests`."""
         return self.folder / "tests" / f"test_{name}"
@@ -72,3 +79,8 @@ def openvino_library() -> Path:
     if not found:
         pytest.skip("the installed openvino has no C API")
     return found[0]
+
+
+def run(*command: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """A program to its end, with what it said."""
+    return subprocess.run([str(part) for part in command], cwd=folder, capture_output=True, text=True, check=False)

@@ -14,6 +14,9 @@ from tests.cpp.both import Both
 from tests.cpp.build import Built
 from tests.cpp.bundles import STEPS, many_schedulers
 
+from accel_runtime.bundle.named_plans import add_plan
+from accel_runtime.plans.file import encode_plan
+from accel_runtime.plans.rule import Rule
 from accel_runtime.plans.spec import PlanSpec
 
 SPEC = PlanSpec(deep="full", scheduler="ddim", steps=STEPS)
@@ -63,7 +66,9 @@ def test_what_no_picture_can_be_made_of_is_refused(both: Both) -> None:
         (b"[]", "expected an object"),
         (b'{"deep": "full"}', "expected a plan of version 1 or 2, got none"),
         (b'{"version": true, "deep": "full"}', "expected a plan of version 1 or 2"),
-        (b'{"version": 3, "deep": "full"}', "got version 3"),
+        (b'{"version": 3, "deep": "full"}', "got version 3, whose rule"),
+        (b'{"version": 4, "deep": "full"}', "got version 4: take a newer libaccel"),
+        (b'{"version": 0, "deep": "full"}', "got version 0"),
         (b'{"version": 1, "deep": [0], "skip": []}', "skip: expected version 2"),
         (b'{"version": 2, "deep": "every:0"}', "every:N with N ≥ 1"),
         (b'{"version": 2, "deep": [1]}', "the first call must be deep"),
@@ -97,6 +102,21 @@ def test_a_solved_plan_keeps_its_scheduler_and_steps(both: Both) -> None:
         library.call("plan_set_scheduler", plan, b"ddim")
     finally:
         library.close("plan", plan)
+
+
+def test_a_plan_with_a_rule_is_refused_and_leaves_the_others_of_its_bundle(library: Library, tmp_path: Path) -> None:
+    ruled = PlanSpec(deep=(0,), rule=Rule(signal="noise", threshold=0.3, most_deep=3), scheduler="ddim", steps=STEPS)
+    folder = changed(tmp_path, lambda folder: add_plan(folder, "ruled", ruled))
+    (tmp_path / "ruled.json").write_bytes(encode_plan(ruled))
+    bundle = library.open_bundle(folder)
+    try:
+        for text in ("ruled", str(tmp_path / "ruled.json"), "rule:noise:0.3:3"):
+            with pytest.raises(LibraryError, match="only the Python runtime runs rules") as failed:
+                library.made("plan_open", bundle, text.encode())
+            assert failed.value.status == INPUT
+        library.close("plan", library.made("plan_open", bundle, b"fast"))
+    finally:
+        library.close("bundle", bundle)
 
 
 def test_a_plan_of_no_name_is_refused_with_the_names_that_there_are(both: Both) -> None:

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "bundle/forms.hpp"
 #include "denoising/conditioning.hpp"
 #include "denoising/encoding.hpp"
 #include "denoising/start.hpp"
@@ -33,8 +34,10 @@ void EncodedPrompts::keep(const std::string &encoder, const std::string &prompt,
   if (entries_.size() > prompts_kept) entries_.pop_back();
 }
 
-Pipeline::Pipeline(std::shared_ptr<const Contents> contents, std::shared_ptr<const Backend> backend)
-    : contents_(std::move(contents)), components_(contents_->shared_bundle(), std::move(backend)) {}
+Pipeline::Pipeline(std::shared_ptr<const Contents> contents, std::shared_ptr<const Backend> backend,
+                   const std::string &form)
+    : contents_(std::move(contents)),
+      components_(contents_->shared_bundle(), backend, choose_form(contents_->bundle(), backend->name(), form)) {}
 
 Array Pipeline::denoise(const Request &request, const PlanSpec &spec, const OnStep &on_step) {
   const Manifest &manifest = contents_->bundle().manifest();

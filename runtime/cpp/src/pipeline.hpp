@@ -36,10 +36,13 @@ class EncodedPrompts {
 // A bundle on a backend. Graphs are loaded when first needed and stay loaded. Several threads may use it at a time.
 class Pipeline {
  public:
-  Pipeline(std::shared_ptr<const Contents> contents, std::shared_ptr<const Backend> backend);
+  // `form` is the form of graphs to run; empty leaves the choice to `choose_form`.
+  Pipeline(std::shared_ptr<const Contents> contents, std::shared_ptr<const Backend> backend,
+           const std::string &form = "");
 
   const Contents &contents() const { return *contents_; }
   const Backend &backend() const { return components_.backend(); }
+  const std::string &form() const { return components_.form(); }
 
   // Draws the images of a request and gives their latents [B, C, h, w]. Nothing heavy starts before all that can be
   // known to be wrong was looked at.

@@ -6,6 +6,7 @@
 #include "accel/accel.hpp"
 #include "arguments.hpp"
 #include "png.hpp"
+#include "steering.hpp"
 
 namespace {
 
@@ -25,10 +26,8 @@ accel::Request make_request(const tool::Arguments &arguments) {
   request.prompt(arguments.prompt).negative(arguments.negative).seed(arguments.seed);
   if (arguments.guidance) request.guidance(*arguments.guidance);
   if (arguments.label) request.class_labels({*arguments.label});
-  if (!arguments.image.empty()) {
-    const tool::Picture picture = tool::read_png(arguments.image);
-    request.image(picture.pixels.data(), 1, picture.height, picture.width, arguments.strength);
-  }
+  tool::set_start(request, arguments);
+  tool::add_controls(request, arguments);
   if (arguments.height.has_value() != arguments.width.has_value()) {
     throw std::invalid_argument("--height and --width: expected both or none");
   }
@@ -49,7 +48,7 @@ void draw(const tool::Arguments &arguments) {
   const accel::Plan plan = make_plan(bundle, arguments);
   const accel::Request request = make_request(arguments);
   const accel::Backend backend(arguments.library, arguments.provider, arguments.options, arguments.threads);
-  const accel::Result result = accel::Pipeline(bundle, backend).generate(plan, request);
+  const accel::Result result = accel::Pipeline(bundle, backend, arguments.form).generate(plan, request);
   tool::write_png(arguments.output, {result.pixels, static_cast<std::int32_t>(result.shape.height),
                                      static_cast<std::int32_t>(result.shape.width)});
   if (!arguments.is_quiet) std::printf("%s: %s\n", arguments.output.c_str(), backend.description().c_str());

@@ -25,11 +25,17 @@ const char *const help =
     "  --seed N               seed of the noise (0)\n"
     "  --height N, --width N  pixels (the bundle's own size)\n"
     "  --image FILE           PNG to start from, of the picture's size\n"
-    "  --strength SHARE       share of the schedule that is run from an image (0.8)\n"
+    "  --mask FILE            PNG, white where the image is drawn anew; the rest of it stays\n"
+    "  --strength SHARE       share of the schedule that is run from an image (0.8, with --mask 1)\n"
+    "  --control FILE         control image for the next ControlNet, of the picture's size; repeated for several\n"
+    "  --control-scale N      how strong control is (1); once, or for each image\n"
+    "  --control-start SHARE  share of the calls after which it begins (0); once, or for each image\n"
+    "  --control-end SHARE    share of the calls after which it ends (1); once, or for each image\n"
     "  --class N              class to draw, of models that draw classes; their PROMPT is empty\n"
     "  --ort FILE             library of ONNX Runtime or OpenVINO (what the linker finds; or $ACCEL_ORT_LIBRARY)\n"
     "  --provider NAME        cpu, cuda, rocm, migraphx, tensorrt, ort-openvino, webgpu; openvino[:DEVICE][:f32] (cpu)\n"
     "  --provider-option K=V  option of the provider; may be repeated\n"
+    "  --form NAME            plain, fused, attention or native graphs (what suits the provider best)\n"
     "  --threads N            threads inside an operator\n"
     "  --trust-weights        look at the sizes of weights, not at their hashes\n"
     "  -q, --quiet            print nothing\n"
@@ -61,6 +67,17 @@ Setter number(const char *name, Field field) {
   };
 }
 
+// What may be said several times.
+Setter another(std::vector<std::string> Arguments::*field) {
+  return [field](Arguments &arguments, const std::string &value) { (arguments.*field).push_back(value); };
+}
+
+Setter another_number(const char *name, std::vector<double> Arguments::*field) {
+  return [name, field](Arguments &arguments, const std::string &value) {
+    (arguments.*field).push_back(number_of<double>(name, value));
+  };
+}
+
 void add_option(Arguments &arguments, const std::string &value) {
   const std::size_t sign = value.find('=');
   if (sign == std::string::npos)
@@ -76,9 +93,15 @@ std::map<std::string, Setter> setters() {
           {"--scheduler", text(&Arguments::scheduler)},
           {"--forecast", text(&Arguments::forecast)},
           {"--image", text(&Arguments::image)},
+          {"--mask", text(&Arguments::mask)},
+          {"--control", another(&Arguments::controls)},
+          {"--control-scale", another_number("--control-scale", &Arguments::control_scales)},
+          {"--control-start", another_number("--control-start", &Arguments::control_starts)},
+          {"--control-end", another_number("--control-end", &Arguments::control_ends)},
           {"--ort", text(&Arguments::library)},
           {"--provider", text(&Arguments::provider)},
           {"--provider-option", add_option},
+          {"--form", text(&Arguments::form)},
           {"--steps", number<std::int32_t>("--steps", &Arguments::steps)},
           {"--branch", number<std::int32_t>("--branch", &Arguments::branch)},
           {"--height", number<std::int32_t>("--height", &Arguments::height)},

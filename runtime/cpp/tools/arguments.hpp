@@ -25,10 +25,17 @@ struct Arguments {
   std::optional<std::int32_t> height;
   std::optional<std::int32_t> width;
   std::string image;
-  double strength = 0.8;
+  std::string mask;
+  std::optional<double> strength;
+  // Files, and numbers of which there are none, one for all, or one for each file.
+  std::vector<std::string> controls;
+  std::vector<double> control_scales;
+  std::vector<double> control_starts;
+  std::vector<double> control_ends;
   std::string library;
   std::string provider = "cpu";
   std::vector<std::pair<std::string, std::string>> options;
+  std::string form;
   std::int32_t threads = 0;
   bool trusts_weights = false;
   bool is_quiet = false;

@@ -220,6 +220,19 @@ ACCEL_API accel_status accel_pipeline_create(const accel_bundle *bundle, const a
                                              accel_pipeline **pipeline, accel_error *error);
 ACCEL_API void accel_pipeline_close(accel_pipeline *pipeline);
 
+typedef struct accel_pipeline_options {
+  size_t size;
+  const char *form; /* of the bundle's graphs: plain, fused, attention or native; NULL or empty takes what suits the
+                       backend best among those of the bundle, as Python does */
+} accel_pipeline_options;
+
+/* The same with a choice. `options` may be NULL. */
+ACCEL_API accel_status accel_pipeline_create_with(const accel_bundle *bundle, const accel_backend *backend,
+                                                  const accel_pipeline_options *options, accel_pipeline **pipeline,
+                                                  accel_error *error);
+/* The form that runs. */
+ACCEL_API const char *accel_pipeline_form(const accel_pipeline *pipeline);
+
 typedef struct accel_shape {
   size_t size;
   size_t images, height, width;                 /* pixels: images × height × width × 3 */

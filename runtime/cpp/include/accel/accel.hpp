@@ -237,10 +237,16 @@ struct Result {
 // A bundle on a backend. Several threads may use it.
 class Pipeline {
  public:
-  Pipeline(const Bundle &bundle, const Backend &backend)
-      : handle_(detail::make(accel_pipeline_close, accel_pipeline_create,
+  // An empty form is the one that suits the backend best.
+  Pipeline(const Bundle &bundle, const Backend &backend, const std::string &form = "")
+      : Pipeline(bundle, backend, accel_pipeline_options{sizeof(accel_pipeline_options), form.c_str()}) {}
+  Pipeline(const Bundle &bundle, const Backend &backend, const accel_pipeline_options &options)
+      : handle_(detail::make(accel_pipeline_close, accel_pipeline_create_with,
                              static_cast<const accel_bundle *>(bundle.get()),
-                             static_cast<const accel_backend *>(backend.get()))) {}
+                             static_cast<const accel_backend *>(backend.get()), &options)) {}
+
+  // Of the graphs that run.
+  std::string form() const { return accel_pipeline_form(handle_.get()); }
 
   Result generate(const Plan &plan, const Request &request) const {
     Result result;

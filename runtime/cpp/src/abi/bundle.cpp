@@ -118,11 +118,23 @@ const char *accel_backend_description(const accel_backend *backend) {
 
 accel_status accel_pipeline_create(const accel_bundle *bundle, const accel_backend *backend, accel_pipeline **pipeline,
                                    accel_error *error) {
+  return accel_pipeline_create_with(bundle, backend, nullptr, pipeline, error);
+}
+
+accel_status accel_pipeline_create_with(const accel_bundle *bundle, const accel_backend *backend,
+                                        const accel_pipeline_options *options, accel_pipeline **pipeline,
+                                        accel_error *error) {
   return guarded(error, [&] {
     accel_pipeline *&target = required(pipeline, "pipeline");
     target = nullptr;
-    target = new accel_pipeline{{required(bundle, "bundle").contents, required(backend, "backend").backend}};
+    const accel_pipeline_options asked = known_part(options);
+    const std::string form = asked.form == nullptr ? "" : asked.form;
+    target = new accel_pipeline{{required(bundle, "bundle").contents, required(backend, "backend").backend, form}};
   });
+}
+
+const char *accel_pipeline_form(const accel_pipeline *pipeline) {
+  return pipeline == nullptr ? nullptr : pipeline->pipeline.form().c_str();
 }
 
 void accel_pipeline_close(accel_pipeline *pipeline) { delete pipeline; }

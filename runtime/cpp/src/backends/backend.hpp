@@ -52,6 +52,9 @@ class Backend {
   // Whether a session belongs to one set of sizes, as on providers that are no processor.
   virtual bool fixes_sizes() const = 0;
 
+  // As forms of graphs know it: `cpu`, `cuda` …, `openvino`.
+  virtual std::string name() const = 0;
+
   // What really runs: `onnxruntime 1.31.1, CPUExecutionProvider`.
   virtual std::string describe() const = 0;
 };

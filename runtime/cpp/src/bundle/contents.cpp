@@ -18,13 +18,22 @@ Contents::Contents(std::shared_ptr<const Bundle> bundle) : bundle_(std::move(bun
     schedulers_.push_back(name);
   }
   for (const auto &[name, file] : manifest.plans) {
-    plans_.emplace(name, parse_plan(bundle_->read(file, largest_plan), bundle_->path(file), Status::bundle));
+    read_plan_of(name, file);
     plan_names_.push_back(name);
   }
   for (const auto &[encoder, text] : manifest.texts) {
     if (!text.table) continue;
     TokenizerTable table = TokenizerTable::decode(bundle_->read(*text.table), bundle_->path(*text.table));
     tokenizers_.emplace(encoder, Tokenizer(std::move(table), text));
+  }
+}
+
+// One that cannot be run leaves the others, and the bundle, as good as they are.
+void Contents::read_plan_of(const std::string &name, const std::string &file) {
+  try {
+    plans_.emplace(name, parse_plan(bundle_->read(file, largest_plan), bundle_->path(file), Status::bundle));
+  } catch (const UnsupportedPlan &error) {
+    unsupported_plans_.emplace(name, error.what());
   }
 }
 
@@ -51,6 +60,13 @@ const ScheduleFile &Contents::schedule_file(const std::string &name) const {
 PlanSpec Contents::plan(const std::string &text) const {
   const auto named = plans_.find(text);
   if (named != plans_.end()) return named->second;
+  const auto unsupported = unsupported_plans_.find(text);
+  if (unsupported != unsupported_plans_.end()) throw InputError(unsupported->second);
+  if (text.rfind("rule:", 0) == 0) {
+    throw InputError(join("plan '", text.substr(0, longest_name_shown),
+                          "': only the Python runtime runs rules: expected ",
+                          "full, every:N, calls:0,3,7, a file or a plan of the bundle"));
+  }
   if (const auto deep = parse_deep_calls(text)) {
     PlanSpec spec;
     spec.deep = *deep;

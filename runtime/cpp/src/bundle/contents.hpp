@@ -38,11 +38,13 @@ class Contents {
   const Tokenizer &tokenizer(const std::string &encoder) const;
 
  private:
+  void read_plan_of(const std::string &name, const std::string &file);
   const ScheduleFile &schedule_file(const std::string &name) const;
 
   std::shared_ptr<const Bundle> bundle_;
   std::map<std::string, ScheduleFile> schedules_;
   std::map<std::string, PlanSpec> plans_;
+  std::map<std::string, std::string> unsupported_plans_;  // and why
   std::map<std::string, Tokenizer> tokenizers_;
   std::vector<std::string> schedulers_;
   std::vector<std::string> plan_names_;

@@ -39,12 +39,18 @@ void check_ports(const char *kind, const std::vector<Port> &ports, const std::ve
   }
 }
 
+// Whether a graph is in a file, in any form.
+bool holds(const Manifest &manifest, const std::string &file, const std::string &graph) {
+  const auto is_of = [&](const auto &form) { return form.second.at(graph) == file; };
+  return manifest.graph(graph).file == file || std::any_of(manifest.forms.begin(), manifest.forms.end(), is_of);
+}
+
 std::vector<std::string> check_file(const std::string &file, const std::string &data, const Manifest &manifest) {
   const OnnxFile graph = parse_onnx(data);
   std::set<std::string> others;
   for (const ExternalData &external : graph.external) others.insert(listed_path(file, external, manifest));
   for (const auto &[name, spec] : manifest.graphs) {
-    if (spec.file != file) continue;
+    if (!holds(manifest, file, name)) continue;
     check_ports("input", graph.inputs, spec.inputs);
     check_ports("output", graph.outputs, spec.outputs);
   }

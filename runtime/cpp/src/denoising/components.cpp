@@ -40,9 +40,9 @@ void write_ids(const Buffer &buffer, std::int64_t entries, const std::vector<std
 }  // namespace
 
 std::unique_ptr<const BoundCall> Graph::bind(const Bound &inputs, const Bound &outputs) const {
-  bundle->check_graph(spec->file);
+  bundle->check_graph(*file);
   auto call = session->bind(inputs, outputs);
-  bundle->check_graph(spec->file);
+  bundle->check_graph(*file);
   return call;
 }
 
@@ -123,16 +123,17 @@ void Components::decode(const Array &latents, std::uint8_t *pixels) {
 
 Graph Components::use(const std::string &name, const Sizes &sizes) {
   const GraphSpec &spec = bundle_->manifest().graph(name);
+  const std::string &file = bundle_->manifest().file_of(name, form_);
   const std::pair key(name, backend_->fixes_sizes() ? sizes : Sizes{});
   // One thread at a time, so that what two of them need is loaded once.
   const std::lock_guard lock(loading_);
   auto &session = loaded_[key];
   if (session == nullptr) {
-    bundle_->check_graph(spec.file);
-    session = backend_->load(bundle_->path(spec.file), key.second);
-    bundle_->check_graph(spec.file);
+    bundle_->check_graph(file);
+    session = backend_->load(bundle_->path(file), key.second);
+    bundle_->check_graph(file);
   }
-  return {session, &spec, bundle_.get()};
+  return {session, &spec, bundle_.get(), &file};
 }
 
 std::map<std::string, Array> Components::run(const std::string &name, const Buffer &given,

@@ -18,6 +18,7 @@ struct Graph {
   std::shared_ptr<const Session> session;
   const GraphSpec *spec;
   const Bundle *bundle;
+  const std::string *file;
 
   // See `Session`. Some backends read the files only now: raises a `BundleError` where they have changed.
   std::unique_ptr<const BoundCall> bind(const Bound &inputs, const Bound &outputs) const;
@@ -26,11 +27,13 @@ struct Graph {
 // Several threads may use them at a time.
 class Components {
  public:
-  Components(std::shared_ptr<const Bundle> bundle, std::shared_ptr<const Backend> backend)
-      : bundle_(std::move(bundle)), backend_(std::move(backend)) {}
+  // `form` is one that `choose_form` gave.
+  Components(std::shared_ptr<const Bundle> bundle, std::shared_ptr<const Backend> backend, std::string form)
+      : bundle_(std::move(bundle)), backend_(std::move(backend)), form_(std::move(form)) {}
 
   const Bundle &bundle() const { return *bundle_; }
   const Backend &backend() const { return *backend_; }
+  const std::string &form() const { return form_; }
 
   // The outputs of a text encoder that the denoiser is given, by name: ids [L] → [L, D] each, or [D] where pooled.
   std::map<std::string, Array> embed(const std::string &encoder, const std::vector<std::int64_t> &ids);
@@ -60,6 +63,7 @@ class Components {
 
   std::shared_ptr<const Bundle> bundle_;
   std::shared_ptr<const Backend> backend_;
+  std::string form_;
   std::mutex loading_;
   std::map<std::pair<std::string, Sizes>, std::shared_ptr<const Session>> loaded_;
 };

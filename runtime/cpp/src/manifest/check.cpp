@@ -103,6 +103,15 @@ void check_inputs(const Manifest &manifest) {
   }
 }
 
+// Whether each graph has a file, and nothing else has.
+void check_complete(const std::string &key, const std::map<std::string, std::string> &files, const Manifest &manifest) {
+  std::vector<std::string> expected;
+  std::vector<std::string> actual;
+  for (const auto &[name, spec] : manifest.graphs) expected.push_back(name);
+  for (const auto &[name, file] : files) actual.push_back(name);
+  if (actual != expected) throw Malformed(join(key, ": expected ", listed(expected), ", got ", listed(actual)));
+}
+
 void check_parts(const Manifest &manifest) {
   const State &state = manifest.state;
   if (!manifest.decoder && (state.channels != colours || state.scale != 1)) {
@@ -110,6 +119,7 @@ void check_parts(const Manifest &manifest) {
   }
   if (manifest.decoder && manifest.decoder->gives_moments)
     throw Malformed("decoder.gives: expected 'sample', got 'moments'");
+  for (const auto &[form, files] : manifest.forms) check_complete("forms." + form, files, manifest);
   for (const auto &[name, file] : manifest.plans) {
     if (!is_plan_name(name)) throw Malformed(join("plans: '", name.substr(0, 60), "' is no name of a plan"));
   }
@@ -151,6 +161,11 @@ void check_files(const Manifest &manifest) {
   }
   for (const auto &[name, graph] : manifest.graphs)
     check_listed(manifest, "graphs." + name + ".file", graph.file, ".onnx");
+  for (const auto &[form, files] : manifest.forms) {
+    for (const auto &[name, path] : files) {
+      check_listed(manifest, join("forms.", form, ".", name, ".file"), path, ".onnx");
+    }
+  }
   for (const auto &[name, path] : manifest.schedules) check_listed(manifest, "schedules.files." + name, path, "");
   for (const auto &[name, path] : manifest.plans) check_listed(manifest, "plans." + name, path, ".json");
   for (const auto &[name, text] : manifest.texts) {

@@ -175,6 +175,8 @@ struct Manifest {
   std::optional<Codec> decoder;
   std::string default_scheduler;
   std::map<std::string, std::string> schedules;
+  // Form other than plain → graph → file.
+  std::map<std::string, std::map<std::string, std::string>> forms;
   std::map<std::string, FileSpec> files;
   std::map<std::string, std::string> plans;
   std::map<std::string, std::string> references;  // every key that names a file, and the file
@@ -182,6 +184,10 @@ struct Manifest {
   std::optional<std::string> model;  // hash of the denoiser's weights
 
   const GraphSpec &graph(const std::string &name) const { return graphs.at(name); }
+  // The file of a graph in a form that the bundle has.
+  const std::string &file_of(const std::string &name, const std::string &form) const {
+    return form == "plain" ? graph(name).file : forms.at(form).at(name);
+  }
   const GraphSpec &deep() const { return graphs.at(denoiser.deep); }
 
   // Every graph's role by its name.

@@ -208,10 +208,11 @@ void read_other_graphs(const Json &json, Manifest &manifest) {
   }
   if (const auto forms = json.find("forms")) {
     forms->only({"fused", "attention", "native"});
-    forms->each_member(3, [&](const std::string &, const Json &form) {
-      form.each_member(1000, [&](const std::string &, const Json &graph) {
+    forms->each_member(3, [&](const std::string &name, const Json &form) {
+      auto &files = manifest.forms[name];
+      form.each_member(1000, [&](const std::string &of, const Json &graph) {
         graph.only({"file", "relative_error", "checked"});
-        manifest.references[graph.key() + ".file"] = graph.at("file").text();
+        files[of] = graph.at("file").text();
       });
     });
   }

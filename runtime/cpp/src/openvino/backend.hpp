@@ -56,6 +56,7 @@ class OpenVinoBackend final : public Backend {
   // Reads a graph; it is compiled when its shapes are bound.
   std::shared_ptr<const Session> load(const std::string &path, const Sizes &sizes) const override;
   bool fixes_sizes() const override { return false; }
+  std::string name() const override { return "openvino"; }
   std::string describe() const override;
 
  private:

@@ -18,6 +18,7 @@ class OrtBackend final : public Backend {
   // See `Backend`. Where the provider is no processor, nothing of the graph may be left to the host.
   std::shared_ptr<const Session> load(const std::string &path, const Sizes &sizes) const override;
   bool fixes_sizes() const override { return !on_host(); }
+  std::string name() const override { return options_.provider; }
   std::string describe() const override;
 
  private:

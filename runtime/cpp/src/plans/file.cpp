@@ -8,6 +8,7 @@ namespace accel::core {
 namespace {
 
 constexpr std::int64_t plan_version = 2;
+constexpr std::int64_t version_of_rules = 3;
 constexpr double most_weight = 1e6;
 constexpr const char *new_keys[] = {"skip", "rows", "solved_for"};
 
@@ -76,13 +77,22 @@ void read_open_keys(const Json &json, PlanSpec &spec) {
   if (const auto solved_for = said("solved_for")) spec.solved_for = read_solved_for(*solved_for);
 }
 
-void check_version(const Json &json) {
+[[noreturn]] void refuse_later(std::int64_t version, const std::string &where) {
+  if (version == version_of_rules) {
+    throw UnsupportedPlan(where +
+                          ": expected a plan of version 1 or 2, got version 3, whose rule decides as the picture is "
+                          "drawn: only the Python runtime runs rules; take a plan that numbers its deep calls");
+  }
+  throw UnsupportedPlan(join(where, ": expected a plan of version 1 or 2, got version ", version,
+                             ": take a newer libaccel, or see docs/plans.md"));
+}
+
+void check_version(const Json &json, const std::string &where) {
   const auto version = json.find("version");
   if (!version || !version->is_integer()) json.refuse("expected a plan of version 1 or 2, got none: see docs/plans.md");
   const std::int64_t said = version->integer(INT64_MIN, INT64_MAX);
-  if (said < 1 || said > plan_version) {
-    json.refuse(join("expected a plan of version 1 or 2, got version ", said, ": see docs/plans.md"));
-  }
+  if (said > plan_version) refuse_later(said, where);
+  if (said < 1) json.refuse(join("expected a plan of version 1 or 2, got version ", said, ": see docs/plans.md"));
   for (const char *key : new_keys) {
     if (said < plan_version && json.find(key)) {
       json.refuse(join(key, ": expected version 2 of a plan with it, got version ", said));
@@ -96,7 +106,7 @@ PlanSpec parse_plan(const std::string &raw, const std::string &where, Status sta
   try {
     const JsonDocument document(raw);
     const Json json = document.root();
-    check_version(json);
+    check_version(json, where);
     json.only({"version", "deep", "skip", "branch", "branches", "forecast", "weights", "rows", "guided_calls",
                "scheduler", "steps", "solved_for"});
     PlanSpec spec;

@@ -77,10 +77,17 @@ struct PlanSpec {
   std::vector<double> weights_of(CallNumber call, const std::vector<CallNumber> &deep_calls) const;
 };
 
+// A plan of a later version than this runtime runs, such as one with a rule.
+class UnsupportedPlan : public InputError {
+ public:
+  using InputError::InputError;
+};
+
 // Raises `Malformed` where the parts contradict each other.
 void check_plan(const PlanSpec &spec);
 
-// Reads the content of `plan.json`, version 1 or 2. Raises an `Error` of `status`; `where` is for messages.
+// Reads the content of `plan.json`, version 1 or 2. Raises an `UnsupportedPlan`, or else an `Error` of `status`;
+// `where` is for messages.
 PlanSpec parse_plan(const std::string &raw, const std::string &where, Status status = Status::input);
 
 // The same from a file.
