@@ -12,7 +12,7 @@ from accel_bench.cli.options import RESULTS, BundleFolder, Force, Scheduler, Ste
 from accel_bench.cli.plan_options import GuidedCalls, OneBranch, OneForecast, OnePlan, plans_of
 from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.bundle.bundle import read_bundle
-from accel_runtime.bundle.named_plans import check_branches
+from accel_runtime.bundle.passes import check_plan
 from accel_runtime.durable import write_bytes
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.plans.compile import compile_plan, resolve_plan
@@ -57,7 +57,7 @@ def plan(
     pipeline = Pipeline(read_bundle(bundle, verification="sizes"), OnnxRuntimeBackend("cpu"))
     schedule = find_schedule(pipeline, chosen.steps, scheduler=chosen.scheduler, strength=None)
     spec = chosen.only
-    check_branches(pipeline.bundle.manifest, spec)
+    check_plan(pipeline.bundle.manifest, spec)
     compile_plan(spec, schedule, guidance=_GUIDANCE)
     resolved = encode_plan(resolve_plan(spec, schedule))
     if output is not None:

@@ -7,7 +7,7 @@ import msgspec
 
 from accel_bench.plans.names import plan_name
 from accel_bench.records.parts import PlanFacts
-from accel_runtime.bundle.named_plans import check_branches
+from accel_runtime.bundle.passes import check_plan
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.plans.compile import resolve_plan
@@ -64,7 +64,7 @@ def prepare(pipeline: Pipeline, specs: Sequence[PlanSpec], *, settings: Settings
         InputError: The bundle lacks a branch, or a plan or setting cannot be run.
     """
     for spec in specs:
-        check_branches(pipeline.bundle.manifest, spec)
+        check_plan(pipeline.bundle.manifest, spec)
     baseline = _prepare_one(pipeline, BASELINE, settings=settings)
     others = [_prepare_one(pipeline, spec, settings=settings) for spec in dict.fromkeys(specs)]
     return baseline, *(each for each in others if each.plan != baseline.plan)

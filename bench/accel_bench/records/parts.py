@@ -10,6 +10,7 @@ from accel_bench.records.bounds import Batch, Calls, Count, Elapsed, Guidance, S
 from accel_runtime.manifest import GuidanceBy, Part, Role
 from accel_runtime.plans.plan import Plan
 from accel_runtime.plans.spec import PlanSpec, Steps, check_calls, check_rows
+from accel_runtime.plans.tome import Share
 
 
 class Workload(msgspec.Struct, frozen=True):
@@ -110,6 +111,7 @@ class GraphFacts(msgspec.Struct, frozen=True):
         dtype: Data type that most of the graph computes in.
         part: What the graph is for.
         branch: Which shallow graph it is; None for all others.
+        tome: Share of the tokens that it merges; 0 merges none.
     """
 
     flops: Count
@@ -118,11 +120,12 @@ class GraphFacts(msgspec.Struct, frozen=True):
     dtype: str
     part: Part
     branch: Count | None = None
+    tome: Share = 0.0
 
     @property
     def role(self) -> Role:
-        """Part and branch."""
-        return Role(self.part, self.branch)
+        """Part, branch and share of the tokens."""
+        return Role(self.part, self.branch, self.tome)
 
 
 class BundleFacts(msgspec.Struct, frozen=True):

@@ -36,6 +36,9 @@ Few = Annotated[int, msgspec.Meta(ge=1, le=2**16)]
 Side = Annotated[int, msgspec.Meta(ge=1, le=LONGEST_SIDE)]
 TokenId = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 Error = Annotated[float, msgspec.Meta(ge=0)]
+# The share of its tokens that a self-attention merges. One in four of them is what others are merged into.
+MOST_MERGED: Final = 0.75
+Ratio = Annotated[float, msgspec.Meta(gt=0, le=MOST_MERGED)]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 

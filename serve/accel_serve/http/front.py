@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from accel_runtime.errors import AccelError
-from accel_runtime.plans.plan import Deep, Plan
+from accel_runtime.plans.plan import Pass, Plan
 from accel_serve.http.fields import Generation
 from accel_serve.http.served import Served
 
@@ -49,7 +49,7 @@ def _operations(served: Served, plan: Plan) -> float:
     return float(
         sum(
             (2 if call.guided else 1)
-            * graphs[names.deep if isinstance(call, Deep) else names.shallow[call.branch].graph].flops
+            * graphs[names.graph(*Pass.of(call))].flops
             for call in plan.calls
         )
     )
