@@ -110,7 +110,7 @@ def export(
     tome: Annotated[
         str | None,
         typer.Option(
-            help="Further UNet graphs that merge these shares of the tokens (ToMe), such as 0.3,0.5; plans choose them.",
+            help="Further UNet graphs that merge these shares of the tokens (ToMe), such as 0.3,0.5.",
             show_default="none",
             rich_help_panel=GRAPHS,
         ),

@@ -9,7 +9,7 @@ from accel_bench.base.files import check_outputs
 from accel_bench.cli.console import print_line
 from accel_bench.cli.find_schedule import find_schedule
 from accel_bench.cli.options import RESULTS, BundleFolder, Force, Scheduler, Steps
-from accel_bench.cli.plan_options import GuidedCalls, OneBranch, OneForecast, OnePlan, plans_of
+from accel_bench.cli.plan_options import GuidedCalls, OneBranch, OneForecast, OnePlan, OneTome, plans_of
 from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.bundle.passes import check_plan
@@ -29,6 +29,7 @@ def plan(
     plan: OnePlan = "full",
     branch: OneBranch = "0",
     forecast: OneForecast = "hold",
+    tome: OneTome = "0",
     guided_calls: GuidedCalls = None,
     steps: Steps = 20,
     scheduler: Scheduler = None,
@@ -47,6 +48,7 @@ def plan(
         bundle=bundle,
         branches=[branch],
         forecasts=[forecast],
+        tome=[tome],
         guided_calls=guided_calls,
         steps=steps,
         scheduler=scheduler,

@@ -68,6 +68,8 @@ def generate_script(choice: Choice, target: Target, *, defaults: Defaults, name:
     """
     if choice.config.plan.rule:
         raise InputError(f"config {choice.name}: no script decides as it runs: take `accel generate`")
+    if choice.config.plan.tome:
+        raise InputError(f"config {choice.name}: no script merges tokens: take `accel generate`")
     if target is Target.RUNTIME:
         return _for_runtime(choice, defaults, name=name)
     return _for_diffusers(choice, defaults, name=name)

@@ -99,9 +99,12 @@ def _prepare_one(pipeline: Pipeline, spec: PlanSpec, *, settings: Settings) -> P
 def _warm_up(spec: PlanSpec, *, steps: int, branches: Sequence[int]) -> PlanSpec:
     """A short plan of the same graphs; where only some calls are guided, with each graph guided and not.
 
-    Backends such as OpenVINO compile a graph anew for unguided calls, which are half as large.
+    Backends such as OpenVINO compile a graph anew for unguided calls, which are half as large. A plan whose calls merge
+    different shares of the tokens warms up itself.
     """
     cuts = dict(enumerate(branches, start=1))
+    if spec.tome and spec.tome.calls:
+        return spec
     if spec.guided_calls is None:
         return _short(spec, (0,) if cuts else FULL, steps=min(steps, max(2, 1 + len(cuts))), cuts=cuts)
     # A deep call and one of each branch guided, then one of each branch and a deep call unguided.
@@ -124,6 +127,7 @@ def _short(spec: PlanSpec, deep: DeepCalls, *, steps: int, cuts: dict[int, int])
         guided_calls=spec.guided_calls,
         scheduler=spec.scheduler,
         steps=steps,
+        tome=spec.tome,
     )
 
 

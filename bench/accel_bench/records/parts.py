@@ -74,8 +74,8 @@ class PlanFacts(msgspec.Struct, frozen=True):
 
     @property
     def is_full(self) -> bool:
-        """Whether every call is deep, by the schedule's own coefficients."""
-        return len(self.deep_calls) == self.calls and not self.plan.rows
+        """Whether every call runs the whole UNet on all tokens, by the schedule's own coefficients."""
+        return len(self.deep_calls) == self.calls and not self.plan.rows and not self.plan.tome
 
     def decided(self, deep_calls: tuple[int, ...] | None) -> Self:
         """The plan of one image, with the numbers that its rule decided; itself where there are none."""
@@ -94,6 +94,22 @@ class PlanFacts(msgspec.Struct, frozen=True):
         """How many calls are deep, such as `10`; with a rule, `1-10`."""
         least = len(self.deep_calls)
         return f"{least}-{self.most_deep}" if self.plan.rule else str(least)
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """The graphs that calls may run."""
+        return frozenset(
+            role
+            for call in self.running_calls
+            for role in (self.role_of(call), *([self.role_of(call, deep=True)] if self.plan.rule else []))
+        )
+
+    def role_of(self, call: int, *, deep: bool = False) -> Role:
+        """The graph that a call runs, or would run if it were ``deep``."""
+        tome = self.plan.tome_of(call)
+        if deep or call in self.deep_calls:
+            return Role("deep", tome=tome)
+        return Role("shallow", self.plan.branch_of(call), tome)
 
     @property
     def branches(self) -> tuple[int, ...]:

@@ -35,7 +35,7 @@ def compose_s(times: StageTimes, plan: Plan, *, deep: float | None = None) -> fl
     decided = plan.most_deep if deep is None else deep
     # Which calls became deep does not matter where all are guided alike; else it is taken as spread evenly.
     share = (decided - least) / max(1, len(plan.calls) - least)
-    whole = [Deep(guidance=call.guidance) for call in plan.calls]
+    whole = [Deep(guidance=call.guidance, tome=call.tome) for call in plan.calls]
     return (1 - share) * _compose_s(times, plan.calls) + share * _compose_s(times, whole)
 
 
@@ -60,7 +60,8 @@ def kind_of(call: Call) -> str:
     'shallow 2 unguided'
     """
     which = "deep" if isinstance(call, Deep) else f"shallow {call.branch}"
-    return which if call.guided else f"{which} unguided"
+    merging = f" tome {call.tome:g}" if call.tome else ""
+    return f"{which}{merging}{'' if call.guided else ' unguided'}"
 
 
 @dataclass(eq=False)

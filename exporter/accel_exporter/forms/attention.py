@@ -57,7 +57,9 @@ def _open_fits(_context: Any, split: ir.Value, q_scale: ir.Value, k_scale: ir.Va
     return _fits(_context, split, q_scale, k_scale)
 
 
-def _replace_open(op: Any, q: Any, k: Any, v: Any, split: ir.Value, q_scale: ir.Value, k_scale: ir.Value, **_: Any) -> Any:
+def _replace_open(
+    op: Any, q: Any, k: Any, v: Any, split: ir.Value, q_scale: ir.Value, k_scale: ir.Value, **_: Any
+) -> Any:
     return _replace(op, q, k, v, split, q_scale, k_scale)
 
 

@@ -130,7 +130,9 @@ def _back(op: Any, sources: Any, destinations: Any, *, nearest: Any, order: Any,
     rows = op.Concat(op.Shape(nearest, start=0, end=1), op.Shape(destinations), axis=0)
     of_all = op.Concat(of_sources, op.Expand(numbers, rows), axis=1)
     positions = op.Concat(sources, destinations, axis=0)
-    return op.Unsqueeze(op.Gather(of_all, _places(op, positions, size=op.Shape(positions), axis=0), axis=1), _ints(op, -1))
+    return op.Unsqueeze(
+        op.Gather(of_all, _places(op, positions, size=op.Shape(positions), axis=0), axis=1), _ints(op, -1)
+    )
 
 
 def _places(op: Any, permutation: Any, *, size: Any, axis: int) -> Any:

@@ -122,7 +122,17 @@ def _self_attention(
 
 def _merged(grids: Mapping[ir.Value, ir.Value], ratio: float) -> Callable[..., Any]:
     def replacement(
-        op: Any, normed: Any, wq: Any, wk: Any, wv: Any, q_shape: Any, q_scale: Any, k_scale: Any, wo: Any, bo: Any, **_: Any
+        op: Any,
+        normed: Any,
+        wq: Any,
+        wk: Any,
+        wv: Any,
+        q_shape: Any,
+        q_scale: Any,
+        k_scale: Any,
+        wo: Any,
+        bo: Any,
+        **_: Any,
     ) -> Any:
         node, heads, weights = normed.producer(), heads_of(q_shape), constant(wq)
         assert heads is not None and weights is not None  # noqa: S101, PT018  # `is_chosen` saw them

@@ -1,4 +1,4 @@
-"""Token merging in torch, by hooks: what merged graphs are held against, and is itself held against `tomesd` by tests."""
+"""Token merging in torch, by hooks: merged graphs are held against it, and tests hold it against `tomesd`."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

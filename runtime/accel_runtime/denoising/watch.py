@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from accel_runtime.backends.base import Array
 from accel_runtime.plans.forecast import forecast_weights
-from accel_runtime.plans.plan import Call, Deep, Plan, Shallow
+from accel_runtime.plans.plan import Call, Deep, Plan
 
 # Keeps shares of nothing finite.
 _TINY = np.float32(1e-30)

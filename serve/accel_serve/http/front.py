@@ -46,10 +46,4 @@ def _operations(served: Served, plan: Plan) -> float:
     """Operations of all calls: a guided one has two rows."""
     manifest = served.manifest
     graphs, names = manifest.graphs, manifest.denoiser
-    return float(
-        sum(
-            (2 if call.guided else 1)
-            * graphs[names.graph(*Pass.of(call))].flops
-            for call in plan.calls
-        )
-    )
+    return float(sum((2 if call.guided else 1) * graphs[names.graph(*Pass.of(call))].flops for call in plan.calls))
