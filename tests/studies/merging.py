@@ -32,7 +32,7 @@ from accel_exporter.write import _translate
 from accel_runtime.backends import OnnxRuntimeBackend
 
 TEXT_LENGTH = 77
-# Elements of random numbers that all weights are cut from: numbers of this size make no infinities, and are made at once.
+# Random numbers that all weights are cut from: so many are made in a moment.
 POOL = 1 << 22
 
 
@@ -68,13 +68,19 @@ def contenders(folder: Path, which: str) -> Iterator[Contender]:
     for path in sorted(folder.glob(f"{which} *.onnx")):
         graph = ir.load(path).graph
         given, made = (
-            {v.name: backend.allocate(tuple(v.shape)) for v in values} for values in (graph.inputs, graph.outputs)
-        )  # type: ignore[arg-type, misc]
+            {str(value.name): backend.allocate(_shape(value)) for value in values}
+            for values in (graph.inputs, graph.outputs)
+        )
         for name, buffer in given.items():
             buffer.write(np.array([500.0]) if name == "timestep" else rng.standard_normal(buffer.shape))
-        call = backend.load(path).bind(given, made)  # type: ignore[arg-type]
+        call = backend.load(path).bind(given, made)
         call.run()
-        yield Contender(path.stem, call, made)  # type: ignore[arg-type]
+        yield Contender(path.stem, call, made)
+
+
+def _shape(value: ir.Value) -> tuple[int, ...]:
+    assert value.shape is not None
+    return tuple(value.shape.numpy())
 
 
 def main(arguments: argparse.Namespace) -> None:

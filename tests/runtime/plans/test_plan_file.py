@@ -85,10 +85,7 @@ def test_a_file_of_version_1_is_the_plan_of_version_2_that_it_means(tmp_path: Pa
         ('{"version": 4, "deep": "full", "tome": {"ratio": 0}}', "tome: expected a share above 0 for some call"),
         ('{"version": 4, "deep": "full", "tome": {"ratio": 0.8}}', "<= 0.75"),
         ('{"version": 4, "deep": "full", "tome": {"calls": {}}}', "missing required field `ratio`"),
-        (
-            '{"version": 4, "deep": "full", "tome": {"ratio": 0.5, "calls": {"1": 0.5}}}',
-            r"tome\\.calls\\.1: expected another",
-        ),
+        ('{"version": 4, "deep": "full", "tome": {"ratio": 0.5, "calls": {"1": 0.5}}}', "expected another share than"),
         ('{"version": 1}', "missing required field `deep`"),
         ('{"version": 1, "deep": "full", "guidance": 7.5}', "unknown field `guidance`"),
         ('{"version": 1, "deep": [0, 5000]}', "Expected `int` <= 1999"),
