@@ -1,8 +1,8 @@
-"""``python -m tests.studies.merging FOLDER``: what merged tokens save of SD1.5's calls on a processor.
+"""``python -m tests.studies.merging``: what merged tokens save of SD1.5's largest transformer block on a processor.
 
-SD1.5's UNet, with random weights and fixed to one size, is written to FOLDER, where 4 GB lie afterwards, unless it is
-there. Then the deep pass and the shallow pass of branch 0 take turns with those that merge tokens, all in the
-attention form, in one process on one thread. Wall and processor seconds of each call are printed as JSON, in order.
+The block, with its projections and random weights, runs on 64 × 64 latents and two rows: plain, and merging each share
+of the tokens, all in the attention form, in one process on one thread. They take turns. Wall and processor seconds of
+each run are printed as JSON, in order: on a busy machine the second tell more.
 """
 
 import argparse
@@ -11,8 +11,10 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import diffusers
 import numpy as np
 import onnx_ir as ir
 import torch
@@ -21,86 +23,75 @@ from tests.studies.graph_forms import Contender, told
 from accel_bench.cli.console import note
 from accel_bench.records.environment import machine_name, read_environment
 from accel_exporter.forms import fuse_attention
-from accel_exporter.graphs import Sizes, unet_deep
+from accel_exporter.graphs import Traceable
 from accel_exporter.merging import merge_tokens
-from accel_exporter.passes import cut_shallow
 from accel_exporter.program import export_program
-from accel_exporter.sources.configs import unet_skeleton
-from accel_exporter.sources.random_weights import open_random
-from accel_exporter.weights import WeightStore
+from accel_exporter.unet import inference
 from accel_exporter.write import _translate
 from accel_runtime.backends import OnnxRuntimeBackend
+from accel_runtime.backends.base import Buffer
 
-TEXT_LENGTH = 77
-# Random numbers that all weights are cut from: so many are made in a moment.
-POOL = 1 << 22
-
-
-def random_unet() -> Any:
-    """SD1.5's UNet with weights of a plausible size."""
-    unet = unet_skeleton(open_random("sd15", seed=0).unet_config).to_empty(device="cpu")
-    pool = torch.randn(POOL, generator=torch.Generator().manual_seed(0)) * 0.02
-    for parameter in unet.parameters():
-        repeats = -(-parameter.numel() // POOL)
-        parameter.data = pool.repeat(repeats)[: parameter.numel()].reshape(parameter.shape)
-    return unet.eval()
+SIDE, WIDTH, HEADS, TEXT = 64, 320, 8, (77, 768)
 
 
-def write(folder: Path, ratios: list[float], *, side: int) -> None:
-    """Write all graphs over one file of weights."""
-    traced = unet_deep(random_unet(), (0,), sizes=Sizes(1, side, side), text_length=TEXT_LENGTH)
-    note("trace")
-    whole = _translate(export_program(traced, is_static=True), opset=18)
+class Block(torch.nn.Module):
+    """The attentions of SD1.5's first level, as its config has them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        kind: Any = diffusers.Transformer2DModel
+        self.attention = kind(HEADS, WIDTH // HEADS, WIDTH, num_layers=1, cross_attention_dim=TEXT[1])
+
+    def forward(self, x: torch.Tensor, text: torch.Tensor) -> Any:
+        """Cells [B, C, h, w] → as many."""
+        return self.attention(x, encoder_hidden_states=text, return_dict=False)[0]
+
+
+def plain() -> ir.Model:
+    """The plain graph, of fixed sizes."""
+    torch.default_generator.manual_seed(0)
+    inputs = {"x": torch.randn(2, WIDTH, SIDE, SIDE), "text": torch.randn(2, *TEXT)}
+    with inference(Block()) as module:
+        traced = Traceable("block", "decoder", module, inputs, outputs=("y",), axes={})
+        return _translate(export_program(traced, is_static=True), opset=18)
+
+
+def contenders(folder: Path, ratios: list[float]) -> Iterator[Contender]:
+    """The plain graph first, ready to run on random inputs."""
+    backend, rng, whole = OnnxRuntimeBackend("cpu", threads=1), np.random.default_rng(0), plain()
     made = {"plain": whole, **{f"tome {ratio:g}": merge_tokens(whole, ratio) for ratio in ratios}}
-    graphs = {f"deep {name}": model for name, model in made.items()}
-    graphs |= {f"shallow {name}": cut_shallow(model, "feature_0") for name, model in made.items()}
-    folder.mkdir()
-    with WeightStore(folder / "weights.data") as store:
-        for name, model in graphs.items():
-            note(f"write {name}")
-            store.move(model)
-            ir.save(fuse_attention(model), folder / f"{name}.onnx")
-
-
-def contenders(folder: Path, which: str) -> Iterator[Contender]:
-    """The plain graph of a pass first, ready to run on random inputs."""
-    backend, rng = OnnxRuntimeBackend("cpu", threads=1, maps_weights=True), np.random.default_rng(0)
-    for path in sorted(folder.glob(f"{which} *.onnx")):
-        graph = ir.load(path).graph
-        given, made = (
-            {str(value.name): backend.allocate(_shape(value)) for value in values}
-            for values in (graph.inputs, graph.outputs)
+    for name, model in made.items():
+        ir.save(fuse_attention(model), folder / f"{name}.onnx")
+        given, outputs = (
+            {str(value.name): _buffer(value, backend) for value in values}
+            for values in (model.graph.inputs, model.graph.outputs)
         )
-        for name, buffer in given.items():
-            buffer.write(np.array([500.0]) if name == "timestep" else rng.standard_normal(buffer.shape))
-        call = backend.load(path).bind(given, made)
+        for buffer in given.values():
+            buffer.write(rng.standard_normal(buffer.shape))
+        call = backend.load(folder / f"{name}.onnx").bind(given, outputs)
         call.run()
-        yield Contender(path.stem, call, made)
+        yield Contender(name, call, outputs)
 
 
-def _shape(value: ir.Value) -> tuple[int, ...]:
+def _buffer(value: ir.Value, backend: OnnxRuntimeBackend) -> Buffer:
     assert value.shape is not None
-    return tuple(value.shape.numpy())
+    return backend.allocate(tuple(int(str(dimension)) for dimension in value.shape))
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Measure and print."""
-    if not arguments.folder.exists():
-        write(arguments.folder, arguments.ratios, side=arguments.side)
-    environment, measured = read_environment(), {}
-    for which in ("shallow", "deep"):
-        found = list(contenders(arguments.folder, which))
+    environment = read_environment()
+    with TemporaryDirectory() as folder:
+        found = list(contenders(Path(folder), arguments.ratios))
         for done in range(arguments.rounds):
             for contender in found:
                 contender.run()
-            note(f"{which}: round {done + 1}, load average {os.getloadavg()[0]:.1f}")
-        measured |= {each.name: told(each, found[0]) for each in found}
+            note(f"round {done + 1}, load average {os.getloadavg()[0]:.1f}")
     document = {
         "machine": machine_name(environment),
         "packages": environment.packages,
         "load_average": [environment.load_average, os.getloadavg()[0]],
-        "side": arguments.side,
-        "contenders": measured,
+        "contenders": {each.name: told(each, found[0]) for each in found},
     }
     sys.stdout.write(json.dumps(document, indent=1) + "\n")
 
@@ -108,10 +99,8 @@ def main(arguments: argparse.Namespace) -> None:
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--ratios", type=float, nargs="+", default=[0.5])
-    parser.add_argument("--side", type=int, default=64, help="Of the square of latents.")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--ratios", type=float, nargs="+", default=[0.3, 0.5])
+    parser.add_argument("--rounds", type=int, default=8)
     return parser.parse_args()
 
 

@@ -237,7 +237,7 @@ class Space:
         Thresholds belong to the signals that they were made for, which merging changes.
         """
         for ratio in () if candidate.spec.rule else self.tome:
-            yield Candidate(candidate.family, msgspec.structs.replace(candidate.spec, tome=Tome(ratio=ratio)))
+            yield Candidate(candidate.family, candidate.spec.with_tome(Tome(ratio=ratio)))
 
     def grid(self) -> Iterator[Candidate]:
         """The 1:N rule with every forecast and DeepCache's power plans, exhaustively."""

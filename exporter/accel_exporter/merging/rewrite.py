@@ -13,7 +13,7 @@ from onnxscript.rewriter.pattern import RewriteRule, RewriteRuleSet
 from accel_exporter.forms.attention import attention, heads_of, open_attention
 from accel_exporter.forms.weights import constant
 from accel_exporter.merging.nodes import match, merge, unmerge
-from accel_exporter.passes import clean
+from accel_exporter.passes.clean import clean
 from accel_runtime.errors import ExportError
 
 # [B, C, h, w] → [B, h, w, C], as a picture's cells become tokens.

@@ -151,6 +151,10 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         chosen = self.scheduler if self.scheduler is not None else scheduler
         return msgspec.structs.replace(self, steps=self.steps or steps, scheduler=chosen)
 
+    def with_tome(self, tome: Tome | UnsetType) -> "PlanSpec":
+        """The same plan, whose calls merge these shares of their tokens."""
+        return msgspec.structs.replace(self, version=PLAN_VERSION, tome=tome)
+
 
 def check_calls(spec: PlanSpec, calls: int) -> None:
     """Refuse a plan that names calls which a schedule of so many UNet calls does not have.

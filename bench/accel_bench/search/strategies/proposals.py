@@ -193,8 +193,8 @@ class _Chain:
 
     def holding(self, candidate: Candidate) -> Candidate:
         """The candidate with the guided calls and the merged tokens of this chain."""
-        spec = msgspec.structs.replace(candidate.spec, guided_calls=self.guided_calls, tome=self.tome)
-        return replace(candidate, spec=spec)
+        spec = msgspec.structs.replace(candidate.spec, guided_calls=self.guided_calls)
+        return replace(candidate, spec=spec.with_tome(self.tome))
 
 
 @dataclass(frozen=True, slots=True)
