@@ -65,14 +65,16 @@ def given(height: int, width: int) -> dict[str, Array]:
     return {name: tensor.numpy() for name, tensor in traceable(height, width).inputs.items()}
 
 
-def patched(ratio: float, inputs: dict[str, Array]) -> Array:
+def patched(ratio: float, inputs: dict[str, Array], *, of: Any = None, **options: Any) -> Array:
     """What the UNet makes that `tomesd` patched."""
-    tomesd.apply_patch(unet(), ratio=ratio, use_rand=False)
+    module = of or unet()
+    tomesd.apply_patch(module, ratio=ratio, use_rand=False, **options)
     try:
-        with inference(unet()) as module:
-            return module(*map(torch.from_numpy, inputs.values()), return_dict=False)[0].numpy()  # type: ignore[no-any-return]
+        with inference(module):
+            noise: Array = module(*map(torch.from_numpy, inputs.values()), return_dict=False)[0].numpy()
+            return noise
     finally:
-        tomesd.remove_patch(unet())
+        tomesd.remove_patch(module)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -91,6 +93,21 @@ def test_a_graph_of_one_size_does_so_too() -> None:
     inputs = given(10, 12)
 
     assert relative_error(run(merged(is_static=True), inputs)[0], patched(RATIO, inputs)) <= 1e-5
+
+
+def test_where_the_first_level_has_no_attention_those_of_the_next_merge_tokens() -> None:
+    downs, ups = ("DownBlock2D", "CrossAttnDownBlock2D"), ("CrossAttnUpBlock2D", "UpBlock2D")
+    other: Any = type(unet()).from_config({**unet().config, "down_block_types": downs, "up_block_types": ups})
+    traced = traceable(of=other)
+    model = merge_tokens(_translate(export_program(traced, is_static=True), opset=18), RATIO)
+    inputs = {name: tensor.numpy() for name, tensor in traced.inputs.items()}
+    with inference(other) as module, merging(module, RATIO):
+        hooked = module(*traced.inputs.values(), return_dict=False)[0].numpy()
+    expected = patched(RATIO, inputs, of=other, max_downsample=2)
+
+    assert relative_error(hooked, expected) <= 1e-5
+    assert relative_error(run(model, inputs)[0], expected) <= 1e-5
+    assert sum(node.op_type == "ArgMax" for node in model.graph) == 1 + 1 + 2  # down, middle and up
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -40,10 +40,11 @@ def merging(unet: Any, ratio: float) -> Iterator[Any]:
 
 
 def _largest(unet: Any) -> Iterator[Any]:
-    """The attentions of the first level that has any: the down path's, then those of the up path."""
-    levels = zip(getattr(unet, "down_blocks", ()), reversed(getattr(unet, "up_blocks", ())), strict=True)
-    for down, up in levels:
-        found = [each for block in (down, up) for each in getattr(block, "attentions", ()) if _blocks(each)]
+    """The attentions of the first level that has any: the down path's, the middle's at the last, the up path's."""
+    downs, ups = (list(getattr(unet, name, ())) for name in ("down_blocks", "up_blocks"))
+    for level, (down, up) in enumerate(zip(downs, reversed(ups), strict=True)):
+        middle = [unet.mid_block] if level == len(downs) - 1 else []
+        found = [each for block in (down, *middle, up) for each in getattr(block, "attentions", ()) if _blocks(each)]
         if found:
             yield from found
             return
