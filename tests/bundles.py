@@ -76,3 +76,12 @@ def family_bundle(name: str) -> Path:
 
     options = ExportOptions(branches=(0, 1, 2), max_steps=6, schedulers=SCHEDULERS_OF[name])
     return kept_bundle(f"family-{name}", family_source(name), options)
+
+
+@cache
+def merging_bundle() -> Path:
+    """The small pipeline with graphs that merge half of the tokens."""
+    from accel_exporter import ExportOptions
+
+    options = ExportOptions(branches=(0,), max_steps=6, schedulers=("ddim",), tome=(0.5,))
+    return kept_bundle("merging", kept_source(), options)

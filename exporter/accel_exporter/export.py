@@ -1,7 +1,7 @@
 """`accel export`: a pipeline in, a bundle out."""
 
 import gc
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -16,6 +16,7 @@ from accel_exporter.families.known import family_of
 from accel_exporter.helper import Task, helper_process
 from accel_exporter.inductor import PackageWriter
 from accel_exporter.loop_graphs import write_loop_graphs
+from accel_exporter.merging import with_merged
 from accel_exporter.named_plans import write_plans
 from accel_exporter.options import ExportOptions, choose_branches
 from accel_exporter.overflow import check_overflow
@@ -189,7 +190,7 @@ class _Export:
         loaded = self._family.load_denoiser(self._source, self._branches)
         self._model = loaded.model_hash
         layout.write_component_config(self._folder, "unet", config=loaded.config)
-        settings = self._settings(dtype=self._options.dtype)
+        settings = self._settings(dtype=self._options.dtype, tome=self._options.tome)
         traced = trace_component(loaded.build, settings)
         self._unchecked += write_unet(traced, self._folder / "unet", branches=self._branches, settings=settings)
         if self._packages:
@@ -225,7 +226,7 @@ class _Export:
             codec_dtype=self._options.vae_dtype,
             state=family.state(source, self._sizes),
             graphs=self._graphs,
-            denoiser=family.denoiser(source, self._branches),
+            denoiser=with_merged(family.denoiser(source, self._branches), self._options.tome),
             texts=self._texts,
             encoder=family.encoder(source),
             decoder=family.decoder(source),
@@ -238,7 +239,7 @@ class _Export:
         )
         write_manifest(self._folder, write_plans(self._folder, manifest, source.plans))
 
-    def _settings(self, *, dtype: Precision) -> Settings:
+    def _settings(self, *, dtype: Precision, tome: Sequence[float] = ()) -> Settings:
         return Settings(
             opset=self._options.operator_set,
             is_static=self._options.static is not None,
@@ -248,6 +249,7 @@ class _Export:
             dtype=dtype,
             forms=self._options.forms,
             is_packaged=self._packages is not None,
+            tome=tome,
         )
 
 

@@ -56,6 +56,11 @@ def unet_shallow(branch: int) -> str:
     return f"unet_shallow_{branch}"
 
 
+def merged(graph: str, ratio: float) -> str:
+    """The graph, or its file, that merges a share of the tokens."""
+    return f"{graph}_tome_{100 * ratio:g}"
+
+
 def feature(branch: int) -> str:
     """The tensor that the deep pass returns and the shallow pass of ``branch`` takes."""
     return f"feature_{branch}"

@@ -1,5 +1,6 @@
 """Options of an export."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, get_args
@@ -7,7 +8,7 @@ from typing import Final, get_args
 from accel_runtime.backends.base import Artifact
 from accel_runtime.bundle.forms import parse_form
 from accel_runtime.errors import InputError
-from accel_runtime.manifest import CodecPrecision, Device, Form, Precision
+from accel_runtime.manifest import MOST_MERGED, CodecPrecision, Device, Form, Precision
 from accel_runtime.request import MOST_STEPS, check_count, check_side
 
 ARTIFACTS: Final[tuple[Artifact, ...]] = get_args(Artifact)
@@ -21,6 +22,8 @@ _MAX_FUSED_OPSET = 20
 # The first operator set for a precision. Conv takes bfloat16 from 22 on. 23's Attention computes scores internally;
 # they would otherwise be rounded to eight bits before the softmax.
 _LEAST_OPSET: Final[Mapping[Precision, int]] = {"bfloat16": NATIVE_OPSET}
+
+_SHARE: Final = re.compile(r"0?\.[0-9]{1,2}")
 
 # Largest relative difference to float32 torch.
 _TOLERANCES: Final[Mapping[Precision, float]] = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
@@ -57,6 +60,7 @@ class ExportOptions:
         dtype: Precision that the UNet and the text encoder compute in.
         vae_dtype: Precision that the VAE computes in.
         forms: Forms of the ONNX graphs to write; `plain` is always written.
+        tome: Shares of the tokens that further graphs of the UNet merge in its largest self-attentions.
         with_inductor: Add AOTInductor packages; ONNX graphs are written in any case.
         device: Device that packages are compiled for.
         jobs: 2 lets a second process export the text encoder and the VAE beside the UNet; not with packages.
@@ -72,6 +76,7 @@ class ExportOptions:
     dtype: Precision = "float32"
     vae_dtype: CodecPrecision = "float32"
     forms: frozenset[Form] = frozenset({"plain"})
+    tome: tuple[float, ...] = ()
     with_inductor: bool = False
     device: Device = "cpu"
     jobs: int = 1
@@ -82,6 +87,7 @@ class ExportOptions:
         if self.operator_set < (least := _LEAST_OPSET.get(self.dtype, MIN_OPSET)):
             raise InputError(f"opset: {self.dtype} needs {least} or more, got {self.opset}: leave --opset out")
         self._check_forms()
+        self._check_tome()
         if self.jobs not in (1, 2):
             raise InputError(f"jobs: expected 1 or 2, got {self.jobs}")
         if not 1 <= self.max_steps <= MOST_STEPS:
@@ -105,6 +111,17 @@ class ExportOptions:
             raise InputError(
                 f"form {made[0]}: made of opset 18 to {_MAX_FUSED_OPSET}, got {self.opset}: leave --opset out"
             )
+
+    def _check_tome(self) -> None:
+        if not self.tome:
+            return
+        if self.dtype == "bfloat16":
+            # Eight bits cannot tell which of two tokens a third one is more like.
+            raise InputError("tome: expected --dtype fp32 or fp16 beside it, got bf16: leave --tome out")
+        if "native" in self.forms:
+            raise InputError("tome: native graphs have attention in one operator: leave --form native or --tome out")
+        if self.with_inductor:
+            raise InputError("tome: only ONNX graphs merge tokens: leave --artifact inductor or --tome out")
 
     def allowed_error(self, dtype: Precision) -> float:
         """Largest relative difference to torch of a component that computes in ``dtype``."""
@@ -168,6 +185,22 @@ def parse_forms(texts: Sequence[str]) -> frozenset[Form]:
     ['fused', 'native', 'plain']
     """
     return frozenset({parse_form(part.strip()) for text in texts for part in text.split(",")} | {"plain"})
+
+
+def parse_tome(text: str) -> tuple[float, ...]:
+    """Shares of tokens from ``0.3,0.5``, ascending, each once.
+
+    >>> parse_tome("0.5,0.3")
+    (0.3, 0.5)
+    """
+    return tuple(sorted({_share(part) for part in text.split(",")}))
+
+
+def _share(text: str) -> float:
+    ratio = float(text) if _SHARE.fullmatch(text.strip()) else 0.0
+    if not 0 < ratio <= MOST_MERGED:
+        raise InputError(f"tome {text.strip()!r}: expected shares of the tokens in hundredths, 0.01 to {MOST_MERGED:g}")
+    return ratio
 
 
 def choose_branches(asked: Sequence[int] | None, count: int) -> tuple[int, ...]:

@@ -1,8 +1,8 @@
 """From a component to files in the bundle: trace, edit, write, check, describe."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 
 import onnx_ir as ir
@@ -12,6 +12,7 @@ from accel_exporter.check import Reference, check_graph, torch_reference
 from accel_exporter.flops import count_flops
 from accel_exporter.forms import expand, fuse, fuse_attention
 from accel_exporter.graphs import Sizes, Traceable
+from accel_exporter.merging import merge_tokens, merged_reference
 from accel_exporter.options import NATIVE_OPSET
 from accel_exporter.passes import (
     ExposeFeatures,
@@ -33,6 +34,7 @@ from accel_runtime.errors import ExportError
 from accel_runtime.manifest import DType, Form, GraphSpec, Precision, TensorSpec
 
 Build = Callable[[Sizes], Traceable]
+Change = Callable[[ir.Model], ir.Model]
 
 # How far a bfloat16 graph, run in float32, may be from torch with the same rounded weights. The built-in UNet is 5e-6
 # away, the text encoder 1e-4, since a constant of its code, QuickGelu's 1.702, is rounded too.
@@ -43,7 +45,7 @@ _SAME_WEIGHTS = 5e-3
 _LARGE = 250_000_000
 
 # Forms that are rewritten plain graphs.
-_OF_PLAIN: Mapping[Form, Callable[[ir.Model], ir.Model]] = {"fused": fuse, "attention": fuse_attention}
+_OF_PLAIN: Mapping[Form, Change] = {"fused": fuse, "attention": fuse_attention}
 
 _DTYPES: Mapping[ir.DataType, DType] = {
     ir.DataType.FLOAT: "float32",
@@ -67,6 +69,7 @@ class Settings:
         dtype: Precision that the component computes in.
         forms: Forms to write, including plain.
         is_packaged: Whether torch compiles the traced graph too.
+        tome: Shares of the tokens that further graphs of a UNet merge.
     """
 
     opset: int
@@ -77,6 +80,7 @@ class Settings:
     dtype: Precision = "float32"
     forms: frozenset[Form] = frozenset({"plain"})
     is_packaged: bool = False
+    tome: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,11 +91,17 @@ class Traced:
         program: The graph.
         reference: Reference with the weights as they were loaded.
         rounded: Reference with the weights of the graph; None where ONNX Runtime's CPU runs the graph unchanged.
+        merged: References of graphs that merge tokens, by the share that they merge.
     """
 
     program: Program
     reference: Reference
     rounded: Reference | None = None
+    merged: Mapping[float, Reference] = field(default_factory=dict)
+
+    def reference_of(self, tome: float) -> Reference:
+        """The reference of graphs that merge this share of the tokens; 0 merges none."""
+        return self.merged[tome] if tome else self.reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +127,19 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One graph of a component: its name, its file without ending, and how it is cut out of the whole."""
+    """One graph of a component.
+
+    Attributes:
+        name: Its name in the manifest.
+        stem: Its file without ending.
+        cut: How it is cut out of the whole.
+        tome: Share of the tokens that it merges.
+    """
 
     name: str
     stem: str
-    cut: Callable[[ir.Model], ir.Model]
+    cut: Change
+    tome: float = 0.0
 
 
 def trace_component(build: Build, settings: Settings) -> Traced:
@@ -133,6 +151,7 @@ def trace_component(build: Build, settings: Settings) -> Traced:
     """
     # In float32, before the weights are converted.
     reference = torch_reference(build(settings.check_sizes))
+    merged = {ratio: merged_reference(build(settings.check_sizes), ratio) for ratio in settings.tome}
     rounded = None
     if settings.dtype == "bfloat16":
         rounded = torch_reference(round_weights(build(settings.check_sizes)))
@@ -141,11 +160,15 @@ def trace_component(build: Build, settings: Settings) -> Traced:
         program = export_program(traceable, is_static=settings.is_static)
     else:
         program = export_program_for_onnx(traceable)
-    outputs = {
-        name: values.astype(feature_dtype(settings.dtype) if name in traceable.features else "float32", copy=False)
-        for name, values in reference.outputs.items()
-    }
-    return Traced(program, replace(reference, outputs=outputs), rounded)
+    narrow = dict.fromkeys(traceable.features, feature_dtype(settings.dtype))
+    merged = {ratio: _in_dtypes(each, narrow) for ratio, each in merged.items()}
+    return Traced(program, _in_dtypes(reference, narrow), rounded, merged)
+
+
+def _in_dtypes(reference: Reference, dtypes: Mapping[str, Precision]) -> Reference:
+    """The reference with outputs of these types, all others in float32."""
+    outputs = {name: made.astype(dtypes.get(name, "float32"), copy=False) for name, made in reference.outputs.items()}
+    return replace(reference, outputs=outputs)
 
 
 def write_graph(traced: Traced, folder: Path, *, settings: Settings) -> tuple[Written, ...]:
@@ -163,14 +186,31 @@ def write_unet(traced: Traced, folder: Path, *, branches: Sequence[int], setting
     Returns:
         The deep pass, then the shallow pass of each branch; then the same in the next form.
     """
+    plain = _unet_parts(branches)
+    parts = [*plain, *(part for ratio in settings.tome for part in _merging(plain, ratio))]
+    written = tuple(_write(traced, folder / "weights.data", parts, settings=settings))
+    ir.save(_for_others(noise_only(ir.load(folder / "deep.onnx"))), folder / "model.onnx")
+    return written
+
+
+def _unet_parts(branches: Sequence[int]) -> list[_Part]:
     shallow = [
         _Part(names.unet_shallow(k), f"shallow_{k}", cut=partial(cut_shallow, feature=names.feature(k)))
         for k in branches
     ]
-    parts = [_Part(names.UNET_DEEP, "deep", cut=lambda model: model), *shallow]
-    written = tuple(_write(traced, folder / "weights.data", parts, settings=settings))
-    ir.save(_for_others(noise_only(ir.load(folder / "deep.onnx"))), folder / "model.onnx")
-    return written
+    return [_Part(names.UNET_DEEP, "deep", cut=lambda model: model), *shallow]
+
+
+def _merging(plain: Sequence[_Part], ratio: float) -> Iterator[_Part]:
+    """The graphs of the UNet that merge tokens, each cut out of the whole that does."""
+    merge = cache(partial(merge_tokens, ratio=ratio))
+    for part in plain:
+        cut = partial(_cut_merged, merge=merge, cut=part.cut)
+        yield _Part(names.merged(part.name, ratio), names.merged(part.stem, ratio), cut, tome=ratio)
+
+
+def _cut_merged(whole: ir.Model, *, merge: Change, cut: Change) -> ir.Model:
+    return cut(merge(whole))
 
 
 def _for_others(whole: ir.Model) -> ir.Model:
@@ -195,7 +235,8 @@ def _write(traced: Traced, weights: Path, parts: Sequence[_Part], *, settings: S
                 _hold_contract(model, specs[part.name], path)
                 spec = specs[part.name]
                 rounded = traced.rounded and part_of(traced.rounded, spec)
-                yield Written(part.name, form, spec, path, part_of(traced.reference, spec), rounded)
+                reference = part_of(traced.reference_of(part.tome), spec)
+                yield Written(part.name, form, spec, path, reference, rounded)
 
 
 def _in_forms(

@@ -26,6 +26,7 @@ from accel_runtime.plans.forecast import Forecast
 from accel_runtime.plans.plan import Deep, Plan, Shallow
 from accel_runtime.plans.solved import SolvedFor, SolvedRow
 from accel_runtime.plans.spec import PlanSpec
+from accel_runtime.plans.tome import Tome
 from accel_runtime.request import Request, Result
 from accel_runtime.schedules.schedule import ScheduleTable
 
@@ -52,6 +53,7 @@ __all__ = [
     "SolvedRow",
     "SourceError",
     "Step",
+    "Tome",
     "compile_plan",
     "open_bundle",
     "plan_doubts",

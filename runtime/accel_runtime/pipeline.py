@@ -31,7 +31,7 @@ from accel_runtime.errors import InputError
 from accel_runtime.manifest import Form
 from accel_runtime.plans.compile import compile_plan, default_guidance
 from accel_runtime.plans.forecast import Forecast, parse_forecast
-from accel_runtime.plans.plan import Deep, Plan
+from accel_runtime.plans.plan import Deep, Pass, Plan
 from accel_runtime.plans.rule import parse_calls
 from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request, Result
@@ -220,7 +220,7 @@ class Pipeline:
         conditioning = self.condition(request, guided=plan.guided, **told)
         key = (latents.shape, plan)
         if (workspace := self._idle.take(key)) is None:
-            unet = self.unet(plan.branches, latent_shape=latents.shape, conditioning=conditioning)
+            unet = self._unet(plan.passes, latent_shape=latents.shape, conditioning=conditioning)
             workspace = Workspace.make(self.components, unet, plan, latent_shape=latents.shape)
         else:
             workspace.restart(conditioning)
@@ -249,8 +249,12 @@ class Pipeline:
         Raises:
             InputError: The bundle lacks a branch, or its graphs are fixed to other sizes.
         """
+        passes = (Pass(), *map(Pass, branches))
+        return self._unet(passes, latent_shape=latent_shape, conditioning=conditioning)
+
+    def _unet(self, passes: Iterable[Pass], *, latent_shape: tuple[int, ...], conditioning: Conditioning) -> UNet:
         return UNet(
-            self.components.unet(branches),
+            self.components.unet(passes),
             self.backend,
             latent_shape=latent_shape,
             conditioning=conditioning,

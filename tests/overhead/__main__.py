@@ -32,7 +32,7 @@ from accel_runtime.denoising.passes import Passes
 from accel_runtime.denoising.unet import Graph, UNet, UNetGraphs
 from accel_runtime.manifest import Cut, Denoiser, FromText, GraphSpec, Input, TensorSpec, TextOutput
 from accel_runtime.plans.forecast import Forecast
-from accel_runtime.plans.plan import Plan
+from accel_runtime.plans.plan import Pass, Plan
 
 STEPS, ROUNDS = 50, 15
 SHAPE, FEATURE, TEXT = (1, 4, 64, 64), (320, 64, 64), (77, 768)
@@ -68,8 +68,8 @@ def loop(folder: Path, backend: Backend, plan: Plan) -> Callable[[], float]:
     """A function that runs the plan once and gives seconds."""
     deep, shallow = (trivial(folder / name, features=name == "deep", takes=name != "deep") for name in ("deep", "thin"))
     graphs = UNetGraphs(
-        deep=Graph(backend.load(folder / "deep"), deep),
-        shallow={0: Graph(backend.load(folder / "thin"), shallow)},
+        {Pass(): Graph(backend.load(folder / "deep"), deep), Pass(0): Graph(backend.load(folder / "thin"), shallow)},
+        deep=deep,
         names=NAMES,
     )
     spec = write_loop_graphs(folder / "loop")

@@ -136,13 +136,9 @@ def image_seconds(run: PlanRun | PeerRun) -> list[float]:
 
 def unet_runs(facts: PlanFacts, bundle: BundleFacts, *, guidance: float) -> Counter[tuple[str, int]]:
     """How often a plan runs each graph of the UNet, by graph and halves of its batch: 2 in guided calls, else 1."""
-    halves, deep = 2 if guidance > 1 and bundle.guidance == "halves" else 1, set(facts.deep_calls)
+    halves = 2 if guidance > 1 and bundle.guidance == "halves" else 1
     return Counter(
-        (
-            bundle.graph_of(Role("deep") if call in deep else Role("shallow", facts.plan.branch_of(call))),
-            halves if facts.plan.guides(call) else 1,
-        )
-        for call in facts.running_calls
+        (bundle.graph_of(facts.role_of(call)), halves if facts.plan.guides(call) else 1) for call in facts.running_calls
     )
 
 

@@ -25,7 +25,7 @@ from accel_bench.cli.options import (
     Threads,
     choose_backend,
 )
-from accel_bench.cli.plan_options import Branches, Forecasts, Plans, plans_of
+from accel_bench.cli.plan_options import NO_TOME, Branches, Forecasts, Plans, Tomes, plans_of
 from accel_bench.cli.scorers import open_scorers
 from accel_bench.doubts import evaluation_doubts
 from accel_bench.evaluation.grid import grid_paths, write_grid
@@ -70,6 +70,7 @@ def evaluate(
     plans: Plans = _PLANS,
     branches: Branches = _BRANCHES,
     forecasts: Forecasts = _FORECASTS,
+    tome: Tomes = NO_TOME,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -99,7 +100,14 @@ def evaluate(
     if as_json and as_markdown:
         raise InputError("--json and --markdown: choose one of them")
     chosen = plans_of(
-        context, plans, bundle=bundle, branches=branches, forecasts=forecasts, steps=steps, scheduler=scheduler
+        context,
+        plans,
+        bundle=bundle,
+        branches=branches,
+        forecasts=forecasts,
+        tome=tome,
+        steps=steps,
+        scheduler=scheduler,
     )
     settings = Settings(chosen.steps, chosen.scheduler, guidance=guidance, batch=batch, seed=seed)
     yardstick = yardstick_of(read_manifest(bundle).provenance.source)

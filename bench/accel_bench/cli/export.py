@@ -107,6 +107,14 @@ def export(
             rich_help_panel=GRAPHS,
         ),
     ] = None,
+    tome: Annotated[
+        str | None,
+        typer.Option(
+            help="Further UNet graphs that merge these shares of the tokens (ToMe), such as 0.3,0.5.",
+            show_default="none",
+            rich_help_panel=GRAPHS,
+        ),
+    ] = None,
     device: Annotated[
         PackageDevice,
         typer.Option(help="With inductor: what packages are compiled for.", rich_help_panel=GRAPHS),
@@ -182,6 +190,7 @@ def export(
             parse_branches,
             parse_dtype,
             parse_forms,
+            parse_tome,
             parse_vae_dtype,
         )
         from accel_exporter.schedules import own_name  # noqa: PLC0415
@@ -198,6 +207,7 @@ def export(
         max_steps=max_steps,
         tolerance=tolerance,
         forms=parse_forms(forms or ["plain"]),
+        tome=parse_tome(tome) if tome else (),
         with_inductor="inductor" in parse_artifacts(artifacts or ["onnx"]),
         device=device.value,
         jobs=jobs or _usual_jobs(source, weights),

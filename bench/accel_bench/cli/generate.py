@@ -52,7 +52,7 @@ from accel_bench.cli.options import (
     Width,
     choose_backend,
 )
-from accel_bench.cli.plan_options import GuidedCalls, OneBranch, OneForecast, OnePlan, plans_of
+from accel_bench.cli.plan_options import GuidedCalls, OneBranch, OneForecast, OnePlan, OneTome, plans_of
 from accel_bench.cli.start import ImageFile, MaskFile, StartFiles, Strength
 from accel_bench.cli.subjects import ClassLabels, Prompts, guidance_of, prompts_of, subjects
 from accel_bench.images import ImageLabel, image_paths, write_latents, write_png
@@ -130,6 +130,7 @@ def generate(
     plan: OnePlan = "full",
     branch: OneBranch = "0",
     forecast: OneForecast = "hold",
+    tome: OneTome = "0",
     guided_calls: GuidedCalls = None,
     provider: Provider = "cpu",
     provider_options: ProviderOptions = None,
@@ -173,6 +174,7 @@ def generate(
         bundle=bundle,
         branches=[branch],
         forecasts=[forecast],
+        tome=[tome],
         guided_calls=guided_calls,
         steps=steps,
         scheduler=scheduler,

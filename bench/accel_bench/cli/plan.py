@@ -9,10 +9,10 @@ from accel_bench.base.files import check_outputs
 from accel_bench.cli.console import print_line
 from accel_bench.cli.find_schedule import find_schedule
 from accel_bench.cli.options import RESULTS, BundleFolder, Force, Scheduler, Steps
-from accel_bench.cli.plan_options import GuidedCalls, OneBranch, OneForecast, OnePlan, plans_of
+from accel_bench.cli.plan_options import GuidedCalls, OneBranch, OneForecast, OnePlan, OneTome, plans_of
 from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.bundle.bundle import read_bundle
-from accel_runtime.bundle.named_plans import check_branches
+from accel_runtime.bundle.passes import check_plan
 from accel_runtime.durable import write_bytes
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.plans.compile import compile_plan, resolve_plan
@@ -29,6 +29,7 @@ def plan(
     plan: OnePlan = "full",
     branch: OneBranch = "0",
     forecast: OneForecast = "hold",
+    tome: OneTome = "0",
     guided_calls: GuidedCalls = None,
     steps: Steps = 20,
     scheduler: Scheduler = None,
@@ -47,6 +48,7 @@ def plan(
         bundle=bundle,
         branches=[branch],
         forecasts=[forecast],
+        tome=[tome],
         guided_calls=guided_calls,
         steps=steps,
         scheduler=scheduler,
@@ -57,7 +59,7 @@ def plan(
     pipeline = Pipeline(read_bundle(bundle, verification="sizes"), OnnxRuntimeBackend("cpu"))
     schedule = find_schedule(pipeline, chosen.steps, scheduler=chosen.scheduler, strength=None)
     spec = chosen.only
-    check_branches(pipeline.bundle.manifest, spec)
+    check_plan(pipeline.bundle.manifest, spec)
     compile_plan(spec, schedule, guidance=_GUIDANCE)
     resolved = encode_plan(resolve_plan(spec, schedule))
     if output is not None:

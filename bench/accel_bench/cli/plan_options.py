@@ -16,6 +16,7 @@ _PLAN_HELP: Final = (
 _BRANCH_HELP: Final = "Where shallow calls cut the UNet."
 _FORECAST_HELP: Final = "How a shallow call's feature is made: hold, linear or quadratic."
 _SEVERAL: Final = " Repeat, or separate by commas."
+_TOME_HELP: Final = "Share of the tokens to merge (ToMe), of a bundle that was exported with it; 0 merges none."
 # The parameters of commands that a plan file may contradict, and their options.
 _OPTIONS: Final = {
     "branches": "--branch",
@@ -23,6 +24,7 @@ _OPTIONS: Final = {
     "forecasts": "--forecast",
     "forecast": "--forecast",
     "guided_calls": "--guided-calls",
+    "tome": "--tome",
     "steps": "--steps",
     "scheduler": "--scheduler",
 }
@@ -35,11 +37,14 @@ GuidedCalls = Annotated[
     str | None,
     typer.Option(help="Guide these UNet calls only, such as 0-14.", show_default="all", rich_help_panel=PLANS),
 ]
+OneTome = Annotated[str, typer.Option("--tome", help=_TOME_HELP, rich_help_panel=PLANS)]
 # Of commands that compare several, with the defaults of most of them.
 BRANCH_0: Final = ["0"]
 HOLD: Final = ["hold"]
 Plans = Annotated[list[str], typer.Option("--plan", help=_PLAN_HELP + _SEVERAL, rich_help_panel=PLANS)]
 Branches = Annotated[list[str], typer.Option("--branch", help=_BRANCH_HELP + _SEVERAL, rich_help_panel=PLANS)]
+NO_TOME: Final = ["0"]
+Tomes = Annotated[list[str], typer.Option("--tome", help=_TOME_HELP + _SEVERAL, rich_help_panel=PLANS)]
 Forecasts = Annotated[list[str], typer.Option("--forecast", help=_FORECAST_HELP + _SEVERAL, rich_help_panel=PLANS)]
 
 
@@ -53,6 +58,7 @@ def plans_of(
     steps: int,
     scheduler: str | None,
     guided_calls: str | None = None,
+    tome: Sequence[str] = NO_TOME,
 ) -> ChosenPlans:
     """The plans that a command's options ask for; see `choose_plans`.
 
@@ -69,6 +75,7 @@ def plans_of(
             steps=steps,
             scheduler=scheduler,
             guided_calls=guided_calls,
+            tome=tome,
             written=_written(context),
         )
     )

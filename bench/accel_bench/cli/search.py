@@ -106,7 +106,8 @@ def search(
     search_targets: Annotated[
         str,
         typer.Option(
-            help="What may change, by commas: schedule (skipped calls), deepcache (reused features), steps, guidance.",
+            help="What may change, by commas: schedule (skipped calls), deepcache (reused features), steps, guidance, "
+            "rule, tome (merged tokens).",
             rich_help_panel=STRATEGY,
         ),
     ] = "schedule,deepcache",

@@ -26,7 +26,7 @@ from accel_bench.quality.captions import yardstick_of
 from accel_bench.search.prompts import choose_prompts
 from accel_bench.solving.solve_one import SolveOne
 from accel_runtime.bundle.bundle import read_bundle
-from accel_runtime.bundle.named_plans import check_branches
+from accel_runtime.bundle.passes import check_plan
 from accel_runtime.durable import write_bytes
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
@@ -81,7 +81,7 @@ def solve(
     chosen, _ = choose_prompts(prompts, of=yardstick, samples=batch, calibration=calibration, settings=settings)
     backend = choose_backend(provider, threads=threads, options=provider_options)
     pipeline = Pipeline(opened, backend)
-    check_branches(pipeline.bundle.manifest, PlanSpec(deep="full", branch=branch))
+    check_plan(pipeline.bundle.manifest, PlanSpec(deep="full", branch=branch))
     work = SolveOne(pipeline, settings, chosen.calibration, branch, (calls, shallow), moves)
     with progress_bar() as progress:
         solution, spec = show(work.run(), progress, task=progress.add_task("open", total=None))

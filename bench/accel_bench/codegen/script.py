@@ -82,14 +82,19 @@ def _for_runtime(choice: Choice, defaults: Defaults, *, name: str) -> str:
 
 
 def _importing(source: str, plan: PlanSpec) -> str:
-    """The source with the imports of what a plan with solved rows is made of."""
-    names = [*(["SolvedFor"] if plan.solved_for else []), *(["SolvedRow"] if plan.rows else [])]
+    """The source with the imports of what a plan with solved rows or merged tokens is made of."""
+    parts = {"SolvedFor": plan.solved_for, "SolvedRow": plan.rows, "Tome": plan.tome}
+    names = [name for name, part in parts.items() if part]
     return source.replace(_LAST_IMPORT, ", ".join(["Request", *names, "open_bundle"]), 1)
 
 
 def _for_diffusers(choice: Choice, defaults: Defaults, *, name: str) -> str:
     if choice.config.plan.branches:
         raise InputError(f"config {choice.name}: a script for diffusers has one branch: write one for runtime")
+    if choice.config.plan.tome and choice.config.plan.tome.calls:
+        raise InputError(
+            f"config {choice.name}: a script for diffusers merges as many tokens in all calls: write one for runtime"
+        )
     if choice.config.plan.rows:
         return _solved_for_diffusers(choice, defaults, name=name)
     scheduler = scheduler_class(choice.config.scheduler)
@@ -100,7 +105,7 @@ def _for_diffusers(choice: Choice, defaults: Defaults, *, name: str) -> str:
     header.append(_run_with(name, model))
     variant = _OWN_VARIANT if model is None else None
     settings = diffusers_settings(choice, prompt=defaults.prompt, model=model, variant=variant, scheduler=scheduler)
-    return fill("run_diffusers", header=header, settings=settings)
+    return fill("run_diffusers", header=header, settings=settings, kinds=("plain", *_merging(choice)))
 
 
 def _solved_for_diffusers(choice: Choice, defaults: Defaults, *, name: str) -> str:
@@ -110,7 +115,12 @@ def _solved_for_diffusers(choice: Choice, defaults: Defaults, *, name: str) -> s
     header = [*describe_choice(choice), tuple(_needs(choice, model)), _run_with(name, model)]
     plain = diffusers_settings(choice, prompt=defaults.prompt, model=model, variant=variant, scheduler=None)
     settings = solved_settings(plain, choice.config)
-    return fill("run_diffusers", header=header, settings=settings, kind="solved")
+    return fill("run_diffusers", header=header, settings=settings, kinds=("solved", *_merging(choice)))
+
+
+def _merging(choice: Choice) -> tuple[str, ...]:
+    """The kind of script that merges tokens, where the config's plan does."""
+    return ("merging",) if choice.config.plan.tome else ()
 
 
 def _run_with(name: str, model: str | None) -> tuple[str, str]:
@@ -118,7 +128,8 @@ def _run_with(name: str, model: str | None) -> tuple[str, str]:
 
 
 def _needs(choice: Choice, model: str | None) -> Iterator[str]:
-    yield "Needs torch, diffusers (written for 0.42) and transformers."
+    more = ", transformers and tomesd (0.1.3)" if choice.config.plan.tome else " and transformers"
+    yield f"Needs torch, diffusers (written for 0.42){more}."
     if model is None:
         yield f"The model is {_OWN_FOLDER.format(model=choice.config.model)}: give its path as --model."
 
@@ -149,6 +160,7 @@ def export_command(choice: Choice) -> str:
     words = ["accel", "export", config.model, "--branches", branches, "--schedulers", config.scheduler]
     words += ["--weights", "random"] if config.weights == "random" else []
     words += ["--dtype", config.dtype] if config.dtype != "fp32" else []
+    words += ["--tome", ",".join(f"{ratio:g}" for ratio in config.plan.tome.ratios)] if config.plan.tome else []
     words += ["--max-steps", str(config.steps)]
     device = INDUCTOR_DEVICES.get(choice.profile.backends[0].provider)
     words += ["--artifact", "inductor", "--device", device] if device else []

@@ -79,6 +79,7 @@ def diffusers_settings(
             plan.forecast.history, f"How many deep features make a shallow call's: {plan.forecast.value}."
         ),
         "FORECAST_WEIGHTS": _weights(plan),
+        **({"TOME": Setting(plan.tome.ratio, "The share of the tokens that is merged.")} if plan.tome else {}),
     }
 
 

@@ -6,7 +6,7 @@ Everything that is inserted is a comment or comes from `literal`. Values are for
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -17,6 +17,7 @@ import msgspec
 
 from accel_runtime.plans.solved import SolvedFor, SolvedRow
 from accel_runtime.plans.spec import PlanSpec
+from accel_runtime.plans.tome import Tome
 
 LINE_LENGTH: Final = 88
 _INDENT: Final = "    "
@@ -30,7 +31,7 @@ _SECTION: Final = re.compile(
     r"^ *# \(only (?P<kind>\w+)\)\n(?P<text>.*?)^ *# \(end (?P=kind)\)\n", re.MULTILINE | re.DOTALL
 )
 # Values that are written as the call that makes them.
-_CALLS: Final = (PlanSpec, SolvedRow, SolvedFor)
+_CALLS: Final = (PlanSpec, SolvedRow, SolvedFor, Tome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,16 @@ class Setting:
     annotation: str = ""
 
 
-def fill(name: str, *, header: Sequence[Sequence[str]], settings: Mapping[str, Setting], kind: str = "plain") -> str:
+def fill(
+    name: str, *, header: Sequence[Sequence[str]], settings: Mapping[str, Setting], kinds: Collection[str] = ("plain",)
+) -> str:
     """Fill the program ``name``.
 
     Args:
         name: Name of the file in `scripts/`, without `.py`.
         header: Comment at the top: paragraphs of lines, which are wrapped.
-        settings: Settings by the names of the program's constants; all that scripts of this kind have.
-        kind: Which of the sections that are only in some scripts stay.
+        settings: Settings by the names of the program's constants; all that scripts of these kinds have.
+        kinds: Which of the sections that are only in some scripts stay.
     """
     source = (_FOLDER / f"{name}.py").read_text(encoding="utf-8")
     top, rest = source.split(_HEADER)
@@ -63,12 +66,12 @@ def fill(name: str, *, header: Sequence[Sequence[str]], settings: Mapping[str, S
     _, program = rest.split(_END)
     paragraphs = "\n#\n".join("\n".join(row for line in lines for row in comment(line)) for lines in header)
     constants = "\n".join(_setting(constant, setting) for constant, setting in settings.items())
-    return _only(f"{top}{paragraphs}\n{imports}{constants}\n{program}", kind)
+    return _only(f"{top}{paragraphs}\n{imports}{constants}\n{program}", kinds)
 
 
-def _only(source: str, kind: str) -> str:
+def _only(source: str, kinds: Collection[str]) -> str:
     """The source without the sections of other kinds, and without the marks of all."""
-    return _SECTION.sub(lambda found: found["text"] if found["kind"] == kind else "", source)
+    return _SECTION.sub(lambda found: found["text"] if found["kind"] in kinds else "", source)
 
 
 def comment(text: str) -> list[str]:

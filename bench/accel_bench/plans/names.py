@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 import msgspec
+from msgspec import UnsetType
 
 from accel_bench.base.text import guided_calls_text
 from accel_runtime.plans.deep_calls import FULL, deep_calls_text
 from accel_runtime.plans.rule import rule_text
 from accel_runtime.plans.spec import PlanSpec
+from accel_runtime.plans.tome import Tome
 
 _HASH_LENGTH = 6
 
@@ -52,7 +54,7 @@ def forecast_name(spec: PlanSpec) -> str:
 
 
 def own_settings(spec: PlanSpec) -> tuple[str, ...]:
-    """Scheduler, steps and guided calls of the plan's own, in words; nothing for what it leaves to the caller.
+    """What the plan sets beside its calls, in words; nothing for what it leaves to the caller.
 
     Nothing for a plan with solved rows either: the hash in its name stands for these too.
     """
@@ -61,7 +63,18 @@ def own_settings(spec: PlanSpec) -> tuple[str, ...]:
     scheduler = [spec.scheduler] if spec.scheduler is not None else []
     steps = [f"{spec.steps} steps"] if spec.steps is not None else []
     guided = [f"guided {guided_calls_text(spec.guided_calls)}"] if spec.guided_calls is not None else []
-    return *scheduler, *steps, *guided
+    return *scheduler, *steps, *guided, *([f"tome {tome_text(spec.tome)}"] if spec.tome else [])
+
+
+def tome_text(tome: Tome | UnsetType) -> str:
+    """The share of the tokens that calls merge; shares of single calls are told apart by their hash.
+
+    >>> tome_text(Tome(ratio=0.5))
+    '0.5'
+    """
+    if not tome:
+        return "0"
+    return f"{tome.ratio:g}-and-{_hash(tome.calls)}" if tome.calls else f"{tome.ratio:g}"
 
 
 def _hash(by_call: Mapping[int, object]) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from accel_bench.base.text import parse_guided_calls
+from accel_bench.plans.names import tome_text
 from accel_runtime.bundle.named_plans import read_plans
 from accel_runtime.errors import InputError
 from accel_runtime.manifest import PLAN_RULES, is_plan_name
@@ -18,6 +20,7 @@ from accel_runtime.plans.file import read_plan
 from accel_runtime.plans.forecast import Forecast, parse_forecast
 from accel_runtime.plans.rule import RULE_EXPECTED, parse_calls
 from accel_runtime.plans.spec import PlanSpec
+from accel_runtime.plans.tome import Tome, parse_tome
 
 Value = TypeVar("Value")
 
@@ -36,6 +39,7 @@ class PlanOptions:
         steps: Value of `--steps`.
         scheduler: Value of `--scheduler`.
         guided_calls: Text of `--guided-calls`.
+        tome: Texts of `--tome`, each a share of the tokens or several by commas.
         written: Names of the options above, such as `--steps`, that the user wrote; the others have their defaults.
         bundle: Folder of the bundle whose plans may be named; None where there is no bundle.
     """
@@ -46,6 +50,7 @@ class PlanOptions:
     steps: int
     scheduler: str | None
     guided_calls: str | None = None
+    tome: Sequence[str] = ("0",)
     written: frozenset[str] = frozenset()
     bundle: Path | None = None
 
@@ -79,8 +84,9 @@ class ChosenPlans:
 def choose_plans(options: PlanOptions) -> ChosenPlans:
     """Read the plans of a command line.
 
-    Every plan that is given as text is taken on every branch with every forecast. A plan of the bundle and a plan file
-    say these themselves, and an option that was written and says something else is refused.
+    Every plan that is given as text is taken on every branch with every forecast and every share of the tokens. A plan
+    of the bundle and a plan file say these themselves, and an option that was written and says something else is
+    refused.
 
     Raises:
         InputError: A text is no plan, a file cannot be read, or a plan and an option contradict each other.
@@ -113,18 +119,20 @@ def parse_branches(texts: Sequence[str]) -> tuple[int, ...]:
 
 def _read_all(options: PlanOptions) -> Iterator[PlanSpec]:
     branches, forecasts = parse_branches(options.branches), _parse_forecasts(options.forecasts)
+    tome = tuple(dict.fromkeys(_tome(part) for text in options.tome for part in text.split(",")))
     guided = None if options.guided_calls is None else parse_guided_calls(options.guided_calls)
     for text in (part for each in options.plans for part in _split(each)):
         if _is_rule(text):
             deep, rule = parse_calls(text)
-            for branch, forecast in product(branches, forecasts):
-                yield PlanSpec(deep=deep, branch=branch, forecast=forecast, guided_calls=guided, rule=rule)
+            for branch, forecast, share in product(branches, forecasts, tome):
+                yield PlanSpec(deep=deep, branch=branch, forecast=forecast, guided_calls=guided, rule=rule, tome=share)
             continue
         spec = _read(text, options.bundle)
         for option, own, allowed in (
             ("--branch", spec.branch, branches),
             ("--forecast", spec.forecast, forecasts),
             ("--guided-calls", spec.guided_calls, (guided,)),
+            ("--tome", spec.tome, tome),
             ("--steps", spec.steps, (None, options.steps)),
             ("--scheduler", spec.scheduler, (None, options.scheduler)),
         ):
@@ -133,7 +141,14 @@ def _read_all(options: PlanOptions) -> Iterator[PlanSpec]:
         yield spec
 
 
+def _tome(text: str) -> Tome | UnsetType:
+    ratio = parse_tome(text.strip())
+    return Tome(ratio=ratio) if ratio else UNSET
+
+
 def _shown(value: object) -> str:
+    if isinstance(value, Tome | UnsetType):
+        return tome_text(value)
     return "-".join(map(str, value)) if isinstance(value, tuple) else str("all" if value is None else value)
 
 

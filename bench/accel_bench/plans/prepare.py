@@ -7,7 +7,7 @@ import msgspec
 
 from accel_bench.plans.names import plan_name
 from accel_bench.records.parts import PlanFacts
-from accel_runtime.bundle.named_plans import check_branches
+from accel_runtime.bundle.passes import check_plan
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.plans.compile import resolve_plan
@@ -64,7 +64,7 @@ def prepare(pipeline: Pipeline, specs: Sequence[PlanSpec], *, settings: Settings
         InputError: The bundle lacks a branch, or a plan or setting cannot be run.
     """
     for spec in specs:
-        check_branches(pipeline.bundle.manifest, spec)
+        check_plan(pipeline.bundle.manifest, spec)
     baseline = _prepare_one(pipeline, BASELINE, settings=settings)
     others = [_prepare_one(pipeline, spec, settings=settings) for spec in dict.fromkeys(specs)]
     return baseline, *(each for each in others if each.plan != baseline.plan)
@@ -99,9 +99,12 @@ def _prepare_one(pipeline: Pipeline, spec: PlanSpec, *, settings: Settings) -> P
 def _warm_up(spec: PlanSpec, *, steps: int, branches: Sequence[int]) -> PlanSpec:
     """A short plan of the same graphs; where only some calls are guided, with each graph guided and not.
 
-    Backends such as OpenVINO compile a graph anew for unguided calls, which are half as large.
+    Backends such as OpenVINO compile a graph anew for unguided calls, which are half as large. A plan whose calls merge
+    different shares of the tokens warms up itself.
     """
     cuts = dict(enumerate(branches, start=1))
+    if spec.tome and spec.tome.calls:
+        return spec
     if spec.guided_calls is None:
         return _short(spec, (0,) if cuts else FULL, steps=min(steps, max(2, 1 + len(cuts))), cuts=cuts)
     # A deep call and one of each branch guided, then one of each branch and a deep call unguided.
@@ -124,6 +127,7 @@ def _short(spec: PlanSpec, deep: DeepCalls, *, steps: int, cuts: dict[int, int])
         guided_calls=spec.guided_calls,
         scheduler=spec.scheduler,
         steps=steps,
+        tome=spec.tome,
     )
 
 

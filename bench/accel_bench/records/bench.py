@@ -16,7 +16,7 @@ import msgspec
 from accel_bench.records.bounds import Calls, Count, Elapsed, Energy, Many, Rate, Seconds, SquaredError, check
 from accel_bench.records.head import RecordHead
 from accel_bench.records.parts import Doubt, PlanFacts, Span
-from accel_runtime.manifest import Part, Role
+from accel_runtime.manifest import Part
 from accel_runtime.plans.deep_calls import CallNumber
 
 # Slack for the ticks between two readings of a clock.
@@ -160,9 +160,8 @@ class BenchRecord(RecordHead, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         baseline, rounds = self.plans[0].facts, len(self.plans[0].images)
-        cuts = {branch for run in self.plans for branch in run.facts.branches}
         roles = [graph.role for graph in self.bundle.graphs.values()]
-        needed = [Role("deep"), *(Role("shallow", branch) for branch in cuts)]
+        needed = {role for run in self.plans for role in run.facts.roles}
         check(all(roles.count(role) == 1 for role in needed), "the facts of a graph for every pass")
         check(all(graph.flops for graph in self.bundle.graphs.values() if graph.role in needed), "FLOPs of every pass")
         names = [run.facts.name for run in self.plans] + [peer.name for peer in self.peers]

@@ -46,6 +46,7 @@ def _graph_facts(name: str, role: Role, manifest: Manifest) -> GraphFacts:
     return GraphFacts(
         part=role.part,
         branch=role.branch,
+        tome=role.tome,
         flops=graph.flops,
         weight_bytes=graph.parameters * _BYTES[dtype],
         tensor_bytes=sum(

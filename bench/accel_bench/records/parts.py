@@ -10,6 +10,7 @@ from accel_bench.records.bounds import Batch, Calls, Count, Elapsed, Guidance, S
 from accel_runtime.manifest import GuidanceBy, Part, Role
 from accel_runtime.plans.plan import Plan
 from accel_runtime.plans.spec import PlanSpec, Steps, check_calls, check_rows
+from accel_runtime.plans.tome import Share
 
 
 class Workload(msgspec.Struct, frozen=True):
@@ -73,8 +74,8 @@ class PlanFacts(msgspec.Struct, frozen=True):
 
     @property
     def is_full(self) -> bool:
-        """Whether every call is deep, by the schedule's own coefficients."""
-        return len(self.deep_calls) == self.calls and not self.plan.rows
+        """Whether every call runs the whole UNet on all tokens, by the schedule's own coefficients."""
+        return len(self.deep_calls) == self.calls and not self.plan.rows and not self.plan.tome
 
     def decided(self, deep_calls: tuple[int, ...] | None) -> Self:
         """The plan of one image, with the numbers that its rule decided; itself where there are none."""
@@ -95,6 +96,22 @@ class PlanFacts(msgspec.Struct, frozen=True):
         return f"{least}-{self.most_deep}" if self.plan.rule else str(least)
 
     @property
+    def roles(self) -> frozenset[Role]:
+        """The graphs that calls may run."""
+        return frozenset(
+            role
+            for call in self.running_calls
+            for role in (self.role_of(call), *([self.role_of(call, deep=True)] if self.plan.rule else []))
+        )
+
+    def role_of(self, call: int, *, deep: bool = False) -> Role:
+        """The graph that a call runs, or would run if it were ``deep``."""
+        tome = self.plan.tome_of(call)
+        if deep or call in self.deep_calls:
+            return Role("deep", tome=tome)
+        return Role("shallow", self.plan.branch_of(call), tome)
+
+    @property
     def branches(self) -> tuple[int, ...]:
         """Branches at which shallow calls cut the UNet, ascending; none where no call is shallow."""
         return tuple(sorted({self.plan.branch_of(call) for call in self.shallow_calls}))
@@ -110,6 +127,7 @@ class GraphFacts(msgspec.Struct, frozen=True):
         dtype: Data type that most of the graph computes in.
         part: What the graph is for.
         branch: Which shallow graph it is; None for all others.
+        tome: Share of the tokens that it merges; 0 merges none.
     """
 
     flops: Count
@@ -118,11 +136,12 @@ class GraphFacts(msgspec.Struct, frozen=True):
     dtype: str
     part: Part
     branch: Count | None = None
+    tome: Share = 0.0
 
     @property
     def role(self) -> Role:
-        """Part and branch."""
-        return Role(self.part, self.branch)
+        """Part, branch and share of the tokens."""
+        return Role(self.part, self.branch, self.tome)
 
 
 class BundleFacts(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """The time of one image, composed from the times of its graphs."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from statistics import median
@@ -35,7 +35,7 @@ def compose_s(times: StageTimes, plan: Plan, *, deep: float | None = None) -> fl
     decided = plan.most_deep if deep is None else deep
     # Which calls became deep does not matter where all are guided alike; else it is taken as spread evenly.
     share = (decided - least) / max(1, len(plan.calls) - least)
-    whole = [Deep(guidance=call.guidance) for call in plan.calls]
+    whole = [Deep(guidance=call.guidance, tome=call.tome) for call in plan.calls]
     return (1 - share) * _compose_s(times, plan.calls) + share * _compose_s(times, whole)
 
 
@@ -60,7 +60,14 @@ def kind_of(call: Call) -> str:
     'shallow 2 unguided'
     """
     which = "deep" if isinstance(call, Deep) else f"shallow {call.branch}"
-    return which if call.guided else f"{which} unguided"
+    merging = f" tome {call.tome:g}" if call.tome else ""
+    return f"{which}{merging}{'' if call.guided else ' unguided'}"
+
+
+def calls_of(guidance: float, branches: Iterable[int], *, tome: float) -> list[Call]:
+    """A deep call, and a shallow one of each branch."""
+    shallow = [Shallow(guidance=guidance, branch=branch, forecast=(1.0,), tome=tome) for branch in branches]
+    return [Deep(guidance=guidance, tome=tome), *shallow]
 
 
 @dataclass(eq=False)
@@ -70,6 +77,7 @@ class StageTiming:
     Attributes:
         branches: Branches of the shallow graphs to time.
         guidances: Scales to run each graph with; those that guide come first.
+        tome: Shares of the tokens whose graphs to time; 0 merges none, and comes first.
         scheduler: Any that the bundle has.
     """
 
@@ -77,6 +85,7 @@ class StageTiming:
     branches: Sequence[int]
     guidances: Sequence[float]
     scheduler: str | None
+    tome: Sequence[float] = (0.0,)
     _images: list[tuple[Plan, ImageRun]] = field(default_factory=list)
 
     def run(self, request: Request) -> Iterator[str]:
@@ -117,8 +126,7 @@ class StageTiming:
         return Plan(schedule=schedule, calls=tuple(calls))
 
     def _each(self, guidance: float) -> list[Call]:
-        shallow = [Shallow(guidance=guidance, branch=branch, forecast=(1.0,)) for branch in self.branches]
-        return [Deep(guidance=guidance), *shallow]
+        return [call for tome in self.tome for call in calls_of(guidance, self.branches, tome=tome)]
 
     def _schedule(self, calls: int) -> ScheduleTable:
         for steps in range(1, _MOST_STEPS + 1):

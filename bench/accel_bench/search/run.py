@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,7 @@ from accel_bench.plans.prepare import Settings, resolve_for
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import Environment, machine_name
 from accel_bench.records.search import Asked, Goal, Score, SearchRecord, StageTimes
-from accel_bench.search.cost import StageTiming, kind_of
+from accel_bench.search.cost import StageTiming, calls_of, kind_of
 from accel_bench.search.driver import Driver
 from accel_bench.search.finalists import Finish
 from accel_bench.search.labs import Labs
@@ -29,7 +30,6 @@ from accel_runtime.durable import write_bytes
 from accel_runtime.errors import InputError
 from accel_runtime.plans.deep_calls import FULL as FULL_RULE
 from accel_runtime.plans.file import encode_plan
-from accel_runtime.plans.plan import Call, Deep, Shallow
 from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request
 from accel_runtime.schedules.file import MissingTableError
@@ -85,8 +85,17 @@ class Opening:
             told = f"at --guidance {self.settings.guidance:g}"
             why = "in a model that takes it as an input" if self._takes_guidance else told
             raise InputError(f"--search-targets guidance: there is none to save {why}")
-        targets = self._possible_targets()
-        return make_space(self._calls(), targets=targets, branches=self.branches, rivals=tuple(self._rivals(budgets)))
+        if Target.TOME in self.targets and not self._tome:
+            raise InputError(
+                "--search-targets tome: the bundle has no graphs that merge tokens: export it with `--tome 0.3,0.5`"
+            )
+        return make_space(
+            self._calls(),
+            targets=self._possible_targets(),
+            branches=self.branches,
+            rivals=tuple(self._rivals(budgets)),
+            tome=self._tome,
+        )
 
     def _possible_targets(self) -> tuple[Target, ...]:
         """The targets, without skipped calls where the scheduler draws noise.
@@ -153,6 +162,7 @@ class Opening:
             self.timed,
             branches=self.branches,
             guidances=self._guidances(),
+            tome=self._timed_tome,
             scheduler=self.settings.scheduler,
         )
         request = Request(self.prompts.judged[0].prompts[:1], seed=self.settings.seed)
@@ -174,12 +184,20 @@ class Opening:
         guidance = self._guidance
         return (guidance, 1.0) if guidance > 1 else (guidance,)
 
+    @property
+    def _tome(self) -> tuple[float, ...]:
+        """The shares of the tokens that the bundle has graphs for."""
+        return tuple(self.timed.pipeline.bundle.manifest.denoiser.merged)
+
+    @property
+    def _timed_tome(self) -> tuple[float, ...]:
+        """The shares whose graphs are timed; 0 merges none."""
+        return (0.0, *(self._tome if Target.TOME in self.targets else ()))
+
     def _kinds(self) -> set[str]:
         """The kinds of UNet calls whose times are needed."""
-        calls: list[Call] = [Deep(guidance=guidance) for guidance in self._guidances()]
-        for guidance in self._guidances():
-            calls += [Shallow(guidance=guidance, branch=branch, forecast=(1.0,)) for branch in self.branches]
-        return {kind_of(call) for call in calls}
+        each = product(self._guidances(), self._timed_tome)
+        return {kind_of(call) for guidance, tome in each for call in calls_of(guidance, self.branches, tome=tome)}
 
     def _calls(self) -> dict[int, int]:
         """UNet calls by number of steps."""

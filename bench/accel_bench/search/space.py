@@ -18,6 +18,7 @@ from accel_runtime.plans.deep_calls import FULL as FULL_RULE
 from accel_runtime.plans.deep_calls import shortest_deep_calls
 from accel_runtime.plans.forecast import Forecast
 from accel_runtime.plans.spec import PlanSpec
+from accel_runtime.plans.tome import Tome
 
 INTERVALS = tuple(range(2, 11))
 # Shares of the baseline's steps, and of a plan's calls.
@@ -113,7 +114,8 @@ def distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
 class Target(StrEnum):
     """What a search may change.
 
-    Calls that are skipped, features that are reused, fewer steps, less guidance, and whether a rule decides.
+    Calls that are skipped, features that are reused, fewer steps, less guidance, whether a rule decides, and whether
+    tokens are merged.
     """
 
     SCHEDULE = "schedule"
@@ -121,6 +123,7 @@ class Target(StrEnum):
     STEPS = "steps"
     GUIDANCE = "guidance"
     RULE = "rule"
+    TOME = "tome"
 
 
 def parse_targets(text: str) -> tuple[Target, ...]:
@@ -156,6 +159,7 @@ class Space:
         guided_shares: Shares of the calls, from the first, that may be the only guided ones.
         decides: Whether rules may decide as a plan runs.
         rules: Plans with a rule, once they are calibrated.
+        tome: Shares of the tokens that all calls of a plan may merge.
     """
 
     calls: Mapping[int, int]
@@ -166,6 +170,7 @@ class Space:
     guided_shares: tuple[float, ...] = ()
     decides: bool = False
     rules: tuple[Candidate, ...] = ()
+    tome: tuple[float, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -226,13 +231,23 @@ class Space:
             return candidate
         return Candidate(candidate.family, msgspec.structs.replace(candidate.spec, guided_calls=(0, last)))
 
+    def merged(self, candidate: Candidate) -> Iterator[Candidate]:
+        """The candidate with tokens merged in all of its calls, by each share; none where a rule decides.
+
+        Thresholds belong to the signals that they were made for, which merging changes.
+        """
+        for ratio in () if candidate.spec.rule else self.tome:
+            yield Candidate(candidate.family, candidate.spec.with_tome(Tome(ratio=ratio)))
+
     def grid(self) -> Iterator[Candidate]:
         """The 1:N rule with every forecast and DeepCache's power plans, exhaustively."""
         plain = [*self.uncached(), *(each for steps in self.calls if self.caches for each in self._cached(steps))]
         for candidate in plain:
             yield candidate
             yield from self.guided(candidate)
+            yield from self.merged(candidate)
         yield from self.guided(FULL)
+        yield from self.merged(FULL)
         yield from self.rules
 
     def _cached(self, steps: int) -> Iterator[Candidate]:
@@ -247,7 +262,12 @@ class Space:
 
 
 def make_space(
-    calls: Mapping[int, int], *, targets: Sequence[Target], branches: Sequence[int], rivals: Sequence[Rival] = ()
+    calls: Mapping[int, int],
+    *,
+    targets: Sequence[Target],
+    branches: Sequence[int],
+    rivals: Sequence[Rival] = (),
+    tome: Sequence[float] = (),
 ) -> Space:
     """The space of some targets.
 
@@ -256,6 +276,7 @@ def make_space(
         targets: Parts of a plan that may change.
         branches: Branches that the bundle has.
         rivals: See `Space`; taken where calls may be skipped.
+        tome: Shares that the bundle has graphs for.
     """
     first = next(iter(calls))
     return Space(
@@ -266,6 +287,7 @@ def make_space(
         rivals=tuple(rivals) if Target.SCHEDULE in targets else (),
         guided_shares=GUIDED_SHARES if Target.GUIDANCE in targets else (),
         decides=Target.RULE in targets,
+        tome=tuple(tome) if Target.TOME in targets else (),
     )
 
 

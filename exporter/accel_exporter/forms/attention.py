@@ -10,7 +10,7 @@ from accel_exporter.forms.weights import constant
 _HEADS = 2  # position in [B, L, heads, width]
 
 
-def _attention(
+def attention(
     op: Any,
     q: Any,
     k: Any,
@@ -33,9 +33,39 @@ def _attention(
     return op.Reshape(op.Transpose(mixed, perm=[0, 2, 1, 3]), joined)
 
 
+def open_attention(op: Any, q: Any, k: Any, v: Any, split: Any, joined: Any, q_scale: Any, k_scale: Any) -> Any:
+    """The same of any number of tokens: shapes copy it, so the sizes may be those of other queries and keys.
+
+    Args:
+        op: Makes nodes, or patterns of them.
+        q: Queries, [B, L, heads × width].
+        k: Keys, [B, M, heads × width].
+        v: Values, [B, M, heads × width].
+        split: [0, 0, heads, width].
+        joined: [0, 0, heads × width].
+        q_scale: What queries are multiplied by.
+        k_scale: What keys are multiplied by.
+    """
+    query = op.Mul(op.Transpose(op.Reshape(q, split), perm=[0, 2, 1, 3]), q_scale)
+    key = op.Mul(op.Transpose(op.Reshape(k, split), perm=[0, 2, 3, 1]), k_scale)
+    value = op.Transpose(op.Reshape(v, split), perm=[0, 2, 1, 3])
+    mixed = op.MatMul(op.Softmax(op.MatMul(query, key), axis=-1), value)
+    return op.Reshape(op.Transpose(mixed, perm=[0, 2, 1, 3]), joined)
+
+
+def _open_fits(_context: Any, split: ir.Value, q_scale: ir.Value, k_scale: ir.Value, **_: Any) -> bool:
+    return _fits(_context, split, q_scale, k_scale)
+
+
+def _replace_open(
+    op: Any, q: Any, k: Any, v: Any, split: ir.Value, q_scale: ir.Value, k_scale: ir.Value, **_: Any
+) -> Any:
+    return _replace(op, q, k, v, split, q_scale, k_scale)
+
+
 def _fits(_context: Any, q_shape: ir.Value, q_scale: ir.Value, k_scale: ir.Value, **_: Any) -> bool:
     known = constant(q_scale) is not None and constant(k_scale) is not None
-    return known and _heads(q_shape) is not None
+    return known and heads_of(q_shape) is not None
 
 
 def _replace(op: Any, q: Any, k: Any, v: Any, q_shape: ir.Value, q_scale: ir.Value, k_scale: ir.Value, **_: Any) -> Any:
@@ -45,14 +75,14 @@ def _replace(op: Any, q: Any, k: Any, v: Any, q_shape: ir.Value, q_scale: ir.Val
         q,
         k,
         v,
-        num_heads=_heads(q_shape),
+        num_heads=heads_of(q_shape),
         scale=float(on_query.item()) * float(on_key.item()),
         _domain="com.microsoft",
         _version=1,
     )
 
 
-def _heads(shape: ir.Value) -> int | None:
+def heads_of(shape: ir.Value) -> int | None:
     """The number of heads in the target of a Reshape, a constant or joined from parts; None where it is unknown."""
     whole, node = constant(shape), shape.producer()
     if whole is None and node is not None and node.op_type == "Concat" and len(node.inputs) == 4:
@@ -61,4 +91,7 @@ def _heads(shape: ir.Value) -> int | None:
     return None if whole is None or whole.size != 4 else int(whole[_HEADS])
 
 
-ATTENTION = (RewriteRule(_attention, _replace, _fits, name="MultiHeadAttention", remove_nodes=False),)
+ATTENTION = (
+    RewriteRule(attention, _replace, _fits, name="MultiHeadAttention", remove_nodes=False),
+    RewriteRule(open_attention, _replace_open, _open_fits, name="OpenMultiHeadAttention", remove_nodes=False),
+)

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from accel_runtime.bundle.bundle import Bundle
+from accel_runtime.bundle.passes import check_plan
 from accel_runtime.bundle.schedules import BundleSchedules
 from accel_runtime.bundle.shelves import PLANS, changing, publish, put, relisted
 from accel_runtime.errors import BundleError, InputError
@@ -153,27 +154,13 @@ def check_fits(bundle: Bundle, spec: PlanSpec) -> None:
     """
     if spec.scheduler is None or spec.steps is None:
         raise InputError("plan: expected scheduler and steps, got none: `accel plan` writes a plan with both")
-    check_branches(bundle.manifest, spec)
+    check_plan(bundle.manifest, spec)
     try:
         schedule = BundleSchedules.read(bundle).table(spec.steps, spec.scheduler)
     except MissingTableError as missing:
         command = f"accel schedules add {bundle.folder} {spec.scheduler} --steps {spec.steps}"
         raise MissingTableError(f"{missing}: run `{command}` first") from missing
     compile_plan(spec, schedule, guidance=_GUIDANCE)
-
-
-def check_branches(manifest: Manifest, spec: PlanSpec) -> None:
-    """Refuse a plan that names a branch which a bundle does not have.
-
-    Raises:
-        InputError: It does.
-    """
-    for branch in spec.named_branches:
-        if branch not in manifest.branches:
-            raise InputError(
-                f"branch {branch} is not in the bundle: expected one of {', '.join(map(str, manifest.branches))}, "
-                f"or export it with `--branches {branch}`"
-            )
 
 
 def _publish(

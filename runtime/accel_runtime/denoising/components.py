@@ -17,12 +17,14 @@ from accel_runtime.bundle.artifacts import locate
 from accel_runtime.bundle.bundle import Bundle
 from accel_runtime.bundle.dims import check_input, loop_sizes, own_sizes, resolve
 from accel_runtime.bundle.loop_contract import LOOP_VERSION, loop_tensors
+from accel_runtime.bundle.passes import check_passes
 from accel_runtime.bundle.room import check_room
 from accel_runtime.denoising.device_loop import LoopGraphs
 from accel_runtime.denoising.pixels import DevicePixels, to_pixels
 from accel_runtime.denoising.unet import Graph, UNetGraphs
-from accel_runtime.errors import BundleError, InputError
+from accel_runtime.errors import BundleError
 from accel_runtime.manifest import Form, LoopSpec, TensorSpec
+from accel_runtime.plans.plan import Pass
 
 # Sets of buffers that stay for the next image; a service alternates among a few sizes.
 IDLE_KEPT: Final = 4
@@ -126,19 +128,18 @@ class Components:
         decoded = self._first_output(codec.graph, shifted.astype(np.float32))
         return to_pixels(decoded) if self._pixels is None else decoded
 
-    def unet(self, branches: Iterable[int]) -> UNetGraphs:
-        """The deep graph, and the shallow ones of ``branches``.
+    def unet(self, passes: Iterable[Pass]) -> UNetGraphs:
+        """The graphs of some passes.
 
         Raises:
-            InputError: The bundle lacks a branch.
+            InputError: The bundle lacks a branch, or graphs that merge that share of the tokens.
         """
-        names = self.bundle.manifest.denoiser
-        wanted = sorted(set(branches))
-        if missing := [k for k in wanted if k not in names.shallow]:
-            raise InputError(f"the bundle has no branch {missing[0]}: export it with `--branches {missing[0]}`")
-        used = (names.deep, *(names.shallow[k].graph for k in wanted))
-        deep, *shallow = (self._use(name, beside=used) for name in used)
-        return UNetGraphs(deep=deep, shallow=dict(zip(wanted, shallow, strict=True)), names=names)
+        manifest = self.bundle.manifest
+        wanted = frozenset(passes)
+        check_passes(manifest, wanted)
+        used = {each: manifest.denoiser.graph(*each) for each in wanted}
+        graphs = {each: self._use(name, beside=used.values()) for each, name in used.items()}
+        return UNetGraphs(graphs, deep=manifest.deep, names=manifest.denoiser)
 
     def open_all(self) -> Iterator[str]:
         """Open every graph for one guided image of the model's own size and run none; yields each graph's name.

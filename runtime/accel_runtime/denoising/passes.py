@@ -77,9 +77,9 @@ class Passes:
         self.unet.begin(index)
         if isinstance(call, Deep):
             self._deep_calls += 1
-            self.unet.deep(self._past(0), guided=call.guided)
+            self.unet.deep(self._past(0), guided=call.guided, tome=call.tome)
         else:
-            self.unet.shallow(call.branch, self._feature(call), guided=call.guided)
+            self.unet.shallow(call.branch, self._feature(call), guided=call.guided, tome=call.tome)
 
     def feature(self, branch: int) -> Buffer:
         """The feature of the last deep call, with all rows."""

@@ -17,6 +17,7 @@ from accel_runtime.backends.base import Array, Backend, BoundCall, Buffer, Sessi
 from accel_runtime.bundle.dims import check_input, resolve
 from accel_runtime.denoising.conditioning import Conditioning
 from accel_runtime.manifest import Denoiser, GraphSpec
+from accel_runtime.plans.plan import Pass
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,10 +30,16 @@ class Graph:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UNetGraphs:
-    """The deep graph and, by branch, the shallow ones; `names` says what their tensors are for."""
+    """The graphs that calls run.
 
-    deep: Graph
-    shallow: Mapping[int, Graph]
+    Attributes:
+        passes: The graph of each pass that is called.
+        deep: Contract of the deep pass.
+        names: What their tensors are for.
+    """
+
+    passes: Mapping[Pass, Graph]
+    deep: GraphSpec
     names: Denoiser
 
 
@@ -43,7 +50,7 @@ class UNet:
     the same buffers.
 
     Args:
-        graphs: The loaded graphs; branches that are never called may be missing.
+        graphs: The loaded graphs; passes that are never called may be missing.
         backend: Allocates the buffers.
         latent_shape: [B, C, h, w].
         conditioning: The values of the other inputs. With a negative half, calls may be guided.
@@ -69,7 +76,7 @@ class UNet:
         self._at_a_time = rows_at_a_time or self._rows
         self._views: dict[tuple[Buffer, int], Buffer] = {}
         self._bound: dict[tuple[object, ...], tuple[BoundCall, ...]] = {}
-        spec, shape = graphs.deep.spec, (self._rows, *latent_shape[1:])
+        spec, shape = graphs.deep, (self._rows, *latent_shape[1:])
         self._sizes = check_input(spec, graphs.names.sample, shape=shape)
         self.sample = backend.allocate(shape)
         self.timestep = backend.allocate((1,))
@@ -104,11 +111,11 @@ class UNet:
             InputError: The graphs are fixed to other sizes.
         """
         rows = min(self._at_a_time, self._rows - self._first(guided=guided))
-        check_input(self._graphs.deep.spec, self._graphs.names.sample, shape=(rows, *self.sample.shape[1:]))
+        check_input(self._graphs.deep, self._graphs.names.sample, shape=(rows, *self.sample.shape[1:]))
 
     def new_feature(self, branch: int) -> Buffer:
         """A buffer for the feature of a branch, with all rows."""
-        tensor = self._graphs.deep.spec.output(self._graphs.names.shallow[branch].feature)
+        tensor = self._graphs.deep.output(self._graphs.names.shallow[branch].feature)
         return self._backend.allocate(resolve(tensor.shape, self._sizes), tensor.dtype)
 
     def prepare(self, sample: Array, timestep: float) -> None:
@@ -116,26 +123,27 @@ class UNet:
         self.sample.write(np.concatenate([sample] * (self._rows // self._images)))
         self.timestep.write(np.array([timestep], np.float32))
 
-    def deep(self, features: Mapping[int, Buffer], *, guided: bool) -> None:
+    def deep(self, features: Mapping[int, Buffer], *, guided: bool, tome: float = 0.0) -> None:
         """Run the deep pass on what `sample` and `timestep` hold.
 
         Args:
             features: Buffers of `new_feature` for the features, by branch.
             guided: Whether to run both halves.
+            tome: Share of the tokens that it merges.
         """
-        key = (None, guided, *features.values())
+        key = (which := Pass(tome=tome), guided, *features.values())
         if key not in self._bound:
             outputs = {self._graphs.names.shallow[branch].feature: buffer for branch, buffer in features.items()}
-            self._bound[key] = self._bind(self._graphs.deep, inputs={}, outputs=outputs, guided=guided)
+            self._bound[key] = self._bind(self._graphs.passes[which], inputs={}, outputs=outputs, guided=guided)
         for bound in self._bound[key]:
             bound.run()
 
-    def shallow(self, branch: int, feature: Buffer, *, guided: bool) -> None:
+    def shallow(self, branch: int, feature: Buffer, *, guided: bool, tome: float = 0.0) -> None:
         """Run the shallow pass of a branch on what `sample`, `timestep` and ``feature`` hold; see `deep`."""
-        key = (branch, guided, feature)
+        key = (which := Pass(branch, tome), guided, feature)
         if key not in self._bound:
             inputs = {self._graphs.names.shallow[branch].feature: feature}
-            self._bound[key] = self._bind(self._graphs.shallow[branch], inputs=inputs, outputs={}, guided=guided)
+            self._bound[key] = self._bind(self._graphs.passes[which], inputs=inputs, outputs={}, guided=guided)
         for bound in self._bound[key]:
             bound.run()
 

@@ -1,10 +1,11 @@
 """What a plan with a rule watches while the loop runs, and decides of the next call."""
 
 import numpy as np
+from msgspec.structs import replace
 
 from accel_runtime.backends.base import Array
 from accel_runtime.plans.forecast import forecast_weights
-from accel_runtime.plans.plan import Call, Deep, Plan, Shallow
+from accel_runtime.plans.plan import Call, Deep, Plan
 
 # Keeps shares of nothing finite.
 _TINY = np.float32(1e-30)
@@ -32,9 +33,9 @@ class Watch:
         if isinstance(planned, Deep) or self._fires(index):
             self._deep.append(index)
             self._moved = 0.0
-            return Deep(guidance=planned.guidance)
+            return Deep(guidance=planned.guidance, tome=planned.tome)
         weights = forecast_weights(self._plan.forecast, index, deep_calls=self._deep)
-        return Shallow(guidance=planned.guidance, branch=planned.branch, forecast=weights)
+        return replace(planned, forecast=weights)
 
     def saw(self, noise: Array, latents: Array) -> None:
         """Take what a call made: the guided noise and the latents after it, [B, C, h, w] each."""

@@ -39,6 +39,9 @@ Error = Annotated[float, msgspec.Meta(ge=0)]
 # Of something whole, or decibels: no bound but that one can calculate with it.
 Share = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+# The share of its tokens that a self-attention merges. One in four of them is what others are merged into.
+MOST_MERGED: Final = 0.75
+Ratio = Annotated[float, msgspec.Meta(gt=0, le=MOST_MERGED)]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 

@@ -16,6 +16,7 @@ from accel_runtime.manifest.roles import (
     FromMaskedImage,
     FromSizes,
     FromText,
+    Merged,
 )
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def check_roles(manifest: "Manifest") -> None:
         key = f"denoiser.shallow.{branch}.feature"
         _check_tensor(manifest.deep.outputs, cut.feature, whose=f"{key}: the deep graph has no output")
         _check_tensor(graphs[cut.graph].inputs, cut.feature, whose=f"{key}: the shallow graph has no input")
+    for tome, merged in manifest.denoiser.merged.items():
+        _check_merged(f"denoiser.tome.{tome:g}", merged, manifest)
     _check_inputs(manifest)
 
 
@@ -102,8 +105,22 @@ def _named_graphs(manifest: "Manifest") -> Iterator[tuple[str, str]]:
     yield from ((f"denoiser.inputs: {name}", name) for name in manifest.controls)
     yield "denoiser.deep", manifest.denoiser.deep
     yield from ((f"denoiser.shallow.{k}.graph", cut.graph) for k, cut in manifest.denoiser.shallow.items())
+    for tome, merged in manifest.denoiser.merged.items():
+        yield f"denoiser.tome.{tome:g}.deep", merged.deep
+        yield from ((f"denoiser.tome.{tome:g}.shallow.{k}", graph) for k, graph in merged.shallow.items())
     codecs = (("decoder", manifest.decoder), ("encoder", manifest.encoder))
     yield from ((f"{key}.graph", codec.graph) for key, codec in codecs if codec is not None)
+
+
+def _check_merged(key: str, merged: Merged, manifest: "Manifest") -> None:
+    """Whether graphs that merge tokens take and give what those do that they stand in for."""
+    graphs, shallow = manifest.graphs, manifest.denoiser.shallow
+    if merged.shallow.keys() != shallow.keys():
+        raise ValueError(f"{key}.shallow: expected the branches {sorted(shallow)}, got {sorted(merged.shallow)}")
+    pairs = ((f"shallow.{branch}", name, shallow[branch].graph) for branch, name in merged.shallow.items())
+    for part, name, plain in (("deep", merged.deep, manifest.denoiser.deep), *pairs):
+        if (graphs[name].inputs, graphs[name].outputs) != (graphs[plain].inputs, graphs[plain].outputs):
+            raise ValueError(f"{key}.{part}: expected a graph with the inputs and outputs of {plain}, got {name}")
 
 
 def _check_inputs(manifest: "Manifest") -> None:

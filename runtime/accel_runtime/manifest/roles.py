@@ -3,11 +3,13 @@
 A role is the only way to find a graph or a tensor: their names mean nothing.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from accel_runtime.manifest.basics import Few, Side, Strict, TokenId
+from accel_runtime.manifest.basics import Few, Ratio, Side, Strict, TokenId
 
 Branch = Annotated[int, msgspec.Meta(ge=0, le=9999)]
 Factor = Annotated[float, msgspec.Meta(ge=1e-6, le=1e6)]
@@ -18,10 +20,17 @@ Negative = Literal["negative", "same", "zeros"]
 
 
 class Role(NamedTuple):
-    """What a graph is for; `branch` says which shallow graph, and is None for all others."""
+    """What a graph is for.
+
+    Attributes:
+        part: The part of an image's work.
+        branch: Which shallow graph it is; None for all others.
+        tome: Which share of the tokens it merges in its largest self-attentions; 0 where it merges none.
+    """
 
     part: Part
     branch: int | None = None
+    tome: float = 0.0
 
 
 class State(Strict, frozen=True):
@@ -50,6 +59,20 @@ class Cut(Strict, frozen=True):
 
     graph: str
     feature: str
+
+
+class Merged(Strict, frozen=True):
+    """The graphs that merge a share of the tokens (docs/design/0027-rules-and-forms.md).
+
+    Each takes and gives the tensors of the graph that it stands in for.
+
+    Attributes:
+        deep: The graph of the deep pass.
+        shallow: The graphs of the shallow passes by branch, one for each.
+    """
+
+    deep: str
+    shallow: dict[Branch, str]
 
 
 class TextOutput(Strict, frozen=True):
@@ -147,6 +170,7 @@ class Denoiser(Strict, frozen=True):
         sample: The input for the scaled state, [B, C, h, w].
         timestep: The input for the timestep, [1].
         noise: The output that the schedule is applied to, [B, C, h, w].
+        tome: Graphs that merge tokens, by the share that they merge; absent where there are none.
     """
 
     deep: str
@@ -156,6 +180,23 @@ class Denoiser(Strict, frozen=True):
     sample: str = "sample"
     timestep: str = "timestep"
     noise: str = "out_sample"
+    tome: dict[Ratio, Merged] | UnsetType = UNSET
+
+    @property
+    def merged(self) -> Mapping[float, Merged]:
+        """The graphs that merge tokens, by the share that they merge; empty where there are none."""
+        return dict(sorted(self.tome.items())) if self.tome else {}
+
+    def graph(self, branch: int | None, tome: float = 0.0) -> str:
+        """The graph of a pass, the deep one where ``branch`` is None.
+
+        Raises:
+            KeyError: There is no such branch, or no graph that merges this share.
+        """
+        if tome == 0:
+            return self.deep if branch is None else self.shallow[branch].graph
+        merged = self.merged[tome]
+        return merged.deep if branch is None else merged.shallow[branch]
 
 
 class TextSpec(Strict, frozen=True):

@@ -5,7 +5,7 @@ Schema history:
     2  graphs by free names, and their roles
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Final, Literal
 
@@ -88,9 +88,15 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
             **dict.fromkeys(self.controls, Role("control")),
             self.denoiser.deep: Role("deep"),
             **{cut.graph: Role("shallow", branch) for branch, cut in shallow},
+            **dict(self._merged_roles()),
             **({self.decoder.graph: Role("decoder")} if self.decoder else {}),
             **({self.encoder.graph: Role("encoder")} if self.encoder else {}),
         }
+
+    def _merged_roles(self) -> Iterator[tuple[str, Role]]:
+        for tome, graphs in self.denoiser.merged.items():
+            yield graphs.deep, Role("deep", tome=tome)
+            yield from ((graph, Role("shallow", branch, tome)) for branch, graph in sorted(graphs.shallow.items()))
 
     @cached_property
     def text_outputs(self) -> Mapping[str, tuple[str, ...]]:

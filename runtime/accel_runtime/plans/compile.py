@@ -68,9 +68,11 @@ def _of_rule(spec: PlanSpec) -> Forecast:
 
 
 def _call(spec: PlanSpec, call: int, *, guidance: float, deep: tuple[int, ...]) -> Call:
+    tome = spec.tome_of(call)
     if call in deep:
-        return Deep(guidance=guidance)
-    return Shallow(guidance=guidance, branch=spec.branch_of(call), forecast=spec.weights_of(call, deep_calls=deep))
+        return Deep(guidance=guidance, tome=tome)
+    weights = spec.weights_of(call, deep_calls=deep)
+    return Shallow(guidance=guidance, branch=spec.branch_of(call), forecast=weights, tome=tome)
 
 
 def _solved(spec: PlanSpec, schedule: ScheduleTable) -> ScheduleTable:

@@ -6,7 +6,7 @@ See docs/design/0002-plan.md.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 import msgspec
 
@@ -20,9 +20,15 @@ MOST_GUIDANCE: Final = 3.4e38
 
 
 class Deep(msgspec.Struct, frozen=True, tag="deep", tag_field="pass"):
-    """A call of the whole UNet."""
+    """A call of the whole UNet.
+
+    Attributes:
+        guidance: Scale of classifier-free guidance.
+        tome: Share of the tokens that it merges; 0 merges none.
+    """
 
     guidance: float
+    tome: float = 0.0
 
     @property
     def guided(self) -> bool:
@@ -37,11 +43,13 @@ class Shallow(msgspec.Struct, frozen=True, tag="shallow", tag_field="pass"):
         guidance: Scale of classifier-free guidance.
         branch: Where the UNet is cut.
         forecast: Weights of the last deep features, newest first; `(1.0,)` holds the last one.
+        tome: As in `Deep`.
     """
 
     guidance: float
     branch: int
     forecast: tuple[float, ...]
+    tome: float = 0.0
 
     @property
     def guided(self) -> bool:
@@ -50,6 +58,23 @@ class Shallow(msgspec.Struct, frozen=True, tag="shallow", tag_field="pass"):
 
 
 Call = Deep | Shallow
+
+
+class Pass(NamedTuple):
+    """What a call runs.
+
+    Attributes:
+        branch: Branch of a shallow pass; None is the deep one.
+        tome: Share of the tokens that it merges.
+    """
+
+    branch: int | None = None
+    tome: float = 0.0
+
+    @classmethod
+    def of(cls, call: Call) -> Self:
+        """The pass of a call."""
+        return cls(call.branch if isinstance(call, Shallow) else None, call.tome)
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -118,6 +143,12 @@ class Plan(msgspec.Struct, frozen=True):
     def branches(self) -> tuple[int, ...]:
         """The branches that some shallow call uses, ascending."""
         return tuple(sorted({call.branch for call in self.calls if isinstance(call, Shallow)}))
+
+    @property
+    def passes(self) -> frozenset[Pass]:
+        """All that may run; with a rule, a shallow call may become deep."""
+        planned = {Pass.of(call) for call in self.calls}
+        return frozenset(planned if self.rule is None else planned | {Pass(tome=each.tome) for each in planned})
 
     @property
     def guidance(self) -> float:

@@ -20,12 +20,13 @@ from accel_runtime.plans.deep_calls import DEEP_CALLS_EXPECTED, CallNumber, Deep
 from accel_runtime.plans.forecast import MAX_HISTORY, Forecast, forecast_weights
 from accel_runtime.plans.rule import Rule, rule_problems
 from accel_runtime.plans.solved import SolvedFor, SolvedRow, row_problems, skip_problems
+from accel_runtime.plans.tome import Tome, tome_problems
 from accel_runtime.request import MOST_STEPS
 
-PLAN_VERSION: Final = 3
+PLAN_VERSION: Final = 4
 # By version, the keys that earlier ones do not have. A plan is of the earliest version that has all its keys but for
 # version 1, which is only read.
-KEYS_OF: Final[Mapping[int, tuple[str, ...]]] = {2: ("skip", "rows", "solved_for"), 3: ("rule",)}
+KEYS_OF: Final[Mapping[int, tuple[str, ...]]] = {2: ("skip", "rows", "solved_for"), 3: ("rule",), 4: ("tome",)}
 # Longest text of deep calls in a message.
 _SHOWN = 60
 
@@ -45,8 +46,8 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Guidance scale, prompts and seeds are no part of a plan: they belong to the request.
 
     Attributes:
-        version: Version of this format: 3 with a rule, else 2. A plan of an earlier version is read as the plan that
-            it means.
+        version: Version of this format: 4 with merged tokens, 3 with a rule, else 2. A plan of an earlier version is
+            read as the plan that it means.
         deep: Deep calls: `full`, `every:N`, or their numbers from 0 on, ascending; with a rule, those in any case.
         skip: Numbers of the calls that run no graph, ascending; such a plan needs ``rows``.
         branch: Branch at which shallow calls cut the UNet.
@@ -59,12 +60,13 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         steps: Denoising steps; None leaves the choice to the caller.
         solved_for: What the plan was solved for, beside scheduler and steps, which must be given then.
         rule: Decides as the loop runs which other calls are deep; absent where the plan numbers them all.
+        tome: Which share of their tokens calls merge; absent where none merges any.
 
     Raises:
         PlanError: The parts contradict each other.
     """
 
-    version: Literal[1, 2, 3] = PLAN_VERSION
+    version: Literal[1, 2, 3, 4] = PLAN_VERSION
     deep: DeepCalls
     skip: tuple[CallNumber, ...] = ()
     branch: Branch = 0
@@ -77,6 +79,7 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     steps: Steps | None = None
     solved_for: SolvedFor | None = None
     rule: Rule | UnsetType = UNSET
+    tome: Tome | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         # Equal plans are equal documents, whatever the order in which calls were given.
@@ -84,7 +87,7 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             msgspec.structs.force_setattr(self, name, dict(sorted(getattr(self, name).items())))
         for problem in _problems(self):
             raise PlanError(f"plan: {problem}")
-        msgspec.structs.force_setattr(self, "version", 3 if self.rule else 2)
+        msgspec.structs.force_setattr(self, "version", 4 if self.tome else 3 if self.rule else 2)
 
     def __hash__(self) -> int:
         """Hash of all parts; the default one cannot hash mappings."""
@@ -135,6 +138,10 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """
         return self.weights.get(call) or forecast_weights(self.forecast, call, deep_calls=deep_calls)
 
+    def tome_of(self, call: int) -> float:
+        """The share of its tokens that a call merges; 0 merges none."""
+        return self.tome.of(call) if self.tome else 0.0
+
     def guides(self, call: int) -> bool:
         """Whether a call is guided, if the request asks for guidance at all."""
         return self.guided_calls is None or self.guided_calls[0] <= call <= self.guided_calls[1]
@@ -144,6 +151,10 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         chosen = self.scheduler if self.scheduler is not None else scheduler
         return msgspec.structs.replace(self, steps=self.steps or steps, scheduler=chosen)
 
+    def with_tome(self, tome: Tome | UnsetType) -> "PlanSpec":
+        """The same plan, whose calls merge these shares of their tokens."""
+        return msgspec.structs.replace(self, version=PLAN_VERSION, tome=tome)
+
 
 def check_calls(spec: PlanSpec, calls: int) -> None:
     """Refuse a plan that names calls which a schedule of so many UNet calls does not have.
@@ -152,7 +163,9 @@ def check_calls(spec: PlanSpec, calls: int) -> None:
         PlanError: It does.
     """
     spec.deep_calls(calls)
-    for name, numbers in (*_by_shallow_call(spec), ("skip", spec.skip), ("rows", spec.rows)):
+    merging = spec.tome.calls if spec.tome else ()
+    numbered = (*_by_shallow_call(spec), ("skip", spec.skip), ("rows", spec.rows), ("tome.calls", merging))
+    for name, numbers in numbered:
         if outside := [call for call in numbers if call >= calls]:
             raise PlanError(f"plan: {name}: call {outside[0]} is outside 0…{calls - 1}")
     first, last = spec.guided_calls or (0, 0)
@@ -189,6 +202,8 @@ def _problems(spec: PlanSpec) -> Iterator[str]:
         yield "guided_calls: expected a first and a last call, got {} and {}".format(*spec.guided_calls)
     if spec.rule:
         yield from _rule_problems(spec, spec.rule)
+    if spec.tome:
+        yield from tome_problems(spec.tome)
 
 
 def _rule_problems(spec: PlanSpec, rule: Rule) -> Iterator[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plans.plan import Shallow
+from accel_runtime.plans.plan import Pass
 from accel_serve.engine.mode import Mode
 from accel_serve.engine.row import Row
 from accel_serve.engine.unet import RowUNet
@@ -24,16 +24,15 @@ class Running:
     row: Row
 
     @property
-    def branch(self) -> int | None:
-        """The branch of the next call; None where that is deep."""
-        call = self.row.call
-        return call.branch if isinstance(call, Shallow) else None
+    def runs(self) -> Pass:
+        """The pass of the next call."""
+        return Pass.of(self.row.call)
 
 
 def next_group(batch: Sequence[Running], mode: Mode) -> list[Running]:
     """The images of a batch whose next calls are run as one.
 
-    1. They have the same size, and the same kind of call: deep, or shallow on one branch.
+    1. They have the same size, and the same kind of call: deep, or shallow on one branch, and as many tokens.
     2. Where rows share a timestep, so do they.
     3. Shallow calls go before deep ones. So images meet at the next deep call, which costs most, and one that is begun
        meanwhile joins them there. A plan has few shallow calls in a row, so nobody waits long.
@@ -43,12 +42,12 @@ def next_group(batch: Sequence[Running], mode: Mode) -> list[Running]:
 
     def kind(each: Running) -> tuple[object, ...]:
         timestep = 0.0 if mode == "steps" else each.row.step.timestep
-        return each.branch, each.row.latents.shape, timestep
+        return each.runs, each.row.latents.shape, timestep
 
     groups: dict[tuple[object, ...], list[Running]] = {}
     for each in batch:
         groups.setdefault(kind(each), []).append(each)
-    return min(groups.values(), key=lambda group: group[0].branch is None)
+    return min(groups.values(), key=lambda group: group[0].runs.branch is None)
 
 
 class RowUNets:

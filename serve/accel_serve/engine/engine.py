@@ -193,7 +193,7 @@ class Engine:
         group = next_group(self._running, self.choice.mode)
         self._running = [*(each for each in self._running if each not in group), *group]
         made = []
-        stage: Stage = "shallow" if group[0].branch is not None else "deep"
+        stage: Stage = "shallow" if group[0].runs.branch is not None else "deep"
         with self._failing((each.ticket for each in group), "the call failed"), self._timed(stage, images=len(group)):
             made = self._unets.of(group[0].row).run([each.row for each in group])
         for each, (row, noise, features) in zip(group, made, strict=False):

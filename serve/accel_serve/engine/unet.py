@@ -8,7 +8,7 @@ import numpy as np
 from accel_runtime.backends.base import Array, BoundCall, Buffer, as_dtype
 from accel_runtime.bundle.dims import TIMESTEPS, check_input, resolve
 from accel_runtime.pipeline import Pipeline
-from accel_runtime.plans.plan import Shallow
+from accel_runtime.plans.plan import Pass, Shallow
 from accel_serve.engine.row import Row
 
 # The backend that runs a graph of open dimensions as it is; others compile it for each set of sizes.
@@ -62,11 +62,12 @@ class RowUNet:
             What it made for each of them, for `Row.take`; the noise is overwritten by the next call.
         """
         call = rows[0].call
-        branch = call.branch if isinstance(call, Shallow) else None
+        which = Pass.of(call)
+        branch = which.branch
         wanted = {branch} if branch is not None else {b for row in rows for b in row.image.plan.branches}
         count = sum(row.unet_rows for row in rows)
         self._write(rows, branch, count=count)
-        self._bind(branch, wanted, count=self._padded(count)).run()
+        self._bind(which, wanted, count=self._padded(count)).run()
         noise = self._noise.rows(0, count).read()
         made = {} if branch is not None else {b: self._feature(b).rows(0, count).read() for b in wanted}
         parts: list[tuple[Row, Array, Mapping[int, Array]]] = []
@@ -104,17 +105,16 @@ class RowUNet:
         if not on_host:
             buffer.rows(0, count).write(values)
 
-    def _bind(self, branch: int | None, branches: Collection[int], *, count: int) -> BoundCall:
-        key = (branch, count, *sorted(branches))
+    def _bind(self, which: Pass, branches: Collection[int], *, count: int) -> BoundCall:
+        key = (which, count, *sorted(branches))
         if key not in self._bound:
-            graphs = self._pipeline.components.unet(branches)
-            graph = graphs.deep if branch is None else graphs.shallow[branch]
+            graph = self._pipeline.components.unet([which]).passes[which]
             features = {self._names.shallow[each].feature: self._feature(each).rows(0, count) for each in branches}
             given = {self._names.sample: self._sample.rows(0, count), **self._given(count)}
             wanted = {tensor.name for tensor in graph.spec.inputs}
             inputs = {name: buffer for name, buffer in given.items() if name in wanted}
             outputs = {self._names.noise: self._noise.rows(0, count)}
-            if branch is None:
+            if which.branch is None:
                 outputs |= features
             else:
                 inputs |= features

@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from accel_runtime.errors import AccelError
-from accel_runtime.plans.plan import Deep, Plan
+from accel_runtime.plans.plan import Pass, Plan
 from accel_serve.http.fields import Generation
 from accel_serve.http.served import Served
 
@@ -56,10 +56,8 @@ def _operations(served: Served, plan: Plan) -> float:
     graphs, names = manifest.graphs, manifest.denoiser
     made_deep, total = plan.most_deep - len(plan.deep_calls), 0.0
     for call in plan.calls:
-        if isinstance(call, Deep):
-            graph = names.deep
-        else:
-            graph = names.deep if made_deep > 0 else names.shallow[call.branch].graph
-            made_deep -= 1
-        total += (2 if call.guided else 1) * graphs[graph].flops
+        branch, tome = Pass.of(call)
+        if branch is not None and made_deep > 0:
+            branch, made_deep = None, made_deep - 1
+        total += (2 if call.guided else 1) * graphs[names.graph(branch, tome)].flops
     return total

@@ -11,12 +11,12 @@ import pytest
 import torch
 from PIL import Image
 from tests.bench.codegen.lab import run_here, write_lab
-from tests.bundles import family_source
+from tests.bundles import family_source, merging_bundle
 from tests.solved import solved_plan
 
 from accel_bench.codegen import Defaults, Target, generate_script
 from accel_exporter.check import relative_error
-from accel_runtime import Forecast, PlanSpec, Request, open_bundle
+from accel_runtime import Forecast, InputError, PlanSpec, Request, Tome, open_bundle
 
 PROMPT = 'a "cat"\non a mat'
 
@@ -90,6 +90,37 @@ def test_both_scripts_of_a_plan_with_skipped_calls_draw_the_same_picture(
         run_here(tmp_path / f"run_{target}.py", "--seed", "3", "--output", f"{target}.png", monkeypatch=monkeypatch)
 
     assert largest_difference(tmp_path) <= 2
+
+
+@pytest.mark.parametrize("deep", ["full", "every:2"])
+def test_both_scripts_of_a_plan_that_merges_tokens_draw_the_same_picture(
+    deep: str, tmp_path: Path, source_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    spec = PlanSpec(deep=deep, tome=Tome(ratio=0.5), scheduler="ddim", steps=4)
+    write_scripts(tmp_path, source_folder, merging_bundle(), spec=spec)
+    for target in Target:
+        run_here(tmp_path / f"run_{target}.py", "--seed", "3", "--output", f"{target}.png", monkeypatch=monkeypatch)
+
+    assert largest_difference(tmp_path) <= 2
+
+
+def test_only_scripts_that_merge_tokens_need_tomesd(tmp_path: Path, source_folder: Path) -> None:
+    merging = PlanSpec(deep="every:2", tome=Tome(ratio=0.5), scheduler="ddim", steps=4)
+    by_call = PlanSpec(deep="every:2", tome=Tome(ratio=0.5, calls={0: 0.0}), scheduler="ddim", steps=4)
+    plain, needing, ours = (
+        generate_script(write_lab(tmp_path, source_folder, spec=spec), target, defaults=Defaults(), name="run.py")
+        for spec, target in ((None, Target.DIFFUSERS), (merging, Target.DIFFUSERS), (by_call, Target.RUNTIME))
+    )
+
+    assert "tomesd" not in plain
+    assert "from tomesd import apply_patch" in needing
+    assert "Tome(ratio=0.5, calls={0: 0.0})" in ours
+    assert "accel export" not in plain
+    assert "--tome 0.5" in ours
+    with pytest.raises(InputError, match="merges as many tokens in all calls: write one for runtime"):
+        choice = write_lab(tmp_path, source_folder, spec=by_call)
+        generate_script(choice, Target.DIFFUSERS, defaults=Defaults(), name="run.py")
 
 
 def test_the_scheduler_of_the_script_draws_our_picture_in_diffusers_own_pipeline(

@@ -16,7 +16,9 @@ from accel_bench.search.strategies.tpe import Sampler, sample
 from accel_bench.solving.drift import Drift
 from accel_bench.solving.segments import Prices, Solver, scale
 from accel_runtime.plans.forecast import Forecast
+from accel_runtime.plans.rule import Rule
 from accel_runtime.plans.spec import PlanSpec
+from accel_runtime.plans.tome import Tome
 
 CALLS = 12
 SPACE = Space({CALLS: CALLS}, (0,))
@@ -171,6 +173,38 @@ def test_survivors_are_tried_with_guidance_on_fewer_calls() -> None:
 
     guided = {each.spec.guided_calls for ask in asked for each in ask.candidates}
     assert guided == {None, (0, 8), (0, 5)}
+
+
+def test_survivors_and_the_full_unet_are_tried_with_every_share_of_merged_tokens() -> None:
+    targets = (Target.DEEPCACHE, Target.TOME)
+    space = make_space({CALLS: CALLS}, targets=targets, branches=(0,), tome=(0.3, 0.5))
+
+    asked = follow(solve(proposals(space), Goal(Score.SSIM, max_loss=0.05), batches=1), guess)
+
+    tried = [each.spec for ask in asked for each in ask.candidates]
+    assert {spec.tome_of(0) for spec in tried} == {0.0, 0.3, 0.5}
+    assert {PlanSpec(deep="full", tome=Tome(ratio=ratio)) for ratio in (0.3, 0.5)} <= set(tried)
+    assert {spec for spec in tried if spec.tome and spec.deep != "full"}
+
+
+def test_what_lies_between_merges_as_many_tokens_as_the_plans_beside_it() -> None:
+    space = make_space({CALLS: CALLS}, targets=(Target.TOME,), branches=(0,), tome=(0.5,))
+    (merged,) = space.merged(SPACE.candidate("solved", CALLS, deep=(0, 2, 4, 6, 8, 10), branch=0))
+    (worse,) = space.merged(SPACE.candidate("solved", CALLS, deep=(0, 6), branch=0))
+    answers = [Answer(merged, 5.0, quality(1.0, loss=0.01)), Answer(worse, 2.0, quality(9.0, loss=0.9))]
+
+    between = proposals(space).between(Goal(Score.SSIM, max_loss=0.05), answers)
+
+    assert {each.spec.tome_of(0) for each in between} == {0.5}
+    assert {deep_of(each) for each in between} == {4}
+
+
+def test_a_rule_s_threshold_is_not_used_with_merged_tokens() -> None:
+    rule = Rule(signal="noise", threshold=0.1, most_deep=3)
+    space = make_space({CALLS: CALLS}, targets=(Target.TOME,), branches=(0,), tome=(0.5,))
+
+    assert list(space.merged(Candidate("rule", PlanSpec(deep=(0,), rule=rule)))) == []
+    assert list(make_space({CALLS: CALLS}, targets=(), branches=(0,), tome=(0.5,)).merged(FULL)) == []
 
 
 def test_without_caching_only_steps_are_tried() -> None:

@@ -20,6 +20,7 @@ from accel_runtime.backends.openvino_device import Requested, read_execution
 from accel_runtime.bundle.dims import resolve
 from accel_runtime.denoising.unet import Graph
 from accel_runtime.errors import BackendError, InputError, MissingExtraError
+from accel_runtime.plans.plan import Pass
 
 STEPS = 6
 PLANS: dict[str, dict[str, Any]] = {
@@ -84,17 +85,17 @@ def test_pictures_are_those_of_onnx_runtime(pipeline: Pipeline, in_f32: Pipeline
 
 
 def test_the_feature_is_one_memory_for_the_deep_output_and_the_shallow_input(in_f32: Pipeline) -> None:
-    backend, graphs = in_f32.backend, in_f32.components.unet([0])
+    backend, graphs = in_f32.backend, in_f32.components.unet([Pass(), Pass(0)]).passes
     sizes = {"batch": 2, "latent_height": 8, "latent_width": 8, "timesteps": 1}
 
     def buffers(graph: Graph) -> dict[str, Buffer]:
         return {each.name: backend.allocate(resolve(each.shape, sizes)) for each in graph.spec.inputs}
 
     noise = backend.allocate((2, 4, 8, 8))
-    deep_inputs, shallow_inputs = buffers(graphs.deep), buffers(graphs.shallow[0])
+    deep_inputs, shallow_inputs = buffers(graphs[Pass()]), buffers(graphs[Pass(0)])
     feature = shallow_inputs["feature_0"]
-    deep = graphs.deep.session.bind(deep_inputs, {"out_sample": noise, "feature_0": feature})
-    shallow = graphs.shallow[0].session.bind(shallow_inputs, {"out_sample": noise})
+    deep = graphs[Pass()].session.bind(deep_inputs, {"out_sample": noise, "feature_0": feature})
+    shallow = graphs[Pass(0)].session.bind(shallow_inputs, {"out_sample": noise})
     for call in (deep, shallow):
         assert isinstance(call, OpenVinoCall)
         assert call.request.get_tensor("feature_0").data.ctypes.data == feature.read().ctypes.data

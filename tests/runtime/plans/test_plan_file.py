@@ -9,6 +9,7 @@ from accel_runtime.plans.file import encode_plan, read_plan
 from accel_runtime.plans.forecast import Forecast
 from accel_runtime.plans.solved import SolvedFor, SolvedRow
 from accel_runtime.plans.spec import PlanSpec
+from accel_runtime.plans.tome import Tome
 
 SPEC = PlanSpec(
     deep=(0, 2),
@@ -49,10 +50,10 @@ def test_a_file_of_version_1_is_the_plan_of_version_2_that_it_means(tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"version": 4, "deep": "full"}', "expected a plan of version 1 to 3, got version 4"),
-        ('{"version": true, "deep": "full"}', "expected a plan of version 1 to 3, got version True"),
-        ('{"deep": "full"}', "expected a plan of version 1 to 3, got none"),
-        ("[]", "expected a plan of version 1 to 3, got none"),
+        ('{"version": 5, "deep": "full"}', "expected a plan of version 1 to 4, got version 5"),
+        ('{"version": true, "deep": "full"}', "expected a plan of version 1 to 4, got version True"),
+        ('{"deep": "full"}', "expected a plan of version 1 to 4, got none"),
+        ("[]", "expected a plan of version 1 to 4, got none"),
         ('{"version": 1, "deep": [0], "skip": []}', "skip: expected version 2 of a plan with it, got version 1"),
         ('{"version": 1, "deep": [0], "solved_for": null}', "solved_for: expected version 2"),
         ('{"version": 2, "deep": [0], "rows": {"0": {"a": [1, 2, 3, 4], "b": [1]}}}', "length <= 3"),
@@ -80,6 +81,11 @@ def test_a_file_of_version_1_is_the_plan_of_version_2_that_it_means(tmp_path: Pa
             "rule.most_deep: expected 2 or more, as many as deep has, got 1",
         ),
         ('{"version": 3, "deep": [0], "rule": {"signal": "mood", "threshold": 0.1, "most_deep": 2}}', "Invalid enum"),
+        ('{"version": 3, "deep": "full", "tome": null}', "tome: expected version 4 of a plan with it, got version 3"),
+        ('{"version": 4, "deep": "full", "tome": {"ratio": 0}}', "tome: expected a share above 0 for some call"),
+        ('{"version": 4, "deep": "full", "tome": {"ratio": 0.8}}', "<= 0.75"),
+        ('{"version": 4, "deep": "full", "tome": {"calls": {}}}', "missing required field `ratio`"),
+        ('{"version": 4, "deep": "full", "tome": {"ratio": 0.5, "calls": {"1": 0.5}}}', "expected another share than"),
         ('{"version": 1}', "missing required field `deep`"),
         ('{"version": 1, "deep": "full", "guidance": 7.5}', "unknown field `guidance`"),
         ('{"version": 1, "deep": [0, 5000]}', "Expected `int` <= 1999"),
@@ -100,3 +106,15 @@ def test_what_is_no_plan_of_this_version_is_refused_in_one_line(tmp_path: Path, 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_plan(tmp_path / "none.json")
+
+
+def test_a_plan_that_merges_tokens_is_version_4_and_all_others_stay_what_they_were(tmp_path: Path) -> None:
+    spec = PlanSpec(deep="every:2", tome=Tome(ratio=0.5, calls={4: 0.3, 0: 0.0}))
+    (tmp_path / "plan.json").write_bytes(encode_plan(spec))
+
+    assert b'\n  "version": 4,\n' in encode_plan(spec)
+    assert b'"tome": {"ratio":0.5,"calls":{"0":0.0,"4":0.3}}' in encode_plan(spec)
+    assert read_plan(tmp_path / "plan.json") == spec
+    assert [spec.tome_of(call) for call in range(5)] == [0.0, 0.5, 0.5, 0.5, 0.3]
+    assert b"tome" not in encode_plan(PlanSpec(deep="every:2"))
+    assert b'"version": 2' in encode_plan(PlanSpec(deep="every:2"))

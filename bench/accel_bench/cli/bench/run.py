@@ -42,7 +42,7 @@ from accel_bench.cli.options import (
     choose_backend,
     stop_rule,
 )
-from accel_bench.cli.plan_options import BRANCH_0, HOLD, Branches, Forecasts, Plans, plans_of
+from accel_bench.cli.plan_options import BRANCH_0, HOLD, NO_TOME, Branches, Forecasts, Plans, Tomes, plans_of
 from accel_bench.cli.subjects import guidance_of, prompt_of
 from accel_bench.doubts import bench_doubts
 from accel_bench.peers import PeerContender, open_peers, peer_work
@@ -76,6 +76,7 @@ def run(
     plans: Plans = _PLANS,
     branches: Branches = BRANCH_0,
     forecasts: Forecasts = HOLD,
+    tome: Tomes = NO_TOME,
     peers: Annotated[
         list[str] | None,
         typer.Option(
@@ -125,7 +126,14 @@ def run(
     allowed = parse_share(max_regression, option="--max-regression")
     stop = stop_rule(rounds, target_error, budget_s=budget)
     chosen = plans_of(
-        context, plans, bundle=bundle, branches=branches, forecasts=forecasts, steps=steps, scheduler=scheduler
+        context,
+        plans,
+        bundle=bundle,
+        branches=branches,
+        forecasts=forecasts,
+        tome=tome,
+        steps=steps,
+        scheduler=scheduler,
     )
     found = read_bundle(bundle)
     manifest = found.manifest

@@ -32,7 +32,7 @@ from accel_bench.cli.options import (
     choose_backend,
     parse_options,
 )
-from accel_bench.cli.plan_options import BRANCH_0, HOLD, Branches, Forecasts, Plans, plans_of
+from accel_bench.cli.plan_options import BRANCH_0, HOLD, NO_TOME, Branches, Forecasts, Plans, Tomes, plans_of
 from accel_bench.doubts import scenario_doubts
 from accel_bench.plans.names import plan_name
 from accel_bench.plans.prepare import Settings, prepare
@@ -103,6 +103,7 @@ def scenario(
     plans: Plans = _PLANS,
     branches: Branches = BRANCH_0,
     forecasts: Forecasts = HOLD,
+    tome: Tomes = NO_TOME,
     provider: Provider = "cpu",
     provider_options: ProviderOptions = None,
     threads: Threads = None,
@@ -125,7 +126,14 @@ def scenario(
     )
     largest = max(load.batch for load in loads)
     chosen = plans_of(
-        context, plans, bundle=bundle, branches=branches, forecasts=forecasts, steps=steps, scheduler=scheduler
+        context,
+        plans,
+        bundle=bundle,
+        branches=branches,
+        forecasts=forecasts,
+        tome=tome,
+        steps=steps,
+        scheduler=scheduler,
     )
     settings = Settings(chosen.steps, chosen.scheduler, guidance=guidance, batch=largest, seed=seed)
     texts = _captions(bundle, seed) if prompts is None else read_prompts(prompts)

@@ -36,6 +36,7 @@ HISTORY = 1
 FORECAST_WEIGHTS: dict[int, tuple[float, ...]] = {}
 INIT_NOISE_SIGMA = 1.0
 ROWS: Sequence[tuple[float, float, tuple[float, ...], tuple[float, ...]]] = ()
+TOME = 0.5
 # (end)
 
 GUIDED = GUIDANCE > 1
@@ -248,6 +249,15 @@ def load(model: str, variant: str | None, device: str) -> Any:
     # (only solved)
     pipe.scheduler = SolvedScheduler()
     # (end solved)
+    # (only merging)
+    from tomesd import apply_patch
+
+    # The token that others are merged into is drawn by default; here it is fixed. Sizes
+    # are told by hand, as the UNet's blocks are called one by one.
+    apply_patch(pipe, ratio=TOME, use_rand=False)
+    scale = pipe.vae_scale_factor
+    pipe.unet._tome_info["size"] = (HEIGHT // scale, WIDTH // scale)
+    # (end merging)
     if DTYPE != "fp32" and device != "cpu":
         dtype = {"fp16": torch.float16, "bf16": torch.bfloat16}[DTYPE]
         pipe.unet.to(dtype)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from accel_bench.plans.families import moved, power_plans, uniform
 from accel_bench.records.search import Goal
@@ -14,6 +15,7 @@ from accel_bench.solving.segments import DeepCalls, Solver, forecast_of
 from accel_runtime.plans.deep_calls import FULL
 from accel_runtime.plans.forecast import Forecast
 from accel_runtime.plans.spec import PlanSpec
+from accel_runtime.plans.tome import Tome
 
 # Strengths are known no better than that.
 _DIGITS = 4
@@ -51,7 +53,7 @@ class Proposals:
         spec = candidate.spec
         kind = FEWER if candidate.family == FEWER else spec.steps
         decided = (spec.rule.most_deep, self.predict(candidate)) if spec.rule else None
-        return kind, self._deep(candidate), len(spec.rows), spec.branch, spec.guided_calls, decided
+        return kind, self._deep(candidate), len(spec.rows), spec.branch, spec.guided_calls, spec.tome_of(0), decided
 
     def at(self, steps: int, deep: int, branch: int) -> Iterator[Candidate]:
         """Plans of one number of deep calls: solved ones, and the uniform or power plan with the least price.
@@ -97,7 +99,7 @@ class Proposals:
         forecast = None if spec.weights else spec.forecast
         for deep in moved(self.space.deep_calls(candidate), self.space.calls[steps]):
             made = self._made("moved", steps, deep, spec.branch, forecast=forecast)
-            yield replace(made, spec=msgspec.structs.replace(made.spec, guided_calls=spec.guided_calls))
+            yield _Chain.of(candidate).holding(made)
 
     def _edge(self, goal: Goal, answers: Sequence[Answer]) -> "_Edge | None":
         """Where the goal stops being met; None where speed is bounded or calls may not be shallow."""
@@ -127,10 +129,7 @@ class Proposals:
 
     def _in_chain(self, chain: "_Chain", deep: int) -> tuple[Candidate, ...]:
         plain = self.at(chain.steps or self.space.steps, deep, chain.branch)
-        if chain.guided_calls is None:
-            return distinct(list(plain))
-        guided = [each for candidate in plain for each in self.space.guided(candidate)]
-        return distinct([each for each in guided if each.spec.guided_calls == chain.guided_calls])
+        return distinct([chain.holding(candidate) for candidate in plain])
 
     def _budgets(self, steps: int, branch: int, goal: Goal) -> list[int]:
         calls = self.solvers[steps].calls
@@ -185,11 +184,17 @@ class _Chain:
     steps: int | None
     branch: int
     guided_calls: tuple[int, int] | None
+    tome: Tome | UnsetType = UNSET
 
     @classmethod
     def of(cls, candidate: Candidate) -> Self:
         spec = candidate.spec
-        return cls(spec.steps, spec.branch, spec.guided_calls)
+        return cls(spec.steps, spec.branch, spec.guided_calls, spec.tome)
+
+    def holding(self, candidate: Candidate) -> Candidate:
+        """The candidate with the guided calls and the merged tokens of this chain."""
+        spec = msgspec.structs.replace(candidate.spec, guided_calls=self.guided_calls)
+        return replace(candidate, spec=spec.with_tome(self.tome))
 
 
 @dataclass(frozen=True, slots=True)
