@@ -8,6 +8,7 @@ from accel_exporter.options import (
     parse_branches,
     parse_dtype,
     parse_forms,
+    parse_int8,
     parse_vae_dtype,
 )
 from accel_exporter.sources import Changes, Embedding, Lora, Source, open_source
@@ -26,5 +27,6 @@ __all__ = [
     "parse_branches",
     "parse_dtype",
     "parse_forms",
+    "parse_int8",
     "parse_vae_dtype",
 ]

@@ -13,7 +13,15 @@ import msgspec
 
 from accel_runtime.manifest.basics import CodecPrecision, ExtraForm, GraphSpec, Precision, Strict
 from accel_runtime.manifest.check import check_files, check_parts, check_roles
-from accel_runtime.manifest.parts import FileSpec, FormGraph, InductorSpec, LoopSpec, Provenance, SchedulesSpec
+from accel_runtime.manifest.parts import (
+    FileSpec,
+    FormGraph,
+    InductorSpec,
+    Int8Spec,
+    LoopSpec,
+    Provenance,
+    SchedulesSpec,
+)
 from accel_runtime.manifest.roles import (
     Codec,
     Denoiser,
@@ -45,6 +53,7 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
         forms: Graphs in other forms than plain, by form.
         plans: Plan files by the names that `--plan` knows them by.
         codec_dtype: Precision of encoder and decoder.
+        int8: What of the denoiser is in int8.
     """
 
     schema_version: Literal[2]
@@ -63,6 +72,7 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
     forms: dict[ExtraForm, dict[str, FormGraph]] = msgspec.field(default_factory=dict)
     plans: Annotated[dict[str, str], msgspec.Meta(max_length=1000)] = msgspec.field(default_factory=dict)
     codec_dtype: CodecPrecision = "float32"
+    int8: Int8Spec | None = None
 
     def __post_init__(self) -> None:
         check_roles(self)
