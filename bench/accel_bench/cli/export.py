@@ -84,7 +84,7 @@ def export(
     dtype: Annotated[
         str,
         typer.Option(
-            help="What UNet and text encoder compute in: fp32, fp16, bf16; for the UNet alone int8-mixed, int8-weights.",
+            help="What UNet and text encoder compute in: fp32, fp16, bf16; of the UNet int8-mixed, int8-weights.",
             rich_help_panel=GRAPHS,
         ),
     ] = "fp32",

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 Kind = Literal["convolution", "linear"]
 
-# Operator → what it is, and the axis of its second input along which its outputs are.
-_WEIGHTED: Final[dict[str, tuple[Kind, int]]] = {"Conv": ("convolution", 0), "MatMul": ("linear", 1)}
+# Operator → what it is. Gemm is what a linear layer over rows without tokens becomes.
+_WEIGHTED: Final[dict[str, Kind]] = {"Conv": "convolution", "MatMul": "linear", "Gemm": "linear"}
 _TOKENS: Final = 3  # dimensions of what a linear layer takes: rows, tokens, channels
 
 
@@ -61,18 +61,17 @@ def all_layers(model: ir.Model) -> Iterator[Layer]:
     for node in model.graph:
         if node.op_type not in _WEIGHTED or node.domain:
             continue
-        kind, axis = _WEIGHTED[node.op_type]
         weights = node.inputs[1]
         tensor = None if weights is None else weights.const_value
         if tensor is not None and tensor.dtype == ir.DataType.FLOAT and len(tensor.shape) >= 2:
-            yield Layer(node, kind, axis)
+            yield Layer(node, _WEIGHTED[node.op_type], _axis(node))
 
 
 def layers(model: ir.Model) -> Iterator[Layer]:
     """Those that cost time: not the linear layers of the time embedding, which see one row each."""
     for layer in all_layers(model):
         shape = layer.x.shape
-        if layer.kind == "convolution" or shape is None or len(shape) >= _TOKENS:
+        if layer.kind == "convolution" or (shape is not None and len(shape) >= _TOKENS):
             yield layer
 
 
@@ -84,6 +83,12 @@ def groups(model: ir.Model) -> tuple[tuple[Layer, ...], ...]:
     """
     runs = [tuple(run) for _, run in groupby(layers(model), key=lambda layer: layer.kind)]
     return tuple(part for run in runs for part in ([run] if run[0].kind == "convolution" else _by_shape(run)))
+
+
+def _axis(node: ir.Node) -> int:
+    """The axis of its weights along which a node's outputs are."""
+    turned = node.attributes.get("transB")
+    return 0 if node.op_type == "Conv" or (turned is not None and turned.as_int()) else 1
 
 
 def _by_shape(run: Sequence[Layer]) -> Iterator[tuple[Layer, ...]]:
