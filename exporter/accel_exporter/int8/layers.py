@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 Kind = Literal["convolution", "linear"]
 
-# Operator → what it is. Gemm is what a linear layer over rows without tokens becomes.
+# Operator → what it is. A linear layer over rows without tokens, as those of the time embedding, becomes a Gemm.
 _WEIGHTED: Final[dict[str, Kind]] = {"Conv": "convolution", "MatMul": "linear", "Gemm": "linear"}
-_TOKENS: Final = 3  # dimensions of what a linear layer takes: rows, tokens, channels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,10 +68,7 @@ def all_layers(model: ir.Model) -> Iterator[Layer]:
 
 def layers(model: ir.Model) -> Iterator[Layer]:
     """Those that cost time: not the linear layers of the time embedding, which see one row each."""
-    for layer in all_layers(model):
-        shape = layer.x.shape
-        if layer.kind == "convolution" or (shape is not None and len(shape) >= _TOKENS):
-            yield layer
+    return (layer for layer in all_layers(model) if layer.node.op_type != "Gemm")
 
 
 def groups(model: ir.Model) -> tuple[tuple[Layer, ...], ...]:
