@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 from numpy.typing import NDArray
-from tests.exporter.int8_models import CHANNELS, SIDE, convolution_then_linear
+from tests.exporter.int8_models import CHANNELS, SIDE, two_convolutions_and_a_linear
 
 from accel_exporter.check import Reference, run_graph
 from accel_exporter.int8.choose import choose
@@ -20,7 +20,7 @@ from accel_exporter.int8.switches import SWITCHES, with_switches
 from accel_runtime.backends import OnnxRuntimeBackend
 
 X: NDArray[np.float32] = np.random.default_rng(1).standard_normal((2, CHANNELS, SIDE, SIDE)).astype(np.float32)
-BOTH = ("convolution", "linear")
+BOTH = ("first", "second")
 
 
 def run(model: ir.Model, folder: Path, **more: NDArray[Any]) -> NDArray[Any]:
@@ -32,43 +32,51 @@ def run(model: ir.Model, folder: Path, **more: NDArray[Any]) -> NDArray[Any]:
 
 def ranges_of(folder: Path) -> dict[str, Range]:
     path = folder / "float.onnx"
-    ir.save(convolution_then_linear(), path)
+    ir.save(two_convolutions_and_a_linear(), path)
     return measure_ranges(path, [{"x": X}, {"x": X / 2}], backend=OnnxRuntimeBackend("cpu"))
 
 
 def test_ranges_are_those_of_what_layers_take_and_give(tmp_path: Path) -> None:
     found = ranges_of(tmp_path)
 
-    assert set(found) == {"x", "convolution_out", "linear_out"}
+    assert set(found) == {"x", "first_out", "second_out"}
     assert (found["x"].low, found["x"].high) == (X.min(), X.max())
     assert [path.name for path in tmp_path.iterdir()] == ["float.onnx"]
 
 
-@pytest.mark.parametrize("names", [("convolution",), ("linear",), BOTH])
-def test_a_quantised_layer_is_near_the_float_one_in_every_channel(tmp_path: Path, names: Sequence[str]) -> None:
-    model, ranges = convolution_then_linear(), ranges_of(tmp_path)
+@pytest.mark.parametrize("names", [("first",), ("second",), BOTH])
+def test_a_quantised_layer_is_near_the_float_one(tmp_path: Path, names: Sequence[str]) -> None:
+    model, ranges = two_convolutions_and_a_linear(), ranges_of(tmp_path)
 
     found, expected = (run(each, tmp_path) for each in (quantise(model, ranges, names=names), model))
 
-    assert 0 < np.abs(found - expected).max() <= 0.03 * np.abs(expected).max()
+    assert 0 < np.abs(found - expected).max() <= 0.05 * np.abs(expected).max()
 
 
 def test_the_integers_of_a_layer_are_eight_bits_with_a_scale_for_each_output(tmp_path: Path) -> None:
-    graph = quantise(convolution_then_linear(), ranges_of(tmp_path), names=BOTH).graph
+    model = two_convolutions_and_a_linear()
+    for graph, names in (
+        (quantise(model, ranges_of(tmp_path), names=BOTH).graph, {"filters": 3, "more_filters": 3}),
+        (quantise_weights(model).graph, {"filters": 3, "more_filters": 3, "matrix": 5}),
+    ):
+        stored = {name: value.const_value for name, value in graph.initializers.items()}
+        for name, outputs in names.items():
+            integers, scales = stored[f"{name}_int8"], stored[f"{name}_scales"]
+            assert integers is not None
+            assert scales is not None
+            assert (integers.dtype, scales.shape) == (ir.DataType.INT8, (outputs,))
+            assert name not in stored
 
-    stored = {name: value.const_value for name, value in graph.initializers.items()}
-    assert stored["filters_int8"].dtype == stored["matrix_int8"].dtype == ir.DataType.INT8
-    assert (stored["filters_scales"].shape, stored["matrix_scales"].shape) == ((3,), (5,))
-    assert "filters" not in stored
 
-
-def test_weights_alone_leave_what_flows_between_layers_exact(tmp_path: Path) -> None:
-    model = convolution_then_linear()
+def test_weights_alone_are_near_in_the_smallest_channel_too(tmp_path: Path) -> None:
+    model = two_convolutions_and_a_linear()
     graph = quantise_weights(model).graph
 
     assert [node.op_type for node in graph].count("QuantizeLinear") == 0
     found, expected = run(quantise_weights(model), tmp_path), run(model, tmp_path)
-    assert 0 < np.abs(found - expected).max() <= 0.02 * np.abs(expected).max()
+    errors, sizes = (np.abs(each).max(axis=(0, 2, 3)) for each in (found - expected, expected))
+    assert (errors > 0).all()
+    assert (errors <= 0.03 * sizes).all()
 
 
 def test_zero_is_rounded_to_zero() -> None:
@@ -79,22 +87,22 @@ def test_zero_is_rounded_to_zero() -> None:
 
 
 def test_a_switch_rounds_its_own_group_as_int8_does(tmp_path: Path) -> None:
-    model, ranges = convolution_then_linear(), ranges_of(tmp_path)
-    switched = with_switches(model, ranges, groups=[("convolution",), ("linear",)])
+    model, ranges = two_convolutions_and_a_linear(), ranges_of(tmp_path)
+    switched = with_switches(model, ranges, groups=[("first",), ("second",)])
 
     def at(*switches: float) -> NDArray[Any]:
         return run(switched, tmp_path, **{SWITCHES: np.array(switches, np.float32)})
 
     np.testing.assert_allclose(at(0, 0), run(model, tmp_path), rtol=1e-5)
-    for switches, names in (((1, 0), ("convolution",)), ((0, 1), ("linear",)), ((1, 1), BOTH)):
+    for switches, names in (((1, 0), ("first",)), ((0, 1), ("second",)), ((1, 1), BOTH)):
         step = 1.1 * np.abs(at(*switches) - at(0, 0)).max()
         apart = np.abs(at(*switches) - run(quantise(model, ranges, names=names), tmp_path)).max()
         assert apart <= 0.5 * step, names
 
 
-def test_layers_are_judged_in_runs_of_one_kind() -> None:
-    found = groups(convolution_then_linear())
-    assert [[layer.name for layer in group] for group in found] == [["convolution"], ["linear"]]
+def test_convolutions_are_judged_in_runs_and_linear_layers_stay() -> None:
+    found = groups(two_convolutions_and_a_linear())
+    assert [[layer.name for layer in group] for group in found] == [["first", "second"]]
 
 
 def test_the_cheapest_groups_are_taken_as_long_as_pictures_are_near() -> None:

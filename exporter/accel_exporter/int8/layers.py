@@ -1,18 +1,16 @@
-"""The layers of a graph that can be quantised: convolutions and linear layers with weights of their own."""
+"""The layers of a graph: convolutions and linear layers with weights of their own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-Kind = Literal["convolution", "linear"]
-
-# Operator → what it is. A linear layer over rows without tokens, as those of the time embedding, becomes a Gemm.
-_WEIGHTED: Final[dict[str, Kind]] = {"Conv": "convolution", "MatMul": "linear", "Gemm": "linear"}
+# Gemm is what a linear layer over rows without tokens becomes, as those of the time embedding.
+_WEIGHTED: Final = ("Conv", "MatMul", "Gemm")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,12 +19,10 @@ class Layer:
 
     Attributes:
         node: The node: x, weights and maybe a bias.
-        kind: What it is.
         axis: Axis of the weights along which the outputs are.
     """
 
     node: ir.Node
-    kind: Kind
     axis: int
 
     @property
@@ -63,30 +59,31 @@ def all_layers(model: ir.Model) -> Iterator[Layer]:
         weights = node.inputs[1]
         tensor = None if weights is None else weights.const_value
         if tensor is not None and tensor.dtype == ir.DataType.FLOAT and len(tensor.shape) >= 2:
-            yield Layer(node, _WEIGHTED[node.op_type], _axis(node))
+            yield Layer(node, _axis(node))
 
 
-def layers(model: ir.Model) -> Iterator[Layer]:
-    """Those that cost time: not the linear layers of the time embedding, which see one row each."""
-    return (layer for layer in all_layers(model) if layer.node.op_type != "Gemm")
+def convolutions(model: ir.Model) -> Iterator[Layer]:
+    """The layers that are computed in int8.
+
+    Linear layers are not: their loss is larger, and ONNX Runtime computes them in float32 all the same where a bias
+    follows (docs/design/0028-cpu.md).
+    """
+    return (layer for layer in all_layers(model) if layer.node.op_type == "Conv")
 
 
 def groups(model: ir.Model) -> tuple[tuple[Layer, ...], ...]:
-    """Layers that are judged together: those of one kind, and linear ones also of one shape, between two of another.
+    """Convolutions that are judged together: those between two transformer blocks."""
+    runs = groupby(all_layers(model), key=_is_between)
+    found = (tuple(layer for layer in run if layer.node.op_type == "Conv") for is_between, run in runs if is_between)
+    return tuple(group for group in found if group)
 
-    A transformer block is four groups: its queries, keys, values and outputs, those of the text, and the two linear
-    layers of its feed-forward.
-    """
-    runs = [tuple(run) for _, run in groupby(layers(model), key=lambda layer: layer.kind)]
-    return tuple(part for run in runs for part in ([run] if run[0].kind == "convolution" else _by_shape(run)))
+
+def _is_between(layer: Layer) -> bool:
+    """Whether a layer is a convolution, or the linear layer over a time embedding that is beside some."""
+    return layer.node.op_type in ("Conv", "Gemm")
 
 
 def _axis(node: ir.Node) -> int:
     """The axis of its weights along which a node's outputs are."""
     turned = node.attributes.get("transB")
     return 0 if node.op_type == "Conv" or (turned is not None and turned.as_int()) else 1
-
-
-def _by_shape(run: Sequence[Layer]) -> Iterator[tuple[Layer, ...]]:
-    shapes = dict.fromkeys(layer.values().shape for layer in run)
-    yield from (tuple(layer for layer in run if layer.values().shape == shape) for shape in shapes)

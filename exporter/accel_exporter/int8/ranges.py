@@ -1,4 +1,4 @@
-"""The ranges of the tensors that layers take and give, from runs of the float32 graph."""
+"""The ranges of the tensors that convolutions take and give, from runs of the float32 graph."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from accel_exporter.check import Arrays, run_calls
-from accel_exporter.int8.layers import layers
+from accel_exporter.int8.layers import convolutions
 from accel_exporter.int8.rewrite import Range
 from accel_runtime.backends import Backend
 
@@ -16,7 +16,7 @@ _ENDS: Final = {"lows": "ReduceMin", "highs": "ReduceMax"}
 
 
 def measure_ranges(graph: Path, calls: Iterable[Arrays], *, backend: Backend) -> dict[str, Range]:
-    """Run a float32 graph and see between what its layers' inputs and outputs lie.
+    """Run a float32 graph and see between what its convolutions' inputs and outputs lie.
 
     A copy of the graph that gives the ranges instead of its outputs is written beside it for the time of the runs.
 
@@ -44,8 +44,8 @@ def measure_ranges(graph: Path, calls: Iterable[Arrays], *, backend: Backend) ->
 
 
 def _watched(model: ir.Model) -> tuple[str, ...]:
-    """Inputs and outputs of all layers, by name, each once."""
-    values = [value for layer in layers(model) for value in (layer.x, layer.node.outputs[0])]
+    """Inputs and outputs of all convolutions, by name, each once."""
+    values = [value for layer in convolutions(model) for value in (layer.x, layer.node.outputs[0])]
     return tuple(dict.fromkeys(value.name or "" for value in values))
 
 

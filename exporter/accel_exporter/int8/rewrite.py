@@ -11,7 +11,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from accel_exporter.int8.layers import Layer, all_layers, layers
+from accel_exporter.int8.layers import Layer, all_layers, convolutions
 
 _LARGEST: Final = 127  # of int8, so that a weight and its negative are as far from zero
 _LEVELS: Final = 255  # steps of uint8
@@ -37,21 +37,20 @@ class Range:
 
 
 def quantise(model: ir.Model, ranges: Mapping[str, Range], *, names: Collection[str]) -> ir.Model:
-    """A copy of ``model`` in which layers take uint8, with int8 weights and one scale for each output channel.
+    """A copy of ``model`` whose convolutions take and give uint8, with int8 weights and a scale for each channel.
 
-    Outputs of convolutions are uint8 too: without, ONNX Runtime computes them in float32.
+    Without the outputs ONNX Runtime would compute them in float32.
 
     Args:
         model: A float32 graph.
         ranges: By name, the ranges of the tensors that these layers take and give.
-        names: The layers, by name; those that the graph does not have are passed over.
+        names: Convolutions by name; those that the graph does not have are passed over.
     """
     copy = model.clone()
     for layer, given, made in with_ranges(copy, ranges, names=names):
         _quantise_weights(layer)
         layer.node.replace_input_with(0, rounded(layer.x, given, graph=copy.graph))
-        if layer.kind == "convolution":
-            _round_output(layer.node.outputs[0], made, graph=copy.graph)
+        _round_output(layer.node.outputs[0], made, graph=copy.graph)
     copy.graph.sort()
     return copy
 
@@ -68,8 +67,8 @@ def quantise_weights(model: ir.Model) -> ir.Model:
 def with_ranges(
     model: ir.Model, ranges: Mapping[str, Range], *, names: Collection[str]
 ) -> list[tuple[Layer, Range, Range]]:
-    """The layers of these names, with the ranges of what they take and give; before anything is rewritten."""
-    found = [layer for layer in layers(model) if layer.name in names]
+    """The convolutions of these names, with the ranges of what they take and give; before anything is rewritten."""
+    found = [layer for layer in convolutions(model) if layer.name in names]
     return [(each, ranges[each.x.name or ""], ranges[each.node.outputs[0].name or ""]) for each in found]
 
 

@@ -38,7 +38,7 @@ def _switch(layer: Layer, switch: ir.Value, *, graph: ir.Graph, given: Range, ma
     readers = list(output.uses())
     node.replace_input_with(0, _blend(graph, x, rounded(x, given, graph=graph), switch=switch))
     node.replace_input_with(1, _blend(graph, weights, rounded_weights(layer, weights), switch=switch))
-    if layer.kind == "convolution" and readers:
+    if readers:
         blended = _blend(graph, output, rounded(output, made, graph=graph), switch=switch)
         for use in readers:
             use.node.replace_input_with(use.idx, blended)
