@@ -65,8 +65,8 @@ def all_layers(model: ir.Model) -> Iterator[Layer]:
 def convolutions(model: ir.Model) -> Iterator[Layer]:
     """The layers that are computed in int8.
 
-    Linear layers are not: their loss is larger, and ONNX Runtime computes them in float32 all the same where a bias
-    follows (docs/design/0028-cpu.md).
+    Linear layers are not: where a bias follows, ONNX Runtime computes them in float32 all the same, and is slower for
+    the rounding (docs/design/0028-cpu.md).
     """
     return (layer for layer in all_layers(model) if layer.node.op_type == "Conv")
 
