@@ -1,7 +1,6 @@
 """Bundles with int8 in them: smaller, near their float32 bundle, and chosen by its pictures."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ def quantised(bundle: Path, folder: Path, options: Int8) -> Path:
 
 
 @pytest.fixture(scope="module")
-def mixed(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+def mixed(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     """The small pipeline with layers computed in int8."""
     return open_bundle(quantised(bundle_folder, tmp_path_factory.mktemp("int8") / "mixed", Int8("mixed", 30.0)))
 
@@ -99,13 +98,15 @@ def test_a_loss_that_nothing_keeps_is_refused(bundle_folder: Path, tmp_path: Pat
         quantised(bundle_folder, tmp_path / "none", Int8("mixed", 80.0))
 
 
-def test_an_export_stores_weights_in_a_quarter_and_says_so(source_folder: Path, bundle_folder: Path) -> None:
+def test_an_export_stores_weights_in_a_quarter_and_says_so(
+    source_folder: Path, bundle_folder: Path, tmp_path: Path
+) -> None:
     options = ExportOptions(branches=(0,), schedulers=("ddim",), max_steps=2, int8=Int8("weights"))
     folder = kept_bundle("int8-weights", source_folder, options)
 
     sizes = [(each / "unet" / "weights.data").stat().st_size for each in (folder, bundle_folder)]
     assert sizes[0] / sizes[1] < 0.5
-    told = accel("inspect", str(folder)).stdout
+    told = accel("inspect", str(folder), cwd=tmp_path).stdout
     assert "int8-weights: " in told
     assert " dB to float32 pictures" in told
 

@@ -64,7 +64,8 @@ def test_the_integers_of_a_layer_are_eight_bits_with_a_scale_for_each_output(tmp
             integers, scales = stored[f"{name}_int8"], stored[f"{name}_scales"]
             assert integers is not None
             assert scales is not None
-            assert (integers.dtype, scales.shape) == (ir.DataType.INT8, (outputs,))
+            assert integers.dtype == ir.DataType.INT8
+            assert scales.shape == (outputs,)
             assert name not in stored
 
 

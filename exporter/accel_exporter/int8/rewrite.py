@@ -107,7 +107,7 @@ def initializer(graph: ir.Graph, name: str, values: NDArray[np.generic]) -> ir.V
     """An initializer of a name that is given once."""
     if name not in graph.initializers:
         tensor = ir.tensor(values, name=name)
-        value = ir.Value(name=name, const_value=tensor, shape=tensor.shape, type=ir.TensorType(tensor.dtype))
+        value = ir.Value(name=name, const_value=tensor, shape=ir.Shape(values.shape), type=ir.TensorType(tensor.dtype))
         graph.register_initializer(value)
     return graph.initializers[name]
 

@@ -130,4 +130,4 @@ def psnr(images: NDArray[np.uint8], references: NDArray[np.uint8]) -> float:
 
 def _filled(captions: Sequence[str], count: int) -> tuple[str, ...]:
     """So many captions, the last one again where there are less."""
-    return (*captions, *(captions[-1:] * (count - len(captions))))
+    return (*captions, *[captions[-1]] * (count - len(captions)))

@@ -120,8 +120,9 @@ def _leave_file(model: ir.Model) -> None:
     for value in model.graph.initializers.values():
         if isinstance(tensor := value.const_value, ir.ExternalTensor):
             value.const_value = ir.LazyTensor(
-                lambda tensor=tensor: ir.tensor(np.array(tensor.numpy())),
-                dtype=tensor.dtype,
-                shape=tensor.shape,
-                name=tensor.name,
+                partial(_read, tensor), dtype=tensor.dtype, shape=tensor.shape, name=tensor.name
             )
+
+
+def _read(tensor: ir.ExternalTensor) -> ir.TensorProtocol:
+    return ir.tensor(np.array(tensor.numpy()))
