@@ -8,6 +8,7 @@ from accel_exporter.options import (
     parse_branches,
     parse_dtype,
     parse_forms,
+    parse_int8,
     parse_tome,
     parse_vae_dtype,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "parse_branches",
     "parse_dtype",
     "parse_forms",
+    "parse_int8",
     "parse_tome",
     "parse_vae_dtype",
 ]

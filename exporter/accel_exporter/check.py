@@ -1,6 +1,6 @@
 """Compare every exported graph with torch on random inputs, using the runtime's own backend."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,13 +58,30 @@ def check_graph(path: Path, reference: Reference, *, tolerance: float, backend: 
 
 def run_graph(path: Path, reference: Reference, *, backend: Backend | None = None) -> dict[str, NDArray[Any]]:
     """Run a backend, by default ONNX Runtime on the CPU, on the reference's inputs; returns one array per output."""
+    (made,) = run_calls(path, [reference.inputs], outputs=reference.outputs, backend=backend)
+    return made
+
+
+def run_calls(
+    path: Path, calls: Iterable[Arrays], *, outputs: Arrays, backend: Backend | None = None
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """The same for several calls in one session, one after the other.
+
+    Args:
+        path: The graph.
+        calls: Inputs by name, of each call.
+        outputs: By name, arrays of the shapes and types of what is made.
+        backend: Runs it.
+    """
     backend = backend or OnnxRuntimeBackend("cpu")
-    given = {name: backend.allocate(values.shape, str(values.dtype)) for name, values in reference.inputs.items()}
-    made = {name: backend.allocate(values.shape, str(values.dtype)) for name, values in reference.outputs.items()}
-    for name, buffer in given.items():
-        buffer.write(reference.inputs[name])
-    backend.load(path).bind(given, made).run()
-    return {name: buffer.read() for name, buffer in made.items()}
+    session = backend.load(path)
+    for inputs in calls:
+        given = {name: backend.allocate(values.shape, str(values.dtype)) for name, values in inputs.items()}
+        made = {name: backend.allocate(values.shape, str(values.dtype)) for name, values in outputs.items()}
+        for name, buffer in given.items():
+            buffer.write(inputs[name])
+        session.bind(given, made).run()
+        yield {name: buffer.read() for name, buffer in made.items()}
 
 
 def relative_error(actual: NDArray[Any], expected: NDArray[Any]) -> float:

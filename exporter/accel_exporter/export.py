@@ -15,6 +15,7 @@ from accel_exporter.families.family import Component
 from accel_exporter.families.known import family_of
 from accel_exporter.helper import Task, helper_process
 from accel_exporter.inductor import PackageWriter
+from accel_exporter.int8.bundle import quantise_bundle
 from accel_exporter.loop_graphs import write_loop_graphs
 from accel_exporter.merging import with_merged
 from accel_exporter.named_plans import write_plans
@@ -39,6 +40,7 @@ from accel_runtime.manifest import (
     Precision,
     SchedulesSpec,
     TextSpec,
+    read_manifest,
 )
 
 
@@ -121,8 +123,12 @@ class _Export:
                 *schedules,
                 ("text encoder and VAE", self._take_parts),
             )
-        ends = (("loop graphs", self._write_loop), ("hash files", self._write_manifest))
+        ends = (("loop graphs", self._write_loop), *self._last())
         return (("read configs", self._read_configs), *middle, *ends)
+
+    def _last(self) -> tuple[tuple[str, Callable[[], None]], ...]:
+        int8 = (("choose int8 layers", self._quantise),) if self._options.int8 else ()
+        return (("hash files", self._write_manifest), *int8)
 
     def smaller_parts(self) -> Parts:
         """Export all but the UNet."""
@@ -238,6 +244,13 @@ class _Export:
             forms=dict(self._forms),
         )
         write_manifest(self._folder, write_plans(self._folder, manifest, source.plans))
+
+    def _quantise(self) -> None:
+        """On the finished float32 bundle, as its pictures tell which layers may be."""
+        assert self._options.int8 is not None  # noqa: S101 - a stage that is only there with it
+        manifest = read_manifest(self._folder)
+        most, int8 = self._options.max_steps, self._options.int8
+        write_manifest(self._folder, quantise_bundle(self._folder, manifest, options=int8, most_steps=most))
 
     def _settings(self, *, dtype: Precision, tome: Sequence[float] = ()) -> Settings:
         return Settings(

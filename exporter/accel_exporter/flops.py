@@ -1,6 +1,6 @@
 """Count the FLOPs of a graph."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import prod
 from pathlib import Path
 from typing import Final
@@ -29,6 +29,15 @@ def count_flops(path: Path, sizes: Mapping[str, int]) -> int:
     Element-wise work (norms, activations, softmax) is left out, as is usual for these models:
     fvcore, torch's FlopCounterMode and the DeepCache paper do the same.
     """
+    return sum(flops for _, flops in _each_node(path, sizes))
+
+
+def flops_by_node(path: Path, sizes: Mapping[str, int]) -> dict[str, int]:
+    """The same as `count_flops`, for each convolution and matrix product by its name."""
+    return {name: flops for name, flops in _each_node(path, sizes) if flops}
+
+
+def _each_node(path: Path, sizes: Mapping[str, int]) -> Iterator[tuple[str, int]]:
     model = onnx.load(path, load_external_data=False)
     _fix_sizes(model, sizes)
     _weights_to_inputs(model.graph)
@@ -37,7 +46,7 @@ def count_flops(path: Path, sizes: Mapping[str, int]) -> int:
     if inferred is None:
         raise ExportError(f"{path.name}: shapes cannot be inferred, so its FLOPs cannot be counted")
     shapes = _shapes(inferred.graph)
-    return sum(_node_flops(node, shapes) for node in inferred.graph.node)
+    yield from ((node.name, _node_flops(node, shapes)) for node in inferred.graph.node)
 
 
 def _inferred(model: onnx.ModelProto) -> onnx.ModelProto | None:

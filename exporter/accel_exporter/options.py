@@ -3,8 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, get_args
+from typing import Final, Literal, get_args
 
+from accel_exporter.int8.options import DEFAULT_LEAST_PSNR, Int8
 from accel_runtime.backends.base import Artifact
 from accel_runtime.bundle.forms import parse_form
 from accel_runtime.errors import InputError
@@ -19,6 +20,8 @@ MIN_OPSET, MAX_OPSET = 18, 23
 NATIVE_OPSET = 23
 # Later operator sets have their own operators for fused nodes.
 _MAX_FUSED_OPSET = 20
+# From 21 on quantisation has further types and blocks, which runtimes take up one after the other.
+_MAX_INT8_OPSET = 20
 # The first operator set for a precision. Conv takes bfloat16 from 22 on. 23's Attention computes scores internally;
 # they would otherwise be rounded to eight bits before the softmax.
 _LEAST_OPSET: Final[Mapping[Precision, int]] = {"bfloat16": NATIVE_OPSET}
@@ -59,6 +62,7 @@ class ExportOptions:
         tolerance: Largest relative difference between a graph and torch; None for what the precision allows.
         dtype: Precision that the UNet and the text encoder compute in.
         vae_dtype: Precision that the VAE computes in.
+        int8: What of the UNet is in int8; None for nothing.
         forms: Forms of the ONNX graphs to write; `plain` is always written.
         tome: Shares of the tokens that further graphs of the UNet merge in its largest self-attentions.
         with_inductor: Add AOTInductor packages; ONNX graphs are written in any case.
@@ -75,6 +79,7 @@ class ExportOptions:
     tolerance: float | None = None
     dtype: Precision = "float32"
     vae_dtype: CodecPrecision = "float32"
+    int8: Int8 | None = None
     forms: frozenset[Form] = frozenset({"plain"})
     tome: tuple[float, ...] = ()
     with_inductor: bool = False
@@ -88,6 +93,7 @@ class ExportOptions:
             raise InputError(f"opset: {self.dtype} needs {least} or more, got {self.opset}: leave --opset out")
         self._check_forms()
         self._check_tome()
+        self._check_int8()
         if self.jobs not in (1, 2):
             raise InputError(f"jobs: expected 1 or 2, got {self.jobs}")
         if not 1 <= self.max_steps <= MOST_STEPS:
@@ -123,6 +129,22 @@ class ExportOptions:
         if self.with_inductor:
             raise InputError("tome: only ONNX graphs merge tokens: leave --artifact inductor or --tome out")
 
+    def _check_int8(self) -> None:
+        if self.int8 is None:
+            return
+        if self.dtype != "float32":
+            raise InputError(f"int8: made of float32 graphs, got {self.dtype}")
+        if other := sorted(self.forms - {"plain"}):
+            raise InputError(f"form {other[0]}: there are only plain graphs in int8: leave --form out")
+        if self.tome:
+            raise InputError("tome: no graph in int8 merges tokens: leave --tome out")
+        if self.with_inductor:
+            raise InputError("artifact inductor: there are only ONNX graphs in int8: leave --artifact out")
+        if self.operator_set > _MAX_INT8_OPSET:
+            raise InputError(
+                f"opset: int8 is written in {MIN_OPSET} to {_MAX_INT8_OPSET}, got {self.opset}: leave --opset out"
+            )
+
     def allowed_error(self, dtype: Precision) -> float:
         """Largest relative difference to torch of a component that computes in ``dtype``."""
         return _TOLERANCES[dtype] if self.tolerance is None else self.tolerance
@@ -138,6 +160,23 @@ def parse_dtype(text: str) -> Precision:
     if text not in names:
         raise InputError(f"dtype {text!r}: expected one of {', '.join(names)}")
     return names[text]
+
+
+def parse_int8(dtype: str, least_psnr: float | None) -> Int8 | None:
+    """What is in int8 by a short name of a precision; None where nothing is. All else is float32 then.
+
+    Args:
+        dtype: Such as ``int8-mixed``.
+        least_psnr: PSNR that pictures must keep, in dB; None for the default.
+
+    >>> parse_int8("int8-weights", None).kind, parse_int8("fp16", None)
+    ('weights', None)
+    """
+    kinds: dict[str, Literal["mixed", "weights"]] = {"int8-mixed": "mixed", "int8-weights": "weights"}
+    kind = kinds.get(dtype)
+    if least_psnr is not None and kind != "mixed":
+        raise InputError(f"int8 loss: it chooses the layers of --dtype int8-mixed, got --dtype {dtype}")
+    return kind and Int8(kind, DEFAULT_LEAST_PSNR if least_psnr is None else least_psnr)
 
 
 def parse_vae_dtype(text: str) -> CodecPrecision:

@@ -83,8 +83,20 @@ def export(
     ] = "0,1",
     dtype: Annotated[
         str,
-        typer.Option(help="What UNet and text encoder compute in: fp32, fp16 or bf16.", rich_help_panel=GRAPHS),
+        typer.Option(
+            help="What UNet and text encoder compute in: fp32, fp16, bf16; of the UNet int8-mixed, int8-weights.",
+            rich_help_panel=GRAPHS,
+        ),
     ] = "fp32",
+    int8_loss: Annotated[
+        float | None,
+        typer.Option(
+            "--int8-loss-db",
+            help="With int8-mixed: PSNR to the float32 pictures to keep, in dB.",
+            show_default="46",
+            rich_help_panel=GRAPHS,
+        ),
+    ] = None,
     vae_dtype: Annotated[
         str,
         typer.Option(help="What the VAE computes in: fp32, or fp16 if its values fit.", rich_help_panel=GRAPHS),
@@ -190,6 +202,7 @@ def export(
             parse_branches,
             parse_dtype,
             parse_forms,
+            parse_int8,
             parse_tome,
             parse_vae_dtype,
         )
@@ -198,9 +211,11 @@ def export(
         from accel_exporter.staging import check_target  # noqa: PLC0415
     fixed = {"--batch": batch, "--height": height, "--width": width}
     _refuse_without_static(fixed, is_static=static)
+    int8 = parse_int8(dtype, int8_loss)
     options = ExportOptions(
         branches=parse_branches(branches),
-        dtype=parse_dtype(dtype),
+        dtype="float32" if int8 else parse_dtype(dtype),
+        int8=int8,
         vae_dtype=parse_vae_dtype(vae_dtype),
         opset=opset,
         static=StaticSize(batch=batch or 1, height=height, width=width) if static else None,

@@ -9,7 +9,7 @@ from accel_bench.cli.options import AsJson, BundleFolder
 from accel_bench.plans.named import named_plans, plan_table
 from accel_runtime.bundle.bundle import Bundle, read_bundle
 from accel_runtime.bundle.forms import providers_in, providers_of
-from accel_runtime.manifest import Adaptation, GraphSpec, InductorSpec, Manifest
+from accel_runtime.manifest import Adaptation, GraphSpec, InductorSpec, Int8Spec, Manifest
 
 
 def inspect(
@@ -93,6 +93,8 @@ def _footer(opened: Bundle) -> Iterator[str]:
     yield f"schedulers {schedulers}"
     if able := providers_in(manifest.dtype):
         yield f"{manifest.dtype} for {', '.join(able)} only"
+    if manifest.int8 is not None:
+        yield _int8(manifest.int8)
     yield from _forms(manifest)
     if manifest.inductor is not None:
         yield _packages(manifest, manifest.inductor)
@@ -102,6 +104,12 @@ def _forms(manifest: Manifest) -> Iterator[str]:
     for form, graphs in manifest.forms.items():
         worst = max(graph.relative_error for graph in graphs.values())
         yield f"{form} graphs for {', '.join(providers_of(form))}, largest difference to torch {worst:.0e}"
+
+
+def _int8(made: Int8Spec) -> str:
+    what = "computed in int8" if made.kind == "mixed" else "stored in int8"
+    loss = "not measured" if made.psnr is None else f"{made.psnr:.1f} dB to float32 pictures"
+    return f"int8-{made.kind}: {len(made.layers)} layers {what}, {len(made.kept)} kept in float32, {loss}"
 
 
 def _packages(manifest: Manifest, inductor: InductorSpec) -> str:

@@ -215,6 +215,8 @@ def search(
             branches=cuts,
         )
         opening.space()
+        if write_to is not None and opening.timed.pipeline.bundle.manifest.int8 is not None:
+            raise InputError(f"{folder}: profiles hold no configs of int8 bundles: leave --write-profile out")
         scorers = open_scorers(of=yardstick, clip=clip_model)
         if ray is not None:
             order = SearchWork(

@@ -113,7 +113,12 @@ def find_peaks(environment: Environment, threads: int) -> MeasuredPeaks | None:
 
 
 def computing_dtype(backend: BackendDescription, dtype: str) -> str:
-    """What a graph of ``dtype`` is computed in: OpenVINO chooses for itself, and tells."""
+    """What a graph of ``dtype`` is computed in: OpenVINO chooses for itself, and tells.
+
+    Of a graph with layers in int8 it tells what the others are in, so that stays as it is; no peak is its limit.
+    """
+    if dtype.startswith("int8"):
+        return dtype
     return _DTYPES.get(str(backend.options.get("inference_precision")), dtype)
 
 

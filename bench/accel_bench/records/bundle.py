@@ -53,5 +53,5 @@ def _graph_facts(name: str, role: Role, manifest: Manifest) -> GraphFacts:
             prod(resolve(tensor.shape, {"batch": 1, **sizes})) * _BYTES[tensor.dtype]
             for tensor in (*graph.inputs, *graph.outputs)
         ),
-        dtype=dtype,
+        dtype=f"int8-{manifest.int8.kind}" if manifest.int8 and role.part in ("deep", "shallow") else dtype,
     )

@@ -33,7 +33,9 @@ def judge_bfloat16(driver: Driver, batches: int) -> Generator[str, None, Scores 
 def in_bfloat16(pipeline: Pipeline) -> Pipeline | None:
     """The same bundle by OpenVINO in bfloat16; None where that is not another precision, or cannot be had."""
     manifest, ran = pipeline.bundle.manifest, pipeline.describe()
-    is_float32 = manifest.dtype == "float32" and ran.options.get("inference_precision", "f32") == "f32"
+    is_float32 = (
+        manifest.dtype == "float32" and manifest.int8 is None and ran.options.get("inference_precision", "f32") == "f32"
+    )
     if not is_float32 or pipeline.backend.artifact != "onnx" or manifest.provenance.weights == "random":
         return None
     try:

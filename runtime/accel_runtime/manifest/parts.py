@@ -1,6 +1,8 @@
 """The parts of the manifest beside graphs and their roles."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from accel_runtime.manifest.basics import Amount, Count, Device, Error, Few, Sha256, Share, Strict, Word
 
@@ -67,6 +69,22 @@ class InductorSpec(Strict, frozen=True):
     device: Device
     torch: str
     graphs: dict[str, InductorGraph]
+
+
+class Int8Spec(Strict, frozen=True):
+    """What of the denoiser is in int8; all else is in the bundle's precision.
+
+    Attributes:
+        kind: `mixed` computes the layers in int8, `weights` only stores their weights so.
+        layers: Names of the nodes that are.
+        kept: Names of the nodes with weights that are not.
+        psnr: Of pictures to those of the float32 graphs at export, in dB; None where it was not measured.
+    """
+
+    kind: Literal["mixed", "weights"]
+    layers: Annotated[tuple[str, ...], msgspec.Meta(max_length=100_000)]
+    kept: Annotated[tuple[str, ...], msgspec.Meta(max_length=100_000)]
+    psnr: Error | None
 
 
 class SchedulesSpec(Strict, frozen=True):

@@ -17,6 +17,7 @@ from accel_runtime.manifest.parts import (
     FileSpec,
     FormGraph,
     InductorSpec,
+    Int8Spec,
     LoopSpec,
     PlanFigures,
     Provenance,
@@ -54,6 +55,7 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
         plans: Plan files by the names that `--plan` knows them by.
         codec_dtype: Precision of encoder and decoder.
         plan_figures: What was measured of some of the plans, by name; nothing that is drawn depends on it.
+        int8: What of the denoiser is in int8.
     """
 
     schema_version: Literal[2]
@@ -73,6 +75,7 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
     plans: Annotated[dict[str, str], msgspec.Meta(max_length=1000)] = msgspec.field(default_factory=dict)
     codec_dtype: CodecPrecision = "float32"
     plan_figures: Annotated[dict[str, PlanFigures], msgspec.Meta(max_length=1000)] = msgspec.field(default_factory=dict)
+    int8: Int8Spec | None = None
 
     def __post_init__(self) -> None:
         check_roles(self)

@@ -218,6 +218,17 @@ void read_other_graphs(const Json &json, Manifest &manifest) {
   }
 }
 
+// Which layers are in int8 is the graphs' own affair.
+void read_int8(const Json &json) {
+  json.only({"kind", "layers", "kept", "psnr"});
+  json.at("kind").word({"mixed", "weights"});
+  for (const char *key : {"layers", "kept"}) {
+    for (const Json &name : json.at(key).elements(0, 100000)) name.text();
+  }
+  const Json psnr = json.at("psnr");
+  if (!psnr.is_null()) psnr.number(0, 1e300);
+}
+
 void read_files(const Json &json, Manifest &manifest) {
   json.at("files").each_member(100000, [&](const std::string &path, const Json &file) {
     file.only({"size", "sha256"});
@@ -238,10 +249,12 @@ Manifest read_root(const Json &json) {
                      ": export the bundle again with this version of accel"));
   }
   json.only({"schema_version", "dtype", "state", "graphs", "denoiser", "texts", "encoder", "decoder", "schedules",
-             "files", "provenance", "loop", "inductor", "forms", "plans", "codec_dtype", "plan_figures"});
+             "files", "provenance", "loop", "inductor", "forms", "plans", "codec_dtype", "plan_figures", "int8"});
   Manifest manifest;
   manifest.dtype = json.at("dtype").word({"float32", "float16", "bfloat16"});
   if (const auto codecs = json.find("codec_dtype")) codecs->word({"float32", "float16"});
+  const auto int8 = json.find("int8");
+  if (int8 && !int8->is_null()) read_int8(*int8);
   manifest.state = read_state(json.at("state"));
   json.at("graphs").each_member(
       1000, [&](const std::string &name, const Json &graph) { manifest.graphs[name] = read_graph(graph); });
