@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.bundles import merging_bundle
 from tests.cpp.binding import BACKEND, INPUT, Asked, Library, LibraryError
 from tests.cpp.both import Both
 from tests.cpp.build import Built, run
@@ -54,3 +55,10 @@ def test_the_command_takes_a_form(cpp: Built, forms_folder: Path, tmp_path: Path
 
     assert [each.returncode for each in done] == [0, 2]
     assert done[1].stderr == "accel-run: form fused: cpu cannot run it, only attention, plain, native: take plain\n"
+
+
+def test_a_bundle_with_graphs_that_merge_tokens_draws_without_them(library: Library, cpp: Built) -> None:
+    both = Both.open(library, merging_bundle(), onnxruntime=cpp.onnxruntime)
+
+    both.check_equal(SPEC, ASKED)
+    both.close()

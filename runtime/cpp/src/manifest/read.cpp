@@ -111,14 +111,29 @@ std::int64_t read_branch(const std::string &name, const Json &cut) {
   return static_cast<std::int64_t>(*branch);
 }
 
+// Graphs that merge tokens, by the key that gives each its role.
+std::map<std::string, std::string> read_merged(const Json &json) {
+  std::map<std::string, std::string> merged;
+  json.each_member(100, [&](const std::string &ratio, const Json &graphs) {
+    graphs.only({"deep", "shallow"});
+    const std::string key = "denoiser.tome." + ratio;
+    merged[key + ".deep"] = graphs.at("deep").text();
+    graphs.at("shallow").each_member(1000, [&](const std::string &branch, const Json &graph) {
+      merged[key + ".shallow." + branch] = graph.text();
+    });
+  });
+  return merged;
+}
+
 Denoiser read_denoiser(const Json &json) {
-  json.only({"deep", "shallow", "inputs", "guidance", "sample", "timestep", "noise"});
+  json.only({"deep", "shallow", "inputs", "guidance", "sample", "timestep", "noise", "tome"});
   Denoiser denoiser;
   denoiser.deep = json.at("deep").text();
   json.at("shallow").each_member(1000, [&](const std::string &name, const Json &cut) {
     cut.only({"graph", "feature"});
     denoiser.shallow[read_branch(name, cut)] = {cut.at("graph").text(), cut.at("feature").text()};
   });
+  if (const auto tome = json.find("tome")) denoiser.merged = read_merged(*tome);
   if (const auto inputs = json.find("inputs")) {
     for (const Json &each : inputs->elements(0, 32)) denoiser.inputs.push_back(read_input(each));
   }

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::int64_t plan_version = 2;
 constexpr std::int64_t version_of_rules = 3;
+constexpr std::int64_t version_of_merging = 4;
 constexpr double most_weight = 1e6;
 constexpr const char *new_keys[] = {"skip", "rows", "solved_for"};
 
@@ -82,6 +83,11 @@ void read_open_keys(const Json &json, PlanSpec &spec) {
     throw UnsupportedPlan(where +
                           ": expected a plan of version 1 or 2, got version 3, whose rule decides as the picture is "
                           "drawn: only the Python runtime runs rules; take a plan that numbers its deep calls");
+  }
+  if (version == version_of_merging) {
+    throw UnsupportedPlan(where +
+                          ": expected a plan of version 1 or 2, got version 4, which merges tokens: only the Python "
+                          "runtime does; take a plan without `tome`");
   }
   throw UnsupportedPlan(join(where, ": expected a plan of version 1 or 2, got version ", version,
                              ": take a newer libaccel, or see docs/plans.md"));
