@@ -10,6 +10,7 @@ import onnx_ir as ir
 from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
 from onnxscript.optimizer import fold_constants
 
+from accel_exporter.program import quiet
 from accel_runtime.bundle.dims import resolve
 from accel_runtime.errors import ExportError
 
@@ -56,7 +57,8 @@ def _inferred(model: onnx.ModelProto) -> onnx.ModelProto | None:
         return inferred
     # ONNX Runtime's inference takes no rows of GatherND apart. With fixed sizes, numbers of tokens are constants.
     fixed = ir.from_proto(onnx.shape_inference.infer_shapes(model))
-    fold_constants(fixed, onnx_shape_inference=True)
+    with quiet():
+        fold_constants(fixed, onnx_shape_inference=True)
     return onnx.shape_inference.infer_shapes(ir.to_proto(fixed), data_prop=True)
 
 
