@@ -36,8 +36,8 @@ Few = Annotated[int, msgspec.Meta(ge=1, le=2**16)]
 Side = Annotated[int, msgspec.Meta(ge=1, le=LONGEST_SIDE)]
 TokenId = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 Error = Annotated[float, msgspec.Meta(ge=0)]
-# Of something whole, or decibels: no bound but that one can calculate with it.
-Share = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
+# What was measured: no bound but that one can calculate with it.
+Figure = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 # The share of its tokens that a self-attention merges. One in four of them is what others are merged into.
 MOST_MERGED: Final = 0.75

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from accel_runtime.manifest.basics import Amount, Count, Device, Error, Few, Sha256, Share, Strict, Word
+from accel_runtime.manifest.basics import Amount, Count, Device, Error, Few, Figure, Sha256, Strict, Word
 
 
 class LoopSpec(Strict, frozen=True, omit_defaults=True):
@@ -158,9 +158,9 @@ class PlanFigures(Strict, frozen=True, omit_defaults=True):
         psnr_db: Of their pixels; None where none differed.
     """
 
-    speedup: Error
+    speedup: Figure
     score: Word
-    score_loss: Share
+    score_loss: Figure
     pictures: Amount
     record: Word
-    psnr_db: Share | None = None
+    psnr_db: Figure | None = None
