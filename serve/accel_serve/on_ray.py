@@ -104,11 +104,18 @@ class Replica:
         return self.service.application(is_loopback=False)
 
     def __del__(self) -> None:
-        """Ray ends a replica once its requests are answered."""
-        service = getattr(self, "service", None)  # none where it could not be opened
-        for served in service.models.values() if service else ():
+        """Ray drops a replica once its requests are answered."""
+        self.close()
+
+    def close(self) -> None:
+        """End the engines; what they have not drawn by now is refused."""
+        service: Service | None = getattr(self, "service", None)  # none where it could not be opened
+        if service is None:
+            return
+        for served in service.models.values():
             if served.engine is not None:
                 served.engine.close(finish_s=0)
+        service.log.__exit__(None, None, None)
 
 
 def _read(arguments: dict[str, Any]) -> Arguments:

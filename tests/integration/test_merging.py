@@ -147,8 +147,7 @@ def test_the_command_writes_such_a_plan_and_draws_by_it(tmp_path: Path) -> None:
 def test_a_share_that_the_bundle_has_no_graphs_for_is_refused_in_one_line(
     tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
-    command = ("plan", merging_bundle(), "--steps", "4", *arguments)
-    assert_refused(accel(*command, cwd=tmp_path), message)
+    assert_refused(accel("plan", merging_bundle(), "--steps", "4", *arguments, cwd=tmp_path), message)
 
 
 def test_a_bundle_without_such_graphs_says_how_to_get_them(pipeline: Pipeline) -> None:

@@ -1,5 +1,6 @@
 """The service on Ray Serve, on this machine."""
 
+import asyncio
 import base64
 import io
 import os
@@ -7,7 +8,9 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import httpx
 import numpy as np
 import openai
 import psutil
@@ -15,7 +18,7 @@ import pytest
 from PIL import Image
 
 from accel_runtime import InputError, Request, open_bundle
-from accel_serve.on_ray import application
+from accel_serve.on_ray import Arguments, Replica, application
 
 STEPS = 6
 
@@ -25,6 +28,30 @@ def test_a_wrong_argument_is_refused_with_those_that_there_are() -> None:
         application({"bundle": "/srv/sd15"})
     with pytest.raises(InputError, match=r"\$\.gpus"):
         application({"bundles": "/srv/sd15", "gpus": "some"})
+
+
+def test_a_replica_answers_as_the_service_does_and_ends_its_engines(served_folder: Path) -> None:
+    replica = Replica(Arguments(bundles=str(served_folder), mode="singles", plan="fast"))
+
+    async def ask() -> tuple[int, dict[str, Any]]:
+        transport = httpx.ASGITransport(replica.__serve_build_asgi_app__())
+        async with httpx.AsyncClient(transport=transport, base_url="http://any-host") as asking:
+            ready = await asking.get("/health/ready")
+            body = {"prompt": "a squirrel", "seed": 3}
+            return ready.status_code, (await asking.post("/v1/images/generations", json=body)).json()
+
+    status, answer = asyncio.run(ask())
+    engine = replica.service.models["small"].engine
+    replica.close()
+    pipeline = open_bundle(served_folder, verification="sizes")
+    plan = pipeline.compile(pipeline.named_plan("fast"))
+    expected = pipeline.generate(Request(("a squirrel",), seed=3), plan).images[0]
+    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(answer["data"][0]["b64_json"]))))
+
+    assert (status, answer["plan"]) == (200, "fast")
+    assert np.abs(picture.astype(int) - expected).max() <= 1
+    assert engine is not None
+    assert engine.is_closing
 
 
 @pytest.fixture(scope="module")

@@ -25,21 +25,22 @@ CAPTIONS: Final = (
 )
 
 
-def record_calls(pipeline: Pipeline, request: Request, plan: Plan, *, every: int) -> Iterator[Arrays]:
-    """Draw a request, and hand out the deep pass's inputs at every so manyth call, by name.
+def record_calls(pipeline: Pipeline, request: Request, plan: Plan, *, count: int) -> Iterator[Arrays]:
+    """Draw a request, and hand out the deep pass's inputs at some of its calls, by name.
 
     Args:
         pipeline: A bundle of a model that takes prompts alone.
         request: What to draw.
         plan: An uncached plan.
-        every: Hand out calls 0, ``every``, 2 × ``every`` …
+        count: How many calls, spread evenly; first and last are among them, where tensors are largest.
     """
     conditioning = pipeline.condition(request, guided=plan.guided)
     generators = [TorchGenerator(seed) for seed in request.image_seeds]
     names = pipeline.bundle.manifest.denoiser
+    wanted = set(np.linspace(0, len(plan.calls) - 1, count).round().astype(int).tolist())
     latents = start(pipeline.components, request, schedule=plan.schedule, generators=generators).latents
     for step, row in zip(pipeline.denoise(request, plan), plan.schedule.rows, strict=True):
-        if step.index % every == 0:
+        if step.index in wanted:
             scaled = latents * np.float32(row.input_scale)
             yield {
                 names.sample: np.concatenate([scaled, scaled] if plan.guided else [scaled]),

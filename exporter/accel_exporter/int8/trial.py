@@ -32,12 +32,12 @@ class Effort:
     Attributes:
         captions: How many of `CAPTIONS`.
         steps: Of each picture.
-        calls: UNet calls of each batch that layers are judged on, spread over the steps.
+        calls: UNet calls of each batch that layers are judged on, from the first to the last.
     """
 
     captions: int
     steps: int
-    calls: int = 3
+    calls: int = 4
 
     @classmethod
     def of(cls, manifest: Manifest) -> "Effort":
@@ -77,8 +77,8 @@ class Trial:
     def calls(self) -> list[Arrays]:
         """Inputs of the deep pass, by name."""
         pipeline, plan = self._pipeline(None), self.plan
-        every = -(-len(plan.calls) // self.effort.calls)
-        return [call for request in self._requests() for call in record_calls(pipeline, request, plan, every=every)]
+        count = self.effort.calls
+        return [call for request in self._requests() for call in record_calls(pipeline, request, plan, count=count)]
 
     def pictures(self, deep: Path | None = None) -> NDArray[np.uint8]:
         """The pictures of all captions. Shape: [N, H, W, 3].

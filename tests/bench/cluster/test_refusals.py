@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def test_nodes_that_are_alike_do_the_work(work: Doubling) -> None:
 def test_a_node_with_another_version_of_accel_is_refused_by_name(
     work: Doubling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = member.version("accel-sd")
+    own = version("accel-sd")
     monkeypatch.setattr(member, "version", lambda _: "9.9.9" if _here == ["two"] else own)
 
     with pytest.raises(BackendError, match=rf"the worker on two: has accel 9\.9\.9, not {own}: install the same"):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import pyarrow.parquet
 import pytest
 from PIL import Image
 from tests.command import accel, assert_refused
@@ -26,7 +27,8 @@ a fox,,,,four
 def drawn(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("job")
     (folder / "rows").write_text(ROWS)
-    done = accel("generate", bundle_folder, "--prompts", "rows", "--batch", "2", *FEW, "-o", "whole", cwd=folder)
+    job = ("generate", bundle_folder, "--prompts", "rows", "--batch", "2", *FEW, "-o", "whole", "--parquet")
+    done = accel(*job, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "whole: 4 pictures, 4 drawn now" in done.stdout
     return folder
@@ -48,6 +50,8 @@ def test_each_row_is_the_picture_that_a_request_of_its_own_draws(drawn: Path, bu
         ("four", 3, ""),
     ]
     assert told[2].height == 72
+    table = pyarrow.parquet.read_table(drawn / "whole" / "manifest.parquet").to_pylist()
+    assert {row["number"]: row["sha256"] for row in table} == {line.number: line.sha256 for line in told}
     for line in told:
         request = Request((line.prompt,), negatives=(line.negative_prompt,), seed=line.seed, height=line.height)
         expected = pipeline.generate(request, plan).images[0]
@@ -78,6 +82,7 @@ REFUSED = {
     "no batch": (("--batch", "0"), "--batch: expected 1 to 1000 pictures drawn together, got 0"),
     "another batch": (("--batch", "3", "-o", "whole"), "whole: holds a job of batch 2, not 3"),
     "another plan": (("--batch", "2", "--plan", "full", "-o", "whole"), "whole: holds a job of other plan"),
+    "a table of a shard": (("--shard", "1/2", "--parquet"), "--parquet: is of whole jobs: merge the shards"),
     "no part": (("--shard", "3/2"), "--shard '3/2': expected a part and the number of parts"),
     "a size that cannot be": (("--height", "71"), "pictures 0 to 3: height: expected a positive multiple of"),
     "no cluster's address": (("--ray", "ray://x:1"), "expected auto, or HOST:PORT of the cluster's head"),
