@@ -17,8 +17,9 @@ GPU_READY := .venv-gpu/.ready
 GPU_PACKAGES := onnxruntime-webgpu==1.27.0 onnxruntime-ep-openvino==1.8.1 onnx pytest
 
 FUZZ ?=
+CPP_FUZZ ?=
 
-.PHONY: demo environment test test-slow cpp cpp-sanitize gpu-test fuzz lint types wheel-test train parity schedules ci clean
+.PHONY: demo environment test test-slow cpp cpp-sanitize cpp-fuzz gpu-test fuzz lint types wheel-test train parity schedules ci clean
 
 demo: $(READY)
 	@mkdir -p $(DEMO)
@@ -47,6 +48,10 @@ cpp: $(READY_TO_TEST)
 # The same programs under AddressSanitizer and UndefinedBehaviorSanitizer, then under ThreadSanitizer, and 1,000 changed bundles.
 cpp-sanitize: $(READY_TO_TEST)
 	sh scripts/sanitize-cpp.sh $(BIN)/python
+
+# libFuzzer on what libaccel reads, for hours (docs/fuzzing.md): RUNS=100000 CPP_FUZZ="plan onnx" asks for less.
+cpp-fuzz: $(READY_TO_TEST)
+	sh scripts/fuzz-cpp.sh $(BIN)/python $(CPP_FUZZ)
 
 # On a GPU where there is one, else on SwiftShader, a software GPU that comes with Chromium.
 gpu-test: $(READY_TO_TEST) $(GPU_READY)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from shutil import rmtree
+from shutil import copyfileobj, rmtree
 from typing import Final, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from accel_exporter.weights import WeightStore
 from accel_exporter.write import part_of
 from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.bundle.bundle import describe_file
+from accel_runtime.durable import write_file
 from accel_runtime.manifest import FileSpec, Manifest
 
 # Of the largest value of an output; more is no rounding but a broken graph.
@@ -93,8 +94,9 @@ class QuantisedUNet:
             for name in graphs
         }
         for path in sorted(beside.iterdir()):
-            path.replace(place / path.name)
-        beside.rmdir()
+            with path.open("rb") as made:
+                write_file(place / path.name, partial(copyfileobj, made))
+        rmtree(beside)
         return {name: float(f"{error:.1e}") for name, error in errors.items()}
 
     def files(self) -> dict[str, FileSpec]:
