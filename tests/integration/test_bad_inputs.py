@@ -183,7 +183,7 @@ GENERATIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "unknown provider": (("--provider", "tpu"), "expected one of"),
     "provider of another wheel": (("--provider", "cuda"), "accel-sd[cuda]"),
     "device that OpenVINO lacks": (("--provider", "openvino:TPU"), "cannot use 'TPU': expected one of"),
-    "branch not exported": (("--branch", "9", "--plan", "every:2"), "no branch 9"),
+    "branch not exported": (("--branch", "9", "--plan", "every:2"), "branch 9 is not in the bundle"),
     "plan that means nothing": (("--plan", "sometimes"), "expected full, every:N"),
     "plan that starts shallow": (("--plan", "calls:1,2"), "first call must be deep"),
     "unknown forecast": (("--forecast", "cubic"), "forecast: expected one of hold"),
