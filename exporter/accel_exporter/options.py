@@ -26,6 +26,8 @@ _MAX_INT8_OPSET = 20
 # they would otherwise be rounded to eight bits before the softmax.
 _LEAST_OPSET: Final[Mapping[Precision, int]] = {"bfloat16": NATIVE_OPSET}
 
+_INT8: Final[Mapping[str, Literal["mixed", "weights"]]] = {"int8-mixed": "mixed", "int8-weights": "weights"}
+
 _SHARE: Final = re.compile(r"0?\.[0-9]{1,2}")
 
 # Largest relative difference to float32 torch.
@@ -158,7 +160,7 @@ def parse_dtype(text: str) -> Precision:
     """
     names: dict[str, Precision] = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
     if text not in names:
-        raise InputError(f"dtype {text!r}: expected one of {', '.join(names)}")
+        raise InputError(f"dtype {text!r}: expected one of {', '.join((*names, *_INT8))}")
     return names[text]
 
 
@@ -172,8 +174,7 @@ def parse_int8(dtype: str, least_psnr: float | None) -> Int8 | None:
     >>> parse_int8("int8-weights", None).kind, parse_int8("fp16", None)
     ('weights', None)
     """
-    kinds: dict[str, Literal["mixed", "weights"]] = {"int8-mixed": "mixed", "int8-weights": "weights"}
-    kind = kinds.get(dtype)
+    kind = _INT8.get(dtype)
     if least_psnr is not None and kind != "mixed":
         raise InputError(f"int8 loss: it chooses the layers of --dtype int8-mixed, got --dtype {dtype}")
     return kind and Int8(kind, DEFAULT_LEAST_PSNR if least_psnr is None else least_psnr)

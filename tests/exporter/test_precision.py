@@ -58,7 +58,7 @@ def test_the_vae_is_half_as_large_and_its_pixels_are_close(half_folder: Path, bu
 
 
 def test_an_unknown_precision_is_refused() -> None:
-    with pytest.raises(InputError, match="'int8': expected one of fp32, fp16, bf16"):
+    with pytest.raises(InputError, match="'int8': expected one of fp32, fp16, bf16, int8-mixed, int8-weights"):
         parse_dtype("int8")
     with pytest.raises(InputError, match="VAE dtype: expected fp32 or fp16, got bf16"):
         parse_vae_dtype("bf16")

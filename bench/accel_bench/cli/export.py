@@ -92,7 +92,7 @@ def export(
         float | None,
         typer.Option(
             "--int8-loss-db",
-            help="With int8-mixed: PSNR to the float32 pictures to keep, in dB.",
+            help="With int8-mixed: mean PSNR to the float32 pictures to keep, in dB.",
             show_default="46",
             rich_help_panel=GRAPHS,
         ),

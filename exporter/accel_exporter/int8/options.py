@@ -16,7 +16,7 @@ class Int8:
 
     Attributes:
         kind: `mixed` computes the layers that cost least in int8; `weights` only stores weights so.
-        least_psnr: Of `mixed`, PSNR to the float32 pictures that must be kept, in dB.
+        least_psnr: Of `mixed`, mean PSNR to the float32 pictures that must be kept, in dB.
     """
 
     kind: Literal["mixed", "weights"]

@@ -78,7 +78,7 @@ class Int8Spec(Strict, frozen=True):
         kind: `mixed` computes the layers in int8, `weights` only stores their weights so.
         layers: Names of the nodes that are.
         kept: Names of the nodes with weights that are not.
-        psnr: Of pictures to those of the float32 graphs at export, in dB; None where it was not measured.
+        psnr: Mean over pictures to those of the float32 graphs at export, in dB; None where it was not measured.
     """
 
     kind: Literal["mixed", "weights"]
