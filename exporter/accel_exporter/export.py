@@ -28,7 +28,8 @@ from accel_exporter.sizes import ModelSizes
 from accel_exporter.sources import Source
 from accel_exporter.staging import staged_folder
 from accel_exporter.tables import ScheduleWriter
-from accel_exporter.write import Settings, Written, check_written, trace_component, write_graph, write_unet
+from accel_exporter.traced import Settings, trace_component
+from accel_exporter.write import Written, check_written, write_graph, write_unet
 from accel_runtime.bundle.bundle import describe_file, write_manifest
 from accel_runtime.manifest import (
     SCHEMA_VERSION,

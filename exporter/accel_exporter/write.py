@@ -1,18 +1,17 @@
-"""From a component to files in the bundle: trace, edit, write, check, describe."""
+"""From a traced component to files in the bundle: edit, write, check, describe."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
 import onnx_ir as ir
 
 from accel_exporter import names
-from accel_exporter.check import Reference, check_graph, torch_reference
+from accel_exporter.check import Reference, check_graph
 from accel_exporter.flops import count_flops
 from accel_exporter.forms import expand, fuse, fuse_attention
-from accel_exporter.graphs import Sizes, Traceable
-from accel_exporter.merging import merge_tokens, merged_reference
+from accel_exporter.merging import merge_tokens
 from accel_exporter.options import NATIVE_OPSET
 from accel_exporter.passes import (
     ExposeFeatures,
@@ -25,15 +24,14 @@ from accel_exporter.passes import (
     joined_sample,
     noise_only,
 )
-from accel_exporter.precision import feature_dtype, in_precision, round_weights
-from accel_exporter.program import Program, export_program, export_program_for_onnx
+from accel_exporter.program import Program
 from accel_exporter.trace import trace
+from accel_exporter.traced import Settings, Traced
 from accel_exporter.weights import WeightStore
 from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.errors import ExportError
-from accel_runtime.manifest import DType, Form, GraphSpec, Precision, TensorSpec
+from accel_runtime.manifest import DType, Form, GraphSpec, TensorSpec
 
-Build = Callable[[Sizes], Traceable]
 Change = Callable[[ir.Model], ir.Model]
 
 # How far a bfloat16 graph, run in float32, may be from torch with the same rounded weights. The built-in UNet is 5e-6
@@ -54,54 +52,6 @@ _DTYPES: Mapping[ir.DataType, DType] = {
     ir.DataType.INT64: "int64",
     ir.DataType.INT32: "int32",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How graphs are written.
-
-    Attributes:
-        opset: ONNX operator set.
-        is_static: Whether batch, height and width are fixed.
-        trace_sizes: Sizes to trace at; the graphs' own sizes where they are static.
-        check_sizes: Other sizes, to see that open dimensions really are open.
-        flops_sizes: Number of each symbol at batch 1 and the model's own size.
-        dtype: Precision that the component computes in.
-        forms: Forms to write, including plain.
-        is_packaged: Whether torch compiles the traced graph too.
-        tome: Shares of the tokens that further graphs of a UNet merge.
-    """
-
-    opset: int
-    is_static: bool
-    trace_sizes: Sizes
-    check_sizes: Sizes
-    flops_sizes: Mapping[str, int]
-    dtype: Precision = "float32"
-    forms: frozenset[Form] = frozenset({"plain"})
-    is_packaged: bool = False
-    tome: Sequence[float] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Traced:
-    """A component in torch's own graph, and what torch makes of it at the check sizes, in float32.
-
-    Attributes:
-        program: The graph.
-        reference: Reference with the weights as they were loaded.
-        rounded: Reference with the weights of the graph; None where ONNX Runtime's CPU runs the graph unchanged.
-        merged: References of graphs that merge tokens, by the share that they merge.
-    """
-
-    program: Program
-    reference: Reference
-    rounded: Reference | None = None
-    merged: Mapping[float, Reference] = field(default_factory=dict)
-
-    def reference_of(self, tome: float) -> Reference:
-        """The reference of graphs that merge this share of the tokens; 0 merges none."""
-        return self.merged[tome] if tome else self.reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,35 +90,6 @@ class _Part:
     stem: str
     cut: Change
     tome: float = 0.0
-
-
-def trace_component(build: Build, settings: Settings) -> Traced:
-    """Trace a component once, for every form it is written in.
-
-    Args:
-        build: Makes the traceable at given sizes.
-        settings: How.
-    """
-    # In float32, before the weights are converted.
-    reference = torch_reference(build(settings.check_sizes))
-    merged = {ratio: merged_reference(build(settings.check_sizes), ratio) for ratio in settings.tome}
-    rounded = None
-    if settings.dtype == "bfloat16":
-        rounded = torch_reference(round_weights(build(settings.check_sizes)))
-    traceable = in_precision(build(settings.trace_sizes), settings.dtype)
-    if settings.is_static or settings.is_packaged:
-        program = export_program(traceable, is_static=settings.is_static)
-    else:
-        program = export_program_for_onnx(traceable)
-    narrow = dict.fromkeys(traceable.features, feature_dtype(settings.dtype))
-    merged = {ratio: _in_dtypes(each, narrow) for ratio, each in merged.items()}
-    return Traced(program, _in_dtypes(reference, narrow), rounded, merged)
-
-
-def _in_dtypes(reference: Reference, dtypes: Mapping[str, Precision]) -> Reference:
-    """The reference with outputs of these types, all others in float32."""
-    outputs = {name: made.astype(dtypes.get(name, "float32"), copy=False) for name, made in reference.outputs.items()}
-    return replace(reference, outputs=outputs)
 
 
 def write_graph(traced: Traced, folder: Path, *, settings: Settings) -> tuple[Written, ...]:

@@ -19,7 +19,8 @@ from accel_exporter.check import relative_error
 from accel_exporter.graphs import Sizes
 from accel_exporter.passes import KeepFloat32, in_float32
 from accel_exporter.text_graphs import text_encoder
-from accel_exporter.write import Settings, Written, check_written, trace_component, write_graph
+from accel_exporter.traced import Settings, trace_component
+from accel_exporter.write import Written, check_written, write_graph
 from accel_runtime import ExportError, InputError, Manifest, Pipeline, Request, open_bundle
 from accel_runtime.bundle.forms import providers_in
 from accel_runtime.manifest import Precision, read_manifest

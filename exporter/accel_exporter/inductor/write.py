@@ -10,7 +10,8 @@ from accel_exporter.inductor.package import Compiled, check_device, compile_pack
 from accel_exporter.inductor.shallow import shallow_program
 from accel_exporter.inductor.weights import write_weights
 from accel_exporter.program import Program
-from accel_exporter.write import Traced, part_of
+from accel_exporter.traced import Traced
+from accel_exporter.write import part_of
 from accel_runtime.backends import InductorBackend
 from accel_runtime.manifest import Device, GraphSpec, InductorGraph, InductorSpec
 
