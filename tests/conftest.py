@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tests.bundles import kept_bundle, kept_source, small_bundle
 from tests.kept import forget_unused, is_whole
 from tests.summary import not_run
@@ -15,6 +16,10 @@ from accel_runtime import Pipeline, open_bundle
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+# Beside other work any example can be slow, and says nothing of what is tested.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 def pytest_configure() -> None:
