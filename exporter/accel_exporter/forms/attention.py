@@ -33,7 +33,7 @@ def attention(
     return op.Reshape(op.Transpose(mixed, perm=[0, 2, 1, 3]), joined)
 
 
-def open_attention(op: Any, q: Any, k: Any, v: Any, split: Any, joined: Any, q_scale: Any, k_scale: Any) -> Any:
+def open_attention(op: Any, q: Any, k: Any, v: Any, q_shape: Any, joined: Any, q_scale: Any, k_scale: Any) -> Any:
     """The same of any number of tokens: shapes copy it, so the sizes may be those of other queries and keys.
 
     Args:
@@ -41,26 +41,16 @@ def open_attention(op: Any, q: Any, k: Any, v: Any, split: Any, joined: Any, q_s
         q: Queries, [B, L, heads × width].
         k: Keys, [B, M, heads × width].
         v: Values, [B, M, heads × width].
-        split: [0, 0, heads, width].
+        q_shape: [0, 0, heads, width], of keys and values too.
         joined: [0, 0, heads × width].
         q_scale: What queries are multiplied by.
         k_scale: What keys are multiplied by.
     """
-    query = op.Mul(op.Transpose(op.Reshape(q, split), perm=[0, 2, 1, 3]), q_scale)
-    key = op.Mul(op.Transpose(op.Reshape(k, split), perm=[0, 2, 3, 1]), k_scale)
-    value = op.Transpose(op.Reshape(v, split), perm=[0, 2, 1, 3])
+    query = op.Mul(op.Transpose(op.Reshape(q, q_shape), perm=[0, 2, 1, 3]), q_scale)
+    key = op.Mul(op.Transpose(op.Reshape(k, q_shape), perm=[0, 2, 3, 1]), k_scale)
+    value = op.Transpose(op.Reshape(v, q_shape), perm=[0, 2, 1, 3])
     mixed = op.MatMul(op.Softmax(op.MatMul(query, key), axis=-1), value)
     return op.Reshape(op.Transpose(mixed, perm=[0, 2, 1, 3]), joined)
-
-
-def _open_fits(_context: Any, split: ir.Value, q_scale: ir.Value, k_scale: ir.Value, **_: Any) -> bool:
-    return _fits(_context, split, q_scale, k_scale)
-
-
-def _replace_open(
-    op: Any, q: Any, k: Any, v: Any, split: ir.Value, q_scale: ir.Value, k_scale: ir.Value, **_: Any
-) -> Any:
-    return _replace(op, q, k, v, split, q_scale, k_scale)
 
 
 def _fits(_context: Any, q_shape: ir.Value, q_scale: ir.Value, k_scale: ir.Value, **_: Any) -> bool:
@@ -93,5 +83,5 @@ def heads_of(shape: ir.Value) -> int | None:
 
 ATTENTION = (
     RewriteRule(attention, _replace, _fits, name="MultiHeadAttention", remove_nodes=False),
-    RewriteRule(open_attention, _replace_open, _open_fits, name="OpenMultiHeadAttention", remove_nodes=False),
+    RewriteRule(open_attention, _replace, _fits, name="OpenMultiHeadAttention", remove_nodes=False),
 )
