@@ -43,7 +43,7 @@ test-slow: $(READY_TO_TEST)
 
 # libaccel (docs/cpp.md): builds it and compares it with the Python runtime. `test` leaves tests/cpp out, as this has it.
 cpp: $(READY_TO_TEST)
-	$(BIN)/python -m pytest tests/cpp
+	$(BIN)/python -m pytest $(SHARED) tests/cpp
 
 # The same programs under AddressSanitizer and UndefinedBehaviorSanitizer, then under ThreadSanitizer, and 1,000 changed bundles.
 cpp-sanitize: $(READY_TO_TEST)

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from accel_bench.cli.console import note, note_patiently
-from accel_bench.cli.options import MACHINE, PLANS, Provider, ProviderOptions, choose_backend
+from accel_bench.cli.options import MACHINE, PLANS, Provider, ProviderOptions, Threads, choose_backend
 from accel_runtime.errors import InputError, MissingExtraError
 
 _LISTENING: Final = "Where it listens"
@@ -65,6 +65,7 @@ def serve(
     ] = None,
     provider: Provider = "cpu",
     provider_options: ProviderOptions = None,
+    threads: Threads = None,
     trust_files: Annotated[
         bool,
         typer.Option("--trust-files", help="Do not hash the bundles' weights on opening.", rich_help_panel=MACHINE),
@@ -96,7 +97,9 @@ def serve(
         logs_prompts=log_prompts,
         verification="sizes" if trust_files else "hashes",
     )
-    service = open_service(options, choose_backend(provider, options=provider_options), say=note_patiently)
+    service = open_service(
+        options, choose_backend(provider, threads=threads, options=provider_options), say=note_patiently
+    )
     if not place.is_loopback and api_key_file is None:
         note(f"{host}: other machines may ask, and no key is needed: give --api-key-file")
     run(service, engines, place)

@@ -4,6 +4,7 @@ import pickle
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from itertools import islice
 from time import monotonic
@@ -33,6 +34,19 @@ class _Hand:
     actor: Any
     is_open: bool = False
     items: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hand(Generic[Item, Done]):
+    """A worker that is lent: it does what it is asked, and is not replaced.
+
+    Attributes:
+        node: The node that it is on.
+        do: Does an item, and may be called from any thread.
+    """
+
+    node: str
+    do: Callable[[Item], Done]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,35 @@ class RayCrew(Generic[Item, Done]):
                 if attempts[id(item)] >= _LOSSES:
                     raise BackendError(f"{item}: {_LOSSES} workers were lost with it: try a smaller --batch")
                 again.append(item)
+
+    def hands(self, count: int | None) -> tuple[Hand[Item, Done], ...]:
+        """Wait until all workers are open, and lend ``count`` of them, or all, to threads that ask them one by one.
+
+        Raises:
+            InputError: There are fewer.
+            BackendError: There is no device, or a worker cannot be opened.
+        """
+        self.describe()
+        while not all(hand.is_open for hand in self._hands.values()):
+            self._look_for_devices()
+            for _ in self._finished():
+                pass
+        found = list(self._hands.values())
+        if count is not None and count > len(found):
+            raise InputError(f"workers: the cluster has {len(found)} for --provider {self.work.provider}, not {count}")
+        return tuple(Hand(each.device.name, partial(self._ask, each)) for each in found[:count])
+
+    def _ask(self, hand: _Hand, item: Item) -> Done:
+        """Let a lent worker do an item."""
+        try:
+            told = self.ray.get(hand.actor.do.remote(item))
+        except self.ray.exceptions.RayTaskError:
+            raise  # a bug of ours keeps its traceback
+        except self.ray.exceptions.RayError as error:
+            said = f"the worker on {hand.device.name} was lost while times were measured"
+            raise BackendError(f"{said}, so they mean nothing: give the command again") from error
+        done: Done = self._checked(hand, told).done
+        return done
 
     def close(self) -> None:
         """End all workers."""

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from accel_bench.records.bounds import Batch, Count, Elapsed, Many, Rate, Seconds, Share, check
+from accel_bench.records.bounds import Batch, Count, Elapsed, Many, Rate, Seconds, Share, Workers, check
 from accel_bench.records.head import RecordHead
 from accel_bench.records.parts import Doubt, PlanFacts
 
@@ -49,6 +49,7 @@ class Load(msgspec.Struct, frozen=True):
         qps: Queries per second that arrive at a server, as a Poisson process; None in the other scenarios.
         latency_bound_s: Seconds within which a server must answer; None in the other scenarios.
         percentile: Share of queries that a server must answer in time; None in the other scenarios.
+        workers: How many workers of a Ray cluster draw; None for one process that draws by itself.
     """
 
     scenario: Scenario
@@ -58,6 +59,7 @@ class Load(msgspec.Struct, frozen=True):
     qps: Rate | None
     latency_bound_s: Seconds | None
     percentile: Share | None
+    workers: Workers | None = None
 
     def __post_init__(self) -> None:
         bound = (self.latency_bound_s is not None, self.percentile is not None)
@@ -73,6 +75,7 @@ class Query(msgspec.Struct, frozen=True, array_like=True):
         begun_s: Time at which its batch was begun.
         ended_s: Time at which its picture was done.
         batch: Number of its batch.
+        worker: Number of the worker that drew it.
     """
 
     sample: Count
@@ -80,6 +83,7 @@ class Query(msgspec.Struct, frozen=True, array_like=True):
     begun_s: Elapsed
     ended_s: Elapsed
     batch: Count
+    worker: Count = 0
 
 
 class ScenarioRun(msgspec.Struct, frozen=True):
@@ -93,7 +97,8 @@ class ScenarioRun(msgspec.Struct, frozen=True):
         queries: Queries in the order of their answers.
         results: Results in the load generator's detailed log, by its own keys.
         summary: Summary of the load generator, as it wrote it.
-        peak_rss_bytes: Peak memory of the process.
+        peak_rss_bytes: Peak memory of the process that asks, which is also the one that draws where ``nodes`` is empty.
+        nodes: The node of each worker of a Ray cluster.
     """
 
     facts: PlanFacts
@@ -104,8 +109,11 @@ class ScenarioRun(msgspec.Struct, frozen=True):
     results: dict[str, str | int | float | bool]
     summary: str
     peak_rss_bytes: Count
+    nodes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check(len(self.nodes) == (self.load.workers or 0), "a node for each worker")
+        check(all(query.worker < max(1, len(self.nodes)) for query in self.queries), "queries of these workers")
         for key in (RATES[self.load.scenario], *map(latency_key, PERCENTILES)):
             value = self.results.get(key)
             check(isinstance(value, (int, float)) and 0 < value < _MOST, f"a number above 0 as the result {key}")

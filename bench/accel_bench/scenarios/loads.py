@@ -17,13 +17,14 @@ def make_loads(
     scenario: Scenario,
     *,
     batches: str | None,
+    workers: str | None,
     queries: int,
     duration_s: float,
     qps: str | None,
     latency_bound_s: float | None,
     percentile: float | None,
 ) -> tuple[Load, ...]:
-    """One load per batch size; None takes the scenario's default.
+    """One load per batch size and number of workers; None takes the scenario's default, and all workers.
 
     Raises:
         InputError: A value is out of range, or this scenario has no such value.
@@ -51,20 +52,26 @@ def make_loads(
             qps=_rate(qps or "auto") if server else None,
             latency_bound_s=bound if server else None,
             percentile=share if server else None,
+            workers=count,
         )
         for size in _sizes(scenario, batches or _BATCHES[scenario])
+        for count in ((None,) if workers is None else _numbers(workers, of="workers", such_as="1,2"))
     )
 
 
 def _sizes(scenario: Scenario, text: str) -> tuple[int, ...]:
-    if not re.fullmatch(r"[1-9][0-9]{0,9}(,[1-9][0-9]{0,9})*", text):
-        raise InputError(f"batch: expected sizes of 1 or more by commas, such as 1,4,8, got {text!r}")
-    sizes = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    sizes = _numbers(text, of="batch", such_as="1,4,8")
     if max(sizes) > MOST_IMAGES:
         raise InputError(f"batch: expected at most {MOST_IMAGES} images at a time, got {max(sizes)}")
     if scenario is Scenario.SINGLE_STREAM and sizes != (1,):
         raise InputError(f"batch: single-stream asks for one image at a time, got {text}: leave it out")
     return sizes
+
+
+def _numbers(text: str, *, of: str, such_as: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"[1-9][0-9]{0,4}(,[1-9][0-9]{0,4})*", text):
+        raise InputError(f"{of}: expected numbers of 1 or more by commas, such as {such_as}, got {text!r}")
+    return tuple(dict.fromkeys(int(part) for part in text.split(",")))
 
 
 def _rate(text: str) -> float | None:

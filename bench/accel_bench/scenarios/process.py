@@ -13,6 +13,7 @@ import msgspec
 
 from accel_bench.base.process import run_module
 from accel_bench.plans.prepare import Settings
+from accel_bench.records.parts import PlanFacts
 from accel_bench.records.scenario import Load, ScenarioRun
 from accel_runtime.backends import BackendDescription
 from accel_runtime.durable import write_folder
@@ -28,17 +29,24 @@ class Job(msgspec.Struct, frozen=True):
 
     Attributes:
         bundle: The bundle's folder.
+        digest: Its digest.
+        spec: The plan.
+        facts: What records tell of the plan.
         load: The load; a server's `qps` of None is set from the time of single images.
+        ray: Address of the Ray cluster whose workers draw; None draws in the process itself.
     """
 
     bundle: str
+    digest: str
     provider: str
     threads: int | None
     options: dict[str, str]
     spec: PlanSpec
+    facts: PlanFacts
     settings: Settings
     prompts: tuple[str, ...]
     load: Load
+    ray: str | None = None
 
 
 class Progress(msgspec.Struct, frozen=True, tag=True):
@@ -54,6 +62,12 @@ class Finished(msgspec.Struct, frozen=True, tag=True):
     backend: BackendDescription
 
 
+class Told(msgspec.Struct, frozen=True, tag=True):
+    """Something that the user should know, such as a worker that was lost."""
+
+    text: str
+
+
 class Failed(msgspec.Struct, frozen=True, tag=True):
     """Why the job failed, in one line."""
 
@@ -61,10 +75,10 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     exit_code: int
 
 
-Message: TypeAlias = Progress | Finished | Failed
+Message: TypeAlias = Progress | Told | Finished | Failed
 
 
-def run_job(job: Job, folder: Path) -> Iterator[Progress | Finished]:
+def run_job(job: Job, folder: Path) -> Iterator[Progress | Told | Finished]:
     """Do a job, yielding the progress after every batch and the result last.
 
     Args:

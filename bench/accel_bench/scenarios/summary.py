@@ -13,9 +13,10 @@ class ScenarioSummary(msgspec.Struct, frozen=True):
     """One run in figures.
 
     Attributes:
+        workers: Workers of a Ray cluster that draw; None for one process that draws by itself.
         per_second: Images per second, as the load generator counts them.
-        of_full: Ratio of ``per_second`` to that of the full UNet at the same batch; None for a server, whose rate is
-            that of its queries.
+        of_full: Ratio of ``per_second`` to that of the full UNet at the same batch on as many workers; None for a
+            server, whose rate is that of its queries.
         latency_s: Latency by percentile, as the load generator counts it; offline it runs from the start of the load.
         mean_batch: Mean number of samples drawn together.
         valid: Verdict of the load generator.
@@ -24,6 +25,7 @@ class ScenarioSummary(msgspec.Struct, frozen=True):
 
     name: str
     batch: int
+    workers: int | None
     qps: float | None
     per_second: float
     of_full: float | None
@@ -35,8 +37,8 @@ class ScenarioSummary(msgspec.Struct, frozen=True):
 
 def summarise_scenarios(record: ScenarioRecord) -> tuple[ScenarioSummary, ...]:
     """One summary per run, in order."""
-    full = {run.load.batch: run for run in reversed(record.runs) if run.facts == record.runs[0].facts}
-    return tuple(_summary(run, full.get(run.load.batch)) for run in record.runs)
+    full = {_place(run): run for run in reversed(record.runs) if run.facts == record.runs[0].facts}
+    return tuple(_summary(run, full.get(_place(run))) for run in record.runs)
 
 
 def essentials(run: ScenarioRun) -> str:
@@ -44,11 +46,16 @@ def essentials(run: ScenarioRun) -> str:
     return run.summary.partition("Results Summary")[2].partition("Additional Stats")[0].strip("=\n ")
 
 
+def _place(run: ScenarioRun) -> tuple[int, int | None]:
+    return run.load.batch, run.load.workers
+
+
 def _summary(run: ScenarioRun, full: ScenarioRun | None) -> ScenarioSummary:
     compared = full is not None and run.load.scenario is not Scenario.SERVER
     return ScenarioSummary(
         name=run.facts.name,
         batch=run.load.batch,
+        workers=run.load.workers,
         qps=run.load.qps,
         per_second=_rate(run),
         of_full=_rate(run) / _rate(full) if compared and full is not None else None,

@@ -1,4 +1,4 @@
-"""The system under test: samples wait in a queue, and one worker draws them in batches."""
+"""The system under test: samples wait in a queue, and workers draw them in batches."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -66,7 +66,7 @@ class Ticket:
 
 @dataclass(eq=False)
 class Batcher:
-    """A queue of samples that a worker takes in batches: all that wait, up to ``batch``; it never waits for more.
+    """A queue of samples that workers take in batches: all that wait, up to ``batch``; they never wait for more.
 
     Attributes:
         batch: Most samples of a batch.
@@ -78,6 +78,7 @@ class Batcher:
     _waiting: deque[Ticket] = field(default_factory=deque)
     _changed: Condition = field(default_factory=Condition)
     _closed: bool = False
+    _taken: int = 0
 
     def add(self, samples: Sequence[tuple[int, int]]) -> None:
         """Queue samples, each a key and a number; a quick worker cannot separate those of one call."""
@@ -85,27 +86,32 @@ class Batcher:
         with self._changed:
             self.first = now if self.first is None else self.first
             self._waiting.extend(Ticket(key, sample, now) for key, sample in samples)
-            self._changed.notify()
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Say that no more samples come."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
+            self._changed.notify_all()
 
-    def batches(self) -> Iterator[tuple[Ticket, ...]]:
-        """The batches, until the queue is closed and empty."""
+    def batches(self) -> Iterator[tuple[int, tuple[Ticket, ...]]]:
+        """The batches with their numbers, until the queue is closed and empty; each goes to one of those who ask."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
                 if not self._waiting:
                     return
                 taken = tuple(self._waiting.popleft() for _ in range(min(self.batch, len(self._waiting))))
-            yield taken
+                number, self._taken = self._taken, self._taken + 1
+            yield number, taken
 
 
 def serve(
-    batcher: Batcher, *, draw: Callable[[Sequence[int]], object], answer: Callable[[Sequence[int]], None]
+    batcher: Batcher,
+    *,
+    draw: Callable[[Sequence[int]], object],
+    answer: Callable[[Sequence[int]], None],
+    worker: int = 0,
 ) -> Iterator[tuple[Query, ...]]:
     """Draw what waits in ``batcher`` batch by batch, yielding each batch once it is answered.
 
@@ -113,13 +119,13 @@ def serve(
         batcher: Queue that another thread fills.
         draw: Draws the pictures of samples.
         answer: Called with keys; each key is answered once.
+        worker: Number of the worker that draws here, for the queries.
     """
-    for number, tickets in enumerate(batcher.batches()):
+    for number, tickets in batcher.batches():
         begun = perf_counter()
         draw([ticket.sample for ticket in tickets])
         ended = perf_counter()
         answer([ticket.key for ticket in tickets])
         first = batcher.first or begun
-        yield tuple(
-            Query(ticket.sample, ticket.asked - first, begun - first, ended - first, number) for ticket in tickets
-        )
+        times = begun - first, ended - first
+        yield tuple(Query(each.sample, each.asked - first, *times, number, worker) for each in tickets)

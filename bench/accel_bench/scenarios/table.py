@@ -7,17 +7,19 @@ from accel_bench.scenarios.summary import ScenarioSummary
 
 def scenario_table(record: ScenarioRecord, summaries: tuple[ScenarioSummary, ...]) -> Table:
     """One row per run."""
+    spread = any(each.workers for each in summaries)
     headings = ("batch ≤", "mean", "asked/s", "images/s", "of full", *(f"p{p} s" for p in PERCENTILES))
     return Table(
         _title(record),
-        (*words("plan"), *numbers(*headings), *prose("loadgen says")),
-        tuple(map(_cells, summaries)),
+        (*words("plan"), *numbers(*(["workers"] if spread else []), *headings), *prose("loadgen says")),
+        tuple(_cells(each, spread=spread) for each in summaries),
     )
 
 
-def _cells(each: ScenarioSummary) -> tuple[str, ...]:
+def _cells(each: ScenarioSummary, *, spread: bool) -> tuple[str, ...]:
     return (
         each.name,
+        *([str(each.workers or "")] if spread else []),
         str(each.batch),
         f"{each.mean_batch:.1f}",
         "" if each.qps is None else f"{each.qps:.2f}",

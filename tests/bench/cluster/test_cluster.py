@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ray.cluster_utils import Cluster
 from tests.bench.cluster.killing import Killer, check, job, two_nodes
 from tests.command import accel, accel_process, assert_refused
 
+from accel_bench.records.scenario import ScenarioRecord
 from accel_bench.records.search import SearchRecord
 from accel_bench.records.store import read_record
 from accel_runtime.bundle.bundle import read_bundle
@@ -52,6 +54,32 @@ def test_a_job_on_two_nodes_that_lack_the_bundle_is_this_process_job(
     assert there.returncode == 0, there.stderr
     assert check(tmp_path / "there", pictures=5) == check(tmp_path / "here", pictures=5)
     assert [path.name for path in received.iterdir()] == [read_bundle(bundle_folder).digest]
+
+
+def test_a_load_is_drawn_by_as_many_workers_as_it_asks_for(
+    cluster: Cluster, bundle_folder: Path, tmp_path: Path
+) -> None:
+    load = ("--scenario", "offline", "--batch", "2", "--queries", "12", "--workers", "1,2", "--steps", "2")
+    words = ("bench", "scenario", bundle_folder, *load, "-o", "record.json", "--ray", cluster.address)
+
+    done = accel_process(*words, cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    record = read_record(tmp_path / "record.json")
+    assert isinstance(record, ScenarioRecord)
+    assert [(run.load.workers, len(run.nodes)) for run in record.runs] == [(1, 1), (2, 2)]
+    for run in record.runs:
+        assert sorted({query.worker for query in run.queries}) == list(range(len(run.nodes)))
+        assert len(run.queries) == 12
+        assert set(Counter(query.batch for query in run.queries).values()) == {2}
+
+
+def test_more_workers_than_the_cluster_has_are_refused(cluster: Cluster, bundle_folder: Path, tmp_path: Path) -> None:
+    words = ("bench", "scenario", bundle_folder, "--steps", "2", "--workers", "3", "--ray", cluster.address)
+
+    done = accel_process(*words, cwd=tmp_path)
+
+    assert_refused(done, "workers: the cluster has 2 for --provider cpu, not 3", code=2)
 
 
 def test_where_there_is_no_cluster_is_said_in_one_line(bundle_folder: Path, tmp_path: Path) -> None:

@@ -132,16 +132,16 @@ def test_a_failure_under_load_ends_the_process_while_the_generator_still_waits(t
     code = """
 import os, sys
 from pathlib import Path
-from types import SimpleNamespace
 from accel_bench.records.scenario import Load, Scenario
 from accel_bench.scenarios.child import under_load
-def draw(samples):
-    if done == 3: raise RuntimeError("no picture")
-done = 0
-samples = SimpleNamespace(draw=draw, prompts=("a", "b"))
+def draw(turn):
+    global drawn
+    drawn += 1
+    if drawn == 4: raise RuntimeError("no picture")
+done = drawn = 0
 load = Load(Scenario.OFFLINE, 10, 0.0, 1, None, None, None)
 try:
-    for _ in under_load(samples, load, image_s=0.01, folder=Path(".")): done += 1
+    for _ in under_load([draw], load, samples=2, image_s=0.01, folder=Path(".")): done += 1
 except RuntimeError as error:
     print(done, error, flush=True); os._exit(3)
 """
@@ -182,6 +182,7 @@ def test_without_the_load_generator_the_extra_is_named(
         (Scenario.SINGLE_STREAM, {"batches": "1,2"}, "one image at a time"),
         (Scenario.OFFLINE, {"batches": "0"}, "batch: expected"),
         (Scenario.OFFLINE, {"batches": "2,"}, "batch: expected"),
+        (Scenario.OFFLINE, {"workers": "0"}, "workers: expected"),
         (Scenario.OFFLINE, {"queries": 0}, "queries: expected"),
         (Scenario.OFFLINE, {"duration_s": float("nan")}, "duration: expected"),
         (Scenario.SERVER, {"qps": "0"}, "qps: expected"),
@@ -191,7 +192,7 @@ def test_without_the_load_generator_the_extra_is_named(
     ],
 )
 def test_loads_that_cannot_be_are_refused(kind: Scenario, options: dict[str, object], message: str) -> None:
-    defaults = {"batches": None, "queries": 4, "duration_s": 0.0, "qps": None, "latency_bound_s": None}
+    defaults = {"batches": None, "workers": None, "queries": 4, "duration_s": 0.0, "qps": None, "latency_bound_s": None}
 
     with pytest.raises(InputError, match=message):
         make_loads(kind, **{**defaults, "percentile": None, **options})  # type: ignore[arg-type]

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from threading import Thread
+from time import sleep
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from accel_bench.records.scenario import Query
 from accel_bench.scenarios.system import Batcher, serve
 
 
@@ -47,6 +49,28 @@ def test_samples_that_come_together_fill_the_first_batch() -> None:
     list(serve(batcher, draw=drawn.append, answer=lambda _keys: None))
 
     assert drawn == [[0, 1, 2, 3], [4, 5]]
+
+
+def test_several_workers_share_what_waits_and_no_batch_has_two_numbers() -> None:
+    batcher = Batcher(2)
+    batcher.add([(key, key) for key in range(40)])
+    batcher.close()
+    answered: list[int] = []
+    queries: list[Query] = []
+
+    def work(worker: int) -> None:
+        for batch in serve(batcher, draw=lambda _samples: sleep(0), answer=answered.extend, worker=worker):
+            queries.extend(batch)
+
+    workers = [Thread(target=work, args=(number,)) for number in range(3)]
+    for each in workers:
+        each.start()
+    for each in workers:
+        each.join()
+
+    assert sorted(answered) == list(range(40))
+    assert Counter(query.batch for query in queries) == Counter(dict.fromkeys(range(20), 2))
+    assert len({(query.batch, query.worker) for query in queries}) == 20
 
 
 def test_nothing_is_answered_that_could_not_be_drawn() -> None:

@@ -25,6 +25,7 @@ from accel_bench.cli.options import (
     NamedScheduler,
     Provider,
     ProviderOptions,
+    Ray,
     RecordFile,
     Seed,
     Steps,
@@ -34,14 +35,13 @@ from accel_bench.cli.options import (
 )
 from accel_bench.cli.plan_options import BRANCH_0, HOLD, NO_TOME, Branches, Forecasts, Plans, Tomes, plans_of
 from accel_bench.doubts import scenario_doubts
-from accel_bench.plans.names import plan_name
 from accel_bench.plans.prepare import Settings, prepare
 from accel_bench.quality.captions import evaluation_captions, yardstick_of
 from accel_bench.quality.prompts import read_prompts
 from accel_bench.records.environment import read_environment
 from accel_bench.records.scenario import Scenario, ScenarioRecord
 from accel_bench.scenarios.loads import make_loads
-from accel_bench.scenarios.process import Finished, Job, log_folder, run_job
+from accel_bench.scenarios.process import Finished, Job, Progress, Told, log_folder, run_job
 from accel_bench.scenarios.record import make_scenario_record
 from accel_bench.scenarios.summary import essentials, summarise_scenarios
 from accel_bench.scenarios.table import scenario_table
@@ -86,6 +86,14 @@ def scenario(
         float | None,
         typer.Option(help="Server: share of queries to answer in time.", show_default="0.9", rich_help_panel=LOAD),
     ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            help="With --ray: how many of its workers draw, by commas; each is a run of its own.",
+            show_default="all",
+            rich_help_panel=LOAD,
+        ),
+    ] = None,
     queries: Annotated[int, typer.Option(help="Images to ask for at least.", rich_help_panel=LOAD)] = 64,
     duration: Annotated[float, typer.Option(help="Seconds to go on asking at least.", rich_help_panel=LOAD)] = 0.0,
     prompts: Annotated[
@@ -107,6 +115,7 @@ def scenario(
     provider: Provider = "cpu",
     provider_options: ProviderOptions = None,
     threads: Threads = None,
+    ray: Ray = None,
     output: RecordFile = None,
     logs: Annotated[
         Path | None, typer.Option(help="Keep the load generator's own logs in this folder.", rich_help_panel=RESULTS)
@@ -115,9 +124,12 @@ def scenario(
     as_json: AsJson = False,
 ) -> None:
     """Time plans under the loads of MLPerf, asked by its own load generator: latency, throughput, a server's tail."""
+    if workers is not None and ray is None:
+        raise InputError(f"--workers {workers}: without --ray this process draws alone: give --ray, or leave it out")
     loads = make_loads(
         kind,
         batches=batches,
+        workers=workers,
         queries=queries,
         duration_s=duration,
         qps=qps,
@@ -142,18 +154,23 @@ def scenario(
     with extra("loadgen"):
         # Only the process under load runs it; that it is missing is said before any work.
         import mlperf_loadgen  # noqa: F401, PLC0415
-    pipeline = open_bundle(bundle, choose_backend(provider, threads=threads, options=provider_options))
+    # With Ray nothing is drawn here, where there may be no such device.
+    here, given = ("cpu", None) if ray else (provider, provider_options)
+    pipeline = open_bundle(bundle, choose_backend(here, threads=threads, options=given))
     prepared = prepare(pipeline, chosen.specs, settings=settings)
     jobs = [
         Job(
             bundle=str(bundle),
+            digest=pipeline.bundle.digest,
             provider=provider,
             threads=threads,
             options=parse_options(provider_options or []),
             spec=each.spec,
+            facts=each.facts,
             settings=settings,
             prompts=texts,
             load=load,
+            ray=ray,
         )
         for load, each in product(loads, prepared)
     ]
@@ -194,15 +211,16 @@ def _log_folders(jobs: Sequence[Job], logs: Path | None, *, force: bool) -> list
 
 
 def _name(job: Job) -> str:
-    plan = re.sub(r"[^a-z0-9]+", "-", plan_name(job.spec).lower())
-    return f"{job.load.scenario}-{plan}-batch-{job.load.batch}"
+    plan = re.sub(r"[^a-z0-9]+", "-", job.facts.name.lower())
+    workers = "" if job.load.workers is None else f"-workers-{job.load.workers}"
+    return f"{job.load.scenario}-{plan}-batch-{job.load.batch}{workers}"
 
 
 def _run(jobs: Sequence[Job], folders: Sequence[Path | None]) -> list[Finished]:
     finished = []
     with progress_bar() as progress:
         for job, kept in zip(jobs, folders, strict=True):
-            name = f"{plan_name(job.spec)} batch {job.load.batch}"
+            name = f"{job.facts.name} batch {job.load.batch}"
             task = progress.add_task(name, total=job.load.queries)
             with ExitStack() as stack:
                 if kept is None:
@@ -210,10 +228,13 @@ def _run(jobs: Sequence[Job], folders: Sequence[Path | None]) -> list[Finished]:
                 else:
                     folder = stack.enter_context(log_folder(kept))
                 for message in run_job(job, folder):
-                    if isinstance(message, Finished):
-                        finished.append(message)
-                    else:
-                        progress.update(task, completed=message.answered)
+                    match message:
+                        case Finished():
+                            finished.append(message)
+                        case Told(text):
+                            note(text)
+                        case Progress(answered):
+                            progress.update(task, completed=answered)
     return finished
 
 
