@@ -4,12 +4,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import onnx_ir as ir
 import pytest
 from numpy.typing import NDArray
-from tests.bundles import kept_bundle
+from tests.bundles import family_bundle, kept_bundle
 from tests.command import accel
+from tests.kept import tree_digest
 
 from accel_exporter import ExportOptions, parse_forms, parse_int8
 from accel_exporter.check import Reference, relative_error, run_graph
@@ -96,6 +98,39 @@ def test_openvino_draws_the_same(mixed: Pipeline) -> None:
 def test_a_loss_that_nothing_keeps_is_refused(bundle_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no layer keeps pictures within 80 dB"):
         quantised(bundle_folder, tmp_path / "none", Int8("mixed", 80.0))
+
+
+@pytest.mark.parametrize(
+    ("family", "taken"), [("inpaint", "a mask"), ("control", "control images"), ("classes", "classes")]
+)
+def test_a_model_that_takes_more_than_prompts_is_refused_and_left_as_it_was(
+    family: str, taken: str, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(family_bundle(family), tmp_path / family)
+    before = tree_digest(folder)
+
+    with pytest.raises(InputError, match=f"got one that takes {taken}: export it with --dtype fp32"):
+        quantise_bundle(folder, read_manifest(folder), options=Int8("mixed"))
+
+    assert tree_digest(folder) == before
+
+
+def test_of_random_weights_all_convolutions_but_the_outer_ones_are_taken_and_no_picture_is_judged(
+    bundle_folder: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(bundle_folder, tmp_path / "random")
+    manifest = read_manifest(folder)
+    provenance = msgspec.structs.replace(manifest.provenance, weights="random")
+    write_manifest(folder, msgspec.structs.replace(manifest, provenance=provenance))
+
+    made = quantise_bundle(folder, read_manifest(folder), options=Int8("mixed")).int8
+
+    assert made is not None
+    assert made.psnr is None
+    found = [node.name for node in ir.load(bundle_folder / "unet/deep.onnx").graph if node.op_type == "Conv"]
+    assert set(made.layers) < set(found)
+    assert {found[0], found[-1]}.isdisjoint(made.layers)
+    assert {found[1], found[len(found) // 2]} <= set(made.layers)
 
 
 def test_an_export_stores_weights_in_a_quarter_and_says_so(

@@ -2,7 +2,8 @@
 
 With ``--runtime openvino`` the graph as it is and rewritten, with ``--runtime onnxruntime`` the plain graph and the
 attention form of the bundle take turns in one process on one thread. Wall and processor seconds of each call are
-printed as JSON, in order: on a busy machine the second tell more. Run it on one core: ``taskset -c 1``.
+printed as JSON, in order: on a busy machine the second tell more. Run it on one core: ``taskset -c 1``. ``--also``
+times the same graph of other bundles beside them, such as one in int8.
 """
 
 import argparse
@@ -58,11 +59,17 @@ def contenders(bundle: Bundle, arguments: argparse.Namespace) -> Iterator[Conten
         for rewrites in sets:
             backend = OpenVinoBackend("CPU", precision=arguments.precision, threads=1, rewrites=rewrites)
             yield contend(bundle, arguments, backend=backend, name="+".join(rewrites) or "plain")
+        for other in arguments.also:
+            backend = OpenVinoBackend("CPU", precision=arguments.precision, threads=1, rewrites=REWRITES)
+            yield contend(read_bundle(other, verification="sizes"), arguments, backend=backend, name=other.name)
         return
     forms: tuple[Form, ...] = ("plain", "attention")
     shared = OnnxRuntimeBackend("cpu", threads=1)
     for form in forms:
-        yield contend(bundle, arguments, backend=shared, name=form, form=form)
+        if form == "plain" or not arguments.also:
+            yield contend(bundle, arguments, backend=shared, name=form, form=form)
+    for other in arguments.also:
+        yield contend(read_bundle(other, verification="sizes"), arguments, backend=shared, name=other.name)
 
 
 def contend(
@@ -127,6 +134,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=2, help="2 of a guided call.")
     parser.add_argument("--precision", default="bf16", help="OpenVINO's.")
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--also", type=Path, nargs="*", default=(), help="Bundles of the model in other precisions.")
     parser.add_argument("--each", action="store_true", help="With OpenVINO also each rewrite alone.")
     return parser.parse_args()
 
