@@ -52,8 +52,8 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "bench": (
         ("base",),
         ("records", "bundle_cache", "images"),
-        ("plans", "quality", "doctor"),
-        ("timing", "profiles", "scenarios", "jobs", "cluster"),
+        ("plans", "quality", "doctor", "cluster"),
+        ("timing", "profiles", "scenarios", "jobs"),
         ("evaluation", "peers", "codegen"),
         ("benchmark",),
         ("replay", "trace"),
