@@ -89,6 +89,10 @@ class Opening:
             raise InputError(
                 "--search-targets tome: the bundle has no graphs that merge tokens: export it with `--tome 0.3,0.5`"
             )
+        if Target.TGATE in self.targets and not self.timed.pipeline.bundle.manifest.denoiser.tgate:
+            raise InputError(
+                "--search-targets tgate: the bundle has no graphs of gated calls: export it with `--tgate`"
+            )
         return make_space(
             self._calls(),
             targets=self._possible_targets(),
@@ -163,6 +167,7 @@ class Opening:
             branches=self.branches,
             guidances=self._guidances(),
             tome=self._timed_tome,
+            gates=Target.TGATE in self.targets,
             scheduler=self.settings.scheduler,
         )
         request = Request(self.prompts.judged[0].prompts[:1], seed=self.settings.seed)
@@ -197,7 +202,9 @@ class Opening:
     def _kinds(self) -> set[str]:
         """The kinds of UNet calls whose times are needed."""
         each = product(self._guidances(), self._timed_tome)
-        return {kind_of(call) for guidance, tome in each for call in calls_of(guidance, self.branches, tome=tome)}
+        calls = [call for guidance, tome in each for call in calls_of(guidance, self.branches, tome=tome)]
+        gated = gated_calls_of(self._guidance, self.branches) if Target.TGATE in self.targets else []
+        return {kind_of(call) for call in (*calls, *gated)}
 
     def _calls(self) -> dict[int, int]:
         """UNet calls by number of steps."""

@@ -24,6 +24,8 @@ INTERVALS = tuple(range(2, 11))
 # Shares of the baseline's steps, and of a plan's calls.
 STEP_SHARES = (0.8, 0.6, 0.5, 0.4)
 GUIDED_SHARES = (0.75, 0.5)
+# Shares of a plan's calls, from the first, that are not gated.
+OPEN_SHARES = (0.75, 0.5, 0.25)
 _ID_LENGTH = 16
 _BUDGETS = 6
 
@@ -114,8 +116,8 @@ def distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
 class Target(StrEnum):
     """What a search may change.
 
-    Calls that are skipped, features that are reused, fewer steps, less guidance, whether a rule decides, and whether
-    tokens are merged.
+    Calls that are skipped, features that are reused, fewer steps, less guidance, whether a rule decides, whether
+    tokens are merged, and whether late calls are gated.
     """
 
     SCHEDULE = "schedule"
@@ -124,6 +126,7 @@ class Target(StrEnum):
     GUIDANCE = "guidance"
     RULE = "rule"
     TOME = "tome"
+    TGATE = "tgate"
 
 
 def parse_targets(text: str) -> tuple[Target, ...]:
@@ -160,6 +163,7 @@ class Space:
         decides: Whether rules may decide as a plan runs.
         rules: Plans with a rule, once they are calibrated.
         tome: Shares of the tokens that all calls of a plan may merge.
+        open_shares: Shares of the calls, from the first, behind which all others may be gated.
     """
 
     calls: Mapping[int, int]
@@ -171,6 +175,7 @@ class Space:
     decides: bool = False
     rules: tuple[Candidate, ...] = ()
     tome: tuple[float, ...] = ()
+    open_shares: tuple[float, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -239,15 +244,39 @@ class Space:
         for ratio in () if candidate.spec.rule else self.tome:
             yield Candidate(candidate.family, candidate.spec.with_tome(Tome(ratio=ratio)))
 
+    def varied(self, candidate: Candidate) -> Iterator[Candidate]:
+        """The candidate with guidance on its first calls only, then with merged tokens, then with gated calls."""
+        yield from self.guided(candidate)
+        yield from self.merged(candidate)
+        yield from self.gated(candidate)
+
+    def gated(self, candidate: Candidate) -> Iterator[Candidate]:
+        """The candidate with its late calls gated, from each share on; none of what was made for all calls open.
+
+        Solved rows and thresholds were made for the guidance that gated calls do not have.
+        """
+        spec = candidate.spec
+        if spec.rows or spec.rule or spec.tome or spec.guided_calls is not None:
+            return
+        calls = self._calls_of(candidate)
+        for gate in dict.fromkeys(round(share * calls) for share in self.open_shares):
+            if 1 <= gate < calls:
+                yield Candidate(candidate.family, spec.with_gate(gate))
+
+    def _calls_of(self, candidate: Candidate) -> int:
+        """UNet calls of a candidate's schedule."""
+        for rival in self.rivals:
+            if rival.candidate.spec == candidate.spec:
+                return rival.calls
+        return self.calls[candidate.spec.steps or self.steps]
+
     def grid(self) -> Iterator[Candidate]:
         """The 1:N rule with every forecast and DeepCache's power plans, exhaustively."""
         plain = [*self.uncached(), *(each for steps in self.calls if self.caches for each in self._cached(steps))]
         for candidate in plain:
             yield candidate
-            yield from self.guided(candidate)
-            yield from self.merged(candidate)
-        yield from self.guided(FULL)
-        yield from self.merged(FULL)
+            yield from self.varied(candidate)
+        yield from self.varied(FULL)
         yield from self.rules
 
     def _cached(self, steps: int) -> Iterator[Candidate]:
@@ -288,6 +317,7 @@ def make_space(
         guided_shares=GUIDED_SHARES if Target.GUIDANCE in targets else (),
         decides=Target.RULE in targets,
         tome=tuple(tome) if Target.TOME in targets else (),
+        open_shares=OPEN_SHARES if Target.TGATE in targets else (),
     )
 
 

@@ -53,8 +53,8 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Guidance scale, prompts and seeds are no part of a plan: they belong to the request.
 
     Attributes:
-        version: Version of this format: 5 with gated calls, 4 with merged tokens, 3 with a rule, else 2. A plan of an earlier version is
-            read as the plan that it means.
+        version: Version of this format: 5 with gated calls, 4 with merged tokens, 3 with a rule, else 2. A plan of an
+            earlier version is read as the plan that it means.
         deep: Deep calls: `full`, `every:N`, or their numbers from 0 on, ascending; with a rule, those in any case.
         skip: Numbers of the calls that run no graph, ascending; such a plan needs ``rows``.
         branch: Branch at which shallow calls cut the UNet.
