@@ -107,7 +107,7 @@ def search(
         str,
         typer.Option(
             help="What may change, by commas: schedule (skipped calls), deepcache (reused features), steps, guidance, "
-            "rule, tome (merged tokens).",
+            "rule, tome (merged tokens), tgate (gated calls).",
             rich_help_panel=STRATEGY,
         ),
     ] = "schedule,deepcache",

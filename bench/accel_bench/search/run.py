@@ -13,7 +13,7 @@ from accel_bench.plans.prepare import Settings, resolve_for
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import Environment, machine_name
 from accel_bench.records.search import Asked, Goal, Score, SearchRecord, StageTimes
-from accel_bench.search.cost import StageTiming, calls_of, kind_of
+from accel_bench.search.cost import StageTiming, calls_of, gated_calls_of, kind_of
 from accel_bench.search.driver import Driver
 from accel_bench.search.finalists import Finish
 from accel_bench.search.labs import Labs

@@ -27,6 +27,7 @@ def test_weights_that_hold_are_left_out() -> None:
 
 def test_an_unknown_target_is_refused_by_name() -> None:
     with pytest.raises(
-        InputError, match="expected some of schedule, deepcache, steps, guidance, rule, tome by commas, got 'cache'"
+        InputError,
+        match="expected some of schedule, deepcache, steps, guidance, rule, tome, tgate by commas, got 'cache'",
     ):
         parse_targets("cache")

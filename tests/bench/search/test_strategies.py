@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from msgspec import UNSET
 from tests.bench.search.answers import follow, quality
 
 from accel_bench.records.search import Goal, Score
@@ -197,6 +198,42 @@ def test_what_lies_between_merges_as_many_tokens_as_the_plans_beside_it() -> Non
 
     assert {each.spec.tome_of(0) for each in between} == {0.5}
     assert {deep_of(each) for each in between} == {4}
+
+
+def test_survivors_and_the_full_unet_are_tried_with_late_calls_gated() -> None:
+    space = make_space({CALLS: CALLS}, targets=(Target.DEEPCACHE, Target.TGATE), branches=(0,))
+
+    asked = follow(solve(proposals(space), Goal(Score.SSIM, max_loss=0.05), batches=1), guess)
+
+    tried = [each.spec for ask in asked for each in ask.candidates]
+    assert {spec.tgate for spec in tried} == {UNSET, 3, 6, 9}
+    assert {PlanSpec(deep="full", tgate=gate) for gate in (3, 6, 9)} <= set(tried)
+    assert {spec for spec in tried if spec.tgate and spec.deep != "full"}
+
+
+def test_what_lies_between_is_gated_where_the_plans_beside_it_are() -> None:
+    space = make_space({CALLS: CALLS}, targets=(Target.TGATE,), branches=(0,))
+    better, *_ = space.gated(SPACE.candidate("solved", CALLS, deep=(0, 2, 4, 6, 8, 10), branch=0))
+    worse, *_ = space.gated(SPACE.candidate("solved", CALLS, deep=(0, 6), branch=0))
+    answers = [Answer(better, 5.0, quality(1.0, loss=0.01)), Answer(worse, 2.0, quality(9.0, loss=0.9))]
+
+    between = proposals(space).between(Goal(Score.SSIM, max_loss=0.05), answers)
+
+    assert {each.spec.tgate for each in between} == {9}
+    assert {deep_of(each) for each in between} == {4}
+
+
+def test_what_was_made_for_open_calls_is_not_gated() -> None:
+    rule = Rule(signal="noise", threshold=0.1, most_deep=3)
+    space = make_space({CALLS: CALLS}, targets=(Target.TGATE,), branches=(0,))
+
+    for spec in (
+        PlanSpec(deep=(0,), rule=rule),
+        PlanSpec(deep="full", tome=Tome(ratio=0.5)),
+        PlanSpec(deep="full", guided_calls=(0, 3)),
+    ):
+        assert list(space.gated(Candidate("any", spec))) == []
+    assert list(make_space({CALLS: CALLS}, targets=(), branches=(0,)).gated(FULL)) == []
 
 
 def test_a_rule_s_threshold_is_not_used_with_merged_tokens() -> None:

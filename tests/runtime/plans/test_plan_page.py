@@ -109,7 +109,7 @@ def test_the_page_s_example_is_a_plan_and_its_table_has_every_key(tmp_path: Path
     keys = re.findall(r"^\| `(\w+)` \|", PAGE.partition("| key |")[2], re.MULTILINE)
 
     assert read_plan(tmp_path / "plan.json").weights == {4: (1.2, -0.2)}
-    assert [*json.loads(example), "rule", "tome"] == keys
+    assert [*json.loads(example), "rule", "tome", "tgate"] == keys
     assert sorted(keys) == sorted(PlanSpec.__struct_fields__)
     assert msgspec.json.decode(example, type=PlanSpec).steps == 20
 

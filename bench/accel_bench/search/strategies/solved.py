@@ -22,7 +22,7 @@ Near = Callable[[Candidate], Iterable[Candidate]]
 
 
 def solve(proposals: Proposals, goal: Goal, *, skips: Skips | None = None, batches: int, moves: int = 0) -> Proposer:
-    """Halve the first proposals, then their survivors with less guidance, merged tokens or gated calls, then what lies between.
+    """Halve the first proposals, then survivors with less guidance, merged tokens or gated calls, then what is between.
 
     Args:
         proposals: Plans of deep and shallow calls.
