@@ -174,7 +174,7 @@ def test_hooks_are_gone_afterwards_and_self_attentions_are_not_kept() -> None:
         module(*inputs, return_dict=False)
 
     assert count == len(attended) == 4
-    assert [tuple(each.shape) for each in attended][0] == (4, 10, 12, 16)
+    assert tuple(attended[0].shape) == (4, 10, 12, 16)
 
 
 def test_a_unet_without_text_is_refused() -> None:
