@@ -77,6 +77,18 @@ def gated_calls_of(guidance: float, branches: Iterable[int]) -> list[Call]:
     return [Deep(guidance=guidance, gate="keeps"), Deep(guidance=1.0, gate="gated"), *shallow]
 
 
+def timed_calls(branches: int, *, shares: int, gates: bool) -> int:
+    """How many calls an image makes that runs each graph.
+
+    Args:
+        branches: Number of branches.
+        shares: Number of shares of the tokens that are merged.
+        gates: Whether there are graphs of gated calls.
+    """
+    open_calls = 2 * (1 + shares) * (1 + branches)  # guided and not
+    return _REPEATS * (open_calls + (2 + branches if gates else 0))
+
+
 @dataclass(eq=False)
 class StageTiming:
     """Times every graph of a bundle, one image at a time.

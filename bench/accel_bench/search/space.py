@@ -135,8 +135,14 @@ def parse_targets(text: str) -> tuple[Target, ...]:
     >>> parse_targets("deepcache,steps")
     (<Target.DEEPCACHE: 'deepcache'>, <Target.STEPS: 'steps'>)
     """
+    parts = [part.strip() for part in text.split(",")]
+    if "precision" in parts:
+        raise InputError(
+            "--search-targets precision: a bundle's graphs have one: export another one with `--dtype`, search in each, "
+            "and compare their records with `accel bench report`"
+        )
     try:
-        return tuple(dict.fromkeys(Target(part.strip()) for part in text.split(",")))
+        return tuple(dict.fromkeys(map(Target, parts)))
     except ValueError:
         raise InputError(f"--search-targets: expected some of {', '.join(Target)} by commas, got {text!r}") from None
 

@@ -9,6 +9,7 @@ from accel_runtime.denoising.noise import TorchGenerator
 from accel_runtime.denoising.start import start
 from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
+from accel_runtime.plans.plan import Plan
 from accel_serve.engine.order import Order
 from accel_serve.engine.row import Image, Row
 
@@ -20,8 +21,7 @@ def prepare(pipeline: Pipeline, order: Order) -> list[Row]:
         InputError: The request and the model do not fit, the machine cannot hold the images, or calls are gated.
     """
     request, plan = order.request, order.plan
-    if plan.keeps:
-        raise InputError("plan: tgate: batches of a service mix calls of many plans, and keep nothing: leave it out")
+    check_served(plan)
     check_request(request, pipeline.bundle.manifest, guided=plan.guided)
     generators = [TorchGenerator(seed) for seed in request.image_seeds]
     started = start(pipeline.components, request, schedule=plan.schedule, generators=generators)
@@ -40,6 +40,16 @@ def prepare(pipeline: Pipeline, order: Order) -> list[Row]:
         )
         for number, generator in enumerate(generators)
     ]
+
+
+def check_served(plan: Plan) -> None:
+    """Refuse a plan that batches cannot run.
+
+    Raises:
+        InputError: Its calls are gated.
+    """
+    if plan.keeps:
+        raise InputError("plan: tgate: a service mixes calls of many images, and keeps nothing: choose another plan")
 
 
 def _inputs(conditioning: Conditioning, number: int) -> dict[str, np.ndarray]:
