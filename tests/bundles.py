@@ -84,7 +84,7 @@ def gating_bundle() -> Path:
     from accel_exporter import ExportOptions, parse_forms
 
     forms = parse_forms(["attention"])
-    options = ExportOptions(branches=(0, 1), max_steps=10, schedulers=("ddim", "dpmpp_2m"), forms=forms, tgate=True)
+    options = ExportOptions(branches=(0, 1), max_steps=24, schedulers=("ddim", "dpmpp_2m"), forms=forms, tgate=True)
     return kept_bundle("gating", kept_source(), options)
 
 

@@ -138,8 +138,8 @@ def parse_targets(text: str) -> tuple[Target, ...]:
     parts = [part.strip() for part in text.split(",")]
     if "precision" in parts:
         raise InputError(
-            "--search-targets precision: a bundle's graphs have one: export another one with `--dtype`, search in each, "
-            "and compare their records with `accel bench report`"
+            "--search-targets precision: a bundle's graphs have one: export another with `--dtype`, search in each, "
+            "and compare the records with `accel bench report`"
         )
     try:
         return tuple(dict.fromkeys(map(Target, parts)))
