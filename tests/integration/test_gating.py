@@ -67,17 +67,17 @@ def options(guidance: float) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("gate", [1, 4, 9])
+@pytest.mark.parametrize("gate", [1, 4, 8])
 @pytest.mark.parametrize("scheduler", ["ddim", "dpmpp_2m"])
 def test_a_gated_plan_draws_what_the_tgate_package_draws(scheduler: str, gate: int) -> None:
     pipe = TgateSDLoader(theirs(scheduler))
 
     expected = pipe.tgate(gate_step=gate, **CLASSIC, **options(GUIDANCE)).images.numpy()
 
-    assert relative_error(drawn(spec(gate, scheduler=scheduler)), expected) <= 1e-4
+    assert relative_error(drawn(spec(gate, scheduler=scheduler)), expected) <= 1e-5
     # Neither an open plan nor one whose late calls are only unguided does.
     plain = PlanSpec(deep="full", scheduler=scheduler, steps=STEPS, guided_calls=(0, gate - 1))
-    assert relative_error(drawn(plain), expected) > 1e-3
+    assert relative_error(drawn(plain), expected) > 1e-4
 
 
 def test_with_its_deep_calls_a_plan_draws_what_the_package_draws_beside_deepcache() -> None:
@@ -87,7 +87,7 @@ def test_with_its_deep_calls_a_plan_draws_what_the_package_draws_beside_deepcach
 
     # Its cache is emptied at the keeping call and at the gate.
     deep = (0, GATE - 1, GATE, GATE + 3)
-    assert relative_error(drawn(spec(GATE, deep)), expected) <= 1e-4
+    assert relative_error(drawn(spec(GATE, deep)), expected) <= 1e-5
 
 
 def test_where_nothing_is_guided_what_the_prompt_gives_is_kept_as_it_is() -> None:
@@ -105,7 +105,7 @@ def test_where_nothing_is_guided_what_the_prompt_gives_is_kept_as_it_is() -> Non
     tell(0)
     expected = pipe(callback_on_step_end=after, **options(1.0)).images.numpy()
 
-    assert relative_error(drawn(spec(GATE), guidance=1.0), expected) <= 1e-4
+    assert relative_error(drawn(spec(GATE), guidance=1.0), expected) <= 1e-5
 
 
 def test_the_last_deep_call_before_the_gate_keeps_and_shallow_calls_are_gated_too() -> None:
