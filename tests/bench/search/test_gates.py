@@ -21,7 +21,7 @@ WORDS = ("--steps", str(STEPS), "--num-prompts", "2", "--batch", "1", "--calibra
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> SearchRecord:
-    goal = ("--score", "psnr", "--req-speedup", "1.01", "--search-targets", "tgate", "--scheduler", "ddim")
+    goal = ("--score", "ssim", "--req-score-loss", "100%", "--search-targets", "tgate", "--scheduler", "ddim")
     folder = tmp_path_factory.mktemp("search") / "found"
     done = accel("search", gating_bundle(), *WORDS, *goal, "-o", folder, cwd=folder.parent)
     assert done.returncode == 0, done.stderr
