@@ -214,10 +214,7 @@ class Space:
 
     def deep_calls(self, candidate: Candidate) -> tuple[int, ...]:
         """Numbers of the deep calls of a candidate."""
-        for rival in self.rivals:
-            if rival.candidate.spec == candidate.spec:
-                return tuple(range(rival.calls))
-        return candidate.spec.deep_calls(self.calls[candidate.spec.steps or self.steps])
+        return candidate.spec.deep_calls(self._calls_of(candidate))
 
     def _own(self, steps: int) -> int | None:
         return None if steps == self.steps else steps
@@ -236,7 +233,7 @@ class Space:
 
     def guided_in_part(self, candidate: Candidate, share: float) -> Candidate:
         """The candidate with guidance on the first ``share`` of its calls; itself where that is all of them."""
-        calls = self.calls[candidate.spec.steps or self.steps]
+        calls = self._calls_of(candidate)
         last = max(0, round(share * calls) - 1)
         if last >= calls - 1:
             return candidate
@@ -270,11 +267,12 @@ class Space:
                 yield Candidate(candidate.family, spec.with_gate(gate))
 
     def _calls_of(self, candidate: Candidate) -> int:
-        """UNet calls of a candidate's schedule."""
+        """UNet calls of a candidate's schedule, which may be that of a rival with something else changed too."""
+        spec = candidate.spec
         for rival in self.rivals:
-            if rival.candidate.spec == candidate.spec:
+            if (rival.candidate.spec.scheduler, rival.candidate.spec.steps) == (spec.scheduler, spec.steps):
                 return rival.calls
-        return self.calls[candidate.spec.steps or self.steps]
+        return self.calls[spec.steps or self.steps]
 
     def grid(self) -> Iterator[Candidate]:
         """The 1:N rule with every forecast and DeepCache's power plans, exhaustively."""

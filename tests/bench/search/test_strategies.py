@@ -9,7 +9,7 @@ from msgspec import UNSET
 from tests.bench.search.answers import follow, quality
 
 from accel_bench.records.search import Goal, Score
-from accel_bench.search.space import FULL, Answer, Ask, Candidate, Proposer, Space, Target, make_space
+from accel_bench.search.space import FEWER, FULL, Answer, Ask, Candidate, Proposer, Rival, Space, Target, make_space
 from accel_bench.search.strategies.grid import grid
 from accel_bench.search.strategies.proposals import Proposals
 from accel_bench.search.strategies.solved import climb, halve, solve
@@ -209,6 +209,20 @@ def test_survivors_and_the_full_unet_are_tried_with_late_calls_gated() -> None:
     assert {spec.tgate for spec in tried} == {UNSET, 3, 6, 9}
     assert {PlanSpec(deep="full", tgate=gate) for gate in (3, 6, 9)} <= set(tried)
     assert {spec for spec in tried if spec.tgate and spec.deep != "full"}
+
+
+def test_runs_of_fewer_steps_are_tried_with_less_guidance_merged_tokens_and_gated_calls_too() -> None:
+    fewer = Candidate(FEWER, PlanSpec(deep="full", scheduler="euler", steps=5))
+    targets = (Target.SCHEDULE, Target.DEEPCACHE, Target.GUIDANCE, Target.TOME, Target.TGATE)
+    space = make_space({CALLS: CALLS}, targets=targets, branches=(0,), rivals=(Rival(fewer, 8),), tome=(0.5,))
+
+    asked = follow(solve(proposals(space), Goal(Score.SSIM, max_loss=0.05), batches=1), guess)
+
+    specs = {each.spec for ask in asked for each in ask.candidates if each.spec.scheduler == "euler"}
+    assert {spec.guided_calls for spec in specs} == {None, (0, 5), (0, 3)}
+    assert {spec.tgate for spec in specs} == {UNSET, 6, 4, 2}
+    assert {spec.tome_of(0) for spec in specs} == {0.0, 0.5}
+    assert {len(space.deep_calls(Candidate(FEWER, spec))) for spec in specs} == {8}
 
 
 def test_what_lies_between_is_gated_where_the_plans_beside_it_are() -> None:
