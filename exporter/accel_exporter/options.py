@@ -141,6 +141,9 @@ class ExportOptions:
             raise InputError("tgate: expected --dtype fp32 or fp16 beside it, got bf16: leave --tgate out")
         if self.with_inductor:
             raise InputError("tgate: only ONNX graphs are gated: leave --artifact inductor or --tgate out")
+        if self.static is not None:
+            # A fixed graph has the rows of a guided call, and gated calls have half of them.
+            raise InputError("tgate: gated calls have other rows than guided ones: leave --static or --tgate out")
 
     def _check_int8(self) -> None:
         if self.int8 is None:

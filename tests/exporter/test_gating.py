@@ -14,7 +14,7 @@ from diffusers.models.attention import BasicTransformerBlock
 from numpy.typing import NDArray
 from tests.exporter.pipelines import tiny_unet
 
-from accel_exporter import ExportOptions, parse_forms
+from accel_exporter import ExportOptions, StaticSize, parse_forms
 from accel_exporter.check import relative_error
 from accel_exporter.forms import fuse_attention
 from accel_exporter.gating import cut_gated, cut_gated_shallow, keep_attended, kept_reference, recording
@@ -191,6 +191,7 @@ def test_a_unet_without_text_is_refused() -> None:
     [
         ({"dtype": "bfloat16"}, "tgate: expected --dtype fp32 or fp16"),
         ({"with_inductor": True}, "tgate: only ONNX graphs are gated"),
+        ({"static": StaticSize()}, "tgate: gated calls have other rows than guided ones"),
         ({"int8": Int8("weights")}, "tgate: no graph in int8 is gated"),
     ],
 )
