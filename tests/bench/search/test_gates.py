@@ -9,7 +9,7 @@ from tests.command import accel, assert_refused
 
 from accel_bench.records.search import SearchRecord
 from accel_bench.records.store import read_record
-from accel_bench.search.cost import compose_s
+from accel_bench.search.cost import compose_s, timed_calls
 from accel_bench.search.space import parse_targets
 from accel_bench.search.summary import summarise_search
 from accel_bench.search.table import footer, mechanisms
@@ -42,6 +42,14 @@ def test_an_image_s_time_is_composed_of_open_keeping_and_gated_calls(record: Sea
     assert kinds <= set(record.stages.calls)
     (found,) = (each for each in record.tried if each.facts.plan.tgate == 2)
     assert found.composed_s == pytest.approx(compose_s(record.stages, plan))
+
+
+def test_a_bundle_that_is_exported_for_a_search_has_a_schedule_of_as_many_calls_as_are_timed(
+    record: SearchRecord,
+) -> None:
+    images = 2
+
+    assert sum(map(len, record.stages.calls.values())) == images * timed_calls(1, shares=0, gates=True)
 
 
 def test_the_front_is_told_by_mechanism(record: SearchRecord) -> None:
