@@ -42,10 +42,10 @@ from accel_bench.search.named_plan import add_found, check_addable
 from accel_bench.search.profile import check_profile, write_profile
 from accel_bench.search.prompts import check_score, choose_prompts
 from accel_bench.search.run import PLAN, Found, Opening, Search
-from accel_bench.search.space import Target, parse_targets
 from accel_bench.search.strategies import Strategy, check_strategy
 from accel_bench.search.summary import summarise_search
 from accel_bench.search.table import footer, front_table, heading, why_not
+from accel_bench.search.targets import Target, parse_targets
 from accel_bench.search.worker import SearchWork
 from accel_bench.timing.measure import StopRule
 from accel_bench.timing.pipeline import TimedPipeline

@@ -19,9 +19,10 @@ from accel_bench.search.finalists import Finish
 from accel_bench.search.labs import Labs
 from accel_bench.search.prompts import Prompts
 from accel_bench.search.rounding import judge_bfloat16
-from accel_bench.search.space import FEWER, Candidate, Rival, Space, Target, first_budgets, make_space, step_ladder
+from accel_bench.search.space import FEWER, Candidate, Rival, Space, first_budgets, make_space, step_ladder
 from accel_bench.search.store import Identity, Store, hash_prompts
 from accel_bench.search.strategies import Strategy, choose_strategy
+from accel_bench.search.targets import Target
 from accel_bench.solving.solver import check_solvable
 from accel_bench.timing.measure import StopRule
 from accel_bench.timing.pipeline import TimedPipeline

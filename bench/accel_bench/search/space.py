@@ -2,7 +2,6 @@
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from hashlib import sha256
 from typing import TypeAlias
 
@@ -13,7 +12,7 @@ from accel_bench.plans.families import power_plans
 from accel_bench.plans.names import plan_name
 from accel_bench.plans.prepare import BASELINE
 from accel_bench.quality.loss import Quality
-from accel_runtime.errors import InputError
+from accel_bench.search.targets import Target
 from accel_runtime.plans.deep_calls import FULL as FULL_RULE
 from accel_runtime.plans.deep_calls import shortest_deep_calls
 from accel_runtime.plans.forecast import Forecast
@@ -111,40 +110,6 @@ Round: TypeAlias = Generator[Ask, Sequence[Answer], list[Answer]]
 def distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """Each plan once; the first that thought of it gives its family."""
     return tuple({each.id: each for each in reversed(candidates)}.values())[::-1]
-
-
-class Target(StrEnum):
-    """What a search may change.
-
-    Calls that are skipped, features that are reused, fewer steps, less guidance, whether a rule decides, whether
-    tokens are merged, and whether late calls are gated.
-    """
-
-    SCHEDULE = "schedule"
-    DEEPCACHE = "deepcache"
-    STEPS = "steps"
-    GUIDANCE = "guidance"
-    RULE = "rule"
-    TOME = "tome"
-    TGATE = "tgate"
-
-
-def parse_targets(text: str) -> tuple[Target, ...]:
-    """Targets by commas.
-
-    >>> parse_targets("deepcache,steps")
-    (<Target.DEEPCACHE: 'deepcache'>, <Target.STEPS: 'steps'>)
-    """
-    parts = [part.strip() for part in text.split(",")]
-    if "precision" in parts:
-        raise InputError(
-            "--search-targets precision: a bundle's graphs have one: export another with `--dtype`, search in each, "
-            "and compare the records with `accel bench report`"
-        )
-    try:
-        return tuple(dict.fromkeys(map(Target, parts)))
-    except ValueError:
-        raise InputError(f"--search-targets: expected some of {', '.join(Target)} by commas, got {text!r}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from accel_bench.records.environment import machine
 from accel_bench.records.evaluation import Scores
 from accel_bench.records.search import SearchRecord
 from accel_bench.search.goal import meets, nearest
-from accel_bench.search.space import Target
 from accel_bench.search.summary import TriedSummary, answer_of, is_complete
+from accel_bench.search.targets import Target
 
 _NOTHING = "–"
 

@@ -10,9 +10,9 @@ from tests.command import accel, assert_refused
 from accel_bench.records.search import SearchRecord
 from accel_bench.records.store import read_record
 from accel_bench.search.cost import compose_s, timed_calls
-from accel_bench.search.space import parse_targets
 from accel_bench.search.summary import summarise_search
 from accel_bench.search.table import footer, mechanisms
+from accel_bench.search.targets import parse_targets
 from accel_runtime import InputError, PlanSpec, open_bundle
 
 STEPS = 8

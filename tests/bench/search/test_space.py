@@ -2,7 +2,8 @@
 
 import pytest
 
-from accel_bench.search.space import Candidate, Space, distinct, parse_targets
+from accel_bench.search.space import Candidate, Space, distinct
+from accel_bench.search.targets import parse_targets
 from accel_runtime.errors import InputError
 from accel_runtime.plans.spec import PlanSpec
 

@@ -9,11 +9,12 @@ from msgspec import UNSET
 from tests.bench.search.answers import follow, quality
 
 from accel_bench.records.search import Goal, Score
-from accel_bench.search.space import FEWER, FULL, Answer, Ask, Candidate, Proposer, Rival, Space, Target, make_space
+from accel_bench.search.space import FEWER, FULL, Answer, Ask, Candidate, Proposer, Rival, Space, make_space
 from accel_bench.search.strategies.grid import grid
 from accel_bench.search.strategies.proposals import Proposals
 from accel_bench.search.strategies.solved import climb, halve, solve
 from accel_bench.search.strategies.tpe import Sampler, sample
+from accel_bench.search.targets import Target
 from accel_bench.solving.drift import Drift
 from accel_bench.solving.segments import Prices, Solver, scale
 from accel_runtime.plans.forecast import Forecast
