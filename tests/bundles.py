@@ -79,6 +79,16 @@ def family_bundle(name: str) -> Path:
 
 
 @cache
+def gating_bundle() -> Path:
+    """The small pipeline with graphs of gated calls, in two forms."""
+    from accel_exporter import ExportOptions, parse_forms
+
+    forms = parse_forms(["attention"])
+    options = ExportOptions(branches=(0, 1), max_steps=24, schedulers=("ddim", "dpmpp_2m"), forms=forms, tgate=True)
+    return kept_bundle("gating", kept_source(), options)
+
+
+@cache
 def merging_bundle() -> Path:
     """The small pipeline with graphs that merge half of the tokens."""
     from accel_exporter import ExportOptions

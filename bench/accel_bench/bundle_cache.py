@@ -29,6 +29,8 @@ class BundleSpec:
         schedulers: Schedulers to compile.
         max_steps: Most steps of a schedule.
         inductor: Device to compile AOTInductor packages for; None for ONNX alone.
+        tome: Shares of the tokens that further graphs of the UNet merge.
+        tgate: Whether there are graphs of gated calls.
     """
 
     model: str
@@ -38,6 +40,8 @@ class BundleSpec:
     schedulers: tuple[str, ...]
     max_steps: int
     inductor: Device | None = None
+    tome: tuple[float, ...] = ()
+    tgate: bool = False
 
 
 def cache_folder() -> Path:
@@ -73,6 +77,8 @@ def find_or_export(spec: BundleSpec, *, into: Path) -> Generator[str, None, Path
         schedulers=spec.schedulers,
         max_steps=spec.max_steps,
         dtype=parse_dtype(spec.dtype),
+        tome=spec.tome,
+        tgate=spec.tgate,
         with_inductor=spec.inductor is not None,
         device=spec.inductor or "cpu",
     )

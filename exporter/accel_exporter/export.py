@@ -13,6 +13,7 @@ import msgspec
 from accel_exporter import layout, names
 from accel_exporter.families.family import Component
 from accel_exporter.families.known import family_of
+from accel_exporter.gating import with_gated
 from accel_exporter.helper import Task, helper_process
 from accel_exporter.inductor import PackageWriter
 from accel_exporter.int8.bundle import quantise_bundle
@@ -197,7 +198,7 @@ class _Export:
         loaded = self._family.load_denoiser(self._source, self._branches)
         self._model = loaded.model_hash
         layout.write_component_config(self._folder, "unet", config=loaded.config)
-        settings = self._settings(dtype=self._options.dtype, tome=self._options.tome)
+        settings = self._settings(dtype=self._options.dtype, tome=self._options.tome, tgate=self._options.tgate)
         traced = trace_component(loaded.build, settings)
         self._unchecked += write_unet(traced, self._folder / "unet", branches=self._branches, settings=settings)
         if self._packages:
@@ -227,13 +228,14 @@ class _Export:
     def _write_manifest(self) -> None:
         found = sorted(path for path in self._folder.rglob("*") if path.is_file())
         source, family = self._source, self._family
+        denoiser = with_merged(family.denoiser(source, self._branches), self._options.tome)
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
             dtype=self._options.dtype,
             codec_dtype=self._options.vae_dtype,
             state=family.state(source, self._sizes),
             graphs=self._graphs,
-            denoiser=with_merged(family.denoiser(source, self._branches), self._options.tome),
+            denoiser=with_gated(denoiser, self._graphs),
             texts=self._texts,
             encoder=family.encoder(source),
             decoder=family.decoder(source),
@@ -253,7 +255,7 @@ class _Export:
         most, int8 = self._options.max_steps, self._options.int8
         write_manifest(self._folder, quantise_bundle(self._folder, manifest, options=int8, most_steps=most))
 
-    def _settings(self, *, dtype: Precision, tome: Sequence[float] = ()) -> Settings:
+    def _settings(self, *, dtype: Precision, tome: Sequence[float] = (), tgate: bool = False) -> Settings:
         return Settings(
             opset=self._options.operator_set,
             is_static=self._options.static is not None,
@@ -264,6 +266,7 @@ class _Export:
             forms=self._options.forms,
             is_packaged=self._packages is not None,
             tome=tome,
+            tgate=tgate,
         )
 
 

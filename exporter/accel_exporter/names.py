@@ -35,6 +35,8 @@ POOLED: Final = "pooler_output"
 PROJECTED: Final = "text_embeds"
 SKIPPED: Final = "skipped_hidden_state"
 
+_ATTENDED: Final = "attended_"
+
 
 def hidden(layer: int) -> str:
     """What a text encoder's layer is given; 0 is the first."""
@@ -59,6 +61,26 @@ def unet_shallow(branch: int) -> str:
 def merged(graph: str, ratio: float) -> str:
     """The graph, or its file, that merges a share of the tokens."""
     return f"{graph}_tome_{100 * ratio:g}"
+
+
+def keeping(graph: str) -> str:
+    """The graph, or its file, that also hands out what its cross-attentions give."""
+    return f"{graph}_keeps"
+
+
+def gated(graph: str) -> str:
+    """The graph, or its file, that is given this instead of a text."""
+    return f"{graph}_gated"
+
+
+def attended(number: int) -> str:
+    """The tensor that a cross-attention gives, in the order in which they run."""
+    return f"{_ATTENDED}{number}"
+
+
+def is_attended(name: str) -> bool:
+    """Whether a tensor is one of these."""
+    return name.startswith(_ATTENDED) and name.removeprefix(_ATTENDED).isdecimal()
 
 
 def feature(branch: int) -> str:

@@ -67,6 +67,7 @@ class ExportOptions:
         int8: What of the UNet is in int8; None for nothing.
         forms: Forms of the ONNX graphs to write; `plain` is always written.
         tome: Shares of the tokens that further graphs of the UNet merge in its largest self-attentions.
+        tgate: Add graphs of gated calls, which take what cross-attentions gave before.
         with_inductor: Add AOTInductor packages; ONNX graphs are written in any case.
         device: Device that packages are compiled for.
         jobs: 2 lets a second process export the text encoder and the VAE beside the UNet; not with packages.
@@ -84,6 +85,7 @@ class ExportOptions:
     int8: Int8 | None = None
     forms: frozenset[Form] = frozenset({"plain"})
     tome: tuple[float, ...] = ()
+    tgate: bool = False
     with_inductor: bool = False
     device: Device = "cpu"
     jobs: int = 1
@@ -95,6 +97,7 @@ class ExportOptions:
             raise InputError(f"opset: {self.dtype} needs {least} or more, got {self.opset}: leave --opset out")
         self._check_forms()
         self._check_tome()
+        self._check_tgate()
         self._check_int8()
         if self.jobs not in (1, 2):
             raise InputError(f"jobs: expected 1 or 2, got {self.jobs}")
@@ -131,6 +134,17 @@ class ExportOptions:
         if self.with_inductor:
             raise InputError("tome: only ONNX graphs merge tokens: leave --artifact inductor or --tome out")
 
+    def _check_tgate(self) -> None:
+        if not self.tgate:
+            return
+        if self.dtype == "bfloat16":
+            raise InputError("tgate: expected --dtype fp32 or fp16 beside it, got bf16: leave --tgate out")
+        if self.with_inductor:
+            raise InputError("tgate: only ONNX graphs are gated: leave --artifact inductor or --tgate out")
+        if self.static is not None:
+            # A fixed graph has the rows of a guided call, and gated calls have half of them.
+            raise InputError("tgate: gated calls have other rows than guided ones: leave --static or --tgate out")
+
     def _check_int8(self) -> None:
         if self.int8 is None:
             return
@@ -140,6 +154,8 @@ class ExportOptions:
             raise InputError(f"form {other[0]}: there are only plain graphs in int8: leave --form out")
         if self.tome:
             raise InputError("tome: no graph in int8 merges tokens: leave --tome out")
+        if self.tgate:
+            raise InputError("tgate: no graph in int8 is gated: leave --tgate out")
         if self.with_inductor:
             raise InputError("artifact inductor: there are only ONNX graphs in int8: leave --artifact out")
         if self.operator_set > _MAX_INT8_OPSET:

@@ -11,6 +11,7 @@ from accel_exporter import names
 from accel_exporter.check import Reference, check_graph
 from accel_exporter.flops import count_flops
 from accel_exporter.forms import expand, fuse, fuse_attention
+from accel_exporter.gating import cut_gated, cut_gated_shallow, keep_attended
 from accel_exporter.merging import merge_tokens
 from accel_exporter.options import NATIVE_OPSET
 from accel_exporter.passes import (
@@ -30,7 +31,7 @@ from accel_exporter.traced import Settings, Traced
 from accel_exporter.weights import WeightStore
 from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.errors import ExportError
-from accel_runtime.manifest import DType, Form, GraphSpec, TensorSpec
+from accel_runtime.manifest import DType, Form, Gate, GraphSpec, TensorSpec
 
 Change = Callable[[ir.Model], ir.Model]
 
@@ -84,12 +85,14 @@ class _Part:
         stem: Its file without ending.
         cut: How it is cut out of the whole.
         tome: Share of the tokens that it merges.
+        gate: Whether its cross-attentions run, and what they give is handed out.
     """
 
     name: str
     stem: str
     cut: Change
     tome: float = 0.0
+    gate: Gate = "open"
 
 
 def write_graph(traced: Traced, folder: Path, *, settings: Settings) -> tuple[Written, ...]:
@@ -109,6 +112,7 @@ def write_unet(traced: Traced, folder: Path, *, branches: Sequence[int], setting
     """
     plain = _unet_parts(branches)
     parts = [*plain, *(part for ratio in settings.tome for part in _merging(plain, ratio))]
+    parts += _gating(branches) if settings.tgate else ()
     written = tuple(_write(traced, folder / "weights.data", parts, settings=settings))
     ir.save(_for_others(noise_only(ir.load(folder / "deep.onnx"))), folder / "model.onnx")
     return written
@@ -134,6 +138,20 @@ def _cut_merged(whole: ir.Model, *, merge: Change, cut: Change) -> ir.Model:
     return cut(merge(whole))
 
 
+def _gating(branches: Sequence[int]) -> Iterator[_Part]:
+    """The graphs of gated calls, each cut out of the whole that keeps what cross-attentions give."""
+    keep, deep = cache(keep_attended), names.UNET_DEEP
+    yield _Part(names.keeping(deep), names.keeping("deep"), keep, gate="keeps")
+    yield _Part(names.gated(deep), names.gated("deep"), partial(_cut_gated, keep=keep, cut=cut_gated), gate="gated")
+    for k in branches:
+        cut = partial(_cut_gated, keep=keep, cut=partial(cut_gated_shallow, feature=names.feature(k)))
+        yield _Part(names.gated(names.unet_shallow(k)), names.gated(f"shallow_{k}"), cut, gate="gated")
+
+
+def _cut_gated(whole: ir.Model, *, keep: Change, cut: Change) -> ir.Model:
+    return cut(keep(whole))
+
+
 def _for_others(whole: ir.Model) -> ir.Model:
     """A UNet that takes a masked picture is given one sample of all channels by other loaders."""
     parts = (names.SAMPLE, names.MASK, names.MASKED_IMAGE)
@@ -156,7 +174,7 @@ def _write(traced: Traced, weights: Path, parts: Sequence[_Part], *, settings: S
                 _hold_contract(model, specs[part.name], path)
                 spec = specs[part.name]
                 rounded = traced.rounded and part_of(traced.rounded, spec)
-                reference = part_of(traced.reference_of(part.tome), spec)
+                reference = part_of(traced.reference_of(part.tome, part.gate), spec)
                 yield Written(part.name, form, spec, path, reference, rounded)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.bundles import merging_bundle
+from tests.bundles import gating_bundle, merging_bundle
 from tests.cpp.binding import BACKEND, INPUT, Asked, Library, LibraryError
 from tests.cpp.both import Both
 from tests.cpp.build import Built, run
@@ -59,6 +59,13 @@ def test_the_command_takes_a_form(cpp: Built, forms_folder: Path, tmp_path: Path
 
 def test_a_bundle_with_graphs_that_merge_tokens_draws_without_them(library: Library, cpp: Built) -> None:
     both = Both.open(library, merging_bundle(), onnxruntime=cpp.onnxruntime)
+
+    both.check_equal(SPEC, ASKED)
+    both.close()
+
+
+def test_a_bundle_with_graphs_of_gated_calls_draws_without_them(library: Library, cpp: Built) -> None:
+    both = Both.open(library, gating_bundle(), onnxruntime=cpp.onnxruntime)
 
     both.check_equal(SPEC, ASKED)
     both.close()

@@ -5,8 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.bundles import gating_bundle
 
-from accel_runtime import PlanSpec
+from accel_runtime import InputError, PlanSpec
 from accel_runtime.bundle.named_plans import add_plan
 from accel_runtime.pipeline import open_bundle
 from accel_runtime.plans.rule import Rule
@@ -28,3 +29,15 @@ def test_a_plan_that_decides_as_it_runs_is_served_by_name_and_by_text(bundle_fol
     assert (named.plan.most_deep, told.plan.most_deep, len(named.plan.calls)) == (4, 4, 6)
     with pytest.raises(RefusedError, match="rule:SIGNAL:THRESHOLD:MOST"):
         plans.spec("rule:other:0.3:4")
+
+
+def test_a_plan_with_gated_calls_is_refused_when_the_service_starts_and_when_a_request_names_it(tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(gating_bundle(), folder, copy_function=os.link)
+    add_plan(folder, "gated", PlanSpec(deep="full", tgate=3, scheduler="ddim", steps=6))
+    pipeline = open_bundle(folder)
+
+    with pytest.raises(InputError, match="plan: tgate: a service mixes calls"):
+        Plans(pipeline, default="gated")
+    with pytest.raises(RefusedError, match="plan: tgate: a service mixes calls"):
+        Plans(pipeline, default="full").choose(Generation("", plan="gated"), strength=None, overloaded=False)

@@ -28,11 +28,12 @@ from accel_bench.records.search import Score, StageTimes
 from accel_bench.search.driver import Driver, joined
 from accel_bench.search.prompts import choose_prompts
 from accel_bench.search.run import Opening
-from accel_bench.search.space import FULL, Candidate, Proposer, Space, Target, Unsolved, distinct
+from accel_bench.search.space import FULL, Candidate, Proposer, Space, Unsolved, distinct
 from accel_bench.search.store import Store
 from accel_bench.search.strategies.proposals import Proposals
 from accel_bench.search.strategies.skips import Skips
 from accel_bench.search.strategies.solved import halve
+from accel_bench.search.targets import Target
 from accel_bench.timing.pipeline import TimedPipeline
 from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.plans.forecast import Forecast

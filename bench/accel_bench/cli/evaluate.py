@@ -25,7 +25,7 @@ from accel_bench.cli.options import (
     Threads,
     choose_backend,
 )
-from accel_bench.cli.plan_options import NO_TOME, Branches, Forecasts, Plans, Tomes, plans_of
+from accel_bench.cli.plan_options import NO_GATES, NO_TOME, Branches, Forecasts, Gates, Plans, Tomes, plans_of
 from accel_bench.cli.scorers import open_scorers
 from accel_bench.doubts import evaluation_doubts
 from accel_bench.evaluation.grid import grid_paths, write_grid
@@ -71,6 +71,7 @@ def evaluate(
     branches: Branches = _BRANCHES,
     forecasts: Forecasts = _FORECASTS,
     tome: Tomes = NO_TOME,
+    tgate: Gates = NO_GATES,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -106,6 +107,7 @@ def evaluate(
         branches=branches,
         forecasts=forecasts,
         tome=tome,
+        tgate=tgate,
         steps=steps,
         scheduler=scheduler,
     )

@@ -127,6 +127,14 @@ def export(
             rich_help_panel=GRAPHS,
         ),
     ] = None,
+    tgate: Annotated[
+        bool,
+        typer.Option(
+            "--tgate",
+            help="Further UNet graphs, of calls that take what cross-attentions gave before (T-GATE).",
+            rich_help_panel=GRAPHS,
+        ),
+    ] = False,
     device: Annotated[
         PackageDevice,
         typer.Option(help="With inductor: what packages are compiled for.", rich_help_panel=GRAPHS),
@@ -223,6 +231,7 @@ def export(
         tolerance=tolerance,
         forms=parse_forms(forms or ["plain"]),
         tome=parse_tome(tome) if tome else (),
+        tgate=tgate,
         with_inductor="inductor" in parse_artifacts(artifacts or ["onnx"]),
         device=device.value,
         jobs=jobs or _usual_jobs(source, weights),

@@ -52,7 +52,7 @@ from accel_bench.cli.options import (
     Width,
     choose_backend,
 )
-from accel_bench.cli.plan_options import GuidedCalls, OneBranch, OneForecast, OnePlan, OneTome, plans_of
+from accel_bench.cli.plan_options import GuidedCalls, OneBranch, OneForecast, OneGate, OnePlan, OneTome, plans_of
 from accel_bench.cli.start import ImageFile, MaskFile, StartFiles, Strength
 from accel_bench.cli.subjects import ClassLabels, Prompts, guidance_of, prompts_of, subjects
 from accel_bench.images import ImageLabel, image_paths, write_latents, write_png
@@ -64,6 +64,7 @@ from accel_runtime.bundle.bundle import Verification
 from accel_runtime.pipeline import Pipeline, open_bundle
 from accel_runtime.plans.compile import compile_plan
 from accel_runtime.plans.doubts import plan_doubts
+from accel_runtime.plans.gate import NO_GATE
 from accel_runtime.plans.plan import Deep, Plan
 from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.request import Request, Result, check_count
@@ -131,6 +132,7 @@ def generate(
     branch: OneBranch = "0",
     forecast: OneForecast = "hold",
     tome: OneTome = "0",
+    tgate: OneGate = NO_GATE,
     guided_calls: GuidedCalls = None,
     provider: Provider = "cpu",
     provider_options: ProviderOptions = None,
@@ -175,6 +177,7 @@ def generate(
         branches=[branch],
         forecasts=[forecast],
         tome=[tome],
+        tgate=[tgate],
         guided_calls=guided_calls,
         steps=steps,
         scheduler=scheduler,

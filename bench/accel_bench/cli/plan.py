@@ -9,7 +9,7 @@ from accel_bench.base.files import check_outputs
 from accel_bench.cli.console import print_line
 from accel_bench.cli.find_schedule import find_schedule
 from accel_bench.cli.options import RESULTS, BundleFolder, Force, Scheduler, Steps
-from accel_bench.cli.plan_options import GuidedCalls, OneBranch, OneForecast, OnePlan, OneTome, plans_of
+from accel_bench.cli.plan_options import GuidedCalls, OneBranch, OneForecast, OneGate, OnePlan, OneTome, plans_of
 from accel_runtime.backends import OnnxRuntimeBackend
 from accel_runtime.bundle.bundle import read_bundle
 from accel_runtime.bundle.passes import check_plan
@@ -17,6 +17,7 @@ from accel_runtime.durable import write_bytes
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.plans.compile import compile_plan, resolve_plan
 from accel_runtime.plans.file import encode_plan
+from accel_runtime.plans.gate import NO_GATE
 
 # A plan with guidance has more to keep than one without.
 _GUIDANCE = 7.5
@@ -30,6 +31,7 @@ def plan(
     branch: OneBranch = "0",
     forecast: OneForecast = "hold",
     tome: OneTome = "0",
+    tgate: OneGate = NO_GATE,
     guided_calls: GuidedCalls = None,
     steps: Steps = 20,
     scheduler: Scheduler = None,
@@ -49,6 +51,7 @@ def plan(
         branches=[branch],
         forecasts=[forecast],
         tome=[tome],
+        tgate=[tgate],
         guided_calls=guided_calls,
         steps=steps,
         scheduler=scheduler,

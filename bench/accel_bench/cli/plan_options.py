@@ -8,6 +8,7 @@ import typer
 
 from accel_bench.cli.options import PLANS
 from accel_bench.plans.options import ChosenPlans, PlanOptions, choose_plans
+from accel_runtime.plans.gate import NO_GATE
 
 _PLAN_HELP: Final = (
     "Deep calls: full, every:3 or calls:0,3,7; or rule:noise:0.3:10, which decides as it runs; "
@@ -17,6 +18,9 @@ _BRANCH_HELP: Final = "Where shallow calls cut the UNet."
 _FORECAST_HELP: Final = "How a shallow call's feature is made: hold, linear or quadratic."
 _SEVERAL: Final = " Repeat, or separate by commas."
 _TOME_HELP: Final = "Share of the tokens to merge (ToMe), of a bundle that was exported with it; 0 merges none."
+_TGATE_HELP: Final = (
+    "First call that takes what cross-attentions gave before, unguided (T-GATE), of a bundle that was exported with it."
+)
 # The parameters of commands that a plan file may contradict, and their options.
 _OPTIONS: Final = {
     "branches": "--branch",
@@ -25,6 +29,7 @@ _OPTIONS: Final = {
     "forecast": "--forecast",
     "guided_calls": "--guided-calls",
     "tome": "--tome",
+    "tgate": "--tgate",
     "steps": "--steps",
     "scheduler": "--scheduler",
 }
@@ -38,6 +43,7 @@ GuidedCalls = Annotated[
     typer.Option(help="Guide these UNet calls only, such as 0-14.", show_default="all", rich_help_panel=PLANS),
 ]
 OneTome = Annotated[str, typer.Option("--tome", help=_TOME_HELP, rich_help_panel=PLANS)]
+OneGate = Annotated[str, typer.Option("--tgate", help=_TGATE_HELP, rich_help_panel=PLANS)]
 # Of commands that compare several, with the defaults of most of them.
 BRANCH_0: Final = ["0"]
 HOLD: Final = ["hold"]
@@ -45,6 +51,8 @@ Plans = Annotated[list[str], typer.Option("--plan", help=_PLAN_HELP + _SEVERAL, 
 Branches = Annotated[list[str], typer.Option("--branch", help=_BRANCH_HELP + _SEVERAL, rich_help_panel=PLANS)]
 NO_TOME: Final = ["0"]
 Tomes = Annotated[list[str], typer.Option("--tome", help=_TOME_HELP + _SEVERAL, rich_help_panel=PLANS)]
+NO_GATES: Final = [NO_GATE]
+Gates = Annotated[list[str], typer.Option("--tgate", help=_TGATE_HELP + _SEVERAL, rich_help_panel=PLANS)]
 Forecasts = Annotated[list[str], typer.Option("--forecast", help=_FORECAST_HELP + _SEVERAL, rich_help_panel=PLANS)]
 
 
@@ -59,6 +67,7 @@ def plans_of(
     scheduler: str | None,
     guided_calls: str | None = None,
     tome: Sequence[str] = NO_TOME,
+    tgate: Sequence[str] = NO_GATES,
 ) -> ChosenPlans:
     """The plans that a command's options ask for; see `choose_plans`.
 
@@ -76,6 +85,7 @@ def plans_of(
             scheduler=scheduler,
             guided_calls=guided_calls,
             tome=tome,
+            tgate=tgate,
             written=_written(context),
         )
     )

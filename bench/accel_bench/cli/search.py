@@ -1,6 +1,6 @@
 """`accel search`."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -37,14 +37,15 @@ from accel_bench.plans.prepare import Settings
 from accel_bench.quality.captions import Yardstick, yardstick_of
 from accel_bench.records.environment import machine_name, read_environment
 from accel_bench.records.search import Goal, Score, SearchRecord
+from accel_bench.search.cost import timed_calls
 from accel_bench.search.named_plan import add_found, check_addable
 from accel_bench.search.profile import check_profile, write_profile
 from accel_bench.search.prompts import check_score, choose_prompts
 from accel_bench.search.run import PLAN, Found, Opening, Search
-from accel_bench.search.space import parse_targets
 from accel_bench.search.strategies import Strategy, check_strategy
 from accel_bench.search.summary import summarise_search
 from accel_bench.search.table import footer, front_table, heading, why_not
+from accel_bench.search.targets import Target, parse_targets
 from accel_bench.search.worker import SearchWork
 from accel_bench.timing.measure import StopRule
 from accel_bench.timing.pipeline import TimedPipeline
@@ -54,6 +55,8 @@ from accel_runtime.errors import InputError
 from accel_runtime.manifest import read_manifest
 
 Result = TypeVar("Result")
+# Shares of the tokens that graphs merge where a bundle is exported for a search.
+_SHARES: Final = (0.3, 0.5)
 _SCORES: Final = {Yardstick.EMOJI: Score.EMOJI_CLIP, Yardstick.SCENES: Score.FACTS}
 # The groups of the help page.
 GOAL: Final = "The goal"
@@ -107,7 +110,7 @@ def search(
         str,
         typer.Option(
             help="What may change, by commas: schedule (skipped calls), deepcache (reused features), steps, guidance, "
-            "rule, tome (merged tokens).",
+            "rule, tome (merged tokens), tgate (gated calls).",
             rich_help_panel=STRATEGY,
         ),
     ] = "schedule,deepcache",
@@ -203,7 +206,8 @@ def search(
         check_profile(write_to, on_host=backend.on_host)
     with ExitStack() as stack:
         tell = stack.enter_context(_bar(output))
-        folder = bundle or tell(_export(str(model), settings=settings, branches=cuts, dtype=dtype, provider=provider))
+        wanted = _wanted(str(model), settings, cuts, targets=targets, dtype=dtype, provider=provider)
+        folder = bundle or tell(find_or_export(wanted, into=cache_folder()))
         opening = Opening(
             TimedPipeline.open(read_bundle(folder), backend),
             settings=settings,
@@ -299,21 +303,29 @@ def _bar(folder: Path) -> Iterator[_Tell]:
             raise StoppedError(f"interrupted; {folder} has what was measured: run the same command to go on") from None
 
 
-def _export(
-    model: str, *, settings: Settings, branches: tuple[int, ...], dtype: str, provider: str
-) -> Generator[str, None, Path]:
-    """Find the bundle of a model in the cache, or export it there."""
-    spec = BundleSpec(
+def _wanted(
+    model: str,
+    settings: Settings,
+    branches: tuple[int, ...],
+    *,
+    targets: Sequence[Target],
+    dtype: str,
+    provider: str,
+) -> BundleSpec:
+    """What the bundle of a model must hold that is found in the cache, or exported there."""
+    tome, gates = _SHARES if Target.TOME in targets else (), Target.TGATE in targets
+    return BundleSpec(
         model=model,
         weights="trained",
         dtype=dtype,
         branches=branches,
         schedulers=(str(settings.scheduler),),
         # The image that times all graphs has so many calls.
-        max_steps=max(settings.steps, 6 * (1 + len(branches))),
+        max_steps=max(settings.steps, timed_calls(len(branches), shares=len(tome), gates=gates)),
         inductor=INDUCTOR_DEVICES.get(provider),
+        tome=tome,
+        tgate=gates,
     )
-    return (yield from find_or_export(spec, into=cache_folder()))
 
 
 def _print(record: SearchRecord, *, as_json: bool) -> None:

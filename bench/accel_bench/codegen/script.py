@@ -95,6 +95,8 @@ def _for_diffusers(choice: Choice, defaults: Defaults, *, name: str) -> str:
         raise InputError(
             f"config {choice.name}: a script for diffusers merges as many tokens in all calls: write one for runtime"
         )
+    if choice.config.plan.rows and choice.config.plan.tgate:
+        raise InputError(f"config {choice.name}: a script for diffusers gates no solved plan: write one for runtime")
     if choice.config.plan.rows:
         return _solved_for_diffusers(choice, defaults, name=name)
     scheduler = scheduler_class(choice.config.scheduler)
@@ -105,7 +107,7 @@ def _for_diffusers(choice: Choice, defaults: Defaults, *, name: str) -> str:
     header.append(_run_with(name, model))
     variant = _OWN_VARIANT if model is None else None
     settings = diffusers_settings(choice, prompt=defaults.prompt, model=model, variant=variant, scheduler=scheduler)
-    return fill("run_diffusers", header=header, settings=settings, kinds=("plain", *_merging(choice)))
+    return fill("run_diffusers", header=header, settings=settings, kinds=("plain", *_patched(choice)))
 
 
 def _solved_for_diffusers(choice: Choice, defaults: Defaults, *, name: str) -> str:
@@ -115,12 +117,13 @@ def _solved_for_diffusers(choice: Choice, defaults: Defaults, *, name: str) -> s
     header = [*describe_choice(choice), tuple(_needs(choice, model)), _run_with(name, model)]
     plain = diffusers_settings(choice, prompt=defaults.prompt, model=model, variant=variant, scheduler=None)
     settings = solved_settings(plain, choice.config)
-    return fill("run_diffusers", header=header, settings=settings, kinds=("solved", *_merging(choice)))
+    return fill("run_diffusers", header=header, settings=settings, kinds=("solved", *_patched(choice)))
 
 
-def _merging(choice: Choice) -> tuple[str, ...]:
-    """The kind of script that merges tokens, where the config's plan does."""
-    return ("merging",) if choice.config.plan.tome else ()
+def _patched(choice: Choice) -> tuple[str, ...]:
+    """The kinds of script that merge tokens or gate calls, where the config's plan does."""
+    plan = choice.config.plan
+    return (*(["merging"] if plan.tome else []), *(["gating"] if plan.tgate else []))
 
 
 def _run_with(name: str, model: str | None) -> tuple[str, str]:
@@ -128,7 +131,9 @@ def _run_with(name: str, model: str | None) -> tuple[str, str]:
 
 
 def _needs(choice: Choice, model: str | None) -> Iterator[str]:
-    more = ", transformers and tomesd (0.1.3)" if choice.config.plan.tome else " and transformers"
+    plan = choice.config.plan
+    patch = "tomesd (0.1.3)" if plan.tome else "tgate (1.0.0)" if plan.tgate else ""
+    more = f", transformers and {patch}" if patch else " and transformers"
     yield f"Needs torch, diffusers (written for 0.42){more}."
     if model is None:
         yield f"The model is {_OWN_FOLDER.format(model=choice.config.model)}: give its path as --model."
@@ -161,6 +166,7 @@ def export_command(choice: Choice) -> str:
     words += ["--weights", "random"] if config.weights == "random" else []
     words += ["--dtype", config.dtype] if config.dtype != "fp32" else []
     words += ["--tome", ",".join(f"{ratio:g}" for ratio in config.plan.tome.ratios)] if config.plan.tome else []
+    words += ["--tgate"] if config.plan.tgate else []
     words += ["--max-steps", str(config.steps)]
     device = INDUCTOR_DEVICES.get(choice.profile.backends[0].provider)
     words += ["--artifact", "inductor", "--device", device] if device else []

@@ -80,6 +80,7 @@ def diffusers_settings(
         ),
         "FORECAST_WEIGHTS": _weights(plan),
         **({"TOME": Setting(plan.tome.ratio, "The share of the tokens that is merged.")} if plan.tome else {}),
+        **(_gate(plan, plan.tgate) if plan.tgate else {}),
     }
 
 
@@ -110,11 +111,19 @@ def _weights(plan: PlanSpec) -> Setting:
     return Setting(dict(plan.weights), told, "dict[int, tuple[float, ...]]")
 
 
+def _gate(plan: PlanSpec, gate: int) -> Mapping[str, Setting]:
+    deep = _deep_calls(plan)
+    return {
+        "GATE": Setting(gate, "The first call that takes what cross-attentions gave before."),
+        "KEEPING": Setting(max(call for call in deep if call < gate), "The call at which they gave it."),
+    }
+
+
 def _guided_calls(plan: PlanSpec) -> Setting:
     """The guided calls; where all are guided, as many as the steps can make."""
-    if plan.guided_calls is None:
+    if plan.guided_calls is None and not plan.tgate:
         return Setting(range(_most_calls(plan)), "The calls that are guided: all.", "Sequence[int]")
-    first, last = plan.guided_calls
+    first, last = plan.guided_calls or (0, int(plan.tgate or 0) - 1)
     told = "The calls that are guided; all others run on the prompt alone."
     return Setting(range(first, last + 1), told, "Sequence[int]")
 

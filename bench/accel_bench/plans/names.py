@@ -63,7 +63,8 @@ def own_settings(spec: PlanSpec) -> tuple[str, ...]:
     scheduler = [spec.scheduler] if spec.scheduler is not None else []
     steps = [f"{spec.steps} steps"] if spec.steps is not None else []
     guided = [f"guided {guided_calls_text(spec.guided_calls)}"] if spec.guided_calls is not None else []
-    return *scheduler, *steps, *guided, *([f"tome {tome_text(spec.tome)}"] if spec.tome else [])
+    merged = [f"tome {tome_text(spec.tome)}"] if spec.tome else []
+    return *scheduler, *steps, *guided, *merged, *([f"tgate {spec.tgate}"] if spec.tgate else [])
 
 
 def tome_text(tome: Tome | UnsetType) -> str:

@@ -18,6 +18,7 @@ from accel_runtime.manifest import PLAN_RULES, is_plan_name
 from accel_runtime.plans.deep_calls import DEEP_CALLS_EXPECTED
 from accel_runtime.plans.file import read_plan
 from accel_runtime.plans.forecast import Forecast, parse_forecast
+from accel_runtime.plans.gate import NO_GATE, parse_gate
 from accel_runtime.plans.rule import RULE_EXPECTED, parse_calls
 from accel_runtime.plans.spec import PlanSpec
 from accel_runtime.plans.tome import Tome, parse_tome
@@ -40,6 +41,7 @@ class PlanOptions:
         scheduler: Value of `--scheduler`.
         guided_calls: Text of `--guided-calls`.
         tome: Texts of `--tome`, each a share of the tokens or several by commas.
+        tgate: Texts of `--tgate`, each the first gated call, or `none`, or several by commas.
         written: Names of the options above, such as `--steps`, that the user wrote; the others have their defaults.
         bundle: Folder of the bundle whose plans may be named; None where there is no bundle.
     """
@@ -51,6 +53,7 @@ class PlanOptions:
     scheduler: str | None
     guided_calls: str | None = None
     tome: Sequence[str] = ("0",)
+    tgate: Sequence[str] = (NO_GATE,)
     written: frozenset[str] = frozenset()
     bundle: Path | None = None
 
@@ -84,9 +87,9 @@ class ChosenPlans:
 def choose_plans(options: PlanOptions) -> ChosenPlans:
     """Read the plans of a command line.
 
-    Every plan that is given as text is taken on every branch with every forecast and every share of the tokens. A plan
-    of the bundle and a plan file say these themselves, and an option that was written and says something else is
-    refused.
+    Every plan that is given as text is taken on every branch with every forecast, every share of the tokens and every
+    gate. A plan of the bundle and a plan file say these themselves, and an option that was written and says something
+    else is refused.
 
     Raises:
         InputError: A text is no plan, a file cannot be read, or a plan and an option contradict each other.
@@ -120,12 +123,14 @@ def parse_branches(texts: Sequence[str]) -> tuple[int, ...]:
 def _read_all(options: PlanOptions) -> Iterator[PlanSpec]:
     branches, forecasts = parse_branches(options.branches), _parse_forecasts(options.forecasts)
     tome = tuple(dict.fromkeys(_tome(part) for text in options.tome for part in text.split(",")))
+    gates = tuple(dict.fromkeys(parse_gate(part.strip()) for text in options.tgate for part in text.split(",")))
     guided = None if options.guided_calls is None else parse_guided_calls(options.guided_calls)
     for text in (part for each in options.plans for part in _split(each)):
         if _is_rule(text):
             deep, rule = parse_calls(text)
-            for branch, forecast, share in product(branches, forecasts, tome):
-                yield PlanSpec(deep=deep, branch=branch, forecast=forecast, guided_calls=guided, rule=rule, tome=share)
+            for branch, forecast, share, gate in product(branches, forecasts, tome, gates):
+                calls = PlanSpec(deep=deep, branch=branch, forecast=forecast, guided_calls=guided, rule=rule)
+                yield calls.with_tome(share).with_gate(gate)
             continue
         spec = _read(text, options.bundle)
         for option, own, allowed in (
@@ -133,6 +138,7 @@ def _read_all(options: PlanOptions) -> Iterator[PlanSpec]:
             ("--forecast", spec.forecast, forecasts),
             ("--guided-calls", spec.guided_calls, (guided,)),
             ("--tome", spec.tome, tome),
+            ("--tgate", spec.tgate, gates),
             ("--steps", spec.steps, (None, options.steps)),
             ("--scheduler", spec.scheduler, (None, options.scheduler)),
         ):
@@ -147,8 +153,10 @@ def _tome(text: str) -> Tome | UnsetType:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, Tome | UnsetType):
+    if isinstance(value, Tome):
         return tome_text(value)
+    if isinstance(value, UnsetType):
+        return "none"
     return "-".join(map(str, value)) if isinstance(value, tuple) else str("all" if value is None else value)
 
 

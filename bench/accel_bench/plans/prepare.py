@@ -100,10 +100,10 @@ def _warm_up(spec: PlanSpec, *, steps: int, branches: Sequence[int]) -> PlanSpec
     """A short plan of the same graphs; where only some calls are guided, with each graph guided and not.
 
     Backends such as OpenVINO compile a graph anew for unguided calls, which are half as large. A plan whose calls merge
-    different shares of the tokens warms up itself.
+    different shares of the tokens, or are gated, warms up itself.
     """
     cuts = dict(enumerate(branches, start=1))
-    if spec.tome and spec.tome.calls:
+    if spec.tgate or (spec.tome and spec.tome.calls):
         return spec
     if spec.guided_calls is None:
         return _short(spec, (0,) if cuts else FULL, steps=min(steps, max(2, 1 + len(cuts))), cuts=cuts)

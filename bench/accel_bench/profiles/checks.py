@@ -116,7 +116,7 @@ def _baseline(name: str, config: Config, configs: Mapping[str, Config]) -> Itera
         yield Problem(("baseline",), f"another config, {_any(others)}", suggest(config.baseline, others))
         return
     baseline = configs[config.baseline]
-    if baseline.plan.deep != FULL or baseline.plan.tome:
+    if baseline.plan.deep != FULL or baseline.plan.tome or baseline.plan.tgate:
         got = f"{config.baseline}, of plan {deep_calls_text(baseline.plan.deep)}"
         yield Problem(("baseline",), "a config of plan full", got)
     if baseline.plan.guided_calls is not None:

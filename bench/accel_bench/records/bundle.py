@@ -47,6 +47,7 @@ def _graph_facts(name: str, role: Role, manifest: Manifest) -> GraphFacts:
         part=role.part,
         branch=role.branch,
         tome=role.tome,
+        gate=role.gate,
         flops=graph.flops,
         weight_bytes=graph.parameters * _BYTES[dtype],
         tensor_bytes=sum(

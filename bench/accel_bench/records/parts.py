@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET
 
 from accel_bench.records.bounds import Batch, Calls, Count, Elapsed, Guidance, Side
-from accel_runtime.manifest import GuidanceBy, Part, Role
+from accel_runtime.manifest import Gate, GuidanceBy, Part, Role
 from accel_runtime.plans.plan import Plan
 from accel_runtime.plans.spec import PlanSpec, Steps, check_calls, check_rows
 from accel_runtime.plans.tome import Share
@@ -75,7 +75,8 @@ class PlanFacts(msgspec.Struct, frozen=True):
     @property
     def is_full(self) -> bool:
         """Whether every call runs the whole UNet on all tokens, by the schedule's own coefficients."""
-        return len(self.deep_calls) == self.calls and not self.plan.rows and not self.plan.tome
+        plan = self.plan
+        return len(self.deep_calls) == self.calls and not plan.rows and not plan.tome and not plan.tgate
 
     def decided(self, deep_calls: tuple[int, ...] | None) -> Self:
         """The plan of one image, with the numbers that its rule decided; itself where there are none."""
@@ -106,10 +107,10 @@ class PlanFacts(msgspec.Struct, frozen=True):
 
     def role_of(self, call: int, *, deep: bool = False) -> Role:
         """The graph that a call runs, or would run if it were ``deep``."""
-        tome = self.plan.tome_of(call)
+        tome, gate = self.plan.tome_of(call), self.plan.gate_of(call, deep_calls=self.deep_calls)
         if deep or call in self.deep_calls:
-            return Role("deep", tome=tome)
-        return Role("shallow", self.plan.branch_of(call), tome)
+            return Role("deep", tome=tome, gate=gate)
+        return Role("shallow", self.plan.branch_of(call), tome, gate)
 
     @property
     def branches(self) -> tuple[int, ...]:
@@ -128,6 +129,7 @@ class GraphFacts(msgspec.Struct, frozen=True):
         part: What the graph is for.
         branch: Which shallow graph it is; None for all others.
         tome: Share of the tokens that it merges; 0 merges none.
+        gate: Whether its cross-attentions run, and what they give is handed out.
     """
 
     flops: Count
@@ -137,11 +139,12 @@ class GraphFacts(msgspec.Struct, frozen=True):
     part: Part
     branch: Count | None = None
     tome: Share = 0.0
+    gate: Gate = "open"
 
     @property
     def role(self) -> Role:
-        """Part, branch and share of the tokens."""
-        return Role(self.part, self.branch, self.tome)
+        """Part, branch, share of the tokens, and gate."""
+        return Role(self.part, self.branch, self.tome, self.gate)
 
 
 class BundleFacts(msgspec.Struct, frozen=True):

@@ -101,6 +101,8 @@ def bundle_spec(work: Config, groups: Iterable[Group], *, provider: str) -> Bund
         schedulers=tuple(sorted({each.scheduler for each in alike})),
         max_steps=max(each.steps for each in alike),
         inductor=INDUCTOR_DEVICES.get(provider),
+        tome=tuple(sorted({ratio for each in alike if each.plan.tome for ratio in each.plan.tome.ratios})),
+        tgate=any(each.plan.tgate for each in alike),
     )
 
 

@@ -163,7 +163,9 @@ def _steps(facts: PlanFacts, work: Workload) -> str:
 
 
 def _guidance(facts: PlanFacts) -> str:
-    guided = facts.plan.guided_calls
+    guided, gate = facts.plan.guided_calls, facts.plan.tgate
+    if gate and guided is None:
+        return f"before call {gate} alone, from which on cross-attentions do not run"
     return "" if guided is None else "on calls {} to {} alone".format(*guided)
 
 

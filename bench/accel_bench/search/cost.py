@@ -61,13 +61,32 @@ def kind_of(call: Call) -> str:
     """
     which = "deep" if isinstance(call, Deep) else f"shallow {call.branch}"
     merging = f" tome {call.tome:g}" if call.tome else ""
-    return f"{which}{merging}{'' if call.guided else ' unguided'}"
+    gate = f" {call.gate}" if call.gate != "open" else ""
+    return f"{which}{merging}{gate}{'' if call.guided else ' unguided'}"
 
 
 def calls_of(guidance: float, branches: Iterable[int], *, tome: float) -> list[Call]:
     """A deep call, and a shallow one of each branch."""
     shallow = [Shallow(guidance=guidance, branch=branch, forecast=(1.0,), tome=tome) for branch in branches]
     return [Deep(guidance=guidance, tome=tome), *shallow]
+
+
+def gated_calls_of(guidance: float, branches: Iterable[int]) -> list[Call]:
+    """A call that keeps, then gated ones: a deep call, and a shallow one of each branch."""
+    shallow = [Shallow(guidance=1.0, branch=branch, forecast=(1.0,), gate="gated") for branch in branches]
+    return [Deep(guidance=guidance, gate="keeps"), Deep(guidance=1.0, gate="gated"), *shallow]
+
+
+def timed_calls(branches: int, *, shares: int, gates: bool) -> int:
+    """How many calls an image makes that runs each graph.
+
+    Args:
+        branches: Number of branches.
+        shares: Number of shares of the tokens that are merged.
+        gates: Whether there are graphs of gated calls.
+    """
+    open_calls = 2 * (1 + shares) * (1 + branches)  # guided and not
+    return _REPEATS * (open_calls + (2 + branches if gates else 0))
 
 
 @dataclass(eq=False)
@@ -78,6 +97,7 @@ class StageTiming:
         branches: Branches of the shallow graphs to time.
         guidances: Scales to run each graph with; those that guide come first.
         tome: Shares of the tokens whose graphs to time; 0 merges none, and comes first.
+        gates: Whether to time the graphs of gated calls.
         scheduler: Any that the bundle has.
     """
 
@@ -86,6 +106,7 @@ class StageTiming:
     guidances: Sequence[float]
     scheduler: str | None
     tome: Sequence[float] = (0.0,)
+    gates: bool = False
     _images: list[tuple[Plan, ImageRun]] = field(default_factory=list)
 
     def run(self, request: Request) -> Iterator[str]:
@@ -119,7 +140,9 @@ class StageTiming:
         return tuple(_spent(run, {name}) for _, run in self._images)
 
     def _plan(self) -> Plan:
-        calls = [call for guidance in self.guidances for call in _REPEATS * self._each(guidance)]
+        # Those that guide come first, as no guided call may reuse what an unguided one made.
+        gated = _REPEATS * gated_calls_of(self.guidances[0], self.branches) if self.gates else []
+        calls = [call for guidance in self.guidances for call in _REPEATS * self._each(guidance)] + gated
         schedule = self._schedule(len(calls))
         # A scheduler whose steps take several calls may have some left.
         calls += [calls[-1]] * (len(schedule.rows) - len(calls))

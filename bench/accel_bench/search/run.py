@@ -13,15 +13,16 @@ from accel_bench.plans.prepare import Settings, resolve_for
 from accel_bench.records.bench import BenchRecord
 from accel_bench.records.environment import Environment, machine_name
 from accel_bench.records.search import Asked, Goal, Score, SearchRecord, StageTimes
-from accel_bench.search.cost import StageTiming, calls_of, kind_of
+from accel_bench.search.cost import StageTiming, calls_of, gated_calls_of, kind_of
 from accel_bench.search.driver import Driver
 from accel_bench.search.finalists import Finish
 from accel_bench.search.labs import Labs
 from accel_bench.search.prompts import Prompts
 from accel_bench.search.rounding import judge_bfloat16
-from accel_bench.search.space import FEWER, Candidate, Rival, Space, Target, first_budgets, make_space, step_ladder
+from accel_bench.search.space import FEWER, Candidate, Rival, Space, first_budgets, make_space, step_ladder
 from accel_bench.search.store import Identity, Store, hash_prompts
 from accel_bench.search.strategies import Strategy, choose_strategy
+from accel_bench.search.targets import Target
 from accel_bench.solving.solver import check_solvable
 from accel_bench.timing.measure import StopRule
 from accel_bench.timing.pipeline import TimedPipeline
@@ -88,6 +89,10 @@ class Opening:
         if Target.TOME in self.targets and not self._tome:
             raise InputError(
                 "--search-targets tome: the bundle has no graphs that merge tokens: export it with `--tome 0.3,0.5`"
+            )
+        if Target.TGATE in self.targets and not self.timed.pipeline.bundle.manifest.denoiser.tgate:
+            raise InputError(
+                "--search-targets tgate: the bundle has no graphs of gated calls: export it with `--tgate`"
             )
         return make_space(
             self._calls(),
@@ -163,6 +168,7 @@ class Opening:
             branches=self.branches,
             guidances=self._guidances(),
             tome=self._timed_tome,
+            gates=Target.TGATE in self.targets,
             scheduler=self.settings.scheduler,
         )
         request = Request(self.prompts.judged[0].prompts[:1], seed=self.settings.seed)
@@ -197,7 +203,9 @@ class Opening:
     def _kinds(self) -> set[str]:
         """The kinds of UNet calls whose times are needed."""
         each = product(self._guidances(), self._timed_tome)
-        return {kind_of(call) for guidance, tome in each for call in calls_of(guidance, self.branches, tome=tome)}
+        calls = [call for guidance, tome in each for call in calls_of(guidance, self.branches, tome=tome)]
+        gated = gated_calls_of(self._guidance, self.branches) if Target.TGATE in self.targets else []
+        return {kind_of(call) for call in (*calls, *gated)}
 
     def _calls(self) -> dict[int, int]:
         """UNet calls by number of steps."""

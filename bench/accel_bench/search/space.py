@@ -2,7 +2,6 @@
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from hashlib import sha256
 from typing import TypeAlias
 
@@ -13,7 +12,7 @@ from accel_bench.plans.families import power_plans
 from accel_bench.plans.names import plan_name
 from accel_bench.plans.prepare import BASELINE
 from accel_bench.quality.loss import Quality
-from accel_runtime.errors import InputError
+from accel_bench.search.targets import Target
 from accel_runtime.plans.deep_calls import FULL as FULL_RULE
 from accel_runtime.plans.deep_calls import shortest_deep_calls
 from accel_runtime.plans.forecast import Forecast
@@ -24,6 +23,8 @@ INTERVALS = tuple(range(2, 11))
 # Shares of the baseline's steps, and of a plan's calls.
 STEP_SHARES = (0.8, 0.6, 0.5, 0.4)
 GUIDED_SHARES = (0.75, 0.5)
+# Shares of a plan's calls, from the first, that are not gated.
+OPEN_SHARES = (0.75, 0.5, 0.25)
 _ID_LENGTH = 16
 _BUDGETS = 6
 
@@ -111,33 +112,6 @@ def distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return tuple({each.id: each for each in reversed(candidates)}.values())[::-1]
 
 
-class Target(StrEnum):
-    """What a search may change.
-
-    Calls that are skipped, features that are reused, fewer steps, less guidance, whether a rule decides, and whether
-    tokens are merged.
-    """
-
-    SCHEDULE = "schedule"
-    DEEPCACHE = "deepcache"
-    STEPS = "steps"
-    GUIDANCE = "guidance"
-    RULE = "rule"
-    TOME = "tome"
-
-
-def parse_targets(text: str) -> tuple[Target, ...]:
-    """Targets by commas.
-
-    >>> parse_targets("deepcache,steps")
-    (<Target.DEEPCACHE: 'deepcache'>, <Target.STEPS: 'steps'>)
-    """
-    try:
-        return tuple(dict.fromkeys(Target(part.strip()) for part in text.split(",")))
-    except ValueError:
-        raise InputError(f"--search-targets: expected some of {', '.join(Target)} by commas, got {text!r}") from None
-
-
 @dataclass(frozen=True, slots=True)
 class Rival:
     """An uncached run of fewer steps, and the UNet calls that it makes."""
@@ -160,6 +134,7 @@ class Space:
         decides: Whether rules may decide as a plan runs.
         rules: Plans with a rule, once they are calibrated.
         tome: Shares of the tokens that all calls of a plan may merge.
+        open_shares: Shares of the calls, from the first, behind which all others may be gated.
     """
 
     calls: Mapping[int, int]
@@ -171,6 +146,7 @@ class Space:
     decides: bool = False
     rules: tuple[Candidate, ...] = ()
     tome: tuple[float, ...] = ()
+    open_shares: tuple[float, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -203,10 +179,7 @@ class Space:
 
     def deep_calls(self, candidate: Candidate) -> tuple[int, ...]:
         """Numbers of the deep calls of a candidate."""
-        for rival in self.rivals:
-            if rival.candidate.spec == candidate.spec:
-                return tuple(range(rival.calls))
-        return candidate.spec.deep_calls(self.calls[candidate.spec.steps or self.steps])
+        return candidate.spec.deep_calls(self._calls_of(candidate))
 
     def _own(self, steps: int) -> int | None:
         return None if steps == self.steps else steps
@@ -225,7 +198,7 @@ class Space:
 
     def guided_in_part(self, candidate: Candidate, share: float) -> Candidate:
         """The candidate with guidance on the first ``share`` of its calls; itself where that is all of them."""
-        calls = self.calls[candidate.spec.steps or self.steps]
+        calls = self._calls_of(candidate)
         last = max(0, round(share * calls) - 1)
         if last >= calls - 1:
             return candidate
@@ -239,15 +212,40 @@ class Space:
         for ratio in () if candidate.spec.rule else self.tome:
             yield Candidate(candidate.family, candidate.spec.with_tome(Tome(ratio=ratio)))
 
+    def varied(self, candidate: Candidate) -> Iterator[Candidate]:
+        """The candidate with guidance on its first calls only, then with merged tokens, then with gated calls."""
+        yield from self.guided(candidate)
+        yield from self.merged(candidate)
+        yield from self.gated(candidate)
+
+    def gated(self, candidate: Candidate) -> Iterator[Candidate]:
+        """The candidate with its late calls gated, from each share on; none of what was made for all calls open.
+
+        Solved rows and thresholds were made for the guidance that gated calls do not have.
+        """
+        spec = candidate.spec
+        if spec.rows or spec.rule or spec.tome or spec.guided_calls is not None:
+            return
+        calls = self._calls_of(candidate)
+        for gate in dict.fromkeys(round(share * calls) for share in self.open_shares):
+            if 1 <= gate < calls:
+                yield Candidate(candidate.family, spec.with_gate(gate))
+
+    def _calls_of(self, candidate: Candidate) -> int:
+        """UNet calls of a candidate's schedule, which may be that of a rival with something else changed too."""
+        spec = candidate.spec
+        for rival in self.rivals:
+            if (rival.candidate.spec.scheduler, rival.candidate.spec.steps) == (spec.scheduler, spec.steps):
+                return rival.calls
+        return self.calls[spec.steps or self.steps]
+
     def grid(self) -> Iterator[Candidate]:
         """The 1:N rule with every forecast and DeepCache's power plans, exhaustively."""
         plain = [*self.uncached(), *(each for steps in self.calls if self.caches for each in self._cached(steps))]
         for candidate in plain:
             yield candidate
-            yield from self.guided(candidate)
-            yield from self.merged(candidate)
-        yield from self.guided(FULL)
-        yield from self.merged(FULL)
+            yield from self.varied(candidate)
+        yield from self.varied(FULL)
         yield from self.rules
 
     def _cached(self, steps: int) -> Iterator[Candidate]:
@@ -288,6 +286,7 @@ def make_space(
         guided_shares=GUIDED_SHARES if Target.GUIDANCE in targets else (),
         decides=Target.RULE in targets,
         tome=tuple(tome) if Target.TOME in targets else (),
+        open_shares=OPEN_SHARES if Target.TGATE in targets else (),
     )
 
 

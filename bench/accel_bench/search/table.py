@@ -1,5 +1,6 @@
 """A search as a table for a terminal, and its candidates in words for tables and reports."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import mean, median
 
@@ -13,6 +14,7 @@ from accel_bench.records.evaluation import Scores
 from accel_bench.records.search import SearchRecord
 from accel_bench.search.goal import meets, nearest
 from accel_bench.search.summary import TriedSummary, answer_of, is_complete
+from accel_bench.search.targets import Target
 
 _NOTHING = "–"
 
@@ -64,12 +66,34 @@ def footer(summaries: Sequence[TriedSummary], record: SearchRecord) -> Iterator[
             deep = ",".join(map(str, each.facts.deep_calls))
             skipped = ", all others skipped" if each.facts.plan.skip and not each.facts.shallow_calls else ""
             yield f"chosen: {plan_words(each)}, deep calls {deep}{skipped}"
+    yield front_words(summaries)
     if record.bfloat16 is not None:
         yield f"{bfloat16_words(record.bfloat16)}: nearer plans cannot be told apart in it"
     spent, grid = record.calls, record.grid_calls
     calls = f"{sum(spent.values()):,} UNet calls of one picture, {_deep(spent):,} of them deep"
     yield f"cost: {calls}; the grid's {grid['trials']} candidates would take {_all(grid):,}, {grid['deep']:,} deep"
     yield from composed_words(summaries)
+
+
+def front_words(summaries: Sequence[TriedSummary]) -> str:
+    """How many candidates of the front are of each mechanism, or of several together."""
+    found = Counter(" and ".join(mechanisms(each)) for each in summaries if each.in_front)
+    return f"on the front: {', '.join(f'{count} of {name}' for name, count in found.most_common())}"
+
+
+def mechanisms(each: TriedSummary) -> tuple[str, ...]:
+    """What makes a candidate faster, in the words of `--search-targets`; `full` where nothing does."""
+    facts, plan = each.facts, each.facts.plan
+    used = {
+        Target.SCHEDULE: bool(plan.rows),
+        Target.DEEPCACHE: bool(facts.shallow_calls) and not plan.rule,
+        Target.STEPS: not plan.rows and (plan.steps is not None or plan.scheduler is not None),
+        Target.GUIDANCE: plan.guided_calls is not None,
+        Target.RULE: bool(plan.rule),
+        Target.TOME: bool(plan.tome),
+        Target.TGATE: bool(plan.tgate),
+    }
+    return tuple(target.value for target, is_used in used.items() if is_used) or ("full",)
 
 
 def bfloat16_words(scores: Scores) -> str:

@@ -36,8 +36,8 @@ def merge_tokens(model: ir.Model, ratio: float) -> ir.Model:
         ExportError: It has no self-attention that can be taken apart.
     """
     merged = model.clone()
-    grids = {norm: _grid(norm) for norm in _norms(merged.graph)}
-    levels = _levels(merged.graph)
+    grids = {norm: grid_of(norm) for norm in _norms(merged.graph)}
+    levels = levels_of(merged.graph)
     if not grids:
         raise ExportError("tome: the UNet has no self-attention of a transformer block to merge tokens in")
     largest = min(levels[grid] for grid in grids.values())
@@ -58,9 +58,9 @@ def _norms(graph: ir.Graph) -> Iterator[ir.Value]:
                 yield node.outputs[0]
 
 
-def _grid(norm: ir.Value) -> ir.Value:
+def grid_of(tokens: ir.Value) -> ir.Value:
     """The cells [B, h, w, C] that the tokens of a transformer block were made of: the nearest ones before it."""
-    near, seen = [norm], {norm}
+    near, seen = [tokens], {tokens}
     for value in near:
         node = value.producer()
         if node is None:
@@ -70,10 +70,10 @@ def _grid(norm: ir.Value) -> ir.Value:
         new = [given for given in node.inputs if given is not None and given not in seen]
         near += new
         seen.update(new)
-    raise ExportError("tome: the tokens of a self-attention are not made of a picture's cells")
+    raise ExportError("the tokens of an attention are not made of a picture's cells")
 
 
-def _levels(graph: ir.Graph) -> Mapping[ir.Value, int]:
+def levels_of(graph: ir.Graph) -> Mapping[ir.Value, int]:
     """How often each value that comes from the sample was halved."""
     levels: dict[ir.Value, int] = {graph.inputs[0]: 0}
     for node in graph:

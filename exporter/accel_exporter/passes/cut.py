@@ -24,7 +24,7 @@ def cut_shallow(deep: ir.Model, feature: str) -> ir.Model:
     if feature not in by_name:
         raise ExportError(f"unet: the deep graph has no output {feature}")
     inputs = [*graph.inputs, by_name[feature]]
-    shallow = _extract(graph, inputs)
+    shallow = extract(graph, inputs, graph.outputs[:1])
     _drop_unused_inputs(shallow, feature)
     shallow.name = f"{graph.name}_shallow"
     return ir.Model(shallow, ir_version=deep.ir_version)
@@ -32,12 +32,13 @@ def cut_shallow(deep: ir.Model, feature: str) -> ir.Model:
 
 def noise_only(deep: ir.Model) -> ir.Model:
     """The deep pass without its feature outputs: the monolithic UNet, node for node."""
-    return ir.Model(_extract(deep.graph, list(deep.graph.inputs)), ir_version=deep.ir_version)
+    graph = deep.graph
+    return ir.Model(extract(graph, graph.inputs, graph.outputs[:1]), ir_version=deep.ir_version)
 
 
-def _extract(graph: ir.Graph, inputs: Sequence[ir.Value]) -> ir.Graph:
-    """The part of ``graph`` between ``inputs`` and the noise, its initializers in the order of their names."""
-    part = convenience.extract(graph, inputs=inputs, outputs=[graph.outputs[0]])
+def extract(graph: ir.Graph, inputs: Sequence[ir.Value], outputs: Sequence[ir.Value]) -> ir.Graph:
+    """The part of ``graph`` between ``inputs`` and ``outputs``, its initializers in the order of their names."""
+    part = convenience.extract(graph, inputs=list(inputs), outputs=list(outputs))
     # `extract` collects them in a set, so their order would differ from run to run.
     ordered = sorted(part.initializers.values(), key=lambda value: value.name or "")
     part.initializers.clear()

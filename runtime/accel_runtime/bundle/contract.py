@@ -75,7 +75,7 @@ def _check_role(manifest: Manifest, name: str, role: Role) -> None:
         _one_input(graph, pixels)
         _encoded(manifest, manifest.encoder).check(graph.outputs[0])
     else:
-        _check_denoiser(manifest, graph, branch=role.branch)
+        _check_denoiser(manifest, graph, role)
 
 
 def _check_text(manifest: Manifest, name: str) -> None:
@@ -93,8 +93,8 @@ def _one_input(graph: GraphSpec, wanted: "_Wanted") -> None:
     wanted.check(graph.inputs[0])
 
 
-def _check_denoiser(manifest: Manifest, graph: GraphSpec, *, branch: int | None) -> None:
-    """The deep pass, whose ``branch`` is None, or a shallow one, which takes in the feature of its branch."""
+def _check_denoiser(manifest: Manifest, graph: GraphSpec, role: Role) -> None:
+    """The deep pass, or a shallow one, which takes in the feature of its branch; gated ones may lack inputs."""
     denoiser = manifest.denoiser
     known = {
         denoiser.sample: _state(manifest),
@@ -102,8 +102,11 @@ def _check_denoiser(manifest: Manifest, graph: GraphSpec, *, branch: int | None)
         **{each.name: _conditioned(manifest, each) for each in denoiser.inputs},
     }
     needed = [denoiser.sample, *(each.name for each in denoiser.inputs)]
-    if branch is not None:
-        needed = [denoiser.shallow[branch].feature]
+    if role.gate == "gated" and denoiser.tgate:
+        needed = [denoiser.sample]
+        known |= dict.fromkeys(denoiser.tgate.kept, _Wanted((manifest.features,), (None,) * 4))
+    if role.branch is not None:
+        needed = [denoiser.shallow[role.branch].feature]
         _check_feature(manifest, graph, needed[0])
     for tensor in (*map(graph.input, needed), *graph.inputs):
         if tensor.name in known:

@@ -132,14 +132,16 @@ class Components:
         """The graphs of some passes.
 
         Raises:
-            InputError: The bundle lacks a branch, or graphs that merge that share of the tokens.
+            InputError: The bundle lacks a branch, or graphs that merge that share of the tokens, or of gated calls.
         """
         manifest = self.bundle.manifest
         wanted = frozenset(passes)
         check_passes(manifest, wanted)
         used = {each: manifest.denoiser.graph(*each) for each in wanted}
         graphs = {each: self._use(name, beside=used.values()) for each, name in used.items()}
-        return UNetGraphs(graphs, deep=manifest.deep, names=manifest.denoiser)
+        gated = manifest.denoiser.tgate
+        keeps = manifest.graphs[gated.keeps] if gated else None
+        return UNetGraphs(graphs, deep=manifest.deep, names=manifest.denoiser, keeps=keeps)
 
     def open_all(self) -> Iterator[str]:
         """Open every graph for one guided image of the model's own size and run none; yields each graph's name.

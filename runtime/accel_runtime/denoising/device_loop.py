@@ -12,6 +12,7 @@ import numpy as np
 from accel_runtime.backends.base import Array, Backend, BoundCall, Buffer, Session
 from accel_runtime.bundle.loop_contract import FORECASTS, KINDS
 from accel_runtime.denoising.forecaster import DeviceForecaster
+from accel_runtime.denoising.kept import SETTLED_BY
 from accel_runtime.denoising.loop import Step, not_finite
 from accel_runtime.denoising.noise import TorchGenerator, stacked_normal
 from accel_runtime.denoising.passes import Passes
@@ -34,8 +35,9 @@ class LoopGraphs:
         return {kind: self.sessions[f"advance_{kind}"] for kind in KINDS}
 
     def forecaster(self, backend: Backend, plan: Plan) -> DeviceForecaster:
-        """What makes the features of the plan's shallow calls."""
-        weights = dict.fromkeys(call.forecast for call in plan.calls if isinstance(call, Shallow))
+        """What makes the features of the plan's shallow calls, and what is kept for gated ones."""
+        settled = SETTLED_BY if plan.keeps else ()
+        weights = dict.fromkeys([*(call.forecast for call in plan.calls if isinstance(call, Shallow)), *settled])
         sessions = {terms: self.sessions[f"forecast_{terms}"] for terms in FORECASTS}
         return DeviceForecaster(backend, sessions, tuple(weights))
 

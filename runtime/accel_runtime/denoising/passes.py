@@ -1,11 +1,12 @@
 """A plan's calls on the UNet: the features of the last deep calls, and what shallow calls are given of them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Self
 
 from accel_runtime.backends.base import Array, Buffer
 from accel_runtime.denoising.conditioning import Conditioning
 from accel_runtime.denoising.forecaster import Forecaster, HostForecaster
+from accel_runtime.denoising.kept import Kept
 from accel_runtime.denoising.unet import UNet
 from accel_runtime.plans.plan import Call, Deep, Plan, Shallow
 
@@ -19,6 +20,7 @@ class Passes:
         history: How many deep features a shallow call may look back on.
         weighed: The branches whose features are forecast, and not only held.
         forecaster: Makes forecasts; None for numpy's.
+        gates: Whether calls keep what cross-attentions give, and gated ones take it.
     """
 
     def __init__(
@@ -29,12 +31,14 @@ class Passes:
         history: int,
         weighed: Collection[int],
         forecaster: Forecaster | None = None,
+        gates: bool = False,
     ) -> None:
         self.unet = unet
         self._history = history
         self._forecaster = forecaster or HostForecaster()
         self._ring = [{branch: unet.new_feature(branch) for branch in branches} for _ in range(history)]
         self._forecasts = {branch: unet.new_feature(branch) for branch in weighed}
+        self._kept = Kept(unet, self._forecaster) if gates else None
         self._deep_calls = 0
 
     @classmethod
@@ -48,7 +52,14 @@ class Passes:
             unet.check_call(guided=guided)
         cut = [call for call in plan.calls if isinstance(call, Shallow)]
         weighed = {call.branch for call in cut if plan.forecast.history > 1 or not _holds(call)}
-        return cls(unet, branches=plan.branches, history=plan.history, weighed=weighed, forecaster=forecaster)
+        return cls(
+            unet,
+            branches=plan.branches,
+            history=plan.history,
+            weighed=weighed,
+            forecaster=forecaster,
+            gates=plan.keeps,
+        )
 
     def restart(self, conditioning: Conditioning) -> None:
         """Begin another request of the same plan and sizes, in the same buffers."""
@@ -75,11 +86,15 @@ class Passes:
     def execute(self, call: Call, index: int) -> None:
         """Run a pass, as call number ``index``, on what the UNet's `sample` and `timestep` hold."""
         self.unet.begin(index)
+        kept = self._kept_for(call)
         if isinstance(call, Deep):
             self._deep_calls += 1
-            self.unet.deep(self._past(0), guided=call.guided, tome=call.tome)
+            self.unet.deep(self._past(0), guided=call.guided, tome=call.tome, gate=call.gate, kept=kept)
         else:
-            self.unet.shallow(call.branch, self._feature(call), guided=call.guided, tome=call.tome)
+            feature = self._feature(call)
+            self.unet.shallow(call.branch, feature, guided=call.guided, tome=call.tome, gate=call.gate, kept=kept)
+        if self._kept is not None and call.gate == "keeps":
+            self._kept.settle(guided=call.guided)
 
     def feature(self, branch: int) -> Buffer:
         """The feature of the last deep call, with all rows."""
@@ -90,6 +105,12 @@ class Passes:
         self._deep_calls = len(features)
         for age, values in enumerate(features):
             self._past(age)[branch].write(values)
+
+    def _kept_for(self, call: Call) -> Mapping[str, Buffer]:
+        """Where a keeping call writes, or a gated one reads."""
+        if self._kept is None or call.gate == "open":
+            return {}
+        return self._kept.fresh if call.gate == "keeps" else self._kept.settled
 
     def _past(self, age: int) -> dict[int, Buffer]:
         """The features of the last deep call but ``age``."""

@@ -10,14 +10,17 @@ timestep, runs one bound graph and reads the noise.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final, Literal
 
 import numpy as np
 
 from accel_runtime.backends.base import Array, Backend, BoundCall, Buffer, Session
 from accel_runtime.bundle.dims import check_input, resolve
 from accel_runtime.denoising.conditioning import Conditioning
-from accel_runtime.manifest import Denoiser, GraphSpec
+from accel_runtime.manifest import Denoiser, Gate, GraphSpec
 from accel_runtime.plans.plan import Pass
+
+_NOTHING: Final[Mapping[str, Buffer]] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,11 +39,13 @@ class UNetGraphs:
         passes: The graph of each pass that is called.
         deep: Contract of the deep pass.
         names: What their tensors are for.
+        keeps: Contract of the deep pass that hands out what its cross-attentions gave; None where there is none.
     """
 
     passes: Mapping[Pass, Graph]
     deep: GraphSpec
     names: Denoiser
+    keeps: GraphSpec | None = None
 
 
 class UNet:
@@ -118,32 +123,64 @@ class UNet:
         tensor = self._graphs.deep.output(self._graphs.names.shallow[branch].feature)
         return self._backend.allocate(resolve(tensor.shape, self._sizes), tensor.dtype)
 
+    def new_kept(self, *, of: Literal["rows", "images"]) -> dict[str, Buffer]:
+        """Buffers for what cross-attentions gave, by tensor: with all rows, or with one for each image."""
+        names, spec = self._graphs.names.tgate, self._graphs.keeps
+        assert names and spec is not None  # noqa: S101, PT018  # a plan that keeps was held against the bundle
+        tensors = [spec.output(name) for name in names.kept]
+        count = self._rows if of == "rows" else self._images
+        shapes = [(count, *resolve(tensor.shape, self._sizes)[1:]) for tensor in tensors]
+        return {
+            tensor.name: self._backend.allocate(shape, tensor.dtype)
+            for tensor, shape in zip(tensors, shapes, strict=True)
+        }
+
     def prepare(self, sample: Array, timestep: float) -> None:
         """Write the inputs of the next call: [B, C, h, w] for both halves, and the timestep."""
         self.sample.write(np.concatenate([sample] * (self._rows // self._images)))
         self.timestep.write(np.array([timestep], np.float32))
 
-    def deep(self, features: Mapping[int, Buffer], *, guided: bool, tome: float = 0.0) -> None:
+    def deep(
+        self,
+        features: Mapping[int, Buffer],
+        *,
+        guided: bool,
+        tome: float = 0.0,
+        gate: Gate = "open",
+        kept: Mapping[str, Buffer] = _NOTHING,
+    ) -> None:
         """Run the deep pass on what `sample` and `timestep` hold.
 
         Args:
             features: Buffers of `new_feature` for the features, by branch.
             guided: Whether to run both halves.
             tome: Share of the tokens that it merges.
+            gate: Whether its cross-attentions run, and what they give is kept.
+            kept: Buffers of `new_kept`: of rows where the call keeps, of images where it is gated.
         """
-        key = (which := Pass(tome=tome), guided, *features.values())
+        key = (which := Pass(None, tome, gate), guided, *features.values())
         if key not in self._bound:
-            outputs = {self._graphs.names.shallow[branch].feature: buffer for branch, buffer in features.items()}
-            self._bound[key] = self._bind(self._graphs.passes[which], inputs={}, outputs=outputs, guided=guided)
+            made = {self._graphs.names.shallow[branch].feature: buffer for branch, buffer in features.items()}
+            outputs = {**made, **(kept if gate == "keeps" else {})}
+            self._bound[key] = self._bind(which, inputs={}, outputs=outputs, kept=kept, guided=guided)
         for bound in self._bound[key]:
             bound.run()
 
-    def shallow(self, branch: int, feature: Buffer, *, guided: bool, tome: float = 0.0) -> None:
+    def shallow(
+        self,
+        branch: int,
+        feature: Buffer,
+        *,
+        guided: bool,
+        tome: float = 0.0,
+        gate: Gate = "open",
+        kept: Mapping[str, Buffer] = _NOTHING,
+    ) -> None:
         """Run the shallow pass of a branch on what `sample`, `timestep` and ``feature`` hold; see `deep`."""
-        key = (which := Pass(branch, tome), guided, feature)
+        key = (which := Pass(branch, tome, gate), guided, feature)
         if key not in self._bound:
             inputs = {self._graphs.names.shallow[branch].feature: feature}
-            self._bound[key] = self._bind(self._graphs.passes[which], inputs=inputs, outputs={}, guided=guided)
+            self._bound[key] = self._bind(which, inputs=inputs, outputs={}, kept=kept, guided=guided)
         for bound in self._bound[key]:
             bound.run()
 
@@ -158,25 +195,56 @@ class UNet:
             self._views[key] = buffer.rows(first, self._rows)
         return self._views[key]
 
+    def halves(self, buffer: Buffer) -> tuple[Buffer, Buffer]:
+        """The rows of the negative and of the prompt half, the same objects each time."""
+        key = (buffer, -self._images)
+        if key not in self._views:
+            self._views[key] = buffer.rows(0, self._images)
+        return self._views[key], self.rows(buffer, guided=False)
+
     def _first(self, *, guided: bool) -> int:
         return 0 if guided else self._rows - self._images
 
     def _bind(
-        self, graph: Graph, *, inputs: Mapping[str, Buffer], outputs: Mapping[str, Buffer], guided: bool
+        self,
+        which: Pass,
+        *,
+        inputs: Mapping[str, Buffer],
+        outputs: Mapping[str, Buffer],
+        kept: Mapping[str, Buffer],
+        guided: bool,
     ) -> tuple[BoundCall, ...]:
         """Bind a graph to the rows of a call, once for each part that is run at a time."""
-        starts = range(self._first(guided=guided), self._rows, self._at_a_time)
+        graph, first = self._graphs.passes[which], self._first(guided=guided)
+        starts = range(first, self._rows, self._at_a_time)
         parts = [slice(start, min(start + self._at_a_time, self._rows)) for start in starts]
-        return tuple(self._bind_part(graph, part, inputs=inputs, outputs=outputs) for part in parts)
+        taken = kept if which.gate == "gated" else {}
+        return tuple(
+            self._bind_part(
+                graph,
+                part,
+                inputs=inputs,
+                outputs=outputs,
+                # Of images, so they begin where the call's rows do.
+                own={name: buffer.rows(part.start - first, part.stop - first) for name, buffer in taken.items()},
+            )
+            for part in parts
+        )
 
     def _bind_part(
-        self, graph: Graph, part: slice, *, inputs: Mapping[str, Buffer], outputs: Mapping[str, Buffer]
+        self,
+        graph: Graph,
+        part: slice,
+        *,
+        inputs: Mapping[str, Buffer],
+        outputs: Mapping[str, Buffer],
+        own: Mapping[str, Buffer],
     ) -> BoundCall:
         names = self._graphs.names
         wanted = {tensor.name for tensor in graph.spec.inputs}
         batched = {names.sample: self.sample, **self._inputs, **inputs}
         tied = {name: buffer.rows(part.start, part.stop) for name, buffer in batched.items() if name in wanted}
-        shared = {names.timestep: self.timestep, **self._by_call}
+        shared = {names.timestep: self.timestep, **self._by_call, **own}
         tied |= {name: buffer for name, buffer in shared.items() if name in wanted}
         made = {names.noise: self._noise, **outputs}
         return graph.session.bind(tied, {name: buffer.rows(part.start, part.stop) for name, buffer in made.items()})

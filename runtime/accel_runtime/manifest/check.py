@@ -16,6 +16,7 @@ from accel_runtime.manifest.roles import (
     FromMaskedImage,
     FromSizes,
     FromText,
+    Gated,
     Merged,
 )
 
@@ -56,6 +57,8 @@ def check_roles(manifest: "Manifest") -> None:
         _check_tensor(graphs[cut.graph].inputs, cut.feature, whose=f"{key}: the shallow graph has no input")
     for tome, merged in manifest.denoiser.merged.items():
         _check_merged(f"denoiser.tome.{tome:g}", merged, manifest)
+    if manifest.denoiser.tgate:
+        _check_gated(manifest.denoiser.tgate, manifest)
     _check_inputs(manifest)
 
 
@@ -108,6 +111,9 @@ def _named_graphs(manifest: "Manifest") -> Iterator[tuple[str, str]]:
     for tome, merged in manifest.denoiser.merged.items():
         yield f"denoiser.tome.{tome:g}.deep", merged.deep
         yield from ((f"denoiser.tome.{tome:g}.shallow.{k}", graph) for k, graph in merged.shallow.items())
+    if gated := manifest.denoiser.tgate or None:
+        yield from (("denoiser.tgate.keeps", gated.keeps), ("denoiser.tgate.deep", gated.deep))
+        yield from ((f"denoiser.tgate.shallow.{k}", graph) for k, graph in gated.shallow.items())
     codecs = (("decoder", manifest.decoder), ("encoder", manifest.encoder))
     yield from ((f"{key}.graph", codec.graph) for key, codec in codecs if codec is not None)
 
@@ -121,6 +127,27 @@ def _check_merged(key: str, merged: Merged, manifest: "Manifest") -> None:
     for part, name, plain in (("deep", merged.deep, manifest.denoiser.deep), *pairs):
         if (graphs[name].inputs, graphs[name].outputs) != (graphs[plain].inputs, graphs[plain].outputs):
             raise ValueError(f"{key}.{part}: expected a graph with the inputs and outputs of {plain}, got {name}")
+
+
+def _check_gated(gated: Gated, manifest: "Manifest") -> None:
+    """Whether the keeping graph makes what gated ones take, and all else is as in the graphs that they stand in for."""
+    graphs, denoiser = manifest.graphs, manifest.denoiser
+    if gated.shallow.keys() != denoiser.shallow.keys():
+        got = sorted(gated.shallow)
+        raise ValueError(f"denoiser.tgate.shallow: expected the branches {sorted(denoiser.shallow)}, got {got}")
+    keeps, deep = graphs[gated.keeps], graphs[denoiser.deep]
+    for name in gated.kept:
+        _check_tensor(keeps.outputs, name, whose="denoiser.tgate.kept: the keeping graph has no output")
+    kept = tuple(keeps.output(name) for name in gated.kept)
+    if (keeps.inputs, keeps.outputs) != (deep.inputs, (*deep.outputs, *kept)):
+        expected = f"the inputs and outputs of {denoiser.deep}, then {', '.join(gated.kept)}"
+        raise ValueError(f"denoiser.tgate.keeps: expected a graph with {expected}, got {gated.keeps}")
+    pairs = ((f"shallow.{k}", name, denoiser.shallow[k].graph) for k, name in gated.shallow.items())
+    for part, name, plain in (("deep", gated.deep, denoiser.deep), *pairs):
+        known = (*graphs[plain].inputs, *kept)
+        if not {*graphs[name].inputs} <= {*known} or graphs[name].outputs != graphs[plain].outputs:
+            expected = f"the outputs of {plain}, and of inputs its own and kept ones"
+            raise ValueError(f"denoiser.tgate.{part}: expected a graph with {expected}, got {name}")
 
 
 def _check_inputs(manifest: "Manifest") -> None:

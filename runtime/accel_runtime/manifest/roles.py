@@ -15,6 +15,8 @@ Branch = Annotated[int, msgspec.Meta(ge=0, le=9999)]
 Factor = Annotated[float, msgspec.Meta(ge=1e-6, le=1e6)]
 Shift = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
 Part = Literal["text", "control", "deep", "shallow", "decoder", "encoder"]
+# Of a call: cross-attentions run; they run, and what they give is kept; what was kept stands in for them.
+Gate = Literal["open", "keeps", "gated"]
 GuidanceBy = Literal["halves", "input", "none"]
 Negative = Literal["negative", "same", "zeros"]
 
@@ -26,11 +28,13 @@ class Role(NamedTuple):
         part: The part of an image's work.
         branch: Which shallow graph it is; None for all others.
         tome: Which share of the tokens it merges in its largest self-attentions; 0 where it merges none.
+        gate: Whether its cross-attentions run, and what they give is handed out.
     """
 
     part: Part
     branch: int | None = None
     tome: float = 0.0
+    gate: Gate = "open"
 
 
 class State(Strict, frozen=True):
@@ -73,6 +77,22 @@ class Merged(Strict, frozen=True):
 
     deep: str
     shallow: dict[Branch, str]
+
+
+class Gated(Strict, frozen=True):
+    """The graphs of gated calls (T-GATE, docs/design/0029-gated-calls.md).
+
+    Attributes:
+        keeps: The deep pass that also hands out what its cross-attentions gave.
+        deep: The deep pass that takes this instead of a text.
+        shallow: The shallow passes by branch, one for each, that take what they need of it.
+        kept: The tensors, one of each cross-attention in the order in which they run.
+    """
+
+    keeps: str
+    deep: str
+    shallow: dict[Branch, str]
+    kept: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=1000)]
 
 
 class TextOutput(Strict, frozen=True):
@@ -171,6 +191,7 @@ class Denoiser(Strict, frozen=True):
         timestep: The input for the timestep, [1].
         noise: The output that the schedule is applied to, [B, C, h, w].
         tome: Graphs that merge tokens, by the share that they merge; absent where there are none.
+        tgate: Graphs of gated calls; absent where there are none.
     """
 
     deep: str
@@ -181,22 +202,32 @@ class Denoiser(Strict, frozen=True):
     timestep: str = "timestep"
     noise: str = "out_sample"
     tome: dict[Ratio, Merged] | UnsetType = UNSET
+    tgate: Gated | UnsetType = UNSET
 
     @property
     def merged(self) -> Mapping[float, Merged]:
         """The graphs that merge tokens, by the share that they merge; empty where there are none."""
         return dict(sorted(self.tome.items())) if self.tome else {}
 
-    def graph(self, branch: int | None, tome: float = 0.0) -> str:
+    def graph(self, branch: int | None, tome: float = 0.0, gate: Gate = "open") -> str:
         """The graph of a pass, the deep one where ``branch`` is None.
 
         Raises:
-            KeyError: There is no such branch, or no graph that merges this share.
+            KeyError: There is no such branch, no graph that merges this share, or none of gated calls.
         """
+        if gate != "open":
+            return self._gated_graph(branch, gate)
         if tome == 0:
             return self.deep if branch is None else self.shallow[branch].graph
         merged = self.merged[tome]
         return merged.deep if branch is None else merged.shallow[branch]
+
+    def _gated_graph(self, branch: int | None, gate: Gate) -> str:
+        if not self.tgate:
+            raise KeyError(gate)
+        if gate == "keeps":
+            return self.tgate.keeps
+        return self.tgate.deep if branch is None else self.tgate.shallow[branch]
 
 
 class TextSpec(Strict, frozen=True):

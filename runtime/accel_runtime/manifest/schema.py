@@ -92,6 +92,7 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
             self.denoiser.deep: Role("deep"),
             **{cut.graph: Role("shallow", branch) for branch, cut in shallow},
             **dict(self._merged_roles()),
+            **dict(self._gated_roles()),
             **({self.decoder.graph: Role("decoder")} if self.decoder else {}),
             **({self.encoder.graph: Role("encoder")} if self.encoder else {}),
         }
@@ -100,6 +101,12 @@ class Manifest(Strict, frozen=True, omit_defaults=True, dict=True):
         for tome, graphs in self.denoiser.merged.items():
             yield graphs.deep, Role("deep", tome=tome)
             yield from ((graph, Role("shallow", branch, tome)) for branch, graph in sorted(graphs.shallow.items()))
+
+    def _gated_roles(self) -> Iterator[tuple[str, Role]]:
+        if gated := self.denoiser.tgate or None:
+            yield gated.keeps, Role("deep", gate="keeps")
+            yield gated.deep, Role("deep", gate="gated")
+            yield from ((graph, Role("shallow", k, gate="gated")) for k, graph in sorted(gated.shallow.items()))
 
     @cached_property
     def text_outputs(self) -> Mapping[str, tuple[str, ...]]:

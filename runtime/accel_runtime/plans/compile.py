@@ -68,11 +68,11 @@ def _of_rule(spec: PlanSpec) -> Forecast:
 
 
 def _call(spec: PlanSpec, call: int, *, guidance: float, deep: tuple[int, ...]) -> Call:
-    tome = spec.tome_of(call)
+    tome, gate = spec.tome_of(call), spec.gate_of(call, deep_calls=deep)
     if call in deep:
-        return Deep(guidance=guidance, tome=tome)
+        return Deep(guidance=guidance, tome=tome, gate=gate)
     weights = spec.weights_of(call, deep_calls=deep)
-    return Shallow(guidance=guidance, branch=spec.branch_of(call), forecast=weights, tome=tome)
+    return Shallow(guidance=guidance, branch=spec.branch_of(call), forecast=weights, tome=tome, gate=gate)
 
 
 def _solved(spec: PlanSpec, schedule: ScheduleTable) -> ScheduleTable:

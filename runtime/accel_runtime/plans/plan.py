@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, Self
 import msgspec
 
 from accel_runtime.errors import InputError
+from accel_runtime.manifest import Gate
 from accel_runtime.plans.forecast import MAX_HISTORY, Forecast
 from accel_runtime.plans.rule import Rule
 from accel_runtime.schedules.schedule import ScheduleTable
@@ -25,10 +26,12 @@ class Deep(msgspec.Struct, frozen=True, tag="deep", tag_field="pass"):
     Attributes:
         guidance: Scale of classifier-free guidance.
         tome: Share of the tokens that it merges; 0 merges none.
+        gate: Whether its cross-attentions run, and what they give is kept for gated calls.
     """
 
     guidance: float
     tome: float = 0.0
+    gate: Gate = "open"
 
     @property
     def guided(self) -> bool:
@@ -44,12 +47,14 @@ class Shallow(msgspec.Struct, frozen=True, tag="shallow", tag_field="pass"):
         branch: Where the UNet is cut.
         forecast: Weights of the last deep features, newest first; `(1.0,)` holds the last one.
         tome: As in `Deep`.
+        gate: As in `Deep`; a shallow call keeps nothing.
     """
 
     guidance: float
     branch: int
     forecast: tuple[float, ...]
     tome: float = 0.0
+    gate: Gate = "open"
 
     @property
     def guided(self) -> bool:
@@ -66,15 +71,17 @@ class Pass(NamedTuple):
     Attributes:
         branch: Branch of a shallow pass; None is the deep one.
         tome: Share of the tokens that it merges.
+        gate: As in `Deep`.
     """
 
     branch: int | None = None
     tome: float = 0.0
+    gate: Gate = "open"
 
     @classmethod
     def of(cls, call: Call) -> Self:
         """The pass of a call."""
-        return cls(call.branch if isinstance(call, Shallow) else None, call.tome)
+        return cls(call.branch if isinstance(call, Shallow) else None, call.tome, call.gate)
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -116,6 +123,8 @@ class Plan(msgspec.Struct, frozen=True):
                     f"plan: call {index}: guidance must be a finite number, at most {MOST_GUIDANCE:g} to either side, "
                     f"got {call.guidance}"
                 )
+            if call.gate != "open":
+                _check_gate(index, call, before=self.calls[:index])
             if isinstance(call, Deep):
                 past.append(call)
             else:
@@ -151,6 +160,11 @@ class Plan(msgspec.Struct, frozen=True):
         return frozenset(planned if self.rule is None else planned | {Pass(tome=each.tome) for each in planned})
 
     @property
+    def keeps(self) -> bool:
+        """Whether a call keeps what its cross-attentions give."""
+        return any(call.gate == "keeps" for call in self.calls)
+
+    @property
     def guidance(self) -> float:
         """Guidance scale of the first call, or the one that the denoiser takes as an input."""
         return self.calls[0].guidance if self.guidance_input is None else self.guidance_input
@@ -171,3 +185,13 @@ class Plan(msgspec.Struct, frozen=True):
         """How many deep calls an image may take."""
         planned = len(self.deep_calls)
         return planned if self.rule is None else max(planned, min(self.rule.most_deep, len(self.calls)))
+
+
+def _check_gate(index: int, call: Call, *, before: Sequence[Call]) -> None:
+    """Whether a keeping call is deep, and a gated one is unguided and comes behind a keeping one."""
+    if call.gate == "keeps" and isinstance(call, Shallow):
+        raise InputError(f"plan: call {index} keeps what its cross-attentions give, so it must be deep")
+    if call.gate == "gated" and call.guided:
+        raise InputError(f"plan: call {index} is gated, so it cannot be guided")
+    if call.gate == "gated" and all(each.gate != "keeps" for each in before):
+        raise InputError(f"plan: call {index} is gated, but no call before it keeps what cross-attentions give")

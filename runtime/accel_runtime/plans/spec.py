@@ -7,7 +7,7 @@
 `accel_runtime.plans.compile` makes what the loop runs of it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import isfinite
 from typing import Annotated, Final, Literal, TypeAlias
@@ -16,17 +16,24 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from accel_runtime.errors import InputError
+from accel_runtime.manifest import Gate
 from accel_runtime.plans.deep_calls import DEEP_CALLS_EXPECTED, CallNumber, DeepCalls, deep_numbers, interval
 from accel_runtime.plans.forecast import MAX_HISTORY, Forecast, forecast_weights
+from accel_runtime.plans.gate import FirstGated, gate_of, gate_problems
 from accel_runtime.plans.rule import Rule, rule_problems
 from accel_runtime.plans.solved import SolvedFor, SolvedRow, row_problems, skip_problems
 from accel_runtime.plans.tome import Tome, tome_problems
 from accel_runtime.request import MOST_STEPS
 
-PLAN_VERSION: Final = 4
+PLAN_VERSION: Final = 5
 # By version, the keys that earlier ones do not have. A plan is of the earliest version that has all its keys but for
 # version 1, which is only read.
-KEYS_OF: Final[Mapping[int, tuple[str, ...]]] = {2: ("skip", "rows", "solved_for"), 3: ("rule",), 4: ("tome",)}
+KEYS_OF: Final[Mapping[int, tuple[str, ...]]] = {
+    2: ("skip", "rows", "solved_for"),
+    3: ("rule",),
+    4: ("tome",),
+    5: ("tgate",),
+}
 # Longest text of deep calls in a message.
 _SHOWN = 60
 
@@ -46,8 +53,8 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Guidance scale, prompts and seeds are no part of a plan: they belong to the request.
 
     Attributes:
-        version: Version of this format: 4 with merged tokens, 3 with a rule, else 2. A plan of an earlier version is
-            read as the plan that it means.
+        version: Version of this format: 5 with gated calls, 4 with merged tokens, 3 with a rule, else 2. A plan of an
+            earlier version is read as the plan that it means.
         deep: Deep calls: `full`, `every:N`, or their numbers from 0 on, ascending; with a rule, those in any case.
         skip: Numbers of the calls that run no graph, ascending; such a plan needs ``rows``.
         branch: Branch at which shallow calls cut the UNet.
@@ -61,12 +68,14 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         solved_for: What the plan was solved for, beside scheduler and steps, which must be given then.
         rule: Decides as the loop runs which other calls are deep; absent where the plan numbers them all.
         tome: Which share of their tokens calls merge; absent where none merges any.
+        tgate: The first call that takes what cross-attentions gave before; absent where none does. From it on, no call
+            is guided.
 
     Raises:
         PlanError: The parts contradict each other.
     """
 
-    version: Literal[1, 2, 3, 4] = PLAN_VERSION
+    version: Literal[1, 2, 3, 4, 5] = PLAN_VERSION
     deep: DeepCalls
     skip: tuple[CallNumber, ...] = ()
     branch: Branch = 0
@@ -80,6 +89,7 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     solved_for: SolvedFor | None = None
     rule: Rule | UnsetType = UNSET
     tome: Tome | UnsetType = UNSET
+    tgate: FirstGated | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         # Equal plans are equal documents, whatever the order in which calls were given.
@@ -87,7 +97,8 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             msgspec.structs.force_setattr(self, name, dict(sorted(getattr(self, name).items())))
         for problem in _problems(self):
             raise PlanError(f"plan: {problem}")
-        msgspec.structs.force_setattr(self, "version", 4 if self.tome else 3 if self.rule else 2)
+        version = max((since for since, keys in KEYS_OF.items() if any(getattr(self, key) for key in keys)), default=2)
+        msgspec.structs.force_setattr(self, "version", version)
 
     def __hash__(self) -> int:
         """Hash of all parts; the default one cannot hash mappings."""
@@ -142,8 +153,14 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """The share of its tokens that a call merges; 0 merges none."""
         return self.tome.of(call) if self.tome else 0.0
 
+    def gate_of(self, call: int, *, deep_calls: Sequence[int]) -> Gate:
+        """What becomes of the cross-attentions of a call; arguments as of `weights_of`."""
+        return gate_of(call, self.tgate, deep_calls=deep_calls)
+
     def guides(self, call: int) -> bool:
         """Whether a call is guided, if the request asks for guidance at all."""
+        if self.tgate and call >= self.tgate:
+            return False
         return self.guided_calls is None or self.guided_calls[0] <= call <= self.guided_calls[1]
 
     def with_defaults(self, *, steps: int, scheduler: str | None) -> "PlanSpec":
@@ -155,6 +172,10 @@ class PlanSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """The same plan, whose calls merge these shares of their tokens."""
         return msgspec.structs.replace(self, version=PLAN_VERSION, tome=tome)
 
+    def with_gate(self, tgate: int | UnsetType) -> "PlanSpec":
+        """The same plan, whose calls are gated from this one on."""
+        return msgspec.structs.replace(self, version=PLAN_VERSION, tgate=tgate)
+
 
 def check_calls(spec: PlanSpec, calls: int) -> None:
     """Refuse a plan that names calls which a schedule of so many UNet calls does not have.
@@ -163,8 +184,9 @@ def check_calls(spec: PlanSpec, calls: int) -> None:
         PlanError: It does.
     """
     spec.deep_calls(calls)
-    merging = spec.tome.calls if spec.tome else ()
-    numbered = (*_by_shallow_call(spec), ("skip", spec.skip), ("rows", spec.rows), ("tome.calls", merging))
+    merging, gated = spec.tome.calls if spec.tome else (), (spec.tgate,) if spec.tgate else ()
+    others = (("skip", spec.skip), ("rows", spec.rows), ("tome.calls", merging), ("tgate", gated))
+    numbered = (*_by_shallow_call(spec), *others)
     for name, numbers in numbered:
         if outside := [call for call in numbers if call >= calls]:
             raise PlanError(f"plan: {name}: call {outside[0]} is outside 0…{calls - 1}")
@@ -204,6 +226,8 @@ def _problems(spec: PlanSpec) -> Iterator[str]:
         yield from _rule_problems(spec, spec.rule)
     if spec.tome:
         yield from tome_problems(spec.tome)
+    if spec.tgate:
+        yield from gate_problems(spec.tgate, spec.guided_calls, parts={"rule": spec.rule, "tome": spec.tome})
 
 
 def _rule_problems(spec: PlanSpec, rule: Rule) -> Iterator[str]:

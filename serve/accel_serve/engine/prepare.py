@@ -7,7 +7,9 @@ from accel_runtime.denoising.conditioning import Conditioning
 from accel_runtime.denoising.inpainting import Blend
 from accel_runtime.denoising.noise import TorchGenerator
 from accel_runtime.denoising.start import start
+from accel_runtime.errors import InputError
 from accel_runtime.pipeline import Pipeline
+from accel_runtime.plans.plan import Plan
 from accel_serve.engine.order import Order
 from accel_serve.engine.row import Image, Row
 
@@ -16,9 +18,10 @@ def prepare(pipeline: Pipeline, order: Order) -> list[Row]:
     """The rows of an order, one for each image, at their first call; see `Pipeline.denoise`.
 
     Raises:
-        InputError: The request and the model do not fit, or the machine cannot hold the images.
+        InputError: The request and the model do not fit, the machine cannot hold the images, or calls are gated.
     """
     request, plan = order.request, order.plan
+    check_served(plan)
     check_request(request, pipeline.bundle.manifest, guided=plan.guided)
     generators = [TorchGenerator(seed) for seed in request.image_seeds]
     started = start(pipeline.components, request, schedule=plan.schedule, generators=generators)
@@ -37,6 +40,16 @@ def prepare(pipeline: Pipeline, order: Order) -> list[Row]:
         )
         for number, generator in enumerate(generators)
     ]
+
+
+def check_served(plan: Plan) -> None:
+    """Refuse a plan that batches cannot run.
+
+    Raises:
+        InputError: Its calls are gated.
+    """
+    if plan.keeps:
+        raise InputError("plan: tgate: a service mixes calls of many images, and keeps nothing: choose another plan")
 
 
 def _inputs(conditioning: Conditioning, number: int) -> dict[str, np.ndarray]:

@@ -56,8 +56,8 @@ def _operations(served: Served, plan: Plan) -> float:
     graphs, names = manifest.graphs, manifest.denoiser
     made_deep, total = plan.most_deep - len(plan.deep_calls), 0.0
     for call in plan.calls:
-        branch, tome = Pass.of(call)
+        branch, tome, gate = Pass.of(call)
         if branch is not None and made_deep > 0:
             branch, made_deep = None, made_deep - 1
-        total += (2 if call.guided else 1) * graphs[names.graph(branch, tome)].flops
+        total += (2 if call.guided else 1) * graphs[names.graph(branch, tome, gate)].flops
     return total

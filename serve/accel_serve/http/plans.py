@@ -11,6 +11,7 @@ from accel_runtime.plans.deep_calls import DEEP_CALLS_EXPECTED, FULL
 from accel_runtime.plans.plan import Plan
 from accel_runtime.plans.rule import RULE_EXPECTED, parse_calls
 from accel_runtime.plans.spec import PlanSpec
+from accel_serve.engine.prepare import check_served
 from accel_serve.http.errors import RefusedError
 from accel_serve.http.fields import Generation
 
@@ -110,7 +111,9 @@ class Plans:
     ) -> Plan:
         """A plan with the steps and the scheduler of a request where it has none of its own."""
         spec = self.spec(name).with_defaults(steps=steps, scheduler=scheduler)
-        return self._pipeline.compile(spec, strength=strength, guidance=guidance)
+        plan = self._pipeline.compile(spec, strength=strength, guidance=guidance)
+        check_served(plan)
+        return plan
 
 
 def _fits(spec: PlanSpec, fields: Generation) -> bool:

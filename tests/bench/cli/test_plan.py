@@ -79,7 +79,7 @@ def test_bench_times_a_plan_file_beside_plans_by_name(written: Path, bundle_fold
         (("--plan", "plan.json", "--branch", "0"), "--branch: expected the plan's own, 1: leave the option out"),
         (("--plan", "plan.json", "--scheduler", "euler"), "--scheduler: expected the plan's own, ddim"),
         (("--plan", "none.json"), "or a plan file; there is no such file"),
-        (("--plan", "older.json"), "older.json: expected a plan of version 1 to 4, got version 0"),
+        (("--plan", "older.json"), "older.json: expected a plan of version 1 to 5, got version 0"),
         (("--plan", "every:2", "--branch", "9"), "branch 9 is not in the bundle"),
         (("--plan", "every:2", "--branch", "0,1"), "expected one plan, one branch and one forecast, got 2 plans"),
         (("--plan", "calls:0,30"), "deep call 30 is outside 0…"),

@@ -6,17 +6,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from tests.bench.codegen.lab import run_here, write_lab
-from tests.bundles import family_source, merging_bundle
+from tests.bundles import family_source, gating_bundle, merging_bundle
 from tests.solved import solved_plan
 
 from accel_bench.codegen import Defaults, Target, generate_script
 from accel_exporter.check import relative_error
 from accel_runtime import Forecast, InputError, PlanSpec, Request, Tome, open_bundle
+from accel_runtime.plans.spec import PLAN_VERSION
 
 PROMPT = 'a "cat"\non a mat'
 
@@ -103,6 +105,37 @@ def test_both_scripts_of_a_plan_that_merges_tokens_draw_the_same_picture(
         run_here(tmp_path / f"run_{target}.py", "--seed", "3", "--output", f"{target}.png", monkeypatch=monkeypatch)
 
     assert largest_difference(tmp_path) <= 2
+
+
+@pytest.mark.parametrize("deep", ["full", "every:2"])
+def test_both_scripts_of_a_plan_with_gated_calls_draw_the_same_picture(
+    deep: str, tmp_path: Path, source_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    spec = PlanSpec(deep=deep, tgate=2, scheduler="ddim", steps=4)
+    write_scripts(tmp_path, source_folder, gating_bundle(), spec=spec)
+    for target in Target:
+        run_here(tmp_path / f"run_{target}.py", "--seed", "3", "--output", f"{target}.png", monkeypatch=monkeypatch)
+
+    assert largest_difference(tmp_path) <= 2
+
+
+def test_only_scripts_with_gated_calls_need_tgate(tmp_path: Path, source_folder: Path) -> None:
+    gated = PlanSpec(deep="every:2", tgate=2, scheduler="ddim", steps=4)
+    plain, needing, ours = (
+        generate_script(write_lab(tmp_path, source_folder, spec=spec), target, defaults=Defaults(), name="run.py")
+        for spec, target in ((None, Target.DIFFUSERS), (gated, Target.DIFFUSERS), (gated, Target.RUNTIME))
+    )
+
+    assert "tgate" not in plain
+    assert "from tgate.tgate_utils import register_forward" in needing
+    assert "KEEPING = 0" in needing
+    assert "tgate=2" in ours
+    assert "--tgate" in ours
+    solved = msgspec.structs.replace(SOLVED[0], version=PLAN_VERSION, tgate=2)
+    with pytest.raises(InputError, match="gates no solved plan: write one for runtime"):
+        choice = write_lab(tmp_path, source_folder, spec=solved)
+        generate_script(choice, Target.DIFFUSERS, defaults=Defaults(), name="run.py")
 
 
 def test_only_scripts_that_merge_tokens_need_tomesd(tmp_path: Path, source_folder: Path) -> None:

@@ -148,7 +148,7 @@ def test_the_search_that_is_proposed_says_all_that_the_request_does() -> None:
     soon = Task("soon", "sd15", "ddim", 50, max_score_loss=0.02, seconds=1.5, device="mi250")
 
     assert " ".join(search_command(fast, profile=Path("fast.toml"))) == (
-        "accel search --model sd15 --scheduler ddim --steps 50 --search-targets deepcache,steps,guidance "
+        "accel search --model sd15 --scheduler ddim --steps 50 --search-targets deepcache,steps,guidance,tome,tgate "
         "--num-prompts 32 --batch 8 --req-speedup 2 --req-score-loss 0.05 --score emoji-clip "
         "--output fast-search --write-profile fast.toml"
     )

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 from tests.robustness.copies import copy_bundle
 from tests.solved import solved_plan
 
@@ -39,6 +40,22 @@ def test_every_plan_meets_every_branch_and_every_forecast() -> None:
 
 def test_guided_calls_are_those_of_every_plan_that_is_text() -> None:
     assert {spec.guided_calls for spec in chosen("full,every:2", guided_calls="0-3").specs} == {(0, 3)}
+
+
+def test_every_plan_that_is_text_is_taken_with_every_gate() -> None:
+    specs = chosen("full,every:2", tgate=("none,4",)).specs
+
+    assert [(spec.deep, spec.tgate) for spec in specs] == [
+        ("full", UNSET),
+        ("full", 4),
+        ("every:2", UNSET),
+        ("every:2", 4),
+    ]
+
+
+def test_a_gate_beside_a_plan_file_that_has_none_is_refused(file: str) -> None:
+    with pytest.raises(InputError, match="--tgate: expected the plan's own, none: leave the option out"):
+        chosen(file, tgate=("4",), written=frozenset({"--tgate"}))
 
 
 def test_a_plan_file_brings_its_steps_and_its_scheduler(file: str) -> None:

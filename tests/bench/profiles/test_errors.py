@@ -52,7 +52,7 @@ WRONG = [
     (
         STEPS,
         "plan.step = 50\n",
-        'guided_calls, scheduler, steps, solved_for, rule, tome, got "step": did you mean steps?',
+        'guided_calls, scheduler, steps, solved_for, rule, tome, tgate, got "step": did you mean steps?',
     ),
     ("batch = 1", "batch = 1\nbach = 1", 'note, got "bach": did you mean batch?'),
     (STEPS, "", "configs.full-50.plan.steps: expected a number of steps, got nothing"),

@@ -80,7 +80,7 @@ def test_every_formula_is_documented(profile: Profile) -> None:
 
 
 # What a plan has whose coefficients were solved; the example's was not.
-OF_OTHER_VERSIONS = ("skip", "rows", "solved_for", "rule", "tome")
+OF_OTHER_VERSIONS = ("skip", "rows", "solved_for", "rule", "tome", "tgate")
 
 
 def test_the_example_of_the_documentation_is_a_profile() -> None:

@@ -16,6 +16,7 @@ from accel_runtime.errors import BackendError, InputError
 from accel_runtime.plans.deep_calls import DeepCalls
 from accel_runtime.plans.forecast import Forecast
 from accel_runtime.plans.spec import PlanSpec
+from accel_runtime.plans.tome import Tome
 
 PROCESSOR = Device("cpu", "a processor", 1, "x86_64", {})
 
@@ -58,6 +59,18 @@ def test_one_bundle_serves_all_configs_of_a_model_and_precision() -> None:
 
     assert (wanted.branches, wanted.schedulers, wanted.max_steps) == ((0, 1), ("ddim", "euler"), 50)
     assert wanted.inductor == "cuda"
+
+
+def test_the_bundle_has_the_graphs_of_merged_tokens_and_gated_calls_that_some_config_runs() -> None:
+    merging, gated = {"tome": Tome(ratio=0.5, calls={0: 0.3})}, {"tgate": 10}
+    configs = {"full": config(), "few": config(plan=merging), "late": config(plan=gated)}
+
+    plain, wanted = (
+        bundle_spec(configs["full"], group(some, some), provider="cpu") for some in ({"full": configs["full"]}, configs)
+    )
+
+    assert (plain.tome, plain.tgate) == ((), False)
+    assert (wanted.tome, wanted.tgate) == ((0.3, 0.5), True)
 
 
 def test_a_config_is_timed_at_the_scheduler_and_steps_of_its_baseline() -> None:

@@ -8,9 +8,10 @@ import pytest
 from tests.bench.search.answers import follow
 from tests.bench.search.test_strategies import CALLS, guess
 
-from accel_bench.search.space import Target, make_space
+from accel_bench.search.space import make_space
 from accel_bench.search.strategies.journal import Journal
 from accel_bench.search.strategies.tpe import Sampler, sample
+from accel_bench.search.targets import Target
 from accel_runtime.errors import InputError
 
 JOURNAL = "optuna.log"

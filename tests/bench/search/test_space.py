@@ -2,7 +2,8 @@
 
 import pytest
 
-from accel_bench.search.space import Candidate, Space, distinct, parse_targets
+from accel_bench.search.space import Candidate, Space, distinct
+from accel_bench.search.targets import parse_targets
 from accel_runtime.errors import InputError
 from accel_runtime.plans.spec import PlanSpec
 
@@ -27,6 +28,7 @@ def test_weights_that_hold_are_left_out() -> None:
 
 def test_an_unknown_target_is_refused_by_name() -> None:
     with pytest.raises(
-        InputError, match="expected some of schedule, deepcache, steps, guidance, rule, tome by commas, got 'cache'"
+        InputError,
+        match="expected some of schedule, deepcache, steps, guidance, rule, tome, tgate by commas, got 'cache'",
     ):
         parse_targets("cache")

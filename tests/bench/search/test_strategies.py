@@ -5,14 +5,16 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from msgspec import UNSET
 from tests.bench.search.answers import follow, quality
 
 from accel_bench.records.search import Goal, Score
-from accel_bench.search.space import FULL, Answer, Ask, Candidate, Proposer, Space, Target, make_space
+from accel_bench.search.space import FEWER, FULL, Answer, Ask, Candidate, Proposer, Rival, Space, make_space
 from accel_bench.search.strategies.grid import grid
 from accel_bench.search.strategies.proposals import Proposals
 from accel_bench.search.strategies.solved import climb, halve, solve
 from accel_bench.search.strategies.tpe import Sampler, sample
+from accel_bench.search.targets import Target
 from accel_bench.solving.drift import Drift
 from accel_bench.solving.segments import Prices, Solver, scale
 from accel_runtime.plans.forecast import Forecast
@@ -197,6 +199,56 @@ def test_what_lies_between_merges_as_many_tokens_as_the_plans_beside_it() -> Non
 
     assert {each.spec.tome_of(0) for each in between} == {0.5}
     assert {deep_of(each) for each in between} == {4}
+
+
+def test_survivors_and_the_full_unet_are_tried_with_late_calls_gated() -> None:
+    space = make_space({CALLS: CALLS}, targets=(Target.DEEPCACHE, Target.TGATE), branches=(0,))
+
+    asked = follow(solve(proposals(space), Goal(Score.SSIM, max_loss=0.05), batches=1), guess)
+
+    tried = [each.spec for ask in asked for each in ask.candidates]
+    assert {spec.tgate for spec in tried} == {UNSET, 3, 6, 9}
+    assert {PlanSpec(deep="full", tgate=gate) for gate in (3, 6, 9)} <= set(tried)
+    assert {spec for spec in tried if spec.tgate and spec.deep != "full"}
+
+
+def test_runs_of_fewer_steps_are_tried_with_less_guidance_merged_tokens_and_gated_calls_too() -> None:
+    fewer = Candidate(FEWER, PlanSpec(deep="full", scheduler="euler", steps=5))
+    targets = (Target.SCHEDULE, Target.DEEPCACHE, Target.GUIDANCE, Target.TOME, Target.TGATE)
+    space = make_space({CALLS: CALLS}, targets=targets, branches=(0,), rivals=(Rival(fewer, 8),), tome=(0.5,))
+
+    asked = follow(solve(proposals(space), Goal(Score.SSIM, max_loss=0.05), batches=1), guess)
+
+    specs = {each.spec for ask in asked for each in ask.candidates if each.spec.scheduler == "euler"}
+    assert {spec.guided_calls for spec in specs} == {None, (0, 5), (0, 3)}
+    assert {spec.tgate for spec in specs} == {UNSET, 6, 4, 2}
+    assert {spec.tome_of(0) for spec in specs} == {0.0, 0.5}
+    assert {len(space.deep_calls(Candidate(FEWER, spec))) for spec in specs} == {8}
+
+
+def test_what_lies_between_is_gated_where_the_plans_beside_it_are() -> None:
+    space = make_space({CALLS: CALLS}, targets=(Target.TGATE,), branches=(0,))
+    better, *_ = space.gated(SPACE.candidate("solved", CALLS, deep=(0, 2, 4, 6, 8, 10), branch=0))
+    worse, *_ = space.gated(SPACE.candidate("solved", CALLS, deep=(0, 6), branch=0))
+    answers = [Answer(better, 5.0, quality(1.0, loss=0.01)), Answer(worse, 2.0, quality(9.0, loss=0.9))]
+
+    between = proposals(space).between(Goal(Score.SSIM, max_loss=0.05), answers)
+
+    assert {each.spec.tgate for each in between} == {9}
+    assert {deep_of(each) for each in between} == {4}
+
+
+def test_what_was_made_for_open_calls_is_not_gated() -> None:
+    rule = Rule(signal="noise", threshold=0.1, most_deep=3)
+    space = make_space({CALLS: CALLS}, targets=(Target.TGATE,), branches=(0,))
+
+    for spec in (
+        PlanSpec(deep=(0,), rule=rule),
+        PlanSpec(deep="full", tome=Tome(ratio=0.5)),
+        PlanSpec(deep="full", guided_calls=(0, 3)),
+    ):
+        assert list(space.gated(Candidate("any", spec))) == []
+    assert list(make_space({CALLS: CALLS}, targets=(), branches=(0,)).gated(FULL)) == []
 
 
 def test_a_rule_s_threshold_is_not_used_with_merged_tokens() -> None:

@@ -50,10 +50,10 @@ def test_a_file_of_version_1_is_the_plan_of_version_2_that_it_means(tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"version": 5, "deep": "full"}', "expected a plan of version 1 to 4, got version 5"),
-        ('{"version": true, "deep": "full"}', "expected a plan of version 1 to 4, got version True"),
-        ('{"deep": "full"}', "expected a plan of version 1 to 4, got none"),
-        ("[]", "expected a plan of version 1 to 4, got none"),
+        ('{"version": 6, "deep": "full"}', "expected a plan of version 1 to 5, got version 6"),
+        ('{"version": true, "deep": "full"}', "expected a plan of version 1 to 5, got version True"),
+        ('{"deep": "full"}', "expected a plan of version 1 to 5, got none"),
+        ("[]", "expected a plan of version 1 to 5, got none"),
         ('{"version": 1, "deep": [0], "skip": []}', "skip: expected version 2 of a plan with it, got version 1"),
         ('{"version": 1, "deep": [0], "solved_for": null}', "solved_for: expected version 2"),
         ('{"version": 2, "deep": [0], "rows": {"0": {"a": [1, 2, 3, 4], "b": [1]}}}', "length <= 3"),
@@ -86,6 +86,17 @@ def test_a_file_of_version_1_is_the_plan_of_version_2_that_it_means(tmp_path: Pa
         ('{"version": 4, "deep": "full", "tome": {"ratio": 0.8}}', "<= 0.75"),
         ('{"version": 4, "deep": "full", "tome": {"calls": {}}}', "missing required field `ratio`"),
         ('{"version": 4, "deep": "full", "tome": {"ratio": 0.5, "calls": {"1": 0.5}}}', "expected another share than"),
+        ('{"version": 4, "deep": "full", "tgate": 3}', "tgate: expected version 5 of a plan with it, got version 4"),
+        ('{"version": 5, "deep": "full", "tgate": 0}', "Expected `int` >= 1"),
+        ('{"version": 5, "deep": "full", "tgate": 3, "tome": {"ratio": 0.5}}', "tgate: expected no tome beside it"),
+        (
+            '{"version": 5, "deep": [0], "tgate": 3, "rule": {"signal": "noise", "threshold": 0.1, "most_deep": 2}}',
+            "tgate: expected no rule beside it, got one",
+        ),
+        (
+            '{"version": 5, "deep": "full", "tgate": 3, "guided_calls": [0, 3]}',
+            "tgate: expected guided calls before 3 alone beside it, got them up to 3",
+        ),
         ('{"version": 1}', "missing required field `deep`"),
         ('{"version": 1, "deep": "full", "guidance": 7.5}', "unknown field `guidance`"),
         ('{"version": 1, "deep": [0, 5000]}', "Expected `int` <= 1999"),
@@ -101,6 +112,17 @@ def test_what_is_no_plan_of_this_version_is_refused_in_one_line(tmp_path: Path, 
     with pytest.raises(InputError, match=rf"plan\.json: .*{message}") as caught:
         read_plan(tmp_path / "plan.json")
     assert "\n" not in str(caught.value)
+
+
+def test_a_plan_with_gated_calls_is_version_5_and_guides_none_of_them(tmp_path: Path) -> None:
+    spec = PlanSpec(deep=(0, 2, 4), tgate=3)
+    (tmp_path / "plan.json").write_bytes(encode_plan(spec))
+
+    assert b'\n  "version": 5,\n' in encode_plan(spec)
+    assert b'\n  "tgate": 3\n' in encode_plan(spec)
+    assert read_plan(tmp_path / "plan.json") == spec
+    assert [spec.guides(call) for call in range(5)] == [True, True, True, False, False]
+    assert b"tgate" not in encode_plan(PlanSpec(deep="every:2"))
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from tests.runtime.plans.test_plan import table
 from tests.runtime.plans.test_plan_spec import specs
 
@@ -34,13 +35,18 @@ class Ran:
     c: float
     branch: int | None = None
     weights: list[float] | None = None
+    gate: str = "open"
 
 
 def calls_of(plan: dict[str, Any], rows: Sequence[ScheduleRow], *, scale: float) -> list[Ran]:
     """The calls that run, as the page says it."""
     deep = deep_of(plan["deep"], len(rows))
     return [
-        replace(of_row(plan, rows, call, scale=scale), **({} if call in deep else of_shallow(plan, call, deep)))
+        replace(
+            of_row(plan, rows, call, scale=scale),
+            gate=of_gate(plan, call, deep),
+            **({} if call in deep else of_shallow(plan, call, deep)),
+        )
         for call in range(len(rows))
         if call not in plan["skip"]
     ]
@@ -48,10 +54,18 @@ def calls_of(plan: dict[str, Any], rows: Sequence[ScheduleRow], *, scale: float)
 
 def of_row(plan: dict[str, Any], rows: Sequence[ScheduleRow], call: int, *, scale: float) -> Ran:
     first, last = plan["guided_calls"] or (0, len(rows) - 1)
+    last = min(last, plan.get("tgate", len(rows)) - 1)
     row = rows[call]
     own = {"a": list(row.a), "b": list(row.b), "c": row.c}
     solved = plan["rows"][str(call)] | {"c": 0.0} if plan["rows"] else own
     return Ran(timestep=row.timestep, guidance=scale if first <= call <= last else 1.0, **solved)
+
+
+def of_gate(plan: dict[str, Any], call: int, deep: list[int]) -> str:
+    gate = plan.get("tgate", 1000)
+    if call >= gate:
+        return "gated"
+    return "keeps" if gate < 1000 and call == max(node for node in deep if node < gate) else "open"
 
 
 def of_shallow(plan: dict[str, Any], call: int, deep: list[int]) -> dict[str, Any]:
@@ -84,7 +98,7 @@ def plain(plan: Plan) -> list[Ran]:
 
 
 def plain_call(row: ScheduleRow, call: Call) -> Ran:
-    ran = Ran(row.timestep, call.guidance, a=list(row.a), b=list(row.b), c=row.c)
+    ran = Ran(row.timestep, call.guidance, a=list(row.a), b=list(row.b), c=row.c, gate=call.gate)
     return ran if isinstance(call, Deep) else replace(ran, branch=call.branch, weights=list(call.forecast))
 
 
@@ -94,8 +108,10 @@ def filled(ran: Ran, like: Ran) -> Ran:
     return replace(ran, **pad)
 
 
-@given(specs(9))
-def test_a_reader_of_the_page_makes_the_same_calls_to_the_last_bit(spec: PlanSpec) -> None:
+@given(specs(9), st.integers(0, 8))
+def test_a_reader_of_the_page_makes_the_same_calls_to_the_last_bit(spec: PlanSpec, gate: int) -> None:
+    if gate > (spec.guided_calls or (0, 0))[1]:
+        spec = spec.with_gate(gate)
     ours = plain(compile_plan(spec, table(9), guidance=7.5))
 
     for written in (spec, resolve_plan(spec, table(9))):
@@ -109,7 +125,7 @@ def test_the_page_s_example_is_a_plan_and_its_table_has_every_key(tmp_path: Path
     keys = re.findall(r"^\| `(\w+)` \|", PAGE.partition("| key |")[2], re.MULTILINE)
 
     assert read_plan(tmp_path / "plan.json").weights == {4: (1.2, -0.2)}
-    assert [*json.loads(example), "rule", "tome"] == keys
+    assert [*json.loads(example), "rule", "tome", "tgate"] == keys
     assert sorted(keys) == sorted(PlanSpec.__struct_fields__)
     assert msgspec.json.decode(example, type=PlanSpec).steps == 20
 

@@ -42,7 +42,18 @@ from accel_bench.cli.options import (
     choose_backend,
     stop_rule,
 )
-from accel_bench.cli.plan_options import BRANCH_0, HOLD, NO_TOME, Branches, Forecasts, Plans, Tomes, plans_of
+from accel_bench.cli.plan_options import (
+    BRANCH_0,
+    HOLD,
+    NO_GATES,
+    NO_TOME,
+    Branches,
+    Forecasts,
+    Gates,
+    Plans,
+    Tomes,
+    plans_of,
+)
 from accel_bench.cli.subjects import guidance_of, prompt_of
 from accel_bench.doubts import bench_doubts
 from accel_bench.peers import PeerContender, open_peers, peer_work
@@ -77,6 +88,7 @@ def run(
     branches: Branches = BRANCH_0,
     forecasts: Forecasts = HOLD,
     tome: Tomes = NO_TOME,
+    tgate: Gates = NO_GATES,
     peers: Annotated[
         list[str] | None,
         typer.Option(
@@ -132,6 +144,7 @@ def run(
         branches=branches,
         forecasts=forecasts,
         tome=tome,
+        tgate=tgate,
         steps=steps,
         scheduler=scheduler,
     )

@@ -33,7 +33,18 @@ from accel_bench.cli.options import (
     choose_backend,
     parse_options,
 )
-from accel_bench.cli.plan_options import BRANCH_0, HOLD, NO_TOME, Branches, Forecasts, Plans, Tomes, plans_of
+from accel_bench.cli.plan_options import (
+    BRANCH_0,
+    HOLD,
+    NO_GATES,
+    NO_TOME,
+    Branches,
+    Forecasts,
+    Gates,
+    Plans,
+    Tomes,
+    plans_of,
+)
 from accel_bench.doubts import scenario_doubts
 from accel_bench.plans.prepare import Settings, prepare
 from accel_bench.quality.captions import evaluation_captions, yardstick_of
@@ -112,6 +123,7 @@ def scenario(
     branches: Branches = BRANCH_0,
     forecasts: Forecasts = HOLD,
     tome: Tomes = NO_TOME,
+    tgate: Gates = NO_GATES,
     provider: Provider = "cpu",
     provider_options: ProviderOptions = None,
     threads: Threads = None,
@@ -144,6 +156,7 @@ def scenario(
         branches=branches,
         forecasts=forecasts,
         tome=tome,
+        tgate=tgate,
         steps=steps,
         scheduler=scheduler,
     )

@@ -37,6 +37,8 @@ FORECAST_WEIGHTS: dict[int, tuple[float, ...]] = {}
 INIT_NOISE_SIGMA = 1.0
 ROWS: Sequence[tuple[float, float, tuple[float, ...], tuple[float, ...]]] = ()
 TOME = 0.5
+GATE = 20
+KEEPING = 18
 # (end)
 
 GUIDED = GUIDANCE > 1
@@ -151,6 +153,25 @@ def forecast(call: int, past: list[tuple[int, Tensor]]) -> Tensor:
     return torch.stack(terms).sum(dim=0)
 
 
+# (only gating)
+def gate(unet: Any, call: int, *, guided: bool) -> None:
+    """Tell the attentions what to do at a call, by the package tgate.
+
+    At call KEEPING, cross-attentions keep the mean of what they give for both halves.
+    From call GATE on they give that again.
+    """
+    from tgate.tgate_utils import register_forward
+
+    register_forward(
+        unet,
+        "Attention",
+        keep_shape=not (call == KEEPING and guided),
+        ca_kward={"cache": call == KEEPING, "reuse": call >= GATE},
+        sa_kward={"cache": False, "reuse": False},
+    )
+
+
+# (end gating)
 # (only solved)
 class SolvedScheduler:
     """A solved plan's rows, in place of a scheduler of diffusers.
@@ -199,6 +220,9 @@ def denoise(
         sample = scheduler.scale_model_input(sample, t).to(unet.dtype)
         # The prompt's half is the last; a call without guidance takes it alone.
         rows = slice(-len(sample), None)
+        # (only gating)
+        gate(unet, call, guided=guided)
+        # (end gating)
         if call in DEEP_CALLS:
             noise, feature = deep(unet, sample, t, text[rows])
             past = [(call, feature), *past[:2]]

@@ -16,10 +16,14 @@ from accel_bench.codegen.choice import Choice, all_choices
 from accel_bench.codegen.tasks.read import Task
 from accel_bench.doctor.devices import read_devices
 from accel_bench.profiles import Figure, find_profiles, load_profile, matching_devices
+from accel_runtime.backends.choose import INDUCTOR_DEVICES
 
 # Kinds of figures, the most reliable first.
 _KINDS: Final = ("measured", "published", "predicted")
-_SPACE: Final = ("--search-targets", "deepcache,steps,guidance", "--num-prompts", "32", "--batch", "8")
+_TARGETS: Final = "deepcache,steps,guidance"
+# Of bundles that are not compiled ahead of time.
+_GRAPHS: Final = "tome,tgate"
+_PROMPTS: Final = ("--num-prompts", "32", "--batch", "8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,10 @@ def _notes(task: Task, found: Found) -> Iterator[str]:
         yield f"it uses {config.scheduler} with {config.steps} steps"
     if config.plan.guided_calls is not None:
         yield f"it guides calls {guided_calls_text(config.plan.guided_calls)} alone"
+    if config.plan.tome:
+        yield "it merges tokens"
+    if config.plan.tgate:
+        yield f"its calls are gated, and not guided, from {config.plan.tgate} on"
 
 
 def search_command(task: Task, *, profile: Path) -> tuple[str, ...]:
@@ -144,9 +152,11 @@ def search_command(task: Task, *, profile: Path) -> tuple[str, ...]:
     target = ("--req-speedup", f"{task.speedup:g}") if task.speedup is not None else ("--req-time", f"{task.seconds:g}")
     baseline = ("--model", task.pipe, "--scheduler", task.sched, "--steps", str(task.steps))
     quality = ("--req-score-loss", f"{task.max_score_loss:g}", "--score", "emoji-clip")
-    provider = () if task.device is None else ("--provider", load_profile(task.device).backends[0].provider)
+    named = None if task.device is None else load_profile(task.device).backends[0].provider
+    provider = () if named is None else ("--provider", named)
+    space = ("--search-targets", _TARGETS if named in INDUCTOR_DEVICES else f"{_TARGETS},{_GRAPHS}", *_PROMPTS)
     outputs = ("--output", f"{profile.with_suffix('')}-search", "--write-profile", str(profile))
-    return ("accel", "search", *baseline, *_SPACE, *target, *quality, *provider, *outputs)
+    return ("accel", "search", *baseline, *space, *target, *quality, *provider, *outputs)
 
 
 def can_search(task: Task) -> None:

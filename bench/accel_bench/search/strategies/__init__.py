@@ -66,7 +66,7 @@ def choose_strategy(
     if strategy is Strategy.OPTUNA:
         from accel_bench.search.strategies.tpe import Sampler, sample  # noqa: PLC0415  # an extra brings Optuna
 
-        space = replace(space, skips=False, rivals=(), decides=False, rules=(), tome=())
+        space = replace(space, skips=False, rivals=(), decides=False, rules=(), tome=(), open_shares=())
         name = f"{goal.score} of {batches * driver.settings.batch}, {msgspec.json.encode(space).decode()}"
         return sample(Sampler(space, driver.store.folder, name, trials, seed=driver.settings.seed), batches=batches)
     steps = tuple(steps for steps, calls in space.calls.items() if calls >= LEAST_CALLS) if space.caches else ()

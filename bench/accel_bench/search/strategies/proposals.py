@@ -53,7 +53,8 @@ class Proposals:
         spec = candidate.spec
         kind = FEWER if candidate.family == FEWER else spec.steps
         decided = (spec.rule.most_deep, self.predict(candidate)) if spec.rule else None
-        return kind, self._deep(candidate), len(spec.rows), spec.branch, spec.guided_calls, spec.tome_of(0), decided
+        same = (spec.guided_calls, spec.tome_of(0), spec.tgate or None)
+        return kind, self._deep(candidate), len(spec.rows), spec.branch, *same, decided
 
     def at(self, steps: int, deep: int, branch: int) -> Iterator[Candidate]:
         """Plans of one number of deep calls: solved ones, and the uniform or power plan with the least price.
@@ -185,16 +186,17 @@ class _Chain:
     branch: int
     guided_calls: tuple[int, int] | None
     tome: Tome | UnsetType = UNSET
+    tgate: int | UnsetType = UNSET
 
     @classmethod
     def of(cls, candidate: Candidate) -> Self:
         spec = candidate.spec
-        return cls(spec.steps, spec.branch, spec.guided_calls, spec.tome)
+        return cls(spec.steps, spec.branch, spec.guided_calls, spec.tome, spec.tgate)
 
     def holding(self, candidate: Candidate) -> Candidate:
-        """The candidate with the guided calls and the merged tokens of this chain."""
+        """The candidate with the guided calls, the merged tokens and the gate of this chain."""
         spec = msgspec.structs.replace(candidate.spec, guided_calls=self.guided_calls)
-        return replace(candidate, spec=spec.with_tome(self.tome))
+        return replace(candidate, spec=spec.with_tome(self.tome).with_gate(self.tgate))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ Near = Callable[[Candidate], Iterable[Candidate]]
 
 
 def solve(proposals: Proposals, goal: Goal, *, skips: Skips | None = None, batches: int, moves: int = 0) -> Proposer:
-    """Halve the first proposals, then their survivors with less guidance or merged tokens, then what lies between.
+    """Halve the first proposals, then survivors with less guidance, merged tokens or gated calls, then what is between.
 
     Args:
         proposals: Plans of deep and shallow calls.
@@ -59,6 +59,8 @@ def solve(proposals: Proposals, goal: Goal, *, skips: Skips | None = None, batch
     note((yield from halve(guided, batches=batches, cost=proposals.cost)))
     merged = distinct([each for candidate in plain for each in proposals.space.merged(candidate)])
     note((yield from halve(merged, batches=batches, cost=proposals.cost)))
+    gated = distinct([each for candidate in plain for each in proposals.space.gated(candidate)])
+    note((yield from halve(gated, batches=batches, cost=proposals.cost)))
     answers = yield from between()
     while skips and moves and (better := new(skips.promising(goal, answers), moves=moves)):
         note(list((yield Ask((), batches, better))))

@@ -23,7 +23,7 @@ std::map<std::string, std::string> named_graphs(const Manifest &manifest) {
   for (const auto &[branch, cut] : manifest.denoiser.shallow) {
     named[join("denoiser.shallow.", branch, ".graph")] = cut.graph;
   }
-  named.insert(manifest.denoiser.merged.begin(), manifest.denoiser.merged.end());
+  named.insert(manifest.denoiser.others.begin(), manifest.denoiser.others.end());
   if (manifest.decoder) named["decoder.graph"] = manifest.decoder->graph;
   if (manifest.encoder) named["encoder.graph"] = manifest.encoder->graph;
   return named;

@@ -130,7 +130,7 @@ enum class GuidanceBy { halves, input, none };
 struct Denoiser {
   std::string deep;
   std::map<std::int64_t, Cut> shallow;
-  std::map<std::string, std::string> merged;  // graphs that merge tokens, which only Python runs, by key
+  std::map<std::string, std::string> others;  // graphs that merge tokens or are gated, which only Python runs, by key
   std::vector<Input> inputs;
   GuidanceBy guidance = GuidanceBy::halves;
   std::string sample = "sample";

@@ -125,15 +125,25 @@ std::map<std::string, std::string> read_merged(const Json &json) {
   return merged;
 }
 
+void read_gated(const Json &json, std::map<std::string, std::string> &others) {
+  json.only({"keeps", "deep", "shallow", "kept"});
+  for (const char *part : {"keeps", "deep"}) others[std::string("denoiser.tgate.") + part] = json.at(part).text();
+  json.at("shallow").each_member(1000, [&](const std::string &branch, const Json &graph) {
+    others["denoiser.tgate.shallow." + branch] = graph.text();
+  });
+  for (const Json &tensor : json.at("kept").elements(1, 1000)) tensor.text();
+}
+
 Denoiser read_denoiser(const Json &json) {
-  json.only({"deep", "shallow", "inputs", "guidance", "sample", "timestep", "noise", "tome"});
+  json.only({"deep", "shallow", "inputs", "guidance", "sample", "timestep", "noise", "tome", "tgate"});
   Denoiser denoiser;
   denoiser.deep = json.at("deep").text();
   json.at("shallow").each_member(1000, [&](const std::string &name, const Json &cut) {
     cut.only({"graph", "feature"});
     denoiser.shallow[read_branch(name, cut)] = {cut.at("graph").text(), cut.at("feature").text()};
   });
-  if (const auto tome = json.find("tome")) denoiser.merged = read_merged(*tome);
+  if (const auto tome = json.find("tome")) denoiser.others = read_merged(*tome);
+  if (const auto tgate = json.find("tgate")) read_gated(*tgate, denoiser.others);
   if (const auto inputs = json.find("inputs")) {
     for (const Json &each : inputs->elements(0, 32)) denoiser.inputs.push_back(read_input(each));
   }

@@ -10,6 +10,7 @@ namespace {
 constexpr std::int64_t plan_version = 2;
 constexpr std::int64_t version_of_rules = 3;
 constexpr std::int64_t version_of_merging = 4;
+constexpr std::int64_t version_of_gates = 5;
 constexpr double most_weight = 1e6;
 constexpr const char *new_keys[] = {"skip", "rows", "solved_for"};
 
@@ -88,6 +89,11 @@ void read_open_keys(const Json &json, PlanSpec &spec) {
     throw UnsupportedPlan(where +
                           ": expected a plan of version 1 or 2, got version 4, which merges tokens: only the Python "
                           "runtime does; take a plan without `tome`");
+  }
+  if (version == version_of_gates) {
+    throw UnsupportedPlan(where +
+                          ": expected a plan of version 1 or 2, got version 5, whose late calls are gated: only the "
+                          "Python runtime runs them; take a plan without `tgate`");
   }
   throw UnsupportedPlan(join(where, ": expected a plan of version 1 or 2, got version ", version,
                              ": take a newer libaccel, or see docs/plans.md"));
