@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from tests.bundles import kept_source, small_bundle
 from tests.exporter.pipelines import load_in_diffusers
-from tests.integration.both import Both, both, expected
+from tests.integration.both import TRAILING, Both, both, expected
 from tests.integration.textless import ended
 from tests.integration.words import in_their_words
 from tests.parity.families import SMALL, Case
@@ -19,15 +19,6 @@ from accel_exporter.check import relative_error
 from accel_exporter.schedules import SCHEDULERS, compile_schedule, scheduler_for, step_options
 from accel_runtime import Plan, PlanSpec, compile_plan, open_bundle
 
-# Of few-step models: their scheduler's config.
-TRAILING: Final = {
-    "_class_name": "EulerAncestralDiscreteScheduler",
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "timestep_spacing": "trailing",
-    "clip_sample": False,
-}
 # What a pipeline is made with beside its parts.
 _OPTIONS: Final = ("force_zeros_for_empty_prompt", "requires_aesthetics_score")
 _diffusers: Any = diffusers
