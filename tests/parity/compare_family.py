@@ -16,6 +16,7 @@ from tests.parity.families import SMALL, Case
 
 from accel_exporter.base_config import base_config
 from accel_exporter.check import relative_error
+from accel_exporter.libraries import quiet
 from accel_exporter.schedules import SCHEDULERS, compile_schedule, scheduler_for, step_options
 from accel_runtime import Plan, PlanSpec, compile_plan, open_bundle
 
@@ -86,6 +87,7 @@ def _drawing(case: Case, own: Any) -> Any:
     options = {key: own.config[key] for key in _OPTIONS if key in own.config}
     if "text_encoder_2" not in own.components:
         options["requires_safety_checker"] = False
-    made = getattr(_diffusers, case.pipeline)(**own.components, **options)
+    with quiet():
+        made = getattr(_diffusers, case.pipeline)(**own.components, **options)
     made.set_progress_bar_config(disable=True)
     return made

@@ -57,7 +57,8 @@ def select_files(names: Collection[str], index: Mapping[str, Any], *, variant: s
     scheduler = _require(names, inside(place_of(names, "scheduler", index), _SCHEDULER), part="scheduler")
     weights = [file for part in chosen.values() for file in part.files]
     tokenizers = [file for part in text_encoders(index) for file in _tokenizer_files(names, tokenizer_of(part))]
-    indexes = [MODEL_INDEX] if MODEL_INDEX in names else []
+    needs_index = place_of(names, "unet", index) != BESIDE or MODEL_INDEX in names
+    indexes = [_require(names, MODEL_INDEX, part="pipeline")] if needs_index else []
     return (*indexes, *configs, *weights, *tokenizers, scheduler)
 
 
