@@ -33,6 +33,7 @@ from accel_bench.cli.options import (
     parse_options,
 )
 from accel_bench.cli.plan_options import BRANCH_0, HOLD, NO_TOME, Branches, Forecasts, Plans, Tomes, plans_of
+from accel_bench.cli.subjects import guidance_of
 from accel_bench.doubts import scenario_doubts
 from accel_bench.plans.names import plan_name
 from accel_bench.plans.prepare import Settings, prepare
@@ -135,6 +136,7 @@ def scenario(
         steps=steps,
         scheduler=scheduler,
     )
+    guidance = guidance_of(context, guidance, read_manifest(bundle))
     settings = Settings(chosen.steps, chosen.scheduler, guidance=guidance, batch=largest, seed=seed)
     texts = _captions(bundle, seed) if prompts is None else read_prompts(prompts)
     if output is not None:
