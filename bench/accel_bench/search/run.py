@@ -164,6 +164,7 @@ class Opening:
             guidances=self._guidances(),
             tome=self._timed_tome,
             scheduler=self.settings.scheduler,
+            guidance_input=self.settings.guidance if self._takes_guidance else None,
         )
         request = Request(self.prompts.judged[0].prompts[:1], seed=self.settings.seed)
         for done in timing.run(request):
