@@ -7,10 +7,15 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
+import torch
 from tests.bundles import family_bundle, family_source, kept_bundle
 
 from accel_exporter import ExportOptions, parse_forms
 from accel_exporter.check import relative_error
+from accel_exporter.families.known import family_of
+from accel_exporter.inductor.cut import cut_module, input_names
+from accel_exporter.program import export_program
+from accel_exporter.sources import open_folder
 from accel_runtime import Pipeline, Request, open_bundle
 from accel_runtime.errors import InputError
 from accel_runtime.request import Control
@@ -26,6 +31,9 @@ REQUESTS: Final[Mapping[str, Request]] = {
     "classes": Request(("", ""), seed=3, class_labels=(4, 1)),
 }
 
+# A quick family of each kind of test is enough for `make test`.
+SLOW: Final = tuple(pytest.param(family, marks=pytest.mark.slow) for family in ("inpaint", "classes"))
+
 
 def drawn(pipeline: Pipeline, family: str) -> Any:
     """Final latents with feature reuse."""
@@ -40,7 +48,7 @@ def exported(family: str, name: str, **options: Any) -> Path:
     return kept_bundle(f"{name}-{family}", family_source(family), ExportOptions(**usual, **options))
 
 
-@pytest.mark.parametrize("family", ["control", "inpaint", "classes"])
+@pytest.mark.parametrize("family", ["control", *SLOW])
 def test_in_half_precision_latents_are_close_to_those_of_float32(family: str) -> None:
     half = open_bundle(exported(family, "half", dtype="float16"))
 
@@ -50,7 +58,7 @@ def test_in_half_precision_latents_are_close_to_those_of_float32(family: str) ->
     assert half.bundle.manifest.features == "float16"
 
 
-@pytest.mark.parametrize("family", ["sdxl-control", "inpaint", "classes"])
+@pytest.mark.parametrize("family", ["sdxl-control", *SLOW])
 def test_every_form_draws_the_picture_of_the_plain_one(family: str) -> None:
     folder = exported(family, "forms", forms=parse_forms(["fused,attention,native"]))
     plain, attention, native = (open_bundle(folder, form=form) for form in ("plain", "attention", "native"))
@@ -63,6 +71,24 @@ def test_every_form_draws_the_picture_of_the_plain_one(family: str) -> None:
     assert manifest.forms["fused"].keys() == manifest.graphs.keys()
     with pytest.raises(InputError, match="form fused: cpu cannot run it"):
         open_bundle(folder, form="fused")
+
+
+@pytest.mark.parametrize("family", ["control", "inpaint", "classes"])
+def test_torchs_own_graph_is_cut_for_packages_where_the_onnx_graph_is(family: str) -> None:
+    source = open_folder(family_source(family), variant=None)
+    kind, options = family_of(source), ExportOptions(with_inductor=True)
+    deep = kind.load_denoiser(source, (0,)).build(kind.sizes(source, options).to_trace)
+    module = export_program(deep, is_static=False).exported.module(check_guards=False)
+
+    shallow = cut_module(module, 1)
+
+    cut = open_bundle(family_bundle(family)).bundle.manifest.graphs["unet_shallow_0"]
+    assert [*input_names(shallow)[:-1], "feature_0"] == [tensor.name for tensor in cut.inputs]
+    with torch.no_grad():
+        noise, feature = module(*deep.inputs.values())
+        given = [deep.inputs[name] for name in input_names(shallow)[:-1]]
+        assert torch.equal(shallow(*given, feature)[0], noise)
+        assert not torch.allclose(shallow(*given, torch.zeros_like(feature))[0], noise)
 
 
 @pytest.mark.slow
