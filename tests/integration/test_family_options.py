@@ -44,8 +44,8 @@ def drawn(pipeline: Pipeline, family: str) -> Any:
 @cache
 def exported(family: str, name: str, **options: Any) -> Path:
     """The family's small pipeline with branch 0, one scheduler, and options."""
-    usual = {"branches": (0,), "schedulers": ("ddim",), "max_steps": STEPS}
-    return kept_bundle(f"{name}-{family}", family_source(family), ExportOptions(**usual, **options))
+    chosen = ExportOptions(branches=(0,), schedulers=("ddim",), max_steps=STEPS, **options)
+    return kept_bundle(f"{name}-{family}", family_source(family), chosen)
 
 
 @pytest.mark.parametrize("family", ["control", *SLOW])

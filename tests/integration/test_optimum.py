@@ -68,7 +68,7 @@ def python() -> Path:
 def test_optimum_loads_the_folder_and_draws_our_latents(model: str, python: Path, tmp_path: Path) -> None:
     name, kind, request = MODELS[model]
     folder = small_bundle() if name == "small" else family_bundle(name)
-    pictures = {} if request.mask is None else {"image": PICTURE, "mask_image": MASK}
+    pictures: dict[str, Any] = {} if request.mask is None else {"image": PICTURE, "mask_image": MASK}
     np.savez(tmp_path / "given.npz", latents=LATENTS, **pictures)
 
     made = in_optimum(python, kind, folder, tmp_path)

@@ -44,7 +44,7 @@ def _controls(request: Request) -> dict[str, Any]:
     if not request.controls:
         return {}
     only = len(request.controls) == 1
-    values = {
+    values: dict[str, list[Any]] = {
         "image" if request.image is None else "control_image": [Image.fromarray(c.image) for c in request.controls],
         "controlnet_conditioning_scale": [each.scale for each in request.controls],
         "control_guidance_start": [each.start for each in request.controls],
