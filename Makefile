@@ -77,6 +77,7 @@ train: $(READY_TO_TEST)
 
 parity: $(READY_TO_TEST)
 	$(BIN)/python -m tests.parity docs/parity.md
+	$(BIN)/python -m tests.parity.family_page docs/parity-families.md
 
 schedules: $(READY) # compares the tables that the package brings with what is compiled now; `ship` without --check makes them anew
 	$(BIN)/python -m accel_exporter.schedules.ship --check

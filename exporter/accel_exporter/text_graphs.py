@@ -47,16 +47,17 @@ class _SkippingTextEncoder(_TextEncoder):
 
 
 class _LayeredTextEncoder(_TextEncoder):
-    """Also returns what each layer is given: SDXL takes what the last one is. The pooled output goes first.
+    """Also returns what each layer is given: SDXL takes what the last one is.
 
-    For a model with a projection that is the projected one.
+    The outputs have transformers' order, for other loaders take the first one: what is projected, or the last state.
     """
 
     def forward(self, input_ids: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
         output = self.model(input_ids=input_ids, attention_mask=self.mask, output_hidden_states=True)
-        pooled = getattr(output, "text_embeds", None)
         given = output.hidden_states[: self.model.config.num_hidden_layers]
-        return (output.pooler_output if pooled is None else pooled, output.last_hidden_state, *given)
+        if isinstance(self.model, CLIPTextModelWithProjection):
+            return (output.text_embeds, output.last_hidden_state, *given)
+        return (output.last_hidden_state, output.pooler_output, *given)
 
 
 def text_encoder(model: TextEncoder, sizes: Sizes, *, length: int, skip: int = 0) -> Traceable:
@@ -79,10 +80,12 @@ def text_encoder(model: TextEncoder, sizes: Sizes, *, length: int, skip: int = 0
 def layered_text_encoder(model: TextEncoder, sizes: Sizes, *, name: str, length: int) -> Traceable:
     """A text encoder with the states between its layers, as SDXL's are read; ``name`` is the graph's.
 
-    input_ids [B, L] → the pooled output [B, P], last_hidden_state [B, L, D], hidden_states.0 to .N-1 [B, L, D].
+    input_ids [B, L] → last_hidden_state [B, L, D] and pooler_output [B, D], or text_embeds [B, P] of a model with a
+    projection and last_hidden_state; then hidden_states.0 to .N-1 [B, L, D].
     """
     plain = text_encoder(model, sizes, length=length)
-    pooled = names.PROJECTED if isinstance(model, CLIPTextModelWithProjection) else names.POOLED
+    has_projection = isinstance(model, CLIPTextModelWithProjection)
+    ends = (names.PROJECTED, names.HIDDEN) if has_projection else (names.HIDDEN, names.POOLED)
     layers = map(names.hidden, range(model.config.num_hidden_layers))
-    outputs = (pooled, names.HIDDEN, *layers)
+    outputs = (*ends, *layers)
     return replace(plain, name=name, module=_LayeredTextEncoder(model, length), outputs=outputs)

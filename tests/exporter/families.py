@@ -183,6 +183,18 @@ def _control() -> Any:
     )
 
 
+def _sdxl_control() -> Any:
+    unet = _unet(16 + 24, **_sized(6))
+    return _diffusers.StableDiffusionXLControlNetPipeline(
+        vae=tiny_vae(),
+        **_two_texts(),
+        unet=unet,
+        controlnet=controlnet(unet),
+        scheduler=_diffusers.EulerDiscreteScheduler(**_BETAS, steps_offset=1),
+        force_zeros_for_empty_prompt=True,
+    )
+
+
 def _unet_2d(**more: Any) -> Any:
     """Three levels as of DDPM's models: attention without text on one of them, and downsamplers that pad one side."""
     return _diffusers.UNet2DModel(
@@ -234,6 +246,7 @@ FAMILIES: Final[Mapping[str, Callable[[], Any]]] = {
     "inpaint": _inpaint,
     "sdxl-inpaint": _sdxl_inpaint,
     "control": _control,
+    "sdxl-control": _sdxl_control,
     "ddpm": _ddpm,
     "ddim": _ddim,
     "classes": partial(_ddpm, num_class_embeds=5),
@@ -249,8 +262,9 @@ SCHEDULERS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "sd21": ("ddim", "euler", "dpmpp_2m", "pndm"),
     "lcm": ("lcm",),
     "inpaint": ("ddim", "euler_a", "dpmpp_2m"),
-    "sdxl-inpaint": ("euler", "ddim"),
+    "sdxl-inpaint": ("euler", "ddim", "dpmpp_2m"),
     "control": ("ddim", "euler_a", "dpmpp_2m"),
+    "sdxl-control": ("euler", "ddim", "dpmpp_2m"),
     "ddpm": ("ddpm", "ddim", "dpmpp_2m", "dpmpp_2m_sde"),
     "ddim": ("ddim",),
     "classes": ("ddpm", "ddim", "euler"),

@@ -15,6 +15,15 @@ from accel_exporter.schedules import SCHEDULERS
 from accel_runtime import Pipeline, Request, open_bundle
 
 STEPS = 4
+# The scheduler's config of a few-step model: Turbo, Lightning, Hyper.
+TRAILING = {
+    "_class_name": "EulerAncestralDiscreteScheduler",
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "timestep_spacing": "trailing",
+    "clip_sample": False,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

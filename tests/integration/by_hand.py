@@ -1,6 +1,6 @@
 """Feature reuse as a plain loop over diffusers' own modules and scheduler, for UNets of any family."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -132,14 +132,16 @@ def denoise_by_hand(
     every: int,
     branch: int,
     after: Callable[[int, Tensor], Tensor] = lambda _call, x: x,
+    generators: Sequence[torch.Generator] = (),
 ) -> Any:
     """Final latents with a deep call at every ``every``-th one, whose feature the others hold.
 
-    ``after`` changes the latents after each call.
+    ``after`` changes the latents after each call. ``generators`` draw a scheduler's noise, one for each image; without
+    them seed 0 does.
     """
     scheduler.set_timesteps(steps)
     driven, x, feature = HandDrivenUNet(unet), latents * scheduler.init_noise_sigma, None
-    generator = torch.Generator().manual_seed(0)
+    generator = list(generators) or torch.Generator().manual_seed(0)
     options = {"generator": generator} if "generator" in scheduler.step.__code__.co_varnames else {}
     rows = 1 if given.text is None else len(given.text) // len(latents)
     for call, t in enumerate(scheduler.timesteps):

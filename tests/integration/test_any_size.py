@@ -11,7 +11,8 @@ from PIL import Image
 from tests.bundles import family_bundle
 from tests.exporter.families import SCHEDULERS_OF
 from tests.integration.both import both, difference, drawn, expected, seeds
-from tests.integration.by_hand import Given, denoise_by_hand
+from tests.integration.by_hand import denoise_by_hand
+from tests.integration.given import given_text
 from tests.own_memory import OwnMemory
 
 from accel_exporter.check import relative_error
@@ -50,14 +51,11 @@ def test_a_picture_of_such_a_size_starts_as_in_diffusers() -> None:
 def test_every_3_equals_diffusers_modules_driven_by_hand(branch: int) -> None:
     latents = np.random.default_rng(5).standard_normal((1, 4, 9, 11)).astype(np.float32)
     pipe = both(FAMILY).theirs
-    prompt, negative, pooled, negative_pooled = pipe.encode_prompt("a cat", device="cpu")
-    sizes = torch.tensor([[72, 88, 0, 0, 72, 88]] * 2, dtype=torch.float32)
-    added = {"text_embeds": torch.cat([negative_pooled, pooled]), "time_ids": sizes}
     with inference(pipe.unet):
         wanted = denoise_by_hand(
             pipe.unet,
             diffusers.DDIMScheduler.from_config(pipe.scheduler.config),
-            Given(torch.cat([negative, prompt]), added),
+            given_text(pipe, size=(72, 88)),
             latents=torch.from_numpy(latents),
             steps=6,
             guidance=5.0,

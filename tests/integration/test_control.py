@@ -1,5 +1,6 @@
 """ControlNets steer as in diffusers' pipelines, and with feature reuse as by hand on diffusers' modules."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -8,10 +9,10 @@ import diffusers
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from tests.exporter.families import SCHEDULERS_OF
-from tests.integration.both import both, drawn, expected, seeds
+from tests.integration.both import both, drawn, expected
 from tests.integration.by_hand import Given, denoise_by_hand
+from tests.integration.given import GUIDANCE, given_text
+from tests.integration.words import in_their_words
 from tests.own_memory import OwnMemory
 from torch import Tensor
 
@@ -29,38 +30,12 @@ CAT = Request(("a cat",), seed=3, controls=CONTROLS)
 TWO = replace(CAT, prompts=("a cat", "a dog"), negatives=("a bird", "fog"))
 
 
-def options(request: Request) -> dict[str, Any]:
-    """A request's controls, in diffusers' words."""
-    return {
-        "prompt": list(request.prompts),
-        "negative_prompt": list(request.negatives) if any(request.negatives) else None,
-        "controlnet_conditioning_scale": [each.scale for each in request.controls],
-        "control_guidance_start": [each.start for each in request.controls],
-        "control_guidance_end": [each.end for each in request.controls],
-        "height": HEIGHT,
-        "width": WIDTH,
-        "generator": seeds(request.images),
-    }
-
-
-def images(request: Request) -> list[Image.Image]:
-    return [Image.fromarray(each.image) for each in request.controls]
-
-
 def difference(scheduler: str, request: Request, *, guidance: float) -> float:
     """How far our latents are from diffusers'."""
     pair = both("control")
-    theirs = options(request) | {"image": images(request), "guidance_scale": guidance}
-
-    wanted = expected(pair.theirs, scheduler, **theirs)
+    wanted = expected(pair.theirs, scheduler, **in_their_words(request), guidance_scale=guidance)
 
     return relative_error(drawn(pair.ours, scheduler, request, guidance=guidance), wanted)
-
-
-@pytest.mark.parametrize("guidance", [1.0, 5.0])
-@pytest.mark.parametrize("scheduler", SCHEDULERS_OF["control"])
-def test_a_batch_with_negative_prompts_ends_at_diffusers_latents(scheduler: str, guidance: float) -> None:
-    assert difference(scheduler, TWO, guidance=guidance) <= CLOSE
 
 
 WINDOWS = {
@@ -79,8 +54,8 @@ def test_scales_begin_and_end_as_in_diffusers(case: str) -> None:
 
 
 @cache
-def plain() -> Pipeline:
-    return both("control").ours
+def plain(family: str = "control") -> Pipeline:
+    return both(family).ours
 
 
 def latents_of(request: Request) -> Any:
@@ -105,11 +80,10 @@ def test_a_picture_to_start_from_is_steered_too(strength: float) -> None:
         **both("control").theirs.components, requires_safety_checker=False
     )
     pipe.set_progress_bar_config(disable=True)
-    start = Image.fromarray(PICTURES[3])
-    theirs = {"image": start, "control_image": images(CAT), "strength": strength, "guidance_scale": 5.0}
-    wanted = expected(pipe, "ddim", **options(CAT) | theirs)
+    request = replace(CAT, image=PICTURES[3])
+    wanted = expected(pipe, "ddim", **in_their_words(request), strength=strength, guidance_scale=5.0)
 
-    found = drawn(plain(), "ddim", replace(CAT, image=PICTURES[3]), guidance=5.0, strength=strength)
+    found = drawn(plain(), "ddim", request, guidance=5.0, strength=strength)
 
     assert relative_error(found, wanted) <= CLOSE
 
@@ -120,13 +94,10 @@ def test_a_masked_picture_is_steered_too() -> None:
         **both("control").theirs.components, requires_safety_checker=False
     )
     pipe.set_progress_bar_config(disable=True)
-    mask = PICTURES[2, :, :, 0]
-    theirs = {"image": Image.fromarray(PICTURES[3]), "mask_image": Image.fromarray(mask), "control_image": images(CAT)}
-    wanted = expected(pipe, "ddim", **options(CAT) | theirs | {"strength": 1.0, "guidance_scale": 5.0})
+    request = replace(CAT, image=PICTURES[3], mask=PICTURES[2, :, :, 0])
+    wanted = expected(pipe, "ddim", **in_their_words(request), strength=1.0, guidance_scale=5.0)
 
-    found = latents_of(replace(CAT, image=PICTURES[3], mask=mask))
-
-    assert relative_error(found, wanted) <= CLOSE
+    assert relative_error(latents_of(request), wanted) <= CLOSE
 
 
 def test_the_loop_on_the_device_changes_scales_between_calls() -> None:
@@ -140,77 +111,110 @@ STEPS, EVERY = 6, 3
 LATENTS = np.random.default_rng(5).standard_normal((1, 4, HEIGHT // 2, WIDTH // 2)).astype(np.float32)
 
 
+CASES = {
+    "two, even latents": ("control", LATENTS),
+    "two, odd latents": ("control", LATENTS[..., 1:, 1:]),
+    "one of SDXL": ("sdxl-control", LATENTS),
+}
+# The second one's control ends within a stretch of shallow calls: held features have it, fresh skips have not.
+SCALES, ENDS = (0.8, 0.5), (1.0, 0.5)
+
+
 @pytest.mark.parametrize("branch", [0, 1, 2])
-@pytest.mark.parametrize("latents", [LATENTS, LATENTS[..., 1:, 1:]], ids=["even latents", "odd latents"])
-def test_every_3_equals_diffusers_modules_driven_by_hand(latents: Any, branch: int) -> None:
-    """With a control that ends within a stretch of shallow calls: the held feature has it, the fresh skips have not."""
+@pytest.mark.parametrize("case", CASES)
+def test_every_3_equals_diffusers_modules_driven_by_hand(case: str, branch: int) -> None:
+    family, latents = CASES[case]
     height, width = (2 * side for side in latents.shape[2:])
-    controls = tuple(replace(each, image=each.image[:height, :width]) for each in WINDOWS["ends early"])
-    pipe, request = both("control").theirs, replace(CAT, latents=latents, controls=controls, height=height, width=width)
+    controls = of_family(family, [image[:height, :width] for image in PICTURES])
+    pipe, request = both(family).theirs, replace(CAT, latents=latents, controls=controls, height=height, width=width)
     scheduler: Any = diffusers.DDIMScheduler
     scheduler = scheduler.from_config(pipe.scheduler.config, clip_sample=False)
     with inference(pipe.unet), inference(pipe.controlnet):
-        prompt, negative = pipe.encode_prompt("a cat", "cpu", 1, do_classifier_free_guidance=True)
-        text = torch.cat([negative, prompt])
+        given = given_text(pipe, size=(height, width))
         wanted = denoise_by_hand(
             pipe.unet,
             scheduler,
-            Given(text, {}, control=steering(pipe, scheduler, text, controls)),
+            replace(given, control=steering(pipe, scheduler, given, controls)),
             latents=torch.from_numpy(latents),
             steps=STEPS,
-            guidance=5.0,
+            guidance=GUIDANCE,
             every=EVERY,
             branch=branch,
         )
     plan: dict[str, Any] = {"steps": STEPS, "deep": f"every:{EVERY}", "branch": branch}
 
-    assert relative_error(drawn(plain(), "ddim", request, guidance=5.0, **plan), wanted) <= CLOSE
+    assert relative_error(drawn(plain(family), "ddim", request, guidance=GUIDANCE, **plan), wanted) <= CLOSE
 
 
-def steering(pipe: Any, scheduler: Any, text: Tensor, controls: tuple[Control, ...]) -> Any:
-    """What the pipeline's ControlNets add at a call; the second one ends after half of the calls."""
+def of_family(family: str, images: Sequence[Any]) -> tuple[Control, ...]:
+    """As many controls as the family's pipeline has ControlNets."""
+    numbers = list(zip(SCALES, ENDS, strict=True))[-len(plain(family).bundle.manifest.controls) :]
+    return tuple(Control(image, scale, 0.0, end) for image, (scale, end) in zip(images, numbers, strict=False))
+
+
+def steering(pipe: Any, scheduler: Any, given: Given, controls: tuple[Control, ...]) -> Any:
+    """What the pipeline's ControlNets add at a call."""
     pixels = [torch.from_numpy(each.image).permute(2, 0, 1)[None].float().repeat(2, 1, 1, 1) / 255 for each in controls]
 
     def control(sample: Tensor, t: Tensor) -> Any:
-        call = int((scheduler.timesteps == t).nonzero())
-        scales = [0.8, 0.5 if (call + 1) / STEPS <= 0.5 else 0.0]
-        return pipe.controlnet(sample, t, text, pixels, scales, return_dict=False)
+        share = (int((scheduler.timesteps == t).nonzero()) + 1) / STEPS
+        scales = [each.scale if share <= each.end else 0.0 for each in controls]
+        of_one = (pixels, scales) if len(controls) > 1 else (pixels[0], scales[0])
+        told = {"added_cond_kwargs": dict(given.added)} if given.added else {}
+        return pipe.controlnet(sample, t, given.text, *of_one, **told, return_dict=False)
 
     return control
 
 
-@pytest.mark.parametrize("name", ["controlnet_cond_0", "controlnet_cond_1"])
+def inputs() -> Iterator[tuple[str, str, int | None]]:
+    """What ControlNets make of their images, and what they take as the UNet does, of a deep and of a shallow call."""
+    of = {
+        "control": ("controlnet_cond_0", "controlnet_cond_1", "encoder_hidden_states"),
+        "sdxl-control": ("controlnet_cond_0", "encoder_hidden_states", "text_embeds", "time_ids"),
+    }
+    every = ((family, name, branch) for family, names in of.items() for name in names for branch in (None, 0))
+    # SDXL's outermost blocks have no attention to text.
+    return (each for each in every if each != ("sdxl-control", "encoder_hidden_states", 0))
+
+
+@pytest.mark.parametrize(("family", "name", "branch"), inputs())
 @pytest.mark.parametrize("half", ["prompt", "negative"])
-@pytest.mark.parametrize("branch", [None, 0])
-def test_a_change_of_a_control_image_changes_the_noise_of_that_half_alone(
-    name: str, half: str, branch: int | None
+def test_a_change_of_an_input_changes_the_noise_of_that_half_alone(
+    family: str, name: str, half: str, branch: int | None
 ) -> None:
-    fine = plain().condition(CAT, guided=True)
+    fine = plain(family).condition(of(family), guided=True)
     assert fine.negative is not None
     halves = {"prompt": dict(fine.prompt), "negative": dict(fine.negative)}
     halves[half][name] = halves[half][name] * np.float32(1.1) + np.float32(0.1)
+    changed = Conditioning(**halves, by_call=fine.by_call)
 
-    noise, other = (noise_of(each, branch) for each in (fine, Conditioning(**halves, by_call=fine.by_call)))
+    noise, other = (noise_of(family, each, branch) for each in (fine, changed))
 
     row = {"negative": 0, "prompt": 1}[half]
     assert relative_error(other[row], noise[row]) > 1e-4
     assert relative_error(other[1 - row], noise[1 - row]) <= 1e-6
 
 
-@pytest.mark.parametrize("number", [0, 1])
+def of(family: str) -> Request:
+    """A cat with as many controls as the family's pipeline has ControlNets."""
+    return replace(CAT, controls=CONTROLS[: len(plain(family).bundle.manifest.controls)])
+
+
+@pytest.mark.parametrize(("family", "number"), [("control", 0), ("control", 1), ("sdxl-control", 0)])
 @pytest.mark.parametrize("branch", [None, 0])
-def test_a_change_of_a_scale_changes_the_noise(number: int, branch: int | None) -> None:
-    fine = plain().condition(CAT, guided=True)
+def test_a_change_of_a_scale_changes_the_noise(family: str, number: int, branch: int | None) -> None:
+    fine = plain(family).condition(of(family), guided=True)
     scales = fine.by_call["conditioning_scale"].copy()
     scales[:, number] += 0.2
     other = Conditioning(fine.prompt, fine.negative, {"conditioning_scale": scales})
 
-    assert relative_error(*(noise_of(each, branch) for each in (fine, other))) > 1e-4
+    assert relative_error(*(noise_of(family, each, branch) for each in (fine, other))) > 1e-4
 
 
-def noise_of(conditioning: Conditioning, branch: int | None) -> Any:
+def noise_of(family: str, conditioning: Conditioning, branch: int | None) -> Any:
     """The noise of a deep call, or of a shallow one on a feature of ones."""
-    unet = plain().unet(() if branch is None else (branch,), latent_shape=LATENTS.shape, conditioning=conditioning)
+    branches = () if branch is None else (branch,)
+    unet = plain(family).unet(branches, latent_shape=LATENTS.shape, conditioning=conditioning)
     unet.prepare(LATENTS, 500.0)
     unet.begin(0)
     if branch is None:

@@ -1,6 +1,6 @@
 """Feature reuse in every family equals reuse by hand on diffusers' own modules, and each input reaches both passes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import diffusers
@@ -8,33 +8,19 @@ import numpy as np
 import pytest
 import torch
 from tests.integration.both import both, drawn
-from tests.integration.by_hand import Given, denoise_by_hand
+from tests.integration.by_hand import denoise_by_hand
+from tests.integration.given import GUIDANCE, given_text
 
 from accel_exporter.check import relative_error
 from accel_exporter.unet import inference
 from accel_runtime import Request
 from accel_runtime.denoising.conditioning import Conditioning
 
-STEPS, EVERY, GUIDANCE = 6, 3, 5.0
+STEPS, EVERY = 6, 3
 BRANCHES = (0, 1, 2)
 LATENTS = np.random.default_rng(5).standard_normal((1, 4, 8, 8)).astype(np.float32)
 SIDE = 16
 FAMILIES = ("sdxl", "refiner", "sd21", "lcm")
-
-
-def given(family: str) -> Given:
-    """What diffusers' pipeline gives its UNet for a cat."""
-    pipe = both(family).theirs
-    if family in ("sdxl", "refiner"):
-        prompt, negative, pooled, negative_pooled = pipe.encode_prompt("a cat", device="cpu")
-        ends: Sequence[list[float]] = [[2.5], [6.0]] if family == "refiner" else [[SIDE, SIDE]] * 2
-        ids = torch.tensor([[SIDE, SIDE, 0, 0, *end] for end in ends], dtype=torch.float32)
-        added = {"text_embeds": torch.cat([negative_pooled, pooled]), "time_ids": ids}
-        return Given(torch.cat([negative, prompt]), added)
-    prompt, negative = pipe.encode_prompt("a cat", "cpu", 1, do_classifier_free_guidance=family == "sd21")
-    if family == "lcm":
-        return Given(prompt, {}, pipe.get_guidance_scale_embedding(torch.tensor([GUIDANCE - 1]), embedding_dim=16))
-    return Given(torch.cat([negative, prompt]), {})
 
 
 @pytest.mark.parametrize("branch", BRANCHES)
@@ -47,7 +33,7 @@ def test_every_3_equals_diffusers_modules_driven_by_hand(family: str, branch: in
         wanted = denoise_by_hand(
             pair.theirs.unet,
             scheduler.from_config(pair.theirs.scheduler.config),
-            given(family),
+            given_text(pair.theirs, size=(SIDE, SIDE)),
             latents=torch.from_numpy(LATENTS),
             steps=STEPS,
             guidance=GUIDANCE,

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 from tests.integration.both import drawn
-from tests.integration.by_hand import Given, denoise_by_hand
+from tests.integration.by_hand import denoise_by_hand
+from tests.integration.given import GUIDANCE, given_text
 from tests.integration.inpainting import CAT, HEIGHT, MASK, PICTURE, SMALL, WIDTH, pair
 from torch import Tensor
 
@@ -19,7 +20,7 @@ from accel_runtime.denoising.conditioning import Conditioning
 from accel_runtime.denoising.noise import TorchGenerator
 from accel_runtime.denoising.start import start
 
-STEPS, EVERY, GUIDANCE = 6, 3, 5.0
+STEPS, EVERY = 6, 3
 LATENTS = np.random.default_rng(5).standard_normal((1, 4, HEIGHT // 2, WIDTH // 2)).astype(np.float32)
 NOISED = replace(CAT, latents=LATENTS)
 # 1 where the picture is drawn anew.
@@ -34,22 +35,20 @@ def encoded(pipe: Any, pixels: Tensor, generator: torch.Generator) -> Tensor:
 
 
 @pytest.mark.parametrize("branch", [0, 1, 2])
-@pytest.mark.parametrize("model", ["inpaint", SMALL])
+@pytest.mark.parametrize("model", ["inpaint", SMALL, "sdxl-inpaint", "sdxl"])
 def test_every_3_equals_diffusers_modules_driven_by_hand(model: str, branch: int) -> None:
     ours, pipe = pair(model).ours, pair(model).theirs
     scheduler: Any = diffusers.DDIMScheduler
     scheduler = scheduler.from_config(pipe.scheduler.config, clip_sample=False)
     generator = torch.Generator().manual_seed(CAT.seed)
     with inference(pipe.unet):
-        prompt, negative = pipe.encode_prompt("a cat", "cpu", 1, do_classifier_free_guidance=True)
-        text, options = torch.cat([negative, prompt]), {}
-        if model == SMALL:
-            given = Given(text, {})
+        given, options = given_text(pipe, size=(HEIGHT, WIDTH)), {}
+        if model in (SMALL, "sdxl"):
             options["after"] = blend(scheduler, encoded(pipe, PIXELS, generator))
         else:
             shown = torch.from_numpy((MASK < 128).astype(np.float32))
             rest = encoded(pipe, PIXELS * shown, generator)
-            given = Given(text, {}, beside=torch.cat([CELLS, rest], dim=1).repeat(2, 1, 1, 1))
+            given = replace(given, beside=torch.cat([CELLS, rest], dim=1).repeat(2, 1, 1, 1))
         wanted = denoise_by_hand(
             pipe.unet,
             scheduler,
@@ -83,11 +82,11 @@ def changes() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("name", "half"), changes())
-@pytest.mark.parametrize("branch", [None, 0, 2])
+@pytest.mark.parametrize(("model", "branch"), [("inpaint", None), ("inpaint", 0), ("inpaint", 2), ("sdxl-inpaint", 0)])
 def test_a_change_of_mask_or_masked_image_changes_the_noise_of_that_half_alone(
-    name: str, half: str, branch: int | None
+    name: str, half: str, model: str, branch: int | None
 ) -> None:
-    pipeline = pair("inpaint").ours
+    pipeline = pair(model).ours
     plan = pipeline.plan(STEPS, scheduler="ddim")
     begun = start(pipeline.components, NOISED, schedule=plan.schedule, generators=[TorchGenerator(3)])
     fine = pipeline.condition(NOISED, guided=True, inpainting=begun.inpainting)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import numpy as np
 import pytest
 import torch
@@ -15,12 +14,13 @@ from PIL import Image
 from safetensors.torch import save_file
 from tests.bundles import family_bundle, family_source
 from tests.command import accel, assert_refused
+from tests.exporter.families import SCHEDULERS_OF
 from tests.integration.both import STEPS, both, drawn, seeds
 from tests.integration.by_hand import Given, denoise_by_hand
+from tests.integration.textless import scheduler_of
 from tests.own_memory import OwnMemory
 
 from accel_exporter.check import relative_error
-from accel_exporter.schedules import SCHEDULERS
 from accel_exporter.sources.adapted import Changes, adapt
 from accel_exporter.sources.checkpoint import open_checkpoint
 from accel_exporter.sources.fitness import check_fitness
@@ -32,58 +32,6 @@ from accel_runtime.errors import AccelError, InputError
 
 CLOSE = 1e-5
 TWO = Request(("",), images_per_prompt=2, seed=3)
-
-
-def scheduler_of(pipe: Any, name: str) -> Any:
-    """The pipeline's own scheduler, or another made of its config, in the documented way."""
-    choice, own = SCHEDULERS[name], pipe.scheduler
-    if type(own).__name__ == choice.class_name:
-        return own
-    return getattr(diffusers, choice.class_name).from_config(own.config, **choice.overrides)
-
-
-def ended(family: str, name: str, **options: Any) -> tuple[Any, Any]:
-    """What diffusers' pipeline draws of two seeds: the last state, [2, C, h, w], and the pictures, [2, H, W, 3]."""
-    pipe = both(family).theirs
-    own, states = pipe.scheduler, []
-    pipe.scheduler = scheduler = scheduler_of(pipe, name)
-    step = scheduler.step
-
-    def noted(*given: Any, **more: Any) -> Any:
-        made = step(*given, **more)
-        states.append(made.prev_sample)
-        return made
-
-    scheduler.step = noted
-    try:
-        pictures = pipe(batch_size=2, num_inference_steps=STEPS, output_type="np", **options).images
-    finally:
-        pipe.scheduler = own
-        scheduler.__dict__.pop("step")
-    return states[-1].numpy(), pictures
-
-
-def assert_same(family: str, scheduler: str, **options: Any) -> None:
-    state, pictures = ended(family, scheduler, generator=seeds(2), **options)
-    pipeline = both(family).ours
-    result = pipeline.generate(TWO, pipeline.plan(STEPS, scheduler=scheduler))
-
-    assert relative_error(result.latents, state) <= CLOSE
-    assert np.abs(result.images - (pictures * 255).round()).max() <= 1
-
-
-@pytest.mark.parametrize("scheduler", ["ddpm", "ddim", "dpmpp_2m", "dpmpp_2m_sde"])
-def test_pixels_are_those_of_diffusers_ddpm_pipeline(scheduler: str) -> None:
-    assert_same("ddpm", scheduler)
-
-
-def test_pixels_are_those_of_diffusers_ddim_pipeline() -> None:
-    assert_same("ddim", "ddim")
-
-
-@pytest.mark.parametrize("scheduler", ["ddim", "dpmpp_2m", "pndm"])
-def test_a_codebook_s_pictures_are_those_of_diffusers_ldm_pipeline(scheduler: str) -> None:
-    assert_same("ldm", scheduler)
 
 
 def test_a_latent_is_decoded_from_the_nearest_entry_of_the_codebook() -> None:
@@ -101,6 +49,9 @@ def test_a_latent_is_decoded_from_the_nearest_entry_of_the_codebook() -> None:
     assert np.abs(found - pixels).max() <= 1
 
 
+LATENTS = np.random.default_rng(5).standard_normal((3, 3, 16, 16)).astype(np.float32)
+
+
 def by_hand(family: str, name: str, latents: Any, *, every: int, branch: int, labels: Any = None) -> Any:
     pipe = both(family).theirs
     scheduler = scheduler_of(pipe, name)
@@ -115,30 +66,40 @@ def by_hand(family: str, name: str, latents: Any, *, every: int, branch: int, la
             guidance=1.0,
             every=every,
             branch=branch,
+            generators=seeds(len(latents)),
         )
 
 
 @pytest.mark.parametrize("branch", [0, 1, 2])
 @pytest.mark.parametrize("family", ["ddpm", "ldm"])
 def test_every_3_equals_diffusers_modules_driven_by_hand(family: str, branch: int) -> None:
-    latents = np.random.default_rng(5).standard_normal((2, 3, 16, 16)).astype(np.float32)
-    wanted = by_hand(family, "ddim", latents, every=3, branch=branch)
+    wanted = by_hand(family, "ddim", LATENTS[:2], every=3, branch=branch)
     plan: dict[str, Any] = {"deep": "every:3", "branch": branch, "steps": 6}
 
-    found = drawn(both(family).ours, "ddim", replace(TWO, latents=latents), guidance=1.0, **plan)
+    found = drawn(both(family).ours, "ddim", replace(TWO, latents=LATENTS[:2]), guidance=1.0, **plan)
 
     assert relative_error(found, wanted) <= CLOSE
 
 
-@pytest.mark.parametrize("every", [1, 3])
-@pytest.mark.parametrize("scheduler", ["ddim", "euler"])
-def test_classes_are_drawn_as_by_diffusers_modules(scheduler: str, every: int) -> None:
-    latents = np.random.default_rng(5).standard_normal((3, 3, 16, 16)).astype(np.float32)
-    request = Request(("",) * 3, class_labels=(4, 0, 2), latents=latents)
-    wanted = by_hand("classes", scheduler, latents, every=every, branch=1, labels=torch.tensor([4, 0, 2]))
-    plan: dict[str, Any] = {"deep": f"every:{every}", "branch": 1, "steps": 6}
+CLASSES = (4, 0, 2)
+OF_CLASSES = Request(("",) * 3, class_labels=CLASSES, latents=LATENTS, seed=3)
 
-    found = drawn(both("classes").ours, scheduler, request, guidance=1.0, **plan)
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS_OF["classes"])
+def test_classes_are_drawn_as_by_diffusers_modules(scheduler: str) -> None:
+    wanted = by_hand("classes", scheduler, LATENTS, every=1, branch=0, labels=torch.tensor(CLASSES))
+
+    found = drawn(both("classes").ours, scheduler, OF_CLASSES, guidance=1.0, steps=6)
+
+    assert relative_error(found, wanted) <= CLOSE
+
+
+@pytest.mark.parametrize("branch", [0, 1, 2])
+def test_every_3_of_classes_equals_diffusers_modules_driven_by_hand(branch: int) -> None:
+    wanted = by_hand("classes", "ddim", LATENTS, every=3, branch=branch, labels=torch.tensor(CLASSES))
+    plan: dict[str, Any] = {"deep": "every:3", "branch": branch, "steps": 6}
+
+    found = drawn(both("classes").ours, "ddim", OF_CLASSES, guidance=1.0, **plan)
 
     assert relative_error(found, wanted) <= CLOSE
 

@@ -34,6 +34,7 @@ from accel_bench.evaluation.run import evaluate as run_evaluation
 from accel_bench.evaluation.summary import summarise_evaluation
 from accel_bench.evaluation.table import markdown_table, terminal_table
 from accel_bench.plans.prepare import Prepared, Settings, prepare, split
+from accel_bench.plans.workload import check_judged
 from accel_bench.quality.captions import evaluation_captions, yardstick_of
 from accel_bench.records.captions import Caption
 from accel_bench.records.environment import machine
@@ -112,7 +113,9 @@ def evaluate(
         scheduler=scheduler,
     )
     settings = Settings(chosen.steps, chosen.scheduler, guidance=guidance, batch=batch, seed=seed)
-    yardstick = yardstick_of(read_manifest(bundle).provenance.source)
+    manifest = read_manifest(bundle)
+    check_judged(manifest, "evaluate")
+    yardstick = yardstick_of(manifest.provenance.source)
     captions = evaluation_captions(num_prompts, seed, of=yardstick, folder=data)
     batches = split([caption.caption for caption in captions], settings)
     grids = [] if grid is None else grid_paths(grid, len(batches), force=force)

@@ -34,6 +34,7 @@ from accel_bench.cluster import open_crew
 from accel_bench.doubts import search_doubts
 from accel_bench.plans.options import parse_branches
 from accel_bench.plans.prepare import Settings
+from accel_bench.plans.workload import check_judged
 from accel_bench.quality.captions import Yardstick, yardstick_of
 from accel_bench.records.environment import machine_name, read_environment
 from accel_bench.records.search import Goal, Score, SearchRecord
@@ -218,6 +219,7 @@ def search(
             targets=targets,
             branches=cuts,
         )
+        check_judged(opening.timed.pipeline.bundle.manifest, "search")
         opening.space()
         if write_to is not None and opening.timed.pipeline.bundle.manifest.int8 is not None:
             raise InputError(f"{folder}: profiles hold no configs of int8 bundles: leave --write-profile out")

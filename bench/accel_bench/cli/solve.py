@@ -21,7 +21,9 @@ from accel_bench.cli.options import (
     Threads,
     choose_backend,
 )
+from accel_bench.cli.subjects import guidance_of
 from accel_bench.plans.prepare import Settings
+from accel_bench.plans.workload import as_taken
 from accel_bench.quality.captions import yardstick_of
 from accel_bench.search.prompts import choose_prompts
 from accel_bench.solving.solve_one import SolveOne
@@ -37,6 +39,7 @@ SOLVING: Final = "How it is solved"
 
 
 def solve(
+    context: typer.Context,
     bundle: BundleFolder,
     *,
     calls: Annotated[int, typer.Option(help="Calls that run the whole UNet.", rich_help_panel=SOLVING)] = 10,
@@ -75,14 +78,16 @@ def solve(
     for option, count, least in (("--batch", batch, 1), ("--calibration", calibration, 1), ("--moves", moves, 0)):
         if count < least:
             raise InputError(f"{option}: expected {least} or more, got {count}")
-    settings = Settings(steps, scheduler, guidance=guidance, batch=batch, seed=seed)
     opened = read_bundle(bundle)
+    guidance = guidance_of(context, guidance, opened.manifest)
+    settings = Settings(steps, scheduler, guidance=guidance, batch=batch, seed=seed)
     yardstick = yardstick_of(opened.manifest.provenance.source)
     chosen, _ = choose_prompts(prompts, of=yardstick, samples=batch, calibration=calibration, settings=settings)
     backend = choose_backend(provider, threads=threads, options=provider_options)
     pipeline = Pipeline(opened, backend)
     check_plan(pipeline.bundle.manifest, PlanSpec(deep="full", branch=branch))
-    work = SolveOne(pipeline, settings, chosen.calibration, branch, (calls, shallow), moves)
+    requests = tuple(as_taken(each, opened.manifest) for each in chosen.calibration)
+    work = SolveOne(pipeline, settings, requests, branch, (calls, shallow), moves)
     with progress_bar() as progress:
         solution, spec = show(work.run(), progress, task=progress.add_task("open", total=None))
     write_bytes(output, encode_plan(spec))

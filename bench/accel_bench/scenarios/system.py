@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from threading import Condition
 from time import perf_counter
 
+from accel_bench.plans.workload import as_taken
 from accel_bench.records.scenario import Query
 from accel_runtime.pipeline import Pipeline
 from accel_runtime.plans.plan import Plan
@@ -20,7 +21,7 @@ class Samples:
         pipeline: What draws.
         plan: The plan.
         warm_up_plan: A short plan that runs each graph of ``plan``.
-        prompts: Prompt of each sample.
+        prompts: Prompt of each sample; see `as_taken` for models that take none, or more.
         seed: Sample i draws its noise from ``seed + i``, whatever other samples its batch holds.
     """
 
@@ -45,7 +46,7 @@ class Samples:
             prompts=tuple(self.prompts[sample] for sample in samples),
             seeds=tuple(self.seed + sample for sample in samples),
         )
-        self.pipeline.generate(request, plan)
+        self.pipeline.generate(as_taken(request, self.pipeline.bundle.manifest), plan)
         return perf_counter() - started
 
 

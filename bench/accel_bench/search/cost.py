@@ -99,6 +99,7 @@ class StageTiming:
         tome: Shares of the tokens whose graphs to time; 0 merges none, and comes first.
         gates: Whether to time the graphs of gated calls.
         scheduler: Any that the bundle has.
+        guidance_input: What the UNet is told, where it takes the scale as an input.
     """
 
     timed: TimedPipeline
@@ -107,6 +108,7 @@ class StageTiming:
     scheduler: str | None
     tome: Sequence[float] = (0.0,)
     gates: bool = False
+    guidance_input: float | None = None
     _images: list[tuple[Plan, ImageRun]] = field(default_factory=list)
 
     def run(self, request: Request) -> Iterator[str]:
@@ -146,7 +148,7 @@ class StageTiming:
         schedule = self._schedule(len(calls))
         # A scheduler whose steps take several calls may have some left.
         calls += [calls[-1]] * (len(schedule.rows) - len(calls))
-        return Plan(schedule=schedule, calls=tuple(calls))
+        return Plan(schedule=schedule, calls=tuple(calls), guidance_input=self.guidance_input)
 
     def _each(self, guidance: float) -> list[Call]:
         return [call for tome in self.tome for call in calls_of(guidance, self.branches, tome=tome)]

@@ -170,6 +170,7 @@ class Opening:
             tome=self._timed_tome,
             gates=Target.TGATE in self.targets,
             scheduler=self.settings.scheduler,
+            guidance_input=self.settings.guidance if self._takes_guidance else None,
         )
         request = Request(self.prompts.judged[0].prompts[:1], seed=self.settings.seed)
         for done in timing.run(request):

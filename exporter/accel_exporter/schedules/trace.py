@@ -143,7 +143,8 @@ def _check_linear(scheduler: SchedulerMixin, x: Vector, basis: _Basis) -> None:
     if (np.abs(weights @ probes - x[:, basis.size :]) > TOLERANCE * largest).any():
         config = dict(cast("Any", scheduler).config)
         culprits = [key for key in ("clip_sample", "thresholding", "clip_denoised") if config.get(key)]
-        advice = f": set {' and '.join(culprits)} to false in scheduler_config.json" if culprits else ""
+        keys = " and ".join(culprits)
+        advice = f": set {keys} to false in scheduler_config.json, or choose another scheduler" if keys else ""
         raise ExportError(f"{_name(scheduler)} is not linear in latents and noise, so no table can hold it{advice}")
 
 

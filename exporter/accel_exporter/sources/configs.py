@@ -11,6 +11,7 @@ from transformers import CLIPTextConfig
 
 from accel_exporter.libraries import one_line, quiet
 from accel_exporter.sources.common import read_object
+from accel_exporter.sources.selection import inside
 from accel_runtime.errors import SourceError, first_line
 
 # By the class that `config.json` names.
@@ -29,10 +30,10 @@ class _Depths(msgspec.Struct, frozen=True):
 
 
 def read_unet_config(
-    folder: Path, model: type[UNet2DConditionModel | UNet2DModel] = UNet2DConditionModel
+    folder: Path, model: type[UNet2DConditionModel | UNet2DModel] = UNet2DConditionModel, *, part: str = "unet"
 ) -> Mapping[str, Any]:
     """The config of a UNet of the class ``model``; see `_read_config`."""
-    return _read_config(folder, "unet", model)
+    return _read_config(folder, part, model)
 
 
 def read_vae_config(folder: Path, part: str = "vae") -> Mapping[str, Any]:
@@ -102,7 +103,7 @@ def _read_config(folder: Path, part: str, model: Any) -> Mapping[str, Any]:
     Raises:
         SourceError: The config cannot be read, or describes no such model.
     """
-    return dict(_skeleton(part, model, read_object(folder, f"{part}/config.json")).config)
+    return dict(_skeleton(part, model, read_object(folder, inside(part, "config.json"))).config)
 
 
 def _skeleton(part: str, model: Any, config: Mapping[str, Any]) -> Any:
@@ -120,8 +121,8 @@ def _check_depths(part: str, config: Mapping[str, Any]) -> None:
     try:
         msgspec.convert(dict(config), _Depths)
     except msgspec.ValidationError as error:
-        raise SourceError(f"{part}/config.json: {first_line(error)}") from error
+        raise SourceError(f"{inside(part, 'config.json')}: {first_line(error)}") from error
 
 
 def _describes_none(part: str, model: type, error: Exception) -> SourceError:
-    return SourceError(f"{part}/config.json describes no {model.__name__}: {one_line(error)}")
+    return SourceError(f"{inside(part, 'config.json')} describes no {model.__name__}: {one_line(error)}")

@@ -14,7 +14,7 @@ from transformers import CLIPTokenizer
 from accel_exporter.libraries import one_line, quiet
 from accel_exporter.sources.common import read_object
 from accel_exporter.sources.configs import autoencoder_class
-from accel_exporter.sources.selection import WeightFiles
+from accel_exporter.sources.selection import WeightFiles, inside
 from accel_exporter.sources.source import Autoencoder, TextEncoder
 from accel_runtime.errors import SourceError
 
@@ -41,9 +41,9 @@ def load_controlnet(folder: Path, weights: WeightFiles, *, part: str) -> Control
     return net
 
 
-def load_unet_2d(folder: Path, weights: WeightFiles) -> UNet2DModel:
+def load_unet_2d(folder: Path, weights: WeightFiles, *, part: str = "unet") -> UNet2DModel:
     """Return the UNet of the pipeline in ``folder``, which takes no text; see `load_unet`."""
-    unet: UNet2DModel = _load_model(UNet2DModel, folder, part="unet", weights=weights)
+    unet: UNet2DModel = _load_model(UNet2DModel, folder, part=part, weights=weights)
     return unet
 
 
@@ -74,7 +74,7 @@ def load_tokenizer(folder: Path, part: str) -> CLIPTokenizer:
 
 # The two libraries share the class method but no base class that declares it.
 def _load_model(model_class: Any, folder: Path, *, part: str, weights: WeightFiles) -> Any:
-    read_object(folder, f"{part}/config.json")
+    read_object(folder, inside(part, "config.json"))
     _check_weights(folder, weights)
     with reading(weights.files[0]):
         model, report = model_class.from_pretrained(

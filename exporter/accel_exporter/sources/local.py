@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from diffusers import UNet2DConditionModel, UNet2DModel, VQModel
@@ -20,8 +20,8 @@ from accel_exporter.sources.common import (
 )
 from accel_exporter.sources.configs import read_text_config, read_unet_config, read_vae_config, read_vqvae_config
 from accel_exporter.sources.controlnets import ControlNetFolder, open_controlnet, own_controlnets
-from accel_exporter.sources.model_index import MODEL_INDEX, read_model_index
-from accel_exporter.sources.selection import WeightFiles, select_files, select_weights
+from accel_exporter.sources.flat import pipeline_index
+from accel_exporter.sources.selection import WeightFiles, inside, place_of, select_files, select_weights
 from accel_exporter.sources.source import TEXT_CLASSES, UNET_CLASSES, Autoencoder, Origin, TextEncoder
 from accel_runtime.errors import SourceError
 from accel_runtime.manifest import Adaptation
@@ -38,9 +38,14 @@ class DescribedFolder:
     scheduler_config: Mapping[str, Any]
 
     @property
+    def unet_place(self) -> str:
+        """The folder of the UNet, relative to the pipeline's."""
+        return "unet"
+
+    @property
     def unet_config(self) -> Mapping[str, Any]:
         """The UNet's config, defaults filled in."""
-        return read_unet_config(self.folder, UNET_CLASSES[self.model_index["unet"][1]])
+        return read_unet_config(self.folder, UNET_CLASSES[self.model_index["unet"][1]], part=self.unet_place)
 
     @property
     def vae_config(self) -> Mapping[str, Any]:
@@ -80,6 +85,11 @@ class FolderSource(DescribedFolder):
     controlnets: tuple[ControlNetFolder, ...] = ()
 
     @property
+    def unet_place(self) -> str:
+        """Where its weights are: see `place_of`."""
+        return str(PurePosixPath(self.weights["unet"].files[0]).parent)
+
+    @property
     def digest(self) -> str:
         """The hash of configs, tokenizer and chosen weights; weights of other variants do not count."""
         parts = (*self.weights.values(), *(each.weights for each in self.controlnets))
@@ -93,7 +103,7 @@ class FolderSource(DescribedFolder):
 
     def load_unet_2d(self) -> UNet2DModel:
         """Read the UNet that takes no text from its weights files."""
-        return load.load_unet_2d(self.folder, self.weights["unet"])
+        return load.load_unet_2d(self.folder, self.weights["unet"], part=self.unet_place)
 
     def load_vqvae(self) -> VQModel:
         """Read the autoencoder with a codebook from its weights files."""
@@ -127,11 +137,8 @@ def open_folder(folder: Path, *, variant: str | None, origin: Origin | None = No
     if not folder.is_dir():
         raise SourceError(f"'{folder}' is not a folder: expected a diffusers folder, a hub id or an alias")
     names = folder_listing(folder)
-    if MODEL_INDEX not in names:
-        raise SourceError(f"'{folder}' is not a diffusers folder: it has no {MODEL_INDEX}")
-    check_files(folder, [MODEL_INDEX])
     # Of a pipeline that we cannot export no part is looked for.
-    check_files(folder, select_files(names, read_model_index(folder), variant=variant))
+    check_files(folder, select_files(names, pipeline_index(folder, names), variant=variant))
     origin = origin or Origin(folder.resolve().name, revision=None, weights="trained", seed=None)
     return folder_source(folder, names, variant=variant, origin=origin)
 
@@ -142,28 +149,29 @@ def folder_source(folder: Path, names: Collection[str], *, variant: str | None, 
     Raises:
         SourceError: It is no pipeline that can be exported.
     """
-    index = read_model_index(folder)
+    index = pipeline_index(folder, names)
     return FolderSource(
         folder=folder,
         origin=origin,
         model_index=index,
-        scheduler_config=read_scheduler_config(folder, index),
+        scheduler_config=read_scheduler_config(folder, index, place=place_of(names, "scheduler", index)),
         weights=select_weights(names, index, variant=variant),
         controlnets=tuple(open_controlnet(each, variant=variant) for each in own_controlnets(folder, index)),
     )
 
 
-def read_scheduler_config(folder: Path, index: Mapping[str, Any]) -> dict[str, Any]:
+def read_scheduler_config(folder: Path, index: Mapping[str, Any], *, place: str = "scheduler") -> dict[str, Any]:
     """Return the scheduler's config with the class that the pipeline's index gives it, as diffusers loads it.
 
     Args:
         folder: The pipeline's.
         index: Its ``model_index.json``, checked.
+        place: The scheduler's folder.
 
     Raises:
         SourceError: The file cannot be read, or its ``_class_name`` is no name.
     """
-    name = "scheduler/scheduler_config.json"
+    name = inside(place, "scheduler_config.json")
     config = read_object(folder, name)
     if not isinstance(config.get("_class_name", ""), str):
         raise SourceError(f"{name}: expected '_class_name' with the scheduler's class, got {config['_class_name']!r}")

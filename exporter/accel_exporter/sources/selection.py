@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from accel_exporter.sources.model_index import MODEL_INDEX, models_of_diffusers, text_encoders, tokenizer_of
+from accel_exporter.sources.model_index import MODEL_INDEX, models_of_diffusers, takes_text, text_encoders, tokenizer_of
 from accel_runtime.errors import SourceError
 
 # Weights files are <part>/<stem>[.<variant>].<ending>; the stem depends on the library and the ending.
 _DIFFUSERS: Final = {"safetensors": "diffusion_pytorch_model", "bin": "diffusion_pytorch_model"}
 _TRANSFORMERS: Final = {"safetensors": "model", "bin": "pytorch_model"}
 _ENDINGS: Final = ("safetensors", "bin")  # the order is the preference
-_SCHEDULER: Final = "scheduler/scheduler_config.json"
+_SCHEDULER: Final = "scheduler_config.json"
+# By part, the config that tells that it lies beside the pipeline's index.
+_EVER_BESIDE: Final[Mapping[str, str]] = {"unet": "config.json", "scheduler": _SCHEDULER}
+# Where a part lies that has no folder of its own.
+BESIDE: Final = "."
 _TOKENIZER_FAST: Final = "tokenizer.json"
 _TOKENIZER_SLOW: Final = ("vocab.json", "merges.txt")
 _TOKENIZER_EXTRA: Final = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
@@ -49,11 +53,13 @@ def select_files(names: Collection[str], index: Mapping[str, Any], *, variant: s
         SourceError: A part, its weights or the asked variant is missing.
     """
     chosen = select_weights(names, index, variant=variant)
-    configs = [_require(names, f"{part}/config.json", part=part) for part in chosen]
-    scheduler = _require(names, _SCHEDULER, part="scheduler")
+    configs = [_require(names, inside(place_of(names, part, index), "config.json"), part=part) for part in chosen]
+    scheduler = _require(names, inside(place_of(names, "scheduler", index), _SCHEDULER), part="scheduler")
     weights = [file for part in chosen.values() for file in part.files]
     tokenizers = [file for part in text_encoders(index) for file in _tokenizer_files(names, tokenizer_of(part))]
-    return (_require(names, MODEL_INDEX, part="pipeline"), *configs, *weights, *tokenizers, scheduler)
+    needs_index = place_of(names, "unet", index) != BESIDE or MODEL_INDEX in names
+    indexes = [_require(names, MODEL_INDEX, part="pipeline")] if needs_index else []
+    return (*indexes, *configs, *weights, *tokenizers, scheduler)
 
 
 def select_weights(names: Collection[str], index: Mapping[str, Any], *, variant: str | None) -> dict[str, WeightFiles]:
@@ -65,11 +71,30 @@ def select_weights(names: Collection[str], index: Mapping[str, Any], *, variant:
         SourceError: A part has no usable weights, or no part has the asked variant.
     """
     parts = (*models_of_diffusers(index), *text_encoders(index))
-    existing = sorted({found for part in parts for found in _variants(names, part)})
+    existing = sorted({found for part in parts for found in _variants(names, place_of(names, part, index))})
     if variant is not None and variant not in existing:
         have = ", ".join(existing) if existing else "none, drop `--variant`"
         raise SourceError(f"no component has weights of variant '{variant}'; variants that exist: {have}")
-    return {part: part_weights(names, part, variant=variant) for part in parts}
+    return {part: part_weights(names, place_of(names, part, index), variant=variant) for part in parts}
+
+
+def place_of(names: Collection[str], part: str, index: Mapping[str, Any]) -> str:
+    """The folder of a part: one of its name, or `BESIDE`, where the oldest models without text have it.
+
+    diffusers looks there for any part without a folder.
+    """
+    has_folder = any(name.startswith(f"{part}/") for name in names)
+    lies_beside = not has_folder and _EVER_BESIDE.get(part) in names and not takes_text(index)
+    return BESIDE if lies_beside else part
+
+
+def inside(place: str, name: str) -> str:
+    """A file of a part, relative to the pipeline's folder.
+
+    >>> inside("unet", "config.json"), inside(BESIDE, "config.json")
+    ('unet/config.json', 'config.json')
+    """
+    return name if place == BESIDE else f"{place}/{name}"
 
 
 def _stems(part: str) -> Mapping[str, str]:
@@ -85,7 +110,7 @@ def part_weights(names: Collection[str], part: str, *, variant: str | None) -> W
     wanted = (variant, None) if variant is not None else (None,)
     for candidate in wanted:
         for ending in _ENDINGS:
-            files = _find(names, f"{part}/{_stems(part)[ending]}", ending=ending, variant=candidate)
+            files = _find(names, inside(part, _stems(part)[ending]), ending=ending, variant=candidate)
             if files:
                 return WeightFiles(files, variant=candidate, safetensors=ending == "safetensors")
     raise SourceError(_why_none(names, part))
@@ -129,21 +154,21 @@ def _variants(names: Collection[str], part: str) -> set[str]:
     choices = "|".join(
         rf"{re.escape(stem)}(?:\.([^./]+?)(?:{shard})?|{shard}\.([^./]+))\.{ending}" for ending, stem in stems
     )
-    pattern = re.compile(rf"{part}/(?:{choices})")
+    pattern = re.compile(rf"{inside(part, '')}(?:{choices})")
     return {next(filter(None, match.groups())) for name in names if (match := pattern.fullmatch(name)) is not None}
 
 
-def _why_none(names: Collection[str], part: str) -> str:
+def _why_none(names: Collection[str], place: str) -> str:
     """Say in one line why a part has no usable weights."""
-    variants = sorted(_variants(names, part))
+    variants, part = sorted(_variants(names, place)), "unet" if place == BESIDE else place
     if variants:
         have = ", ".join(variants)
         return f"component '{part}' has only variant weights ({have}): add `--variant {variants[0]}`"
-    inside = sorted(name for name in names if name.startswith(f"{part}/"))
-    if not inside:
+    found = sorted(name for name in names if name.startswith(inside(place, "")))
+    if not found:
         return f"component '{part}' is missing: expected a folder '{part}' with config.json and weights"
-    expected = f"{part}/{_stems(part)['safetensors']}.safetensors"
-    others = [PurePosixPath(name).name for name in inside if not name.endswith((".json", ".txt"))]
+    expected = inside(place, f"{_stems(part)['safetensors']}.safetensors")
+    others = [PurePosixPath(name).name for name in found if not name.endswith((".json", ".txt"))]
     got = f"only {', '.join(others)}" if others else "no weights"
     return f"component '{part}': expected {expected} (or .bin), got {got}"
 

@@ -94,7 +94,7 @@ class Served:
             choice = forced_mode(self.pipeline, options.mode, most_images=options.most_images)
         engine = Engine(self.pipeline, choice, most_waiting=options.most_waiting, observer=metrics.of(self.name))
         chosen = self.plans.choose(Generation(""), strength=None, overloaded=False)
-        for _ in engine.draw(Order(Request(("",)), chosen.plan)):
+        for _ in engine.draw(Order(_to_warm_up(self.manifest), chosen.plan)):
             pass
         metrics.mode.labels(self.name, choice.mode, choice.images).set(1)
         say(f"{self.name}: {choice.mode}, up to {choice.images} images in a call: {choice.reason}")
@@ -152,6 +152,14 @@ class Served:
             )
         self.check_size(*size)
         return size
+
+
+def _to_warm_up(manifest: Manifest) -> Request:
+    """One picture without a prompt; of a model that fills in masked pictures, a grey one that is wholly masked."""
+    if not manifest.takes_mask:
+        return Request(("",))
+    grey = np.full((*manifest.state.sample_size, 3), 128, np.uint8)
+    return Request(("",), image=grey, mask=np.full(grey.shape[:2], 255, np.uint8))
 
 
 def check_servable(manifest: Manifest, name: str) -> None:

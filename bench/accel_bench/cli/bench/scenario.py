@@ -45,6 +45,7 @@ from accel_bench.cli.plan_options import (
     Tomes,
     plans_of,
 )
+from accel_bench.cli.subjects import guidance_of
 from accel_bench.doubts import scenario_doubts
 from accel_bench.plans.prepare import Settings, prepare
 from accel_bench.quality.captions import evaluation_captions, yardstick_of
@@ -160,6 +161,7 @@ def scenario(
         steps=steps,
         scheduler=scheduler,
     )
+    guidance = guidance_of(context, guidance, read_manifest(bundle))
     settings = Settings(chosen.steps, chosen.scheduler, guidance=guidance, batch=largest, seed=seed)
     texts = _captions(bundle, seed) if prompts is None else read_prompts(prompts)
     if output is not None:
