@@ -75,6 +75,8 @@ inline constexpr const char *numerics_advice =
 template <typename... Parts>
 std::string join(const Parts &...parts) {
   std::ostringstream out;
+  // Else a stream that runs out of memory goes on without what it was given.
+  out.exceptions(std::ios::badbit);
   (out << ... << parts);
   return out.str();
 }
