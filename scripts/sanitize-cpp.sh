@@ -5,6 +5,7 @@ python=$1
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 bundle=$("$python" -c "from tests.cpp.bundles import many_schedulers; print(many_schedulers())")
+small=$("$python" -c "from tests.bundles import family_bundle; print(family_bundle('sd21'))")
 library=$("$python" -c "from tests.cpp.build import onnxruntime_library; print(onnxruntime_library())")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -19,10 +20,12 @@ build sanitize
 tests=build/cpp/sanitize/tests
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export LSAN_OPTIONS="suppressions=$root/runtime/cpp/tests/leaks.txt"
-for name in cancel threads memory; do
+for name in cancel threads memory low_memory; do
     echo "address, undefined: $name"
     "$tests/test_$name" "$work/bundle" "$library"
 done
+echo "address, undefined: exhaustion"
+"$tests/test_exhaustion" "$small"
 echo "address, undefined: mutations"
 "$tests/test_mutations" "$work/bundle" "${MUTATIONS:-1000}"
 
