@@ -52,7 +52,7 @@ write_dictionary() {
 
 # Little is freed late and the stack of an allocation is short, which makes AddressSanitizer twice as quick: a crash is run
 # again without these.
-export ASAN_OPTIONS="quarantine_size_mb=4:malloc_context_size=3:${ASAN_OPTIONS:-}"
+export ASAN_OPTIONS="quarantine_size_mb=4:malloc_context_size=0:${ASAN_OPTIONS:-}"
 for target in ${*:-manifest plan schedules tokenizer onnx prompt}; do
     seed_from_bundle "$target"
     mkdir -p "$build/corpus/$target"
