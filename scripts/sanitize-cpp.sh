@@ -1,5 +1,6 @@
 #!/bin/sh
-# libaccel's own programs under sanitizers: sanitize-cpp.sh PYTHON. ONNX Runtime itself is not instrumented.
+# libaccel's own programs under sanitizers: sanitize-cpp.sh PYTHON. ONNX Runtime itself is not instrumented. MUTATIONS and
+# EXHAUSTED_EVERY ask for less: so many changed bundles, and memory that runs out at every so-many-th allocation.
 set -eu
 python=$1
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -25,7 +26,7 @@ for name in cancel threads memory low_memory; do
     "$tests/test_$name" "$work/bundle" "$library"
 done
 echo "address, undefined: exhaustion"
-"$tests/test_exhaustion" "$small"
+"$tests/test_exhaustion" "$small" "${EXHAUSTED_EVERY:-1}"
 echo "address, undefined: mutations"
 "$tests/test_mutations" "$work/bundle" "${MUTATIONS:-1000}"
 
