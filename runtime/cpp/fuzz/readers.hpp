@@ -59,8 +59,8 @@ inline void tokenizer(const std::string &bytes) {
 inline void prompt(const std::string &bytes) {
   static const accel::core::Tokenizer made = [] {
     const char *path = std::getenv("ACCEL_FUZZ_TABLE");
-    return tokenizer_of(accel::core::read_document(path == nullptr ? "table.safetensors" : path,
-                                                   accel::core::Status::bundle));
+    return tokenizer_of(
+        accel::core::read_document(path == nullptr ? "table.safetensors" : path, accel::core::Status::bundle));
   }();
   made.encode(bytes);
 }

@@ -1,5 +1,5 @@
-// Changes safetensors files so that they mostly stay such files: the header keeps its length right, and the arrays their
-// sizes. Of plain changes nearly all would end at the first eight bytes.
+// Changes safetensors files so that they mostly stay such files: the header keeps its length right, and the arrays
+// their sizes. Of plain changes nearly all would end at the first eight bytes.
 #include <algorithm>
 #include <cstdint>
 #include <cstring>

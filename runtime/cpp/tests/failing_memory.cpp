@@ -64,7 +64,6 @@ void *__libc_realloc(void *memory, std::size_t bytes);
 void *malloc(std::size_t bytes) { return fails() ? nullptr : __libc_malloc(bytes); }
 void *calloc(std::size_t count, std::size_t bytes) { return fails() ? nullptr : __libc_calloc(count, bytes); }
 void *realloc(void *memory, std::size_t bytes) { return fails() ? nullptr : __libc_realloc(memory, bytes); }
-
 }
 
 #endif

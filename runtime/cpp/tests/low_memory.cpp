@@ -74,7 +74,8 @@ void only_graphs_in_use_stay(const std::shared_ptr<const Contents> &contents,
   test::expect(frugally.loaded == std::vector(5, paths(low, unet)), "the UNet's graphs alone at every call");
   test::expect(low_backend->watched().loaded == paths(low, {decoder}), "the decoder alone at the end");
   test::expect(low_backend->watched().most_entries == 1, "one entry of a batch at a time");
-  test::expect(kept_backend->watched().loaded == paths(kept, {text, unet[0], unet[1], decoder}), "all of them otherwise");
+  test::expect(kept_backend->watched().loaded == paths(kept, {text, unet[0], unet[1], decoder}),
+               "all of them otherwise");
   test::expect(kept_backend->watched().most_entries == rows, "all rows at a time otherwise");
   test::expect(largest_difference(frugally.pixels, plainly.pixels) <= 1, "the same picture, but for rounding");
 }

@@ -19,7 +19,8 @@ struct Watched {
 
 class WatchedSession final : public accel::core::Session {
  public:
-  WatchedSession(std::shared_ptr<const accel::core::Session> session, std::string path, std::shared_ptr<Watched> watched)
+  WatchedSession(std::shared_ptr<const accel::core::Session> session, std::string path,
+                 std::shared_ptr<Watched> watched)
       : session_(std::move(session)), watched_(std::move(watched)), path_(watched_->loaded.insert(std::move(path))) {}
   ~WatchedSession() override { watched_->loaded.erase(path_); }
   WatchedSession(const WatchedSession &) = delete;

@@ -37,7 +37,7 @@ const char *const help =
     "  --provider-option K=V  option of the provider; may be repeated\n"
     "  --form NAME            plain, fused, attention or native graphs (what suits the provider best)\n"
     "  --threads N            threads inside an operator\n"
-    "  --low-memory           load each graph only while it is used, and draw image by image (for large models on cpu)\n"
+    "  --low-memory           load each graph only while it is used, and draw image by image (large models on cpu)\n"
     "  --keep-loaded          keep all graphs loaded instead\n"
     "  --trust-weights        look at the sizes of weights, not at their hashes\n"
     "  -q, --quiet            print nothing\n"

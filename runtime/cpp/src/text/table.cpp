@@ -137,8 +137,8 @@ void TokenizerTable::read_words(const std::string &words, const std::string &spr
 
 void Marks::add(CodePoints text, TokenId id) {
   auto &marks = by_first_[text.front()];
-  const auto shorter = std::find_if(marks.begin(), marks.end(),
-                                    [&](const Mark &each) { return each.text.size() < text.size(); });
+  const auto shorter =
+      std::find_if(marks.begin(), marks.end(), [&](const Mark &each) { return each.text.size() < text.size(); });
   marks.insert(shorter, {std::move(text), id});
 }
 
