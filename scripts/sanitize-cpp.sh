@@ -30,7 +30,7 @@ echo "address, undefined: memory"
 # opened bundle, of which `make cpp` opens many.
 ASAN_OPTIONS=quarantine_size_mb=1 "$tests/test_memory" "$work/bundle" "$library" 100 0
 echo "address, undefined: exhaustion"
-"$tests/test_exhaustion" "$small" "${EXHAUSTED_EVERY:-1}"
+"$tests/test_exhaustion" "$small" "${EXHAUSTED_EVERY:-5}"
 echo "address, undefined: mutations"
 "$tests/test_mutations" "$work/bundle" "${MUTATIONS:-1000}"
 

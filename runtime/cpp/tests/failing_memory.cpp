@@ -48,6 +48,9 @@ void *operator new(std::size_t bytes) {
   return memory;
 }
 void *operator new[](std::size_t bytes) { return operator new(bytes); }
+void *operator new(std::size_t bytes, const std::nothrow_t &) noexcept {
+  return fails() ? nullptr : std::malloc(bytes == 0 ? 1 : bytes);
+}
 void operator delete(void *memory) noexcept { std::free(memory); }
 void operator delete[](void *memory) noexcept { std::free(memory); }
 void operator delete(void *memory, std::size_t) noexcept { std::free(memory); }

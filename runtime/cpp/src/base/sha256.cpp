@@ -12,7 +12,7 @@
 namespace accel::core {
 namespace {
 
-constexpr std::size_t hashed_at_once = std::size_t{1} << 20;
+constexpr std::size_t hashed_at_once = std::size_t{1} << 16;  // of most files of a bundle all, and quick to clear
 
 class Hash {
  public:
