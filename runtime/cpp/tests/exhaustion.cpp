@@ -70,7 +70,7 @@ void running_out_is_an_error(const char *folder, test::Failing failing, long eve
 int main(int count, char **texts) {
   test::expect(count == 2 || count == 3, "test_exhaustion BUNDLE [EVERY]");
   const long every = count == 3 ? std::max(1L, std::stol(texts[2])) : 1;
-  for (const test::Failing failing : {test::Failing::from_there_on, test::Failing::once}) {
+  for (const test::Failing failing : {test::Failing::once, test::Failing::from_there_on}) {
     running_out_is_an_error(texts[1], failing, every);
   }
   return 0;
