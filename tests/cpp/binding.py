@@ -57,7 +57,7 @@ class BackendOptions(ctypes.Structure):
 class PipelineOptions(ctypes.Structure):
     """`accel_pipeline_options`."""
 
-    _fields_ = [("size", c_size_t), ("form", c_char_p)]
+    _fields_ = [("size", c_size_t), ("form", c_char_p), ("memory", c_int32)]
 
 
 class Progress(ctypes.Structure):
@@ -210,9 +210,14 @@ class Library:
         )
         return self.made("backend_open", byref(all_options))
 
-    def open_pipeline(self, bundle: c_void_p, backend: c_void_p, *, form: str | None = None) -> c_void_p:
-        options = PipelineOptions(ctypes.sizeof(PipelineOptions), form.encode() if form else None)
+    def open_pipeline(
+        self, bundle: c_void_p, backend: c_void_p, *, form: str | None = None, memory: int = 0
+    ) -> c_void_p:
+        options = PipelineOptions(ctypes.sizeof(PipelineOptions), form.encode() if form else None, memory)
         return self.made("pipeline_create_with", bundle, backend, byref(options))
+
+    def has_low_memory(self, pipeline: c_void_p) -> bool:
+        return bool(self._library.accel_pipeline_has_low_memory(pipeline))
 
     def tokenize(self, bundle: c_void_p, prompt: str) -> list[int]:
         length = c_size_t()

@@ -38,13 +38,21 @@ class Both:
 
     @classmethod
     def on(
-        cls, library: Library, folder: Path, *, backend: c_void_p, python: Backend, form: str | None = None
+        cls,
+        library: Library,
+        folder: Path,
+        *,
+        backend: c_void_p,
+        python: Backend,
+        form: str | None = None,
+        low_memory: bool = False,
     ) -> "Both":
         """Both on backends of their own, in a form of graphs or in what each chooses; libaccel's backend is closed."""
         bundle = library.open_bundle(folder, verification=1)
-        pipeline = library.open_pipeline(bundle, backend, form=form)
+        pipeline = library.open_pipeline(bundle, backend, form=form, memory=int(low_memory))
         library.close("backend", backend)
-        return cls(library, bundle, pipeline, open_bundle(folder, python, verification="sizes", form=form))
+        opened = open_bundle(folder, python, verification="sizes", form=form, low_memory=low_memory)
+        return cls(library, bundle, pipeline, opened)
 
     def drawn_by_python(self, spec: PlanSpec, asked: Asked) -> Result:
         rescale = asked.guidance_rescale or 0.0

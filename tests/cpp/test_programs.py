@@ -7,15 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.bundles import family_bundle
 from tests.cpp.build import SOURCE, Built, run
 from tests.cpp.bundles import many_schedulers
 
 MUTATIONS = 100
+EXHAUSTED_EVERY = 7
 
 
-@pytest.mark.parametrize("name", ["cancel", "threads", "memory"])
+@pytest.mark.parametrize("name", ["cancel", "threads", "memory", "low_memory"])
 def test_a_program_of_tests_passes(cpp: Built, name: str) -> None:
     done = run(cpp.test(name), many_schedulers(), cpp.onnxruntime)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_memory_that_runs_out_at_any_allocation_of_opening_is_an_error(cpp: Built) -> None:
+    done = run(cpp.test("exhaustion"), family_bundle("sd21"), EXHAUSTED_EVERY)
 
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -1,22 +1,24 @@
 // What a reader may do with bytes that are no document: raise an error of ours, and nothing else.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/error.hpp"
 
 namespace fuzz {
 
+// Why a reader refuses the bytes; nothing where it takes them.
 template <typename Read>
-int refused(const std::uint8_t *data, std::size_t size, Read read) {
+std::optional<std::string> refused(const std::string &bytes, Read read) {
   try {
-    read(std::string(reinterpret_cast<const char *>(data), size));
-  } catch (const accel::core::Error &) {
-  } catch (const accel::core::Malformed &) {
+    read(bytes);
+    return std::nullopt;
+  } catch (const accel::core::Error &error) {
+    return error.what();
+  } catch (const accel::core::Malformed &error) {
+    return error.what();
   }
-  return 0;
 }
 
 }  // namespace fuzz

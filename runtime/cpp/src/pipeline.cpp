@@ -15,6 +15,14 @@ namespace {
 constexpr std::size_t prompts_kept = 256;
 // diffusers' default.
 constexpr double usual_guidance = 7.5;
+// Parameters of a UNet from which memory counts more than the seconds that loading it again takes.
+constexpr std::int64_t large = 250'000'000;
+
+Stay stay_of(Memory memory, const Manifest &manifest, const Backend &backend) {
+  const bool is_large = backend.name() == "cpu" && manifest.deep().parameters >= large;
+  const bool is_low = memory == Memory::low || (memory == Memory::by_model && is_large);
+  return is_low ? Stay::in_use : Stay::all;
+}
 
 }  // namespace
 
@@ -35,9 +43,10 @@ void EncodedPrompts::keep(const std::string &encoder, const std::string &prompt,
 }
 
 Pipeline::Pipeline(std::shared_ptr<const Contents> contents, std::shared_ptr<const Backend> backend,
-                   const std::string &form)
+                   const std::string &form, Memory memory)
     : contents_(std::move(contents)),
-      components_(contents_->shared_bundle(), backend, choose_form(contents_->bundle(), backend->name(), form)) {}
+      components_(contents_->shared_bundle(), backend, choose_form(contents_->bundle(), backend->name(), form),
+                  stay_of(memory, contents_->bundle().manifest(), *backend)) {}
 
 Array Pipeline::denoise(const Request &request, const PlanSpec &spec, const OnStep &on_step) {
   const Manifest &manifest = contents_->bundle().manifest();

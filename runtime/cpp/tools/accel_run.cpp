@@ -42,13 +42,19 @@ accel::Request make_request(const tool::Arguments &arguments) {
   return request;
 }
 
+std::int32_t memory_of(const tool::Arguments &arguments) {
+  if (!arguments.low_memory) return ACCEL_MEMORY_BY_MODEL;
+  return *arguments.low_memory ? ACCEL_LOW_MEMORY : ACCEL_KEEP_LOADED;
+}
+
 void draw(const tool::Arguments &arguments) {
   const int verification = arguments.trusts_weights ? ACCEL_VERIFY_SIZES : ACCEL_VERIFY_HASHES;
   const accel::Bundle bundle(arguments.bundle, {sizeof(accel_bundle_options), verification, nullptr});
   const accel::Plan plan = make_plan(bundle, arguments);
   const accel::Request request = make_request(arguments);
   const accel::Backend backend(arguments.library, arguments.provider, arguments.options, arguments.threads);
-  const accel::Result result = accel::Pipeline(bundle, backend, arguments.form).generate(plan, request);
+  const accel::Pipeline pipeline(bundle, backend, arguments.form, memory_of(arguments));
+  const accel::Result result = pipeline.generate(plan, request);
   tool::write_png(arguments.output, {result.pixels, static_cast<std::int32_t>(result.shape.height),
                                      static_cast<std::int32_t>(result.shape.width)});
   if (!arguments.is_quiet) std::printf("%s: %s\n", arguments.output.c_str(), backend.description().c_str());

@@ -37,6 +37,8 @@ const char *const help =
     "  --provider-option K=V  option of the provider; may be repeated\n"
     "  --form NAME            plain, fused, attention or native graphs (what suits the provider best)\n"
     "  --threads N            threads inside an operator\n"
+    "  --low-memory           load each graph only while it is used, and draw image by image (large models on cpu)\n"
+    "  --keep-loaded          keep all graphs loaded instead\n"
     "  --trust-weights        look at the sizes of weights, not at their hashes\n"
     "  -q, --quiet            print nothing\n"
     "  --version              versions of the library and its interface\n";
@@ -129,6 +131,8 @@ std::optional<Arguments> parse_arguments(int count, char **texts) {
       setter->second(arguments, texts[at]);
     } else if (argument == "--trust-weights") {
       arguments.trusts_weights = true;
+    } else if (argument == "--low-memory" || argument == "--keep-loaded") {
+      arguments.low_memory = argument == "--low-memory";
     } else if (argument == "-q" || argument == "--quiet") {
       arguments.is_quiet = true;
     } else if (argument.size() > 1 && argument[0] == '-') {

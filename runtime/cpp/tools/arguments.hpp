@@ -37,6 +37,7 @@ struct Arguments {
   std::vector<std::pair<std::string, std::string>> options;
   std::string form;
   std::int32_t threads = 0;
+  std::optional<bool> low_memory;  // what suits the model where it is not said
   bool trusts_weights = false;
   bool is_quiet = false;
 };

@@ -215,15 +215,20 @@ ACCEL_API void accel_request_cancel(accel_request *request);
 
 /* ---- Pipeline ---- */
 
-/* A bundle on a backend: graphs are loaded when first needed, and stay loaded. */
+/* A bundle on a backend: graphs are loaded when first needed, and stay loaded unless options say otherwise. */
 ACCEL_API accel_status accel_pipeline_create(const accel_bundle *bundle, const accel_backend *backend,
                                              accel_pipeline **pipeline, accel_error *error);
 ACCEL_API void accel_pipeline_close(accel_pipeline *pipeline);
+
+/* What stays in memory: every graph that was ever needed; only those in use, which run a batch entry by entry; or that
+ * for large models on cpu, and all graphs otherwise, as `accel generate` does for its single image. */
+enum { ACCEL_KEEP_LOADED = 0, ACCEL_LOW_MEMORY = 1, ACCEL_MEMORY_BY_MODEL = 2 };
 
 typedef struct accel_pipeline_options {
   size_t size;
   const char *form; /* of the bundle's graphs: plain, fused, attention or native; NULL or empty takes what suits the
                        backend best among those of the bundle, as Python does */
+  int32_t memory;
 } accel_pipeline_options;
 
 /* The same with a choice. `options` may be NULL. */
@@ -232,6 +237,8 @@ ACCEL_API accel_status accel_pipeline_create_with(const accel_bundle *bundle, co
                                                   accel_error *error);
 /* The form that runs. */
 ACCEL_API const char *accel_pipeline_form(const accel_pipeline *pipeline);
+/* 1 where only the graphs in use stay loaded, else 0. */
+ACCEL_API int32_t accel_pipeline_has_low_memory(const accel_pipeline *pipeline);
 
 typedef struct accel_shape {
   size_t size;

@@ -237,9 +237,11 @@ struct Result {
 // A bundle on a backend. Several threads may use it.
 class Pipeline {
  public:
-  // An empty form is the one that suits the backend best.
-  Pipeline(const Bundle &bundle, const Backend &backend, const std::string &form = "")
-      : Pipeline(bundle, backend, accel_pipeline_options{sizeof(accel_pipeline_options), form.c_str()}) {}
+  // An empty form is the one that suits the backend best. `memory` is ACCEL_KEEP_LOADED, ACCEL_LOW_MEMORY or
+  // ACCEL_MEMORY_BY_MODEL.
+  Pipeline(const Bundle &bundle, const Backend &backend, const std::string &form = "",
+           std::int32_t memory = ACCEL_KEEP_LOADED)
+      : Pipeline(bundle, backend, accel_pipeline_options{sizeof(accel_pipeline_options), form.c_str(), memory}) {}
   Pipeline(const Bundle &bundle, const Backend &backend, const accel_pipeline_options &options)
       : handle_(detail::make(accel_pipeline_close, accel_pipeline_create_with,
                              static_cast<const accel_bundle *>(bundle.get()),
@@ -247,6 +249,7 @@ class Pipeline {
 
   // Of the graphs that run.
   std::string form() const { return accel_pipeline_form(handle_.get()); }
+  bool has_low_memory() const { return accel_pipeline_has_low_memory(handle_.get()) != 0; }
 
   Result generate(const Plan &plan, const Request &request) const {
     Result result;

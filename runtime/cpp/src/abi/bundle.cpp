@@ -129,12 +129,21 @@ accel_status accel_pipeline_create_with(const accel_bundle *bundle, const accel_
     target = nullptr;
     const accel_pipeline_options asked = known_part(options);
     const std::string form = asked.form == nullptr ? "" : asked.form;
-    target = new accel_pipeline{{required(bundle, "bundle").contents, required(backend, "backend").backend, form}};
+    if (asked.memory < ACCEL_KEEP_LOADED || asked.memory > ACCEL_MEMORY_BY_MODEL) {
+      throw accel::core::InputError(accel::core::join("memory: expected 0 to 2, got ", asked.memory));
+    }
+    const auto memory = static_cast<accel::core::Memory>(asked.memory);
+    target =
+        new accel_pipeline{{required(bundle, "bundle").contents, required(backend, "backend").backend, form, memory}};
   });
 }
 
 const char *accel_pipeline_form(const accel_pipeline *pipeline) {
   return pipeline == nullptr ? nullptr : pipeline->pipeline.form().c_str();
+}
+
+std::int32_t accel_pipeline_has_low_memory(const accel_pipeline *pipeline) {
+  return pipeline != nullptr && pipeline->pipeline.has_low_memory() ? 1 : 0;
 }
 
 void accel_pipeline_close(accel_pipeline *pipeline) { delete pipeline; }

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <sstream>
+#include <cstdio>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <type_traits>
 
 namespace accel::core {
 
@@ -71,12 +73,26 @@ class Malformed : public std::runtime_error {
 inline constexpr const char *numerics_advice =
     "half precision overflows in some models: export with --dtype bf16 or fp32; in these, lower the guidance";
 
-// The parts as text, one after the other.
+// A text, or a number as C++'s streams write it.
+template <typename Part>
+void append_part(std::string &text, const Part &part) {
+  if constexpr (std::is_integral_v<Part>) {
+    text += std::to_string(part);
+  } else if constexpr (std::is_floating_point_v<Part>) {
+    char digits[32];
+    std::snprintf(digits, sizeof digits, "%g", static_cast<double>(part));
+    text += digits;
+  } else {
+    text += std::string_view(part);
+  }
+}
+
+// The parts as text, one after the other. No stream: one that runs out of memory goes on without what it was given.
 template <typename... Parts>
 std::string join(const Parts &...parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return out.str();
+  std::string text;
+  (append_part(text, parts), ...);
+  return text;
 }
 
 // The texts of a list with commas between them.

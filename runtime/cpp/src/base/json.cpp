@@ -97,7 +97,7 @@ std::vector<Json> Json::elements(std::size_t fewest, std::size_t most) const {
     refuse(join("expected ", fewest, " to ", most, " entries, got ", elements.size()));
   }
   std::vector<Json> all;
-  for (const JsonValue &element : elements) all.emplace_back(&element, join(key_, "[", all.size(), "]"));
+  for (const JsonValue &element : elements) all.emplace_back(&element, key_ + "[" + std::to_string(all.size()) + "]");
   return all;
 }
 

@@ -5,15 +5,14 @@
 #include <openssl/sha.h>
 
 #include <array>
-#include <fstream>
 #include <vector>
 
-#include "base/error.hpp"
+#include "base/files.hpp"
 
 namespace accel::core {
 namespace {
 
-constexpr std::size_t hashed_at_once = std::size_t{1} << 20;
+constexpr std::size_t hashed_at_once = std::size_t{1} << 16;  // of most files of a bundle all, and quick to clear
 
 class Hash {
  public:
@@ -45,15 +44,10 @@ std::string sha256_of(const std::string &bytes) {
 }
 
 std::string sha256_of_file(const std::string &path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw BundleError(path + ": cannot be read");
+  FileReader file(path, Status::bundle);
   std::vector<char> chunk(hashed_at_once);
   Hash hash;
-  while (file) {
-    file.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));
-    hash.add(chunk.data(), static_cast<std::size_t>(file.gcount()));
-  }
-  if (file.bad()) throw BundleError(path + ": cannot be read");
+  while (const std::size_t got = file.read(chunk.data(), chunk.size())) hash.add(chunk.data(), got);
   return hash.digits();
 }
 

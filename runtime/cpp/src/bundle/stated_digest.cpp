@@ -17,6 +17,7 @@ constexpr std::size_t digest_digits = 64;
 std::vector<std::string> stated_digests(const std::string &path) {
   if (!exists(path)) return {};
   std::istringstream lines(read_document(path, Status::bundle, largest_digests));
+  lines.exceptions(std::ios::badbit);  // which memory that runs out sets
   std::vector<std::string> digests;
   bool is_sound = true;
   for (std::string line; std::getline(lines, line);) {

@@ -121,26 +121,40 @@ void Components::decode(const Array &latents, std::uint8_t *pixels) {
   }
 }
 
-Graph Components::use(const std::string &name, const Sizes &sizes) {
-  const GraphSpec &spec = bundle_->manifest().graph(name);
-  const std::string &file = bundle_->manifest().file_of(name, form_);
-  const std::pair key(name, backend_->fixes_sizes() ? sizes : Sizes{});
-  // One thread at a time, so that what two of them need is loaded once.
+std::map<std::string, Graph> Components::use(const std::vector<std::string> &names, const Sizes &sizes) {
+  const Sizes fixed = backend_->fixes_sizes() ? sizes : Sizes{};
+  // One thread at a time: what two of them need is loaded once, and nobody lets go of what another looks up.
   const std::lock_guard lock(loading_);
-  auto &session = loaded_[key];
+  if (stay_ == Stay::in_use) let_go_of_all_but(names, fixed);
+  std::map<std::string, Graph> graphs;
+  for (const std::string &name : names) graphs.emplace(name, loaded(name, fixed));
+  return graphs;
+}
+
+void Components::let_go_of_all_but(const std::vector<std::string> &names, const Sizes &sizes) {
+  for (auto each = loaded_.begin(); each != loaded_.end();) {
+    const auto &[name, fixed] = each->first;
+    const bool is_used = fixed == sizes && std::find(names.begin(), names.end(), name) != names.end();
+    each = is_used ? std::next(each) : loaded_.erase(each);
+  }
+}
+
+Graph Components::loaded(const std::string &name, const Sizes &sizes) {
+  const std::string &file = bundle_->manifest().file_of(name, form_);
+  auto &session = loaded_[Key(name, sizes)];
   if (session == nullptr) {
     bundle_->check_graph(file);
-    session = backend_->load(bundle_->path(file), key.second);
+    session = backend_->load(bundle_->path(file), sizes);
     bundle_->check_graph(file);
   }
-  return {session, &spec, bundle_.get(), &file};
+  return {session, &bundle_->manifest().graph(name), bundle_.get(), &file};
 }
 
 std::map<std::string, Array> Components::run(const std::string &name, const Buffer &given,
                                              const std::vector<std::string> &outputs) {
   const GraphSpec &spec = bundle_->manifest().graph(name);
   const Sizes sizes = check_input(spec, spec.inputs[0].name, given.shape());
-  const Graph graph = use(name, sizes);
+  const Graph graph = use({name}, sizes).at(name);
   Bound made;
   for (const std::string &output : outputs) {
     const TensorSpec &tensor = spec.output(output);

@@ -24,16 +24,20 @@ struct Graph {
   std::unique_ptr<const BoundCall> bind(const Bound &inputs, const Bound &outputs) const;
 };
 
+// Which graphs stay loaded: all that were ever needed, or only those in use, where memory is short.
+enum class Stay { all, in_use };
+
 // Several threads may use them at a time.
 class Components {
  public:
   // `form` is one that `choose_form` gave.
-  Components(std::shared_ptr<const Bundle> bundle, std::shared_ptr<const Backend> backend, std::string form)
-      : bundle_(std::move(bundle)), backend_(std::move(backend)), form_(std::move(form)) {}
+  Components(std::shared_ptr<const Bundle> bundle, std::shared_ptr<const Backend> backend, std::string form, Stay stay)
+      : bundle_(std::move(bundle)), backend_(std::move(backend)), form_(std::move(form)), stay_(stay) {}
 
   const Bundle &bundle() const { return *bundle_; }
   const Backend &backend() const { return *backend_; }
   const std::string &form() const { return form_; }
+  Stay stay() const { return stay_; }
 
   // The outputs of a text encoder that the denoiser is given, by name: ids [L] → [L, D] each, or [D] where pooled.
   std::map<std::string, Array> embed(const std::string &encoder, const std::vector<std::int64_t> &ids);
@@ -49,11 +53,18 @@ class Components {
   // `NumericsError` where they are no numbers.
   void decode(const Array &latents, std::uint8_t *pixels);
 
-  // A graph for these sizes, loaded if it is not. Raises a `BackendError` or, where its files have changed, a
-  // `BundleError`.
-  Graph use(const std::string &name, const Sizes &sizes);
+  // Graphs for these sizes that are in use together, by name; each is loaded if it is not, and where only those in use
+  // stay, all others are let go first. Raises a `BackendError` or, where a file has changed, a `BundleError`.
+  std::map<std::string, Graph> use(const std::vector<std::string> &names, const Sizes &sizes);
 
  private:
+  // A graph and the sizes that it was loaded for, which are none where it takes all.
+  using Key = std::pair<std::string, Sizes>;
+
+  // Those that nobody holds any more are unloaded.
+  void let_go_of_all_but(const std::vector<std::string> &names, const Sizes &sizes);
+  Graph loaded(const std::string &name, const Sizes &sizes);
+
   // Runs a graph of one input on a sample [C, H, W] and gives its first output, [1, …].
   Array first_output(const std::string &name, const Array &sample);
 
@@ -64,8 +75,9 @@ class Components {
   std::shared_ptr<const Bundle> bundle_;
   std::shared_ptr<const Backend> backend_;
   std::string form_;
+  Stay stay_;
   std::mutex loading_;
-  std::map<std::pair<std::string, Sizes>, std::shared_ptr<const Session>> loaded_;
+  std::map<Key, std::shared_ptr<const Session>> loaded_;
 };
 
 }  // namespace accel::core

@@ -1,5 +1,7 @@
 #include "denoising/unet.hpp"
 
+#include <algorithm>
+
 #include "base/error.hpp"
 
 namespace accel::core {
@@ -7,26 +9,45 @@ namespace {
 
 constexpr std::int64_t no_branch = -1;
 
+template <typename Parts>
+void run(const Parts &parts) {
+  for (const auto &part : parts) part->run();
+}
+
 }  // namespace
 
 UNet::UNet(Components &components, const Shape &latents, const std::vector<std::int64_t> &branches,
            const Conditioning &conditioning, bool has_negative)
     : names_(&components.bundle().manifest().denoiser),
       images_(latents[0]),
-      rows_(latents[0] * (has_negative ? 2 : 1)) {
-  const Manifest &manifest = components.bundle().manifest();
-  const GraphSpec &spec = manifest.deep();
+      rows_(latents[0] * (has_negative ? 2 : 1)),
+      at_a_time_(components.stay() == Stay::in_use ? 1 : rows_) {
   Shape shape = latents;
   shape[0] = rows_;
-  sizes_ = check_input(spec, names_->sample, shape);
-  deep_ = components.use(names_->deep, sizes_);
+  sizes_ = check_input(components.bundle().manifest().deep(), names_->sample, shape);
+  shape[0] = at_a_time_;
+  load(components, branches, shape);
+  shape[0] = rows_;
+  allocate(shape, conditioning);
+}
+
+void UNet::load(Components &components, const std::vector<std::int64_t> &branches, const Shape &sample) {
+  std::vector<std::string> wanted = {names_->deep};
   for (const std::int64_t branch : branches) {
     const auto cut = names_->shallow.find(branch);
     if (cut == names_->shallow.end()) {
       throw InputError(join("the bundle has no branch ", branch, ": export it with `--branches ", branch, "`"));
     }
-    shallow_[branch] = components.use(cut->second.graph, sizes_);
+    wanted.push_back(cut->second.graph);
   }
+  const GraphSpec &spec = components.bundle().manifest().deep();
+  const auto graphs = components.use(wanted, check_input(spec, names_->sample, sample));
+  deep_ = graphs.at(names_->deep);
+  for (const std::int64_t branch : branches) shallow_[branch] = graphs.at(names_->shallow.at(branch).graph);
+}
+
+void UNet::allocate(const Shape &shape, const Conditioning &conditioning) {
+  const GraphSpec &spec = *deep_.spec;
   sample_ = Buffer::zeros(shape);
   timestep_ = Buffer::zeros({1});
   noise_ = Buffer::zeros(shape);
@@ -70,7 +91,7 @@ void UNet::deep(const std::map<std::int64_t, Buffer> &features, bool guided) {
   }
   auto found = bound_.find(key);
   if (found == bound_.end()) found = bound_.emplace(key, bind(deep_, {}, outputs, guided)).first;
-  found->second->run();
+  run(found->second);
 }
 
 void UNet::shallow(std::int64_t branch, const Buffer &feature, bool guided) {
@@ -80,7 +101,7 @@ void UNet::shallow(std::int64_t branch, const Buffer &feature, bool guided) {
     const Bound inputs = {{names_->shallow.at(branch).feature, feature}};
     found = bound_.emplace(key, bind(shallow_.at(branch), inputs, {}, guided)).first;
   }
-  found->second->run();
+  run(found->second);
 }
 
 Array UNet::noise(bool guided) const {
@@ -90,20 +111,31 @@ Array UNet::noise(bool guided) const {
   return noise;
 }
 
-Buffer UNet::rows(const Buffer &buffer, bool guided) const { return buffer.rows(guided ? 0 : rows_ - images_, rows_); }
+Buffer UNet::rows(const Buffer &buffer, bool guided) const { return buffer.rows(first(guided), rows_); }
 
-std::unique_ptr<const BoundCall> UNet::bind(const Graph &graph, const Bound &features_in, const Bound &features_out, bool guided) const {
+UNet::Parts UNet::bind(const Graph &graph, const Bound &features_in, const Bound &features_out, bool guided) const {
+  Parts parts;
+  for (std::int64_t start = first(guided); start < rows_; start += at_a_time_) {
+    const std::int64_t stop = std::min(start + at_a_time_, rows_);
+    parts.push_back(bind_rows(graph, features_in, features_out, start, stop));
+  }
+  return parts;
+}
+
+std::unique_ptr<const BoundCall> UNet::bind_rows(const Graph &graph, const Bound &features_in,
+                                                 const Bound &features_out, std::int64_t start,
+                                                 std::int64_t stop) const {
   Bound given;
   const auto give = [&](const std::string &name, const Buffer &buffer) {
     if (graph.spec->takes(name)) given.emplace(name, buffer);
   };
-  give(names_->sample, rows(sample_, guided));
+  give(names_->sample, sample_.rows(start, stop));
   give(names_->timestep, timestep_);
   for (const auto &[name, buffer] : by_call_) give(name, buffer);
-  for (const auto &[name, buffer] : inputs_) give(name, rows(buffer, guided));
-  for (const auto &[name, buffer] : features_in) give(name, rows(buffer, guided));
-  Bound made = {{names_->noise, rows(noise_, guided)}};
-  for (const auto &[name, buffer] : features_out) made.emplace(name, rows(buffer, guided));
+  for (const auto &[name, buffer] : inputs_) give(name, buffer.rows(start, stop));
+  for (const auto &[name, buffer] : features_in) give(name, buffer.rows(start, stop));
+  Bound made = {{names_->noise, noise_.rows(start, stop)}};
+  for (const auto &[name, buffer] : features_out) made.emplace(name, buffer.rows(start, stop));
   return graph.bind(given, made);
 }
 

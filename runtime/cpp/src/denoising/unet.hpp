@@ -1,5 +1,5 @@
 // The denoiser's graphs over fixed buffers. Guided calls run on 2B rows, the negative half first; unguided calls run on
-// the last B rows of the same buffers.
+// the last B rows of the same buffers. Where memory is short, a graph runs once for each of these rows.
 #pragma once
 
 #include <map>
@@ -41,22 +41,32 @@ class UNet {
  private:
   // Branch or -1, whether guided, and the addresses of the features.
   using Key = std::tuple<std::int64_t, bool, std::vector<const void *>>;
+  // A graph bound to the rows of a call, once for each part that is run at a time.
+  using Parts = std::vector<std::unique_ptr<const BoundCall>>;
 
-  std::unique_ptr<const BoundCall> bind(const Graph &graph, const Bound &features_in, const Bound &features_out, bool guided) const;
+  // The first row of a call.
+  std::int64_t first(bool guided) const { return guided ? 0 : rows_ - images_; }
+  // The graphs, for a sample of as many rows as a run has.
+  void load(Components &components, const std::vector<std::int64_t> &branches, const Shape &sample);
+  void allocate(const Shape &shape, const Conditioning &conditioning);
+  Parts bind(const Graph &graph, const Bound &features_in, const Bound &features_out, bool guided) const;
+  std::unique_ptr<const BoundCall> bind_rows(const Graph &graph, const Bound &features_in, const Bound &features_out,
+                                             std::int64_t start, std::int64_t stop) const;
 
   const Denoiser *names_;
   Graph deep_;
   std::map<std::int64_t, Graph> shallow_;
   std::int64_t images_;
   std::int64_t rows_;
-  Sizes sizes_;
+  std::int64_t at_a_time_;  // rows of a run
+  Sizes sizes_;             // of the buffers
   Buffer sample_;
   Buffer timestep_;
   Buffer noise_;
   Bound inputs_;
   Bound by_call_;
   std::map<std::string, Array> values_by_call_;
-  std::map<Key, std::unique_ptr<const BoundCall>> bound_;
+  std::map<Key, Parts> bound_;
 };
 
 }  // namespace accel::core

@@ -53,6 +53,7 @@ struct GraphSpec {
   std::string file;
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
+  std::int64_t parameters = 0;
 
   // Raise a `BundleError` where there is none of that name.
   const TensorSpec &input(const std::string &name) const;

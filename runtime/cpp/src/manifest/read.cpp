@@ -36,10 +36,10 @@ std::vector<TensorSpec> read_tensors(const Json &json) {
 
 GraphSpec read_graph(const Json &json) {
   json.only({"file", "inputs", "outputs", "parameters", "flops", "relative_error"});
-  json.at("parameters").integer(1, most_count);
   json.at("flops").integer(1, most_count);
   json.at("relative_error").number(0, most_number);
-  return {json.at("file").text(), read_tensors(json.at("inputs")), read_tensors(json.at("outputs"))};
+  return {json.at("file").text(), read_tensors(json.at("inputs")), read_tensors(json.at("outputs")),
+          json.at("parameters").integer(1, most_count)};
 }
 
 State read_state(const Json &json) {

@@ -18,12 +18,13 @@ constexpr std::size_t longest_spread = 1 << 20;
 std::uint64_t pair_key(std::uint64_t first, std::uint64_t second) { return first << 32 | second; }
 
 // Rows of a two-dimensional array of so many columns.
-std::vector<std::vector<std::int64_t>> rows_of(const Safetensors &file, const std::string &name,
-                                               const std::string &dtype, std::int64_t width) {
+template <std::size_t width>
+std::vector<std::array<std::int64_t, width>> rows_of(const Safetensors &file, const std::string &name,
+                                                     const std::string &dtype) {
   const std::vector<std::int64_t> values = file.small_integers(name, dtype, 2);
-  if (file.at(name).shape[1] != width) throw Malformed(join(name, ": expected ", width, " columns"));
-  std::vector<std::vector<std::int64_t>> rows;
-  for (auto first = values.begin(); first != values.end(); first += width) rows.emplace_back(first, first + width);
+  if (file.at(name).shape[1] != std::int64_t{width}) throw Malformed(join(name, ": expected ", width, " columns"));
+  std::vector<std::array<std::int64_t, width>> rows(values.size() / width);
+  for (std::size_t at = 0; at < values.size(); ++at) rows[at / width][at % width] = values[at];
   return rows;
 }
 
@@ -56,7 +57,7 @@ TokenizerTable TokenizerTable::decode(const std::string &raw, const std::string 
 void TokenizerTable::read(const std::string &raw) {
   const Safetensors file = parse_safetensors(raw);
   read_metadata(file.metadata);
-  for (const auto &row : rows_of(file, "classes", "U32", 3)) {
+  for (const auto &row : rows_of<3>(file, "classes", "U32")) {
     if (row[2] > 3) throw Malformed("classes: expected 0 to 3");
     kinds_.push_back({code_of(row[0], "classes"), code_of(row[1], "classes"), static_cast<Kind>(row[2])});
   }
@@ -64,7 +65,7 @@ void TokenizerTable::read(const std::string &raw) {
   read_strings(file, "lower", lowers_);
   read_marks(file);
   read_merges(file);
-  const auto bytes = rows_of(file, "bytes", "I32", 2);
+  const auto bytes = rows_of<2>(file, "bytes", "I32");
   if (bytes.size() != bytes_.size()) throw Malformed("bytes: expected 256 rows");
   for (std::size_t byte = 0; byte < bytes.size(); ++byte) bytes_[byte] = {bytes[byte][0], bytes[byte][1]};
 }
@@ -84,10 +85,10 @@ void TokenizerTable::read_strings(const Safetensors &file, const std::string &na
 }
 
 void TokenizerTable::read_marks(const Safetensors &file) {
-  for (const auto &row : rows_of(file, "combining", "U32", 2)) {
+  for (const auto &row : rows_of<2>(file, "combining", "U32")) {
     combining_[code_of(row[0], "combining")] = static_cast<std::uint32_t>(row[1]);
   }
-  for (const auto &row : rows_of(file, "compose", "U32", 3)) {
+  for (const auto &row : rows_of<3>(file, "compose", "U32")) {
     const CodePoint first = code_of(row[0], "compose");
     compositions_[pair_key(first, code_of(row[1], "compose"))] = code_of(row[2], "compose");
   }
@@ -95,7 +96,7 @@ void TokenizerTable::read_marks(const Safetensors &file) {
 
 void TokenizerTable::read_merges(const Safetensors &file) {
   std::size_t rank = 0;
-  for (const auto &row : rows_of(file, "merges", "I32", 3)) {
+  for (const auto &row : rows_of<3>(file, "merges", "I32")) {
     if (row[0] < 0 || row[1] < 0 || row[2] < 0) throw Malformed("merges: holds a number that is no id");
     merges_[pair_key(static_cast<std::uint64_t>(row[0]), static_cast<std::uint64_t>(row[1]))] = {rank++, row[2]};
   }
@@ -136,8 +137,8 @@ void TokenizerTable::read_words(const std::string &words, const std::string &spr
 
 void Marks::add(CodePoints text, TokenId id) {
   auto &marks = by_first_[text.front()];
-  const auto shorter = std::find_if(marks.begin(), marks.end(),
-                                    [&](const Mark &each) { return each.text.size() < text.size(); });
+  const auto shorter =
+      std::find_if(marks.begin(), marks.end(), [&](const Mark &each) { return each.text.size() < text.size(); });
   marks.insert(shorter, {std::move(text), id});
 }
 

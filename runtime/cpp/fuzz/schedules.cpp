@@ -1,8 +1,0 @@
-#include "schedules/file.hpp"
-
-#include "refused.hpp"
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
-  return fuzz::refused(data, size,
-                       [](const std::string &bytes) { accel::core::ScheduleFile::decode(bytes, "schedule"); });
-}
