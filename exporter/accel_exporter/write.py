@@ -182,7 +182,7 @@ def _in_forms(
     program: Program, parts: Sequence[_Part], *, settings: Settings
 ) -> Iterator[tuple[Form, dict[str, ir.Model]]]:
     """The component's graphs, form after form; the caller may take them out of the mapping and change them."""
-    whole = _translate(program, opset=settings.opset)
+    whole = to_onnx(program, opset=settings.opset)
     plain = _cut(whole, parts)
     # Before the plain graphs' weights move to the file, which is not to be read while it is written.
     made = {
@@ -195,7 +195,7 @@ def _in_forms(
     if "native" in settings.forms:
         # Translating folds and turns weights anew: the first ones must go before.
         del whole, plain, made
-        whole = _translate(program, opset=NATIVE_OPSET)
+        whole = to_onnx(program, opset=NATIVE_OPSET)
         yield "native", _cut(whole, parts)
 
 
@@ -242,7 +242,8 @@ def _check(
             path.unlink()
 
 
-def _translate(program: Program, *, opset: int) -> ir.Model:
+def to_onnx(program: Program, *, opset: int) -> ir.Model:
+    """A program as a graph whose tensors and sizes have the names that bundles use."""
     model = trace(program, opset=opset)
     ExposeFeatures(program.traceable.features)(model)
     clean(model)

@@ -22,7 +22,7 @@ from accel_exporter.graphs import Traceable
 from accel_exporter.options import NATIVE_OPSET
 from accel_exporter.program import export_program
 from accel_exporter.unet import inference
-from accel_exporter.write import _translate
+from accel_exporter.write import to_onnx
 from accel_runtime import InputError, Request, open_bundle
 from accel_runtime.manifest import read_manifest
 
@@ -57,7 +57,7 @@ def exported(block: Block) -> tuple[ir.Model, dict[str, Array], Array]:
     with inference(module), torch.no_grad():
         expected = module(*inputs.values()).numpy()
     program = export_program(Traceable("block", "decoder", module, inputs, outputs=("y",), axes={}), is_static=True)
-    return _translate(program, opset=18), {name: value.numpy() for name, value in inputs.items()}, expected
+    return to_onnx(program, opset=18), {name: value.numpy() for name, value in inputs.items()}, expected
 
 
 def run(model: ir.Model, inputs: dict[str, Array]) -> list[Array]:

@@ -13,42 +13,23 @@ import torch
 from diffusers.models.attention import BasicTransformerBlock
 from numpy.typing import NDArray
 from tests.exporter.pipelines import tiny_unet
+from tests.exporter.small_unet import SIZES, plain, traceable, unet
 
 from accel_exporter import ExportOptions, StaticSize, parse_forms
 from accel_exporter.check import relative_error
 from accel_exporter.forms import fuse_attention
 from accel_exporter.gating import cut_gated, cut_gated_shallow, keep_attended, kept_reference, recording
-from accel_exporter.graphs import Sizes, Traceable, unet_deep
 from accel_exporter.int8.options import Int8
 from accel_exporter.merging import merge_tokens
 from accel_exporter.options import NATIVE_OPSET
 from accel_exporter.precision import in_precision
-from accel_exporter.program import export_program, export_program_for_onnx
+from accel_exporter.program import export_program
 from accel_exporter.unet import inference
-from accel_exporter.write import _translate
+from accel_exporter.write import to_onnx
 from accel_runtime import InputError
 from accel_runtime.errors import ExportError
 
 Array = NDArray[Any]
-TOKENS = 5
-# Even and odd sides; UNets of two levels halve them once.
-SIZES = ((10, 12), (11, 9))
-
-
-@cache
-def unet() -> Any:
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
-        return tiny_unet()
-
-
-def traceable(height: int = 10, width: int = 12, *, of: Any = None) -> Traceable:
-    return unet_deep(of or unet(), (0, 1), sizes=Sizes(2, height, width), text_length=TOKENS)
-
-
-@cache
-def plain(opset: int = 18) -> ir.Model:
-    return _translate(export_program_for_onnx(traceable()), opset=opset)
 
 
 @cache
@@ -148,7 +129,7 @@ def test_in_half_precision_what_is_kept_is_half_precision_too() -> None:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         half = in_precision(traceable(of=tiny_unet()), "float16")
-    model = keep_attended(_translate(export_program(half, is_static=True), opset=18))
+    model = keep_attended(to_onnx(export_program(half, is_static=True), opset=18))
     inputs = given(10, 12)
 
     made = run(model, inputs)

@@ -13,42 +13,23 @@ import torch
 from diffusers.models.attention import BasicTransformerBlock
 from numpy.typing import NDArray
 from tests.exporter.pipelines import tiny_unet
+from tests.exporter.small_unet import SIZES, plain, traceable, unet
 
 from accel_exporter import ExportOptions, parse_forms, parse_tome
 from accel_exporter.check import relative_error
 from accel_exporter.flops import count_flops
 from accel_exporter.forms import fuse, fuse_attention
-from accel_exporter.graphs import Sizes, Traceable, unet_deep
 from accel_exporter.merging import merge_tokens, merging
 from accel_exporter.passes import cut_shallow
 from accel_exporter.precision import in_precision
 from accel_exporter.program import export_program
 from accel_exporter.unet import inference
-from accel_exporter.write import _translate
+from accel_exporter.write import to_onnx
 from accel_runtime import InputError
 from accel_runtime.errors import ExportError
 
 Array = NDArray[Any]
-TOKENS = 5
 RATIO = 0.5
-# Even and odd sides; UNets of two levels halve them once.
-SIZES = ((10, 12), (11, 9))
-
-
-@cache
-def unet() -> Any:
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
-        return tiny_unet()
-
-
-def traceable(height: int = 10, width: int = 12, *, of: Any = None) -> Traceable:
-    return unet_deep(of or unet(), (0, 1), sizes=Sizes(2, height, width), text_length=TOKENS)
-
-
-@cache
-def plain() -> ir.Model:
-    return _translate(export_program(traceable(), is_static=False), opset=18)
 
 
 @cache
@@ -93,7 +74,7 @@ def test_where_the_first_level_has_no_attention_those_of_the_next_merge_tokens_i
     downs, ups = ("DownBlock2D", "CrossAttnDownBlock2D"), ("CrossAttnUpBlock2D", "UpBlock2D")
     other: Any = type(unet()).from_config({**unet().config, "down_block_types": downs, "up_block_types": ups})
     traced = traceable(of=other)
-    model = merge_tokens(_translate(export_program(traced, is_static=True), opset=18), RATIO)
+    model = merge_tokens(to_onnx(export_program(traced, is_static=True), opset=18), RATIO)
     inputs = {name: tensor.numpy() for name, tensor in traced.inputs.items()}
     with inference(other) as module, merging(module, RATIO):
         hooked = module(*traced.inputs.values(), return_dict=False)[0].numpy()
@@ -119,7 +100,7 @@ def test_in_half_precision_the_noise_is_near_that_of_float32() -> None:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         half = in_precision(traceable(of=tiny_unet()), "float16")
-    model = merge_tokens(_translate(export_program(half, is_static=False), opset=18), RATIO)
+    model = merge_tokens(to_onnx(export_program(half, is_static=False), opset=18), RATIO)
 
     assert relative_error(run(model, inputs)[0], expected) <= 2e-2
     assert not {node.op_type for node in model.graph} & {"ScatterND", "ScatterElements"}

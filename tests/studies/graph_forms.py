@@ -7,49 +7,19 @@ times the same graph of other bundles beside them, such as one in int8.
 """
 
 import argparse
-import json
-import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
-from time import perf_counter, process_time
 
 import numpy as np
+from tests.studies.turns import Contender, take_turns
 
-from accel_bench.cli.console import note
-from accel_bench.records.environment import machine_name, read_environment
+from accel_bench.records.environment import read_environment
 from accel_runtime.backends import Backend, OnnxRuntimeBackend, OpenVinoBackend
-from accel_runtime.backends.base import BoundCall, Buffer
 from accel_runtime.backends.openvino_rewrites import REWRITES, Rewrite
 from accel_runtime.bundle.artifacts import locate
 from accel_runtime.bundle.bundle import Bundle, read_bundle
 from accel_runtime.bundle.dims import own_sizes, resolve
 from accel_runtime.manifest import Form
-
-
-@dataclass(slots=True, eq=False)
-class Contender:
-    """One form of the graph, and its times."""
-
-    name: str
-    call: BoundCall
-    outputs: Mapping[str, Buffer]
-    wall_s: list[float] = field(default_factory=list)
-    processor_s: list[float] = field(default_factory=list)
-
-    def run(self) -> None:
-        """Run once and note the times."""
-        wall, processor = perf_counter(), process_time()
-        self.call.run()
-        self.wall_s.append(perf_counter() - wall)
-        self.processor_s.append(process_time() - processor)
-
-    def error_to(self, other: "Contender") -> float:
-        """The largest difference of an output, relative to its largest value."""
-        pairs = [(self.outputs[name].read(), other.outputs[name].read()) for name in self.outputs]
-        return max(float(np.abs(ours - theirs).max() / np.abs(theirs).max()) for ours, theirs in pairs)
 
 
 def contenders(bundle: Bundle, arguments: argparse.Namespace) -> Iterator[Contender]:
@@ -90,39 +60,17 @@ def contend(
 
 def main(arguments: argparse.Namespace) -> None:
     """Measure and print."""
-    bundle = read_bundle(arguments.bundle, verification="sizes")
-    environment = read_environment()
-    found = list(contenders(bundle, arguments))
-    for done in range(arguments.rounds):
-        for contender in found:
-            contender.run()
-        note(f"round {done + 1}, load average {os.getloadavg()[0]:.1f}")
-    document = {
-        "machine": machine_name(environment),
-        "packages": environment.packages,
-        "load_average": [environment.load_average, os.getloadavg()[0]],
-        "graph": arguments.graph,
-        "rows": arguments.rows,
-        "runtime": arguments.runtime,
-        "precision": arguments.precision if arguments.runtime == "openvino" else "f32",
-        "contenders": {each.name: told(each, found[0]) for each in found},
-    }
-    sys.stdout.write(json.dumps(document, indent=1) + "\n")
-
-
-def told(contender: Contender, first: Contender) -> dict[str, object]:
-    """Raw times, and the medians of their ratios to the first contender's, round by round."""
-
-    def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-        return median(our / their for our, their in zip(ours, theirs, strict=True))
-
-    return {
-        "processor_ratio": ratio(contender.processor_s, first.processor_s),
-        "wall_ratio": ratio(contender.wall_s, first.wall_s),
-        "error": contender.error_to(first),
-        "processor_s": contender.processor_s,
-        "wall_s": contender.wall_s,
-    }
+    bundle, environment = read_bundle(arguments.bundle, verification="sizes"), read_environment()
+    take_turns(
+        list(contenders(bundle, arguments)),
+        arguments.rounds,
+        environment=environment,
+        compared=True,
+        graph=arguments.graph,
+        rows=arguments.rows,
+        runtime=arguments.runtime,
+        precision=arguments.precision if arguments.runtime == "openvino" else "f32",
+    )
 
 
 def parse() -> argparse.Namespace:

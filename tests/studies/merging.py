@@ -6,30 +6,22 @@ each run are printed as JSON, in order: on a busy machine the second tell more.
 """
 
 import argparse
-import json
-import os
-import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import diffusers
-import numpy as np
 import onnx_ir as ir
 import torch
-from tests.studies.graph_forms import Contender, told
+from tests.studies.turns import in_attention_form, take_turns
 
-from accel_bench.cli.console import note
-from accel_bench.records.environment import machine_name, read_environment
-from accel_exporter.forms import fuse_attention
+from accel_bench.records.environment import read_environment
 from accel_exporter.graphs import Traceable
 from accel_exporter.merging import merge_tokens
 from accel_exporter.program import export_program
 from accel_exporter.unet import inference
-from accel_exporter.write import _translate
-from accel_runtime.backends import OnnxRuntimeBackend
-from accel_runtime.backends.base import Buffer
+from accel_exporter.write import to_onnx
 
 SIDE, WIDTH, HEADS, TEXT = 64, 320, 8, (77, 768)
 
@@ -53,52 +45,20 @@ def plain() -> ir.Model:
     inputs = {"x": torch.randn(2, WIDTH, SIDE, SIDE), "text": torch.randn(2, *TEXT)}
     with inference(Block()) as module:
         traced = Traceable("block", "decoder", module, inputs, outputs=("y",), axes={})
-        return _translate(export_program(traced, is_static=True), opset=18)
+        return to_onnx(export_program(traced, is_static=True), opset=18)
 
 
-def contenders(folder: Path, ratios: list[float]) -> Iterator[Contender]:
-    """The plain graph first, ready to run on random inputs."""
-    backend, rng, whole = OnnxRuntimeBackend("cpu", threads=1), np.random.default_rng(0), plain()
-    made = {"plain": whole, **{f"tome {ratio:g}": merge_tokens(whole, ratio) for ratio in ratios}}
-    for name, model in made.items():
-        ir.save(fuse_attention(model), folder / f"{name}.onnx")
-        given, outputs = (
-            {str(value.name): _buffer(value, backend) for value in values}
-            for values in (model.graph.inputs, model.graph.outputs)
-        )
-        for buffer in given.values():
-            buffer.write(rng.standard_normal(buffer.shape))
-        call = backend.load(folder / f"{name}.onnx").bind(given, outputs)
-        call.run()
-        yield Contender(name, call, outputs)
-
-
-def _buffer(value: ir.Value, backend: OnnxRuntimeBackend) -> Buffer:
-    assert value.shape is not None
-    return backend.allocate(tuple(int(str(dimension)) for dimension in value.shape))
-
-
-def _times(contender: Contender, first: Contender) -> dict[str, object]:
-    """Without the error to the first one, which computes something else."""
-    return {name: value for name, value in told(contender, first).items() if name != "error"}
+def graphs(ratios: Sequence[float]) -> dict[str, ir.Model]:
+    """The plain graph first, then one that merges each share."""
+    whole = plain()
+    return {"plain": whole, **{f"tome {ratio:g}": merge_tokens(whole, ratio) for ratio in ratios}}
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Measure and print."""
-    environment = read_environment()
+    environment, models = read_environment(), graphs(arguments.ratios)
     with TemporaryDirectory() as folder:
-        found = list(contenders(Path(folder), arguments.ratios))
-        for done in range(arguments.rounds):
-            for contender in found:
-                contender.run()
-            note(f"round {done + 1}, load average {os.getloadavg()[0]:.1f}")
-    document = {
-        "machine": machine_name(environment),
-        "packages": environment.packages,
-        "load_average": [environment.load_average, os.getloadavg()[0]],
-        "contenders": {each.name: _times(each, found[0]) for each in found},
-    }
-    sys.stdout.write(json.dumps(document, indent=1) + "\n")
+        take_turns(list(in_attention_form(models, Path(folder))), arguments.rounds, environment=environment)
 
 
 def parse() -> argparse.Namespace:
