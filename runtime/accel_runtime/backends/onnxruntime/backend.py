@@ -163,7 +163,7 @@ class OnnxRuntimeBackend:
         if has_plugin(self._provider):
             raise BackendError(
                 f"the plug-in {self._provider.plugin} finds no device of {self._provider.name} here: "
-                "install the driver of the card"
+                "it may know only its maker's, and a card needs its driver"
             )
         extra = self._provider.extra
         raise BackendError(
