@@ -22,7 +22,8 @@ Rate = Annotated[float, Meta(gt=1e-9, le=1e24)]
 Energy = Annotated[float, Meta(ge=-1e12, le=1e12)]
 Calls = Annotated[int, Meta(ge=1, le=MOST_CALLS)]
 Batch = Annotated[int, Meta(ge=1, le=MOST_IMAGES)]
-Workers = Annotated[int, Meta(ge=1, le=10**5)]
+MOST_WORKERS = 10**5
+Workers = Annotated[int, Meta(ge=1, le=MOST_WORKERS)]
 Side = Annotated[int, Meta(ge=1, le=LONGEST_SIDE)]
 Guidance = Annotated[float, Meta(ge=-MOST_GUIDANCE, le=MOST_GUIDANCE)]
 # For eight bits a channel.

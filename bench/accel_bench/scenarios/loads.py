@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from accel_bench.records.bounds import MOST_WORKERS
 from accel_bench.records.scenario import Load, Scenario
 from accel_runtime.errors import InputError
 from accel_runtime.request import MOST_IMAGES
@@ -55,12 +56,12 @@ def make_loads(
             workers=count,
         )
         for size in _sizes(scenario, batches or _BATCHES[scenario])
-        for count in ((None,) if workers is None else _numbers(workers, of="workers", such_as="1,2"))
+        for count in ((None,) if workers is None else _workers(workers))
     )
 
 
 def _sizes(scenario: Scenario, text: str) -> tuple[int, ...]:
-    sizes = _numbers(text, of="batch", such_as="1,4,8")
+    sizes = _numbers(text, option="batch", of="sizes", such_as="1,4,8")
     if max(sizes) > MOST_IMAGES:
         raise InputError(f"batch: expected at most {MOST_IMAGES} images at a time, got {max(sizes)}")
     if scenario is Scenario.SINGLE_STREAM and sizes != (1,):
@@ -68,9 +69,16 @@ def _sizes(scenario: Scenario, text: str) -> tuple[int, ...]:
     return sizes
 
 
-def _numbers(text: str, *, of: str, such_as: str) -> tuple[int, ...]:
-    if not re.fullmatch(r"[1-9][0-9]{0,4}(,[1-9][0-9]{0,4})*", text):
-        raise InputError(f"{of}: expected numbers of 1 or more by commas, such as {such_as}, got {text!r}")
+def _workers(text: str) -> tuple[int, ...]:
+    counts = _numbers(text, option="workers", of="numbers", such_as="1,2")
+    if max(counts) > MOST_WORKERS:
+        raise InputError(f"workers: expected at most {MOST_WORKERS}, got {max(counts)}")
+    return counts
+
+
+def _numbers(text: str, *, option: str, of: str, such_as: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"[1-9][0-9]{0,9}(,[1-9][0-9]{0,9})*", text):
+        raise InputError(f"{option}: expected {of} of 1 or more by commas, such as {such_as}, got {text!r}")
     return tuple(dict.fromkeys(int(part) for part in text.split(",")))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from accel_bench.plans.prepare import Settings, prepare
 from accel_bench.scenarios.system import Samples
 from accel_runtime.backends import BackendDescription, make_backend
+from accel_runtime.bundle.bundle import Verification
 from accel_runtime.pipeline import open_bundle
 from accel_runtime.plans.spec import PlanSpec
 
@@ -45,8 +46,19 @@ class Sampling:
 
     def open(self, folder: Path, *, threads: int | None = None) -> "Sampler":
         """See `accel_bench.base.crew.Work.open`."""
-        backend = make_backend(self.provider, threads=self.threads or threads, options=self.options)
-        pipeline = open_bundle(folder, backend, digest=self.digest)
+        return self._open(folder, threads=self.threads or threads, verification="hashes")
+
+    def open_here(self) -> "Sampler":
+        """Open a worker in this process, on the bundle whose hashes were just checked by who ordered the load.
+
+        Raises:
+            AccelError: As of `open`.
+        """
+        return self._open(self.bundle, threads=self.threads, verification="sizes")
+
+    def _open(self, folder: Path, *, threads: int | None, verification: Verification) -> "Sampler":
+        backend = make_backend(self.provider, threads=threads, options=self.options)
+        pipeline = open_bundle(folder, backend, verification=verification, digest=self.digest)
         prepared = prepare(pipeline, [self.spec], settings=self.settings)[-1]
         return Sampler(Samples(pipeline, prepared.plan, prepared.warm_up, self.prompts, self.settings.seed))
 
@@ -59,7 +71,7 @@ class Sampler:
 
     def do(self, item: Turn) -> float:
         """Draw samples together, and return the seconds that it took here."""
-        return self.samples.warm_up(len(item.samples)) if item.warm_up else self.samples.draw(item.samples)
+        return self.samples.warm_up(item.samples) if item.warm_up else self.samples.draw(item.samples)
 
     def describe(self) -> BackendDescription:
         """See `accel_bench.base.crew.Worker.describe`."""

@@ -35,9 +35,9 @@ class Samples:
         """Draw samples together and return the seconds; their prompts are encoded anew."""
         return self._draw(samples, self.plan)
 
-    def warm_up(self, batch: int) -> float:
-        """Load each graph, run it on ``batch`` samples, and return the seconds."""
-        return self._draw([index % len(self.prompts) for index in range(batch)], self.warm_up_plan)
+    def warm_up(self, samples: Sequence[int]) -> float:
+        """Load each graph, run it on samples together, and return the seconds."""
+        return self._draw(samples, self.warm_up_plan)
 
     def _draw(self, samples: Sequence[int], plan: Plan) -> float:
         started = perf_counter()

@@ -51,7 +51,7 @@ def open_team(job: Job, *, tell: Callable[[str], None]) -> Iterator[Team]:
         prompts=job.prompts,
     )
     if job.ray is None:
-        worker = work.open(work.bundle)
+        worker = work.open_here()
         yield Team((worker.do,), (), worker.describe())
         return
     with open_crew(job.ray, work, tell=tell) as crew:

@@ -183,6 +183,7 @@ def test_without_the_load_generator_the_extra_is_named(
         (Scenario.OFFLINE, {"batches": "0"}, "batch: expected"),
         (Scenario.OFFLINE, {"batches": "2,"}, "batch: expected"),
         (Scenario.OFFLINE, {"workers": "0"}, "workers: expected"),
+        (Scenario.OFFLINE, {"workers": "2,100001"}, "workers: expected at most 100000, got 100001"),
         (Scenario.OFFLINE, {"queries": 0}, "queries: expected"),
         (Scenario.OFFLINE, {"duration_s": float("nan")}, "duration: expected"),
         (Scenario.SERVER, {"qps": "0"}, "qps: expected"),
