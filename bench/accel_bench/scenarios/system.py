@@ -40,13 +40,14 @@ class Samples:
         return self._draw(samples, self.warm_up_plan)
 
     def _draw(self, samples: Sequence[int], plan: Plan) -> float:
-        started = perf_counter()
-        self.pipeline.forget_prompts()
         request = Request(
             prompts=tuple(self.prompts[sample] for sample in samples),
             seeds=tuple(self.seed + sample for sample in samples),
         )
-        self.pipeline.generate(as_taken(request, self.pipeline.bundle.manifest), plan)
+        taken = as_taken(request, self.pipeline.bundle.manifest)
+        started = perf_counter()
+        self.pipeline.forget_prompts()
+        self.pipeline.generate(taken, plan)
         return perf_counter() - started
 
 
